@@ -1,0 +1,1 @@
+"""What we do: the game, the models, the promotion cycle and the service around them."""

@@ -1,0 +1,58 @@
+"""An engine from a URL, with everything that is particular to its database."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from ledger.errors import StorageError
+
+BUSY_TIMEOUT_MS = 10_000
+PRAGMAS = (
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+)
+
+
+def open_engine(url: str, *, must_exist: bool = False) -> Engine:
+    """An engine for `sqlite:///FILE`; its folder is made, the file itself only if it need not exist.
+
+    Raises StorageError on any other URL, or when the file must exist and does not.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StorageError(f"{url!r} is no database URL: write sqlite:///FILE") from error
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        raise StorageError(f"{parsed.render_as_string()} is not supported: write sqlite:///FILE")
+    path = Path(parsed.database)
+    if must_exist and not path.is_file():
+        raise StorageError(f"there is no database at {path}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def writing(connection: Connection) -> Connection:
+    """The same connection, whose next transaction takes the write lock at once.
+
+    A transaction that reads first and writes later fails with "database is locked" when another one wrote in
+    between, and no busy timeout helps. Reads must not take the lock: it would stall the writer by seconds.
+    """
+    return connection.execution_options(write=True)
+
+
+def _prepare(dbapi_connection: Any, _record: object) -> None:
+    dbapi_connection.isolation_level = None  # or pysqlite would decide where transactions begin
+    for pragma in PRAGMAS:
+        dbapi_connection.execute(pragma)
+
+
+def _begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

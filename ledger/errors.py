@@ -1,0 +1,72 @@
+"""What can go wrong in the ledger. Every error carries its facts and says them in its message."""
+
+
+class LedgerError(Exception):
+    """The root of everything that this package raises on purpose."""
+
+
+class ConflictError(LedgerError):
+    """The stream is not where the caller believed it was; nothing was written. Read again and decide anew."""
+
+    def __init__(self, stream: str, expected: int, actual: int) -> None:
+        super().__init__(f"stream {stream!r} is at version {actual}, not {expected}: read it again and retry")
+        self.stream = stream
+        self.expected = expected
+        self.actual = actual
+
+
+class DuplicateError(LedgerError):
+    """An event id is taken by an event with other content; nothing was written."""
+
+    def __init__(self, event_id: str, position: int) -> None:
+        super().__init__(f"event id {event_id} belongs to another event, at position {position}")
+        self.event_id = event_id
+        self.position = position
+
+
+class InvalidEventError(LedgerError):
+    """The event would not read back as it was given (a NaN, an unknown word, a number out of range)."""
+
+    def __init__(self, event_type: str, problem: str) -> None:
+        super().__init__(f"{event_type} is not storable: {problem}")
+        self.event_type = event_type
+        self.problem = problem
+
+
+class UnreadableEventError(LedgerError):
+    """Stored bytes that no codec understands."""
+
+    def __init__(self, event_type: str, schema_version: int, problem: str) -> None:
+        super().__init__(f"cannot read {event_type} (schema version {schema_version}): {problem}")
+        self.event_type = event_type
+        self.schema_version = schema_version
+        self.problem = problem
+
+
+class BusyError(LedgerError):
+    """The writer's queue is full; nothing was written. Try again in a moment."""
+
+    def __init__(self, waiting: int, limit: int) -> None:
+        super().__init__(f"{waiting} of at most {limit} events are waiting to be written: try again in a moment")
+        self.waiting = waiting
+        self.limit = limit
+
+
+class ClosedError(LedgerError):
+    """The writer has been closed; nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__("the writer is closed")
+
+
+class StorageError(LedgerError):
+    """The database refused (disk full, locked too long, a trigger); nothing was written."""
+
+
+class SchemaError(LedgerError):
+    """The database's schema is not the one that this release was written for."""
+
+    def __init__(self, actual: str | None, expected: str) -> None:
+        super().__init__(f"the database is at migration {actual or 'none'}, not {expected}: run `rps migrate`")
+        self.actual = actual
+        self.expected = expected

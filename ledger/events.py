@@ -1,0 +1,390 @@
+"""What can happen: a closed union of frozen facts, each under an explicit wire name.
+
+Events are past tense, self-contained (a projection never looks anything up) and hold no personal data. Scores
+and points are integers in tenths of a point, so that a sum of them is exact. Changing the shape of an event
+means a new schema version and an upcast in `ledger.codec`.
+"""
+
+from typing import Annotated, get_args
+
+from msgspec import Meta, Struct
+
+from ledger.vocabulary import (
+    Alias,
+    Cause,
+    Decision,
+    Difficulty,
+    FallbackReason,
+    Family,
+    ModelType,
+    Move,
+    Opponent,
+    PlanCause,
+    PlayedAlias,
+    PlayerKind,
+    ProbabilitySource,
+    ReasonCode,
+    Result,
+    TrainingStatus,
+    Trigger,
+    Winner,
+)
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Version = Annotated[int, Meta(ge=1, le=2**53)]
+Round = Annotated[int, Meta(ge=1, le=10_000)]
+Tenths = Annotated[int, Meta(ge=0, le=100_000)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Meta(ge=0.0)]
+Identifier = Annotated[str, Meta(min_length=1, max_length=200)]
+Text = Annotated[str, Meta(max_length=4_000)]
+Probabilities = tuple[Share, Share, Share]
+"""Of rock, paper and scissors, in this order."""
+
+
+class Fact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """A part of an event: immutable, and strict about unknown fields when decoded."""
+
+
+class Points(Fact, frozen=True, kw_only=True):
+    """What each move is worth in one round, in tenths of a point."""
+
+    rock: Tenths
+    paper: Tenths
+    scissors: Tenths
+
+
+class Lineup(Fact, frozen=True, kw_only=True):
+    """The version behind every alias of a family at one moment."""
+
+    Production: Version
+    B: Version
+    shadow1: Version
+    shadow2: Version
+
+
+class GameStarted(Fact, frozen=True, kw_only=True, tag="game.started", tag_field="type"):
+    """A player sat down. The game keeps alias, versions and swap count to its end."""
+
+    game_id: Identifier
+    session_id: Identifier
+    player_kind: PlayerKind
+    player_id: Identifier
+    policy: Opponent
+    model_type: ModelType
+    alias: PlayedAlias | None
+    model_version: Version | None
+    lineup: Lineup | None
+    swap_count: Count
+    assignment_probability: Share
+    difficulty: Difficulty
+    opening: Identifier
+    bot_seed: Count | None
+    counted: bool
+
+
+class RoundPlayed(Fact, frozen=True, kw_only=True, tag="game.round_played", tag_field="type"):
+    """One round with its outcome; `result` is the player's view."""
+
+    game_id: Identifier
+    round: Round
+    user_move: Move
+    bot_move: Move
+    result: Result
+    points: Points
+    user_delta_tenths: Tenths
+    bot_delta_tenths: Tenths
+    user_score_tenths: Tenths
+    bot_score_tenths: Tenths
+    policy: Opponent
+    difficulty: Difficulty
+    model_type: ModelType
+    alias: PlayedAlias | None
+    model_version: Version | None
+    probability_source: ProbabilitySource
+    counted: bool
+
+
+class PredictionMade(Fact, frozen=True, kw_only=True, tag="game.prediction_made", tag_field="type"):
+    """What one alias expected the player to do; `served` marks the one that chose the bot's move."""
+
+    game_id: Identifier
+    round: Round
+    model_type: Family
+    alias: Alias
+    model_version: Version
+    probabilities: Probabilities
+    predicted: Move
+    actual: Move
+    correct: bool
+    served: bool
+    counted: bool
+
+
+class InferenceFellBack(Fact, frozen=True, kw_only=True, tag="game.inference_fell_back", tag_field="type"):
+    """One step down the fallback chain of one prediction."""
+
+    game_id: Identifier
+    round: Round
+    model_type: Family
+    alias: Alias
+    model_version: Version | None
+    reason: FallbackReason
+    detail: Text
+    served: bool
+    counted: bool
+
+
+class GameFinished(Fact, frozen=True, kw_only=True, tag="game.finished", tag_field="type"):
+    """A game came to its end. `degraded`: a fallback chose a move, so the game is no evidence."""
+
+    game_id: Identifier
+    player_kind: PlayerKind
+    policy: Opponent
+    difficulty: Difficulty
+    model_type: ModelType
+    alias: PlayedAlias | None
+    model_version: Version | None
+    swap_count: Count
+    winner: Winner
+    user_score_tenths: Tenths
+    bot_score_tenths: Tenths
+    rounds: Round
+    degraded: bool
+    counted: bool
+
+
+class GameAbandoned(Fact, frozen=True, kw_only=True, tag="game.abandoned", tag_field="type"):
+    """Nobody played on for `idle_seconds`."""
+
+    game_id: Identifier
+    player_kind: PlayerKind
+    policy: Opponent
+    difficulty: Difficulty
+    model_type: ModelType
+    alias: PlayedAlias | None
+    model_version: Version | None
+    swap_count: Count
+    rounds: Count
+    idle_seconds: Count
+    counted: bool
+
+
+class Rule(Fact, frozen=True, kw_only=True):
+    """A decision rule with every parameter it used; `alpha` is a decimal string, so that it stays exact."""
+
+    name: Identifier
+    alpha: Identifier
+    minimum_games: Count
+    minimum_predictions: Count
+
+
+class Tally(Fact, frozen=True, kw_only=True):
+    """Finished games and how many of them the bot won."""
+
+    games: Count
+    wins: Count
+
+
+class Arm(Fact, frozen=True, kw_only=True):
+    """One side of the comparison: the alias's games in the window, and those of the version now behind it."""
+
+    version: Version
+    window: Tally
+    own: Tally
+
+
+class Evidence(Fact, frozen=True, kw_only=True):
+    """What a decision rests on, and the positions it was counted between (after, through)."""
+
+    after_position: Count
+    through_position: Count
+    production: Arm
+    b: Arm
+
+
+class Tickers(Fact, frozen=True, kw_only=True):
+    """Games and cycles since the last Production/B swap, as they stand after the cycle."""
+
+    production_games: Count
+    b_games: Count
+    cycles: Count
+
+
+class RankedChallenger(Fact, frozen=True, kw_only=True):
+    """A challenger's place at evaluation, before any move; rank 1 is next in line for Production."""
+
+    alias: Alias
+    version: Version
+    rank: Annotated[int, Meta(ge=1, le=3)]
+    correct: Count
+    predictions: Count
+
+
+class ReportedRanking(Fact, frozen=True, kw_only=True):
+    """A challenger's place as an outside automation reported it."""
+
+    alias: Alias
+    rank: Annotated[int, Meta(ge=1, le=3)]
+    source_alias: Alias | None = None
+    accuracy: Share | None = None
+    total_predictions: Count | None = None
+
+
+class ReportedAccuracy(Fact, frozen=True, kw_only=True):
+    """An alias's action accuracy as an outside automation reported it."""
+
+    alias: Alias
+    source_alias: Alias | None = None
+    accuracy: Share | None = None
+    total_predictions: Count | None = None
+
+
+class ReportedAssignment(Fact, frozen=True, kw_only=True):
+    """An alias's version as an outside automation reported it."""
+
+    alias: Alias
+    version: Version | None = None
+    source_alias: Alias | None = None
+    previous_version: Version | None = None
+    changed: bool | None = None
+
+
+class Report(Fact, frozen=True, kw_only=True):
+    """What an outside automation said of the cycle that it ran, kept as it was said."""
+
+    production_wins: Count | None = None
+    production_total_games: Count | None = None
+    b_wins: Count | None = None
+    b_total_games: Count | None = None
+    production_games_since_swap: Count | None = None
+    b_games_since_swap: Count | None = None
+    promotion_cycles_since_swap: Count | None = None
+    alias_rankings: tuple[ReportedRanking, ...] = ()
+    alias_accuracies: tuple[ReportedAccuracy, ...] = ()
+    alias_assignments: tuple[ReportedAssignment, ...] = ()
+    created_us: Count | None = None
+
+
+class CycleDecided(Fact, frozen=True, kw_only=True, tag="promotion.cycle_decided", tag_field="type"):
+    """One promotion cycle: what was compared, by which rule, with which outcome.
+
+    `rule` and `evidence` are null only for a report made before the ledger knew the family's aliases, or
+    where the rule is the reporter's own. `reordered`: this cycle also moves challengers.
+    """
+
+    model_type: Family
+    cycle: Version
+    trigger: Trigger
+    source: Identifier
+    rule: Rule | None
+    evidence: Evidence | None
+    z_statistic: float | None
+    p_value: Share | None
+    decision: Decision
+    reason_code: ReasonCode
+    reason: Text
+    ranking: tuple[RankedChallenger, ...]
+    reordered: bool
+    tickers: Tickers
+    report: Report | None = None
+
+
+class Assignment(Fact, frozen=True, kw_only=True):
+    """One alias with its version before (null: none) and after."""
+
+    alias: Alias
+    before: Version | None
+    after: Version
+
+
+class AliasesPlanned(Fact, frozen=True, kw_only=True, tag="promotion.aliases_planned", tag_field="type"):
+    """The aliases as they shall be; open until an `AliasesAssigned` names its stream version."""
+
+    model_type: Family
+    cause: PlanCause
+    cycle: Version | None
+    assignments: tuple[Assignment, ...]
+    swapped: bool
+    reordered: bool
+
+
+class AliasesAssigned(Fact, frozen=True, kw_only=True, tag="promotion.aliases_assigned", tag_field="type"):
+    """The aliases as they now are; `plan` is the stream version of the plan that this completes."""
+
+    model_type: Family
+    cause: Cause
+    cycle: Version | None
+    plan: Version | None
+    assignments: tuple[Assignment, ...]
+    swapped: bool
+    reordered: bool
+
+
+class TrainingCompleted(Fact, frozen=True, kw_only=True, tag="training.completed", tag_field="type"):
+    """A trainer run, good or bad; the positions say which events its data came from."""
+
+    model_type: Family
+    alias: Alias | None
+    status: TrainingStatus
+    source: Identifier
+    duration_seconds: Seconds | None
+    model_version: Version | None
+    run_id: Identifier | None
+    rows: Count | None
+    training_accuracy: Share | None
+    holdout_accuracy: Share | None
+    after_position: Count | None
+    through_position: Count | None
+    error: Text | None
+
+
+class LoadedModel(Fact, frozen=True, kw_only=True):
+    """A version that is ready to serve, and where it came from."""
+
+    alias: Alias
+    version: Version
+    source: Identifier
+
+
+class FailedModel(Fact, frozen=True, kw_only=True):
+    """A version that could not be loaded, and why."""
+
+    alias: Alias
+    version: Version | None
+    reason: Text
+
+
+class ModelsReloaded(Fact, frozen=True, kw_only=True, tag="serving.models_reloaded", tag_field="type"):
+    """Somebody asked for a reload. A start loads models without an event."""
+
+    model_type: Family
+    loaded: tuple[LoadedModel, ...]
+    failed: tuple[FailedModel, ...]
+
+
+Event = (
+    GameStarted
+    | RoundPlayed
+    | PredictionMade
+    | InferenceFellBack
+    | GameFinished
+    | GameAbandoned
+    | CycleDecided
+    | AliasesPlanned
+    | AliasesAssigned
+    | TrainingCompleted
+    | ModelsReloaded
+)
+
+EVENT_CLASSES: tuple[type[Event], ...] = get_args(Event)
+
+
+def wire_name(event_class: type[Event]) -> str:
+    """The name under which events of this class are stored."""
+    tag = event_class.__struct_config__.tag
+    assert isinstance(tag, str)
+    return tag
+
+
+EVENT_TYPES: tuple[str, ...] = tuple(wire_name(event_class) for event_class in EVENT_CLASSES)

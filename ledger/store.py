@@ -1,0 +1,266 @@
+"""The ledger: append facts to streams, read them back in order.
+
+Positions are assigned, hashes chained and stream versions checked inside one write transaction, because
+several processes append to the same database: nothing about the head is remembered between two appends.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, Select, bindparam, func, select
+from sqlalchemy.exc import DBAPIError
+
+from ledger.chain import GENESIS, leaf, link
+from ledger.codec import Codec
+from ledger.engines import writing
+from ledger.errors import ConflictError, DuplicateError, LedgerError, StorageError
+from ledger.events import Event
+from ledger.ids import new_id
+from ledger.schema import events
+
+COLUMNS = tuple(events.columns)
+PAGE_ENTRIES = 2_000
+_PLAIN = re.compile(r"[!-~]+").fullmatch
+_INSERT = (
+    "INSERT INTO events (position, event_id, stream, version, type, schema_version, recorded_us, payload,"
+    " chain_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class Head(NamedTuple):
+    """The newest entry: its position (0 when the ledger is empty), chain hash and time."""
+
+    position: int
+    chain_hash: bytes
+    recorded_us: int
+
+
+class Entry(NamedTuple):
+    """One row of the log, with the payload as the bytes that were stored."""
+
+    position: int
+    event_id: str
+    stream: str
+    version: int
+    type: str
+    schema_version: int
+    recorded_us: int
+    payload: bytes
+    chain_hash: bytes
+
+
+class Receipt(NamedTuple):
+    """Where an append landed: positions first..last, and the stream's version after it."""
+
+    first_position: int
+    last_position: int
+    version: int
+    recorded_us: int
+
+
+class EncodedEvent(NamedTuple):
+    """An event that is ready to be written."""
+
+    event_id: str
+    type: str
+    schema_version: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """A wish: these events, next on this stream, which must be at `expected_version` (0: a new stream)."""
+
+    stream: str
+    events: tuple[EncodedEvent, ...]
+    expected_version: int
+    keyed: bool
+
+
+@dataclass(slots=True)
+class _Transaction:
+    """The head as it moves while appends of one transaction are numbered."""
+
+    head: Head
+    versions: dict[str, int]
+    known: dict[str, Entry]
+    rows: list[Entry] = field(default_factory=list)
+
+
+class Ledger:
+    """An append-only log of events in one database."""
+
+    def __init__(
+        self, engine: Engine, *, codec: Codec | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.engine = engine
+        self.codec = codec or Codec()
+        self._clock = clock
+
+    def append(
+        self, stream: str, new: Sequence[Event], expected_version: int, *, ids: Sequence[str] | None = None
+    ) -> Receipt:
+        """Append `new` to `stream`, all of them or none, durably.
+
+        With `ids` given the append may be repeated: the same ids with the same content get the first receipt.
+        Raises ConflictError, DuplicateError, InvalidEventError, StorageError.
+        """
+        (outcome,) = self.append_all([self.prepare(stream, new, expected_version, ids=ids)])
+        if isinstance(outcome, LedgerError):
+            raise outcome
+        return outcome
+
+    def prepare(
+        self, stream: str, new: Sequence[Event], expected_version: int, *, ids: Sequence[str] | None = None
+    ) -> Append:
+        """The append as bytes, not yet written. Raises InvalidEventError."""
+        assert new, "an append needs at least one event"
+        assert ids is None or len(set(ids)) == len(ids) == len(new), "one id an event, each its own"
+        # A name that the database turns down would fail every append of the same batch.
+        assert all(_PLAIN(name) for name in (stream, *(ids or ()))), "streams and ids are printable ASCII"
+        encode = self.codec.encode
+        encoded = tuple(
+            EncodedEvent(ids[index] if ids else new_id(), *encode(event)) for index, event in enumerate(new)
+        )
+        return Append(stream, encoded, expected_version, keyed=ids is not None)
+
+    def append_all(self, appends: Sequence[Append]) -> list[Receipt | LedgerError]:
+        """Write many appends with one commit; each gets its own receipt or its own refusal, in this order.
+
+        Raises StorageError when the database refuses; then nothing of any of them is written.
+        """
+        with self._transaction(write=True) as connection:
+            transaction = _Transaction(
+                head=_head(connection),
+                versions=_versions(connection, {append.stream for append in appends}),
+                known=_known(connection, [append for append in appends if append.keyed]),
+            )
+            now_us = max(int(self._clock() * 1_000_000), transaction.head.recorded_us)
+            outcomes = [_number(transaction, append, now_us) for append in appends]
+            if transaction.rows:
+                connection.exec_driver_sql(_INSERT, transaction.rows)
+            return outcomes
+
+    def read(
+        self,
+        after: int = 0,
+        *,
+        limit: int = PAGE_ENTRIES,
+        through: int | None = None,
+        descending: bool = False,
+    ) -> list[Entry]:
+        """At most `limit` entries with position > `after` (and <= `through`), in order of position."""
+        query = select(*COLUMNS).where(events.c.position > after)
+        if through is not None:
+            query = query.where(events.c.position <= through)
+        position = events.c.position
+        return self._entries(query.order_by(position.desc() if descending else position).limit(limit))
+
+    def pages(self, after: int = 0, through: int | None = None) -> Iterator[list[Entry]]:
+        """All entries with `after` < position <= `through`, in bounded pages."""
+        while page := self.read(after, through=through):
+            yield page
+            after = page[-1].position
+
+    def read_stream(self, stream: str, after_version: int = 0) -> list[Entry]:
+        """The entries of one stream with version > `after_version`, in order."""
+        condition = (events.c.stream == stream) & (events.c.version > after_version)
+        return self._entries(select(*COLUMNS).where(condition).order_by(events.c.version))
+
+    def decode(self, entry: Entry) -> Event:
+        """The event that an entry holds, in its newest shape. Raises UnreadableEventError."""
+        return self.codec.decode(entry.type, entry.schema_version, entry.payload)
+
+    def head(self) -> Head:
+        """The newest entry's position, chain hash and time; GENESIS at 0 for an empty ledger."""
+        with self._transaction() as connection:
+            return _head(connection)
+
+    def _entries(self, query: Select[tuple[object, ...]]) -> list[Entry]:
+        with self._transaction() as connection:
+            # From the driver's cursor: a Row for each entry on the way would be a fifth of a replay.
+            cursor = connection.execute(query).cursor
+            assert cursor is not None
+            return list(map(Entry._make, cursor.fetchall()))
+
+    @contextmanager
+    def _transaction(self, *, write: bool = False) -> Iterator[Connection]:
+        try:
+            with self.engine.connect() as connection, (writing(connection) if write else connection).begin():
+                yield connection
+        except DBAPIError as error:
+            raise StorageError(f"the database refused: {error.orig}") from error
+
+
+def _number(transaction: _Transaction, append: Append, now_us: int) -> Receipt | LedgerError:
+    """Give the append its positions and hashes, or say why it may not have them."""
+    if append.keyed and (repeated := _repeated(transaction, append)):
+        return repeated
+    actual = transaction.versions.get(append.stream, 0)
+    if actual != append.expected_version:
+        return ConflictError(append.stream, append.expected_version, actual)
+    position, chain_hash, _ = transaction.head
+    first, version = position + 1, actual
+    for event in append.events:
+        position, version = position + 1, version + 1
+        columns = (position, event.event_id, append.stream, version, *event[1:3], now_us, event.payload)
+        chain_hash = link(chain_hash, leaf(*columns))
+        entry = Entry(*columns, chain_hash)
+        transaction.rows.append(entry)
+        if append.keyed:
+            transaction.known[event.event_id] = entry
+    transaction.head = Head(position, chain_hash, now_us)
+    transaction.versions[append.stream] = version
+    return Receipt(first, position, version, now_us)
+
+
+def _repeated(transaction: _Transaction, append: Append) -> Receipt | DuplicateError | None:
+    """The first receipt of an append that was made before; an error if its ids stand for something else."""
+    found = [transaction.known.get(event.event_id) for event in append.events]
+    first = next((entry for entry in found if entry), None)
+    if first is None:
+        return None
+    for index, (event, entry) in enumerate(zip(append.events, found, strict=True)):
+        if entry is None:
+            return DuplicateError(first.event_id, first.position)
+        content = (entry.stream, entry.version, entry.type, entry.schema_version, entry.payload)
+        if content != (append.stream, first.version + index, *event[1:]):
+            return DuplicateError(entry.event_id, entry.position)
+    entries = [entry for entry in found if entry]
+    return Receipt(entries[0].position, entries[-1].position, entries[-1].version, entries[-1].recorded_us)
+
+
+_HEAD = (
+    select(events.c.position, events.c.chain_hash, events.c.recorded_us)
+    .order_by(events.c.position.desc())
+    .limit(1)
+)
+# One index seek for each stream; GROUP BY would walk through all versions of all of them.
+_WANTED = func.json_each(bindparam("streams")).table_valued("value")
+_VERSIONS = select(
+    _WANTED.c.value,
+    select(func.max(events.c.version)).where(events.c.stream == _WANTED.c.value).scalar_subquery(),
+)
+_KNOWN = select(*COLUMNS).where(events.c.event_id.in_(bindparam("ids", expanding=True)))
+
+
+def _head(connection: Connection) -> Head:
+    row = connection.execute(_HEAD).first()
+    return Head._make(row) if row else Head(0, GENESIS, 0)
+
+
+def _versions(connection: Connection, streams: set[str]) -> dict[str, int]:
+    rows = connection.execute(_VERSIONS, {"streams": json.dumps(sorted(streams))})
+    return {stream: version for stream, version in rows if version is not None}
+
+
+def _known(connection: Connection, keyed: Sequence[Append]) -> dict[str, Entry]:
+    ids = [event.event_id for append in keyed for event in append.events]
+    if not ids:
+        return {}
+    return {row.event_id: Entry._make(row) for row in connection.execute(_KNOWN, {"ids": ids})}

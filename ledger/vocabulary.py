@@ -1,0 +1,59 @@
+"""The closed sets of words that events, metrics and HTTP share.
+
+Every label value of every metric and every name in a request comes from one of these sets, so no input
+can create a series.
+"""
+
+from typing import Final, Literal, get_args
+
+Move = Literal["rock", "paper", "scissors"]
+Result = Literal["win", "lose", "draw"]
+Winner = Literal["user", "bot", "tie"]
+Difficulty = Literal["standard"]
+
+Family = Literal["feedforward_nn", "xgboost", "multinomial_logistic"]
+ModelType = Literal["feedforward_nn", "xgboost", "multinomial_logistic", "scripted"]
+Alias = Literal["Production", "B", "shadow1", "shadow2"]
+PlayedAlias = Literal["Production", "B"]
+
+Policy = Literal["brian", "forrest", "logan"]
+BotName = Literal["ace", "bob", "cal", "dan", "edd", "fox", "gus", "hal"]
+Opponent = Literal["brian", "forrest", "logan", "ace", "bob", "cal", "dan", "edd", "fox", "gus", "hal"]
+PlayerKind = Literal["human", "bot", "script"]
+
+ProbabilitySource = Literal["opening", "model", "uniform", "scripted"]
+FallbackReason = Literal["minio_miss", "mlflow_miss", "load_error", "predict_error"]
+
+Decision = Literal["swap_production_b", "retain_production", "insufficient_data", "alias_reorder"]
+ReasonCode = Literal[
+    "better",
+    "not_better",
+    "too_few_games",
+    "version_too_new",
+    "zero_variance",
+    "reported",
+]
+Trigger = Literal["schedule", "manual", "report"]
+PlanCause = Literal["promotion", "training", "manual"]
+Cause = Literal["promotion", "training", "manual", "bootstrap", "report", "registry"]
+TrainingStatus = Literal["success", "failure"]
+
+MOVES: Final[tuple[Move, ...]] = get_args(Move)
+FAMILIES: Final[tuple[Family, ...]] = get_args(Family)
+ALIASES: Final[tuple[Alias, ...]] = get_args(Alias)
+PLAYED_ALIASES: Final[tuple[PlayedAlias, ...]] = get_args(PlayedAlias)
+CHALLENGERS: Final[tuple[Alias, ...]] = ("B", "shadow1", "shadow2")
+POLICIES: Final[tuple[Policy, ...]] = get_args(Policy)
+BOTS: Final[tuple[BotName, ...]] = get_args(BotName)
+DECISIONS: Final[tuple[Decision, ...]] = get_args(Decision)
+FALLBACK_REASONS: Final[tuple[FallbackReason, ...]] = get_args(FallbackReason)
+TRAINING_STATUSES: Final[tuple[TrainingStatus, ...]] = get_args(TrainingStatus)
+
+FAMILY_OF_POLICY: Final[dict[Policy, Family]] = {
+    "brian": "feedforward_nn",
+    "forrest": "xgboost",
+    "logan": "multinomial_logistic",
+}
+MODEL_TYPE_OF_OPPONENT: Final[dict[Opponent, ModelType]] = {
+    opponent: FAMILY_OF_POLICY.get(opponent, "scripted") for opponent in get_args(Opponent)
+}

@@ -1,0 +1,22 @@
+"""Alembic's entry: with the connection that `migrations.upgrade` hands over, or with `-x url=` by hand."""
+
+from alembic import context
+from sqlalchemy import Connection
+
+from ledger.engines import open_engine, writing
+from ledger.schema import metadata
+
+
+def run(connection: Connection) -> None:
+    """Run the migrations inside the transaction that the caller has begun."""
+    context.configure(connection=connection, target_metadata=metadata)
+    context.run_migrations()
+
+
+connection = context.config.attributes.get("connection")
+if connection is not None:
+    run(connection)
+else:
+    url = context.get_x_argument(as_dictionary=True).get("url", "sqlite:///data/ledger.db")
+    with open_engine(url).connect() as own, writing(own).begin():
+        run(own)

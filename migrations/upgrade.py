@@ -1,0 +1,36 @@
+"""Bring a database to the newest migration."""
+
+from pathlib import Path
+
+from sqlalchemy import Engine, inspect, text
+
+from ledger.engines import writing
+from ledger.schema import REVISION
+
+
+def current_revision(engine: Engine) -> str | None:
+    """The migration that the database is at; None for one without any."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def upgrade(engine: Engine) -> bool:
+    """Run the missing migrations in one transaction under the write lock; False when there were none.
+
+    Several processes may start at once: the lock is taken before Alembic looks, so the second finds them
+    done.
+    """
+    if current_revision(engine) == REVISION:
+        return False
+    # Alembic takes a while to import, and all starts but the first do not need it.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    with engine.connect() as connection, writing(connection).begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return True

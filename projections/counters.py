@@ -1,0 +1,186 @@
+"""Label tuples -> numbers: every counter and histogram of the contract, born at zero for every known label."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct, field
+
+from ledger.events import (
+    EVENT_TYPES,
+    AliasesAssigned,
+    CycleDecided,
+    GameFinished,
+    InferenceFellBack,
+    PredictionMade,
+    RoundPlayed,
+    TrainingCompleted,
+    wire_name,
+)
+from ledger.store import Entry
+from ledger.vocabulary import (
+    ALIASES,
+    DECISIONS,
+    FALLBACK_REASONS,
+    FAMILIES,
+    MODEL_TYPE_OF_OPPONENT,
+    PLAYED_ALIASES,
+    TRAINING_STATUSES,
+)
+from projections.projection import Projection
+
+TRAINING_BUCKETS_SECONDS = (10, 30, 60, 120, 300, 600, 1800, 3600)
+DIFFICULTY = "standard"
+
+ByOne = dict[str, int]
+ByTwo = dict[tuple[str, str], int]
+ByThree = dict[tuple[str, str, str], int]
+
+
+def _by_alias() -> ByTwo:
+    return {(family, alias): 0 for family in FAMILIES for alias in ALIASES}
+
+
+def _by_played_alias() -> ByTwo:
+    return {(family, alias): 0 for family in FAMILIES for alias in PLAYED_ALIASES}
+
+
+def _by_decision() -> ByTwo:
+    return {(family, decision): 0 for family in FAMILIES for decision in DECISIONS}
+
+
+def _by_opponent() -> ByTwo:
+    return {(policy, DIFFICULTY): 0 for policy in MODEL_TYPE_OF_OPPONENT}
+
+
+def _by_action() -> ByThree:
+    return {(policy, DIFFICULTY, model): 0 for policy, model in MODEL_TYPE_OF_OPPONENT.items()}
+
+
+def _by_status() -> ByTwo:
+    return {(family, status): 0 for family in FAMILIES for status in TRAINING_STATUSES}
+
+
+def _by_fallback() -> ByThree:
+    return {(f, alias, reason): 0 for f in FAMILIES for alias in ALIASES for reason in FALLBACK_REASONS}
+
+
+class Durations(Struct):
+    """A histogram: how many runs fell into each bucket of TRAINING_BUCKETS_SECONDS or beyond, and their sum."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(TRAINING_BUCKETS_SECONDS) + 1))
+    sum_seconds: float = 0.0
+
+
+class Counters(Struct):
+    """Everything that only ever goes up."""
+
+    events: ByOne = field(default_factory=lambda: dict.fromkeys(EVENT_TYPES, 0))
+    predictions: ByTwo = field(default_factory=_by_alias)
+    correct: ByTwo = field(default_factory=_by_alias)
+    alias_games: ByTwo = field(default_factory=_by_played_alias)
+    alias_wins: ByTwo = field(default_factory=_by_played_alias)
+    decisions: ByTwo = field(default_factory=_by_decision)
+    reorders: ByOne = field(default_factory=lambda: dict.fromkeys(FAMILIES, 0))
+    action_predictions: ByThree = field(default_factory=_by_action)
+    action_wins: ByThree = field(default_factory=_by_action)
+    action_losses: ByThree = field(default_factory=_by_action)
+    action_ties: ByThree = field(default_factory=_by_action)
+    games: ByTwo = field(default_factory=_by_opponent)
+    game_wins: ByTwo = field(default_factory=_by_opponent)
+    game_losses: ByTwo = field(default_factory=_by_opponent)
+    trainings: ByTwo = field(default_factory=_by_status)
+    training_durations: dict[str, Durations] = field(
+        default_factory=lambda: {family: Durations() for family in FAMILIES}
+    )
+    fallbacks: ByThree = field(default_factory=_by_fallback)
+
+
+def _prediction_made(state: Counters, event: PredictionMade) -> None:
+    if event.counted:
+        key = (event.model_type, event.alias)
+        state.predictions[key] += 1
+        if event.correct:
+            state.correct[key] += 1
+
+
+def _round_played(state: Counters, event: RoundPlayed) -> None:
+    if event.counted:
+        key = (event.policy, event.difficulty, event.model_type)
+        if event.probability_source == "model":
+            state.action_predictions[key] += 1
+        match event.result:  # the player's view; the counters are the bot's
+            case "lose":
+                state.action_wins[key] += 1
+            case "win":
+                state.action_losses[key] += 1
+            case "draw":
+                state.action_ties[key] += 1
+
+
+def _game_finished(state: Counters, event: GameFinished) -> None:
+    if event.counted:
+        key = (event.policy, event.difficulty)
+        won, lost = event.winner == "bot", event.winner == "user"
+        state.games[key] += 1
+        state.game_wins[key] += won
+        state.game_losses[key] += lost
+        if event.alias is not None:
+            state.alias_games[event.model_type, event.alias] += 1
+            state.alias_wins[event.model_type, event.alias] += won
+
+
+def _fell_back(state: Counters, event: InferenceFellBack) -> None:
+    if event.counted:
+        state.fallbacks[event.model_type, event.alias, event.reason] += 1
+
+
+def _cycle_decided(state: Counters, event: CycleDecided) -> None:
+    # A re-rank is counted where it is executed; a report that decided nothing else must not count it twice.
+    if event.decision != "alias_reorder":
+        state.decisions[event.model_type, event.decision] += 1
+
+
+def _aliases_assigned(state: Counters, event: AliasesAssigned) -> None:
+    if event.reordered:
+        state.decisions[event.model_type, "alias_reorder"] += 1
+        state.reorders[event.model_type] += 1
+
+
+def _training_completed(state: Counters, event: TrainingCompleted) -> None:
+    state.trainings[event.model_type, event.status] += 1
+    if event.duration_seconds is not None:
+        durations = state.training_durations[event.model_type]
+        bucket = sum(event.duration_seconds > bound for bound in TRAINING_BUCKETS_SECONDS)
+        durations.counts[bucket] += 1
+        durations.sum_seconds += event.duration_seconds
+
+
+def _nothing(_state: Counters, _event: object) -> None:
+    """Counted by its type alone."""
+
+
+_HANDLERS: dict[str, Callable[[Counters, Any], None]] = {
+    **dict.fromkeys(EVENT_TYPES, _nothing),
+    wire_name(PredictionMade): _prediction_made,
+    wire_name(RoundPlayed): _round_played,
+    wire_name(GameFinished): _game_finished,
+    wire_name(InferenceFellBack): _fell_back,
+    wire_name(CycleDecided): _cycle_decided,
+    wire_name(AliasesAssigned): _aliases_assigned,
+    wire_name(TrainingCompleted): _training_completed,
+}
+
+
+def projection(since_us: int) -> Projection[Counters]:
+    """The counters over events recorded at `since_us` (microseconds since the epoch, UTC) or later."""
+
+    def since(handler: Callable[[Counters, Any], None]) -> Callable[[Counters, Any, Entry], None]:
+        def fold(state: Counters, event: Any, entry: Entry) -> None:
+            if entry.recorded_us >= since_us:
+                state.events[entry.type] += 1
+                handler(state, event)
+
+        return fold
+
+    handlers = {event_type: since(handler) for event_type, handler in _HANDLERS.items()}
+    return Projection("counters", 1, Counters, handlers, settings=f"since_us={since_us}")

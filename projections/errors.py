@@ -1,0 +1,11 @@
+"""What can go wrong when the ledger is read for its meaning."""
+
+
+class ProjectionError(Exception):
+    """An event could not be folded. The projections stand still, loudly, until it is dealt with."""
+
+    def __init__(self, position: int, event_type: str, problem: str) -> None:
+        super().__init__(f"projections stopped at position {position} ({event_type}): {problem}")
+        self.position = position
+        self.event_type = event_type
+        self.problem = problem

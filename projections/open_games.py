@@ -1,0 +1,47 @@
+"""The games that have started and are neither finished nor abandoned, with the time of their last event."""
+
+from msgspec import Struct, field
+
+from ledger.events import GameAbandoned, GameFinished, GameStarted, RoundPlayed, wire_name
+from ledger.store import Entry
+from projections.projection import Handler, Projection
+
+
+class OpenGame(Struct):
+    """When somebody last did something in it (microseconds since the epoch), and whether it counts."""
+
+    last_us: int
+    counted: bool
+
+
+class OpenGames(Struct):
+    """By game id, oldest start first."""
+
+    games: dict[str, OpenGame] = field(default_factory=dict)
+
+    def counted(self) -> int:
+        """How many of them are no test games."""
+        return sum(game.counted for game in self.games.values())
+
+
+def _game_started(state: OpenGames, event: GameStarted, entry: Entry) -> None:
+    state.games[event.game_id] = OpenGame(entry.recorded_us, event.counted)
+
+
+def _round_played(state: OpenGames, event: RoundPlayed, entry: Entry) -> None:
+    state.games[event.game_id].last_us = entry.recorded_us
+
+
+def _game_ended(state: OpenGames, event: GameFinished | GameAbandoned, _entry: Entry) -> None:
+    del state.games[event.game_id]
+
+
+def projection() -> Projection[OpenGames]:
+    """The open games."""
+    handlers: dict[str, Handler[OpenGames]] = {
+        wire_name(GameStarted): _game_started,
+        wire_name(RoundPlayed): _round_played,
+        wire_name(GameFinished): _game_ended,
+        wire_name(GameAbandoned): _game_ended,
+    }
+    return Projection("open_games", 1, OpenGames, handlers)

@@ -1,0 +1,155 @@
+"""One way to the head: every projection catches up in bounded pages, from a snapshot or from the first event."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from ledger.chain import GENESIS
+from ledger.engines import writing
+from ledger.errors import UnreadableEventError
+from ledger.events import Event
+from ledger.store import PAGE_ENTRIES, Entry, Head, Ledger
+from projections import snapshots
+from projections.errors import ProjectionError
+from projections.projection import Handler, Tracked
+
+SNAPSHOT_ENTRIES = 10_000
+
+
+class ReadTable(Protocol):
+    """A read model whose rows live in the database and move together with their checkpoint."""
+
+    name: str
+    types: frozenset[str]
+
+    def position(self) -> int:
+        """How far the rows are folded; rows that cannot be trusted are dropped first, and it is 0."""
+        ...
+
+    def fold(self, batch: Sequence[tuple[Entry, Event]], through: Head) -> None:
+        """Fold what is new in the batch and set the checkpoint to `through`, in one transaction."""
+        ...
+
+
+class Projector:
+    """Folds a ledger into the states of several projections, all of them at one position.
+
+    Threads share it: whoever wants to look takes `current()`, which catches up first.
+    """
+
+    def __init__(self, ledger: Ledger, tracked: Sequence[Tracked[Any]], table: ReadTable) -> None:
+        self.head = Head(0, GENESIS, 0)
+        self.discarded: dict[str, int] = {one.projection.name: 0 for one in tracked}
+        self.failure: ProjectionError | None = None
+        self._ledger = ledger
+        self._tracked = tuple(tracked)
+        self._table = table
+        self._saved_position = 0
+        self._lock = threading.RLock()
+
+    @property
+    def position(self) -> int:
+        """The position up to which everything is folded."""
+        return self.head.position
+
+    def start(self) -> None:
+        """Restore the snapshots, bring stragglers level with the others, and catch up to the head."""
+        with self._lock:
+            for tracked in self._tracked:
+                if snapshots.load(self._ledger, tracked) is False:
+                    self.discarded[tracked.projection.name] += 1
+            level = max((tracked.position for tracked in self._tracked), default=0)
+            for tracked in self._tracked:
+                self._replay(tracked, level)
+            for page in self._ledger.pages(self._table.position(), level):
+                self._fold_table(page)
+            if level:
+                self.head = _as_head(self._ledger.read(level - 1, limit=1)[0])
+            self._saved_position = level
+            self.catch_up()
+
+    def catch_up(self) -> int:
+        """Fold everything up to the head, and return its position. Raises ProjectionError, then for ever."""
+        with self._lock:
+            if self.failure:
+                raise self.failure
+            handlers = _dispatch(self._tracked)
+            while page := self._ledger.read(self.position):
+                # The table first: if the database refuses, no state has moved and the page can be read again.
+                self._fold_table(page)
+                self._fold(page, handlers)
+                self.head = _as_head(page[-1])
+                for tracked in self._tracked:
+                    tracked.position = self.position
+                if len(page) < PAGE_ENTRIES:
+                    break
+            return self.position
+
+    @contextmanager
+    def current(self) -> Iterator[int]:
+        """Hold every state still at the head; yields its position."""
+        with self._lock:
+            yield self.catch_up()
+
+    def save(self, *, every: int = SNAPSHOT_ENTRIES) -> bool:
+        """Write snapshots when `every` entries or more were folded since the last ones."""
+        with self._lock:
+            if self.failure or self.position - self._saved_position < max(every, 1):
+                return False
+            self._table.fold((), self.head)
+            with self._ledger.engine.connect() as connection, writing(connection).begin():
+                for tracked in self._tracked:
+                    snapshots.save(connection, tracked, self.head)
+            self._saved_position = self.position
+            return True
+
+    def _replay(self, tracked: Tracked[Any], through: int) -> None:
+        handlers = _dispatch([tracked])
+        for page in self._ledger.pages(tracked.position, through):
+            self._fold(page, handlers)
+            tracked.position = page[-1].position
+
+    def _fold(self, page: Sequence[Entry], handlers: "Dispatch") -> None:
+        decode = self._ledger.codec.decode
+        for entry in page:
+            readers = handlers.get(entry.type, ())
+            try:
+                event = decode(entry.type, entry.schema_version, entry.payload)
+                for handler, state in readers:
+                    handler(state, event, entry)
+            except UnreadableEventError as error:
+                raise self._fail(entry, str(error)) from error
+            except Exception as error:  # a handler's bug may raise anything; half a fold must never be shown
+                raise self._fail(entry, f"{type(error).__name__}: {error}") from error
+
+    def _fold_table(self, page: Sequence[Entry]) -> None:
+        batch: list[tuple[Entry, Event]] = []
+        for entry in page:
+            if entry.type in self._table.types:
+                try:
+                    batch.append((entry, self._ledger.decode(entry)))
+                except UnreadableEventError as error:
+                    raise self._fail(entry, str(error)) from error
+        if batch:
+            self._table.fold(batch, _as_head(page[-1]))
+
+    def _fail(self, entry: Entry, problem: str) -> ProjectionError:
+        self.failure = ProjectionError(entry.position, entry.type, problem)
+        return self.failure
+
+
+Dispatch = dict[str, list[tuple[Handler[Any], Any]]]
+
+
+def _dispatch(tracked: Sequence[Tracked[Any]]) -> Dispatch:
+    """Event type -> the handlers that read it, each with the state it folds into."""
+    handlers: Dispatch = {}
+    for one in tracked:
+        for event_type, handler in one.projection.handlers.items():
+            handlers.setdefault(event_type, []).append((handler, one.state))
+    return handlers
+
+
+def _as_head(entry: Entry) -> Head:
+    return Head(entry.position, entry.chain_hash, entry.recorded_us)

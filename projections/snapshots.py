@@ -1,0 +1,47 @@
+"""Folded states kept beside the log, so that a restart need not replay it. A cache: anything odd is discarded."""
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select
+
+from ledger.schema import projection_snapshots as table
+from ledger.store import Head, Ledger
+from projections.projection import Tracked
+
+
+def save(connection: Connection, tracked: Tracked[object], head: Head) -> None:
+    """Replace the projection's snapshot by its present state, which is folded up to `head`."""
+    projection = tracked.projection
+    connection.execute(delete(table).where(table.c.name == projection.name))
+    connection.execute(
+        insert(table).values(
+            name=projection.name,
+            version=projection.version,
+            settings=projection.settings,
+            position=head.position,
+            chain_hash=head.chain_hash,
+            state=tracked.encode(),
+        )
+    )
+
+
+def load(ledger: Ledger, tracked: Tracked[object]) -> bool | None:
+    """Restore the projection's snapshot: True when done, None when there is none, False when it was discarded.
+
+    It is discarded when it is of another version or other settings, does not decode, or names a position whose
+    chain hash is not the ledger's: then it belongs to another history.
+    """
+    projection = tracked.projection
+    with ledger.engine.connect() as connection:
+        row = connection.execute(select(table).where(table.c.name == projection.name)).first()
+    if row is None:
+        return None
+    if (row.version, row.settings) != (projection.version, projection.settings):
+        return False
+    entries = ledger.read(row.position - 1, limit=1)
+    if not entries or entries[0].chain_hash != row.chain_hash:
+        return False
+    try:
+        tracked.restore(row.state, row.position)
+    except msgspec.MsgspecError:
+        return False
+    return True

@@ -1,0 +1,348 @@
+"""One believable event of every type; a test names only the fields that it is about."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from ledger.events import (
+    AliasesAssigned,
+    AliasesPlanned,
+    Arm,
+    Assignment,
+    CycleDecided,
+    Event,
+    Evidence,
+    FailedModel,
+    GameAbandoned,
+    GameFinished,
+    GameStarted,
+    InferenceFellBack,
+    Lineup,
+    LoadedModel,
+    ModelsReloaded,
+    Points,
+    PredictionMade,
+    RankedChallenger,
+    Report,
+    ReportedAccuracy,
+    ReportedAssignment,
+    ReportedRanking,
+    RoundPlayed,
+    Rule,
+    Tally,
+    Tickers,
+    TrainingCompleted,
+)
+from ledger.vocabulary import ALIASES
+
+Versions = tuple[int, int, int, int]
+"""Of Production, B, shadow1 and shadow2, in this order."""
+
+FIRST_VERSIONS: Versions = (1, 2, 3, 4)
+
+
+def points(rock: int = 10, paper: int = 12, scissors: int = 15) -> Points:
+    return Points(rock=rock, paper=paper, scissors=scissors)
+
+
+def lineup(versions: Versions = FIRST_VERSIONS) -> Lineup:
+    production, b, shadow1, shadow2 = versions
+    return Lineup(Production=production, B=b, shadow1=shadow1, shadow2=shadow2)
+
+
+def assignments(before: Versions | None, after: Versions) -> tuple[Assignment, ...]:
+    """Every alias with its version before (`None`: the family had none) and after."""
+    old: Sequence[int | None] = before or (None, None, None, None)
+    return tuple(
+        Assignment(alias=alias, before=was, after=now)
+        for alias, was, now in zip(ALIASES, old, after, strict=True)
+    )
+
+
+def rule(**changes: Any) -> Rule:
+    return replace(Rule(name="z-test", alpha="0.20", minimum_games=3, minimum_predictions=30), **changes)
+
+
+def arm(version: int, games: int, wins: int, *, own: tuple[int, int] | None = None) -> Arm:
+    """One side of the comparison; `own` is (games, wins) of the version, by default the window's."""
+    own_games, own_wins = own or (games, wins)
+    return Arm(
+        version=version,
+        window=Tally(games=games, wins=wins),
+        own=Tally(games=own_games, wins=own_wins),
+    )
+
+
+def evidence(**changes: Any) -> Evidence:
+    return replace(
+        Evidence(after_position=0, through_position=900, production=arm(1, 20, 8), b=arm(2, 20, 15)),
+        **changes,
+    )
+
+
+def tickers(production_games: int = 20, b_games: int = 20, cycles: int = 1) -> Tickers:
+    return Tickers(production_games=production_games, b_games=b_games, cycles=cycles)
+
+
+def ranking() -> tuple[RankedChallenger, ...]:
+    return (
+        RankedChallenger(alias="B", version=2, rank=1, correct=40, predictions=90),
+        RankedChallenger(alias="shadow1", version=3, rank=2, correct=35, predictions=90),
+        RankedChallenger(alias="shadow2", version=4, rank=3, correct=30, predictions=90),
+    )
+
+
+def report(**changes: Any) -> Report:
+    return replace(
+        Report(
+            production_wins=8,
+            production_total_games=20,
+            b_wins=15,
+            b_total_games=20,
+            production_games_since_swap=0,
+            b_games_since_swap=0,
+            promotion_cycles_since_swap=0,
+            alias_rankings=(
+                ReportedRanking(
+                    alias="B", rank=1, source_alias="Production", accuracy=0.4, total_predictions=90
+                ),
+            ),
+            alias_accuracies=(
+                ReportedAccuracy(alias="Production", source_alias="B", accuracy=0.45, total_predictions=90),
+            ),
+            alias_assignments=(
+                ReportedAssignment(
+                    alias="Production", version=2, source_alias="B", previous_version=1, changed=True
+                ),
+            ),
+            created_us=1_700_000_000_000_000,
+        ),
+        **changes,
+    )
+
+
+def game_started(**changes: Any) -> GameStarted:
+    return replace(
+        GameStarted(
+            game_id="g1",
+            session_id="s1",
+            player_kind="human",
+            player_id="p1",
+            policy="brian",
+            model_type="feedforward_nn",
+            alias="Production",
+            model_version=1,
+            lineup=lineup(),
+            swap_count=0,
+            assignment_probability=0.5,
+            difficulty="standard",
+            opening="rotation-1",
+            bot_seed=None,
+            counted=True,
+        ),
+        **changes,
+    )
+
+
+def round_played(**changes: Any) -> RoundPlayed:
+    return replace(
+        RoundPlayed(
+            game_id="g1",
+            round=1,
+            user_move="paper",
+            bot_move="rock",
+            result="win",
+            points=points(),
+            user_delta_tenths=12,
+            bot_delta_tenths=0,
+            user_score_tenths=12,
+            bot_score_tenths=0,
+            policy="brian",
+            difficulty="standard",
+            model_type="feedforward_nn",
+            alias="Production",
+            model_version=1,
+            probability_source="model",
+            counted=True,
+        ),
+        **changes,
+    )
+
+
+def prediction_made(**changes: Any) -> PredictionMade:
+    return replace(
+        PredictionMade(
+            game_id="g1",
+            round=1,
+            model_type="feedforward_nn",
+            alias="Production",
+            model_version=1,
+            probabilities=(0.2, 0.5, 0.3),
+            predicted="paper",
+            actual="paper",
+            correct=True,
+            served=True,
+            counted=True,
+        ),
+        **changes,
+    )
+
+
+def fell_back(**changes: Any) -> InferenceFellBack:
+    return replace(
+        InferenceFellBack(
+            game_id="g1",
+            round=1,
+            model_type="feedforward_nn",
+            alias="Production",
+            model_version=1,
+            reason="predict_error",
+            detail="the session refused its input",
+            served=True,
+            counted=True,
+        ),
+        **changes,
+    )
+
+
+def game_finished(**changes: Any) -> GameFinished:
+    return replace(
+        GameFinished(
+            game_id="g1",
+            player_kind="human",
+            policy="brian",
+            difficulty="standard",
+            model_type="feedforward_nn",
+            alias="Production",
+            model_version=1,
+            swap_count=0,
+            winner="user",
+            user_score_tenths=105,
+            bot_score_tenths=84,
+            rounds=21,
+            degraded=False,
+            counted=True,
+        ),
+        **changes,
+    )
+
+
+def game_abandoned(**changes: Any) -> GameAbandoned:
+    return replace(
+        GameAbandoned(
+            game_id="g1",
+            player_kind="human",
+            policy="brian",
+            difficulty="standard",
+            model_type="feedforward_nn",
+            alias="Production",
+            model_version=1,
+            swap_count=0,
+            rounds=4,
+            idle_seconds=1_800,
+            counted=True,
+        ),
+        **changes,
+    )
+
+
+def cycle_decided(**changes: Any) -> CycleDecided:
+    return replace(
+        CycleDecided(
+            model_type="feedforward_nn",
+            cycle=1,
+            trigger="schedule",
+            source="scheduler",
+            rule=rule(),
+            evidence=evidence(),
+            z_statistic=2.2376,
+            p_value=0.0126,
+            decision="swap_production_b",
+            reason_code="better",
+            reason="B won 15 of 20 games, Production 8 of 20: p = 0.0126 is below 0.20",
+            ranking=ranking(),
+            reordered=False,
+            tickers=tickers(),
+        ),
+        **changes,
+    )
+
+
+def aliases_planned(**changes: Any) -> AliasesPlanned:
+    return replace(
+        AliasesPlanned(
+            model_type="feedforward_nn",
+            cause="promotion",
+            cycle=1,
+            assignments=assignments(FIRST_VERSIONS, (2, 1, 3, 4)),
+            swapped=True,
+            reordered=False,
+        ),
+        **changes,
+    )
+
+
+def aliases_assigned(**changes: Any) -> AliasesAssigned:
+    """By default the bootstrap: versions 1 to 4 behind Production, B, shadow1 and shadow2."""
+    return replace(
+        AliasesAssigned(
+            model_type="feedforward_nn",
+            cause="bootstrap",
+            cycle=None,
+            plan=None,
+            assignments=assignments(None, FIRST_VERSIONS),
+            swapped=False,
+            reordered=False,
+        ),
+        **changes,
+    )
+
+
+def training_completed(**changes: Any) -> TrainingCompleted:
+    return replace(
+        TrainingCompleted(
+            model_type="feedforward_nn",
+            alias="shadow2",
+            status="success",
+            source="scheduler",
+            duration_seconds=3.5,
+            model_version=5,
+            run_id="run-1",
+            rows=1_200,
+            training_accuracy=0.48,
+            holdout_accuracy=0.41,
+            after_position=0,
+            through_position=900,
+            error=None,
+        ),
+        **changes,
+    )
+
+
+def models_reloaded(**changes: Any) -> ModelsReloaded:
+    return replace(
+        ModelsReloaded(
+            model_type="feedforward_nn",
+            loaded=(LoadedModel(alias="Production", version=1, source="model store"),),
+            failed=(FailedModel(alias="B", version=2, reason="no such object"),),
+        ),
+        **changes,
+    )
+
+
+def one_of_each() -> tuple[Event, ...]:
+    """An event of every type, in the order of the union."""
+    return (
+        game_started(),
+        round_played(),
+        prediction_made(),
+        fell_back(),
+        game_finished(),
+        game_abandoned(),
+        cycle_decided(),
+        aliases_planned(),
+        aliases_assigned(),
+        training_completed(),
+        models_reloaded(),
+    )
