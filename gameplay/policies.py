@@ -17,9 +17,7 @@ FINISH_BONUS: Final = 2.0
 TIE: Final = 1e-9
 
 
-def choose(
-    probabilities: Probabilities, points: Points, user_score_tenths: int, bot_score_tenths: int
-) -> Move:
+def choose(probabilities: Probabilities, points: Points, user_score_tenths: int, bot_score_tenths: int) -> Move:
     """The bot's move with the best expected value.
 
     Among equals a bot that is ahead takes the move that concedes least when beaten; one that is behind or

@@ -78,7 +78,7 @@ class GameStarted(Fact, frozen=True, kw_only=True, tag="game.started", tag_field
     swap_count: Count
     assignment_probability: Share
     difficulty: Difficulty
-    opening: Identifier
+    opening: Identifier | None
     bot_seed: Count | None
     counted: bool
 
@@ -251,8 +251,12 @@ class ReportedAssignment(Fact, frozen=True, kw_only=True):
 
 
 class Report(Fact, frozen=True, kw_only=True):
-    """What an outside automation said of the cycle that it ran, kept as it was said."""
+    """What an outside automation said of the cycle that it ran, kept as it was said.
 
+    `body_sha256` (hexadecimal) tells a repeated report from another one under the same key.
+    """
+
+    body_sha256: Identifier
     production_wins: Count | None = None
     production_total_games: Count | None = None
     b_wins: Count | None = None

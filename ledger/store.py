@@ -172,6 +172,16 @@ class Ledger:
         condition = (events.c.stream == stream) & (events.c.version > after_version)
         return self._entries(select(*COLUMNS).where(condition).order_by(events.c.version))
 
+    def version(self, stream: str) -> int:
+        """The version of a stream's newest event; 0 for a stream that does not exist."""
+        with self._transaction() as connection:
+            return _versions(connection, {stream}).get(stream, 0)
+
+    def find(self, event_id: str) -> Entry | None:
+        """The entry with this event id, if there is one."""
+        found = self._entries(select(*COLUMNS).where(events.c.event_id == event_id))
+        return found[0] if found else None
+
     def decode(self, entry: Entry) -> Event:
         """The event that an entry holds, in its newest shape. Raises UnreadableEventError."""
         return self.codec.decode(entry.type, entry.schema_version, entry.payload)

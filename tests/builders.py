@@ -55,8 +55,7 @@ def assignments(before: Versions | None, after: Versions) -> tuple[Assignment, .
     """Every alias with its version before (`None`: the family had none) and after."""
     old: Sequence[int | None] = before or (None, None, None, None)
     return tuple(
-        Assignment(alias=alias, before=was, after=now)
-        for alias, was, now in zip(ALIASES, old, after, strict=True)
+        Assignment(alias=alias, before=was, after=now) for alias, was, now in zip(ALIASES, old, after, strict=True)
     )
 
 
@@ -104,9 +103,7 @@ def report(**changes: Any) -> Report:
             b_games_since_swap=0,
             promotion_cycles_since_swap=0,
             alias_rankings=(
-                ReportedRanking(
-                    alias="B", rank=1, source_alias="Production", accuracy=0.4, total_predictions=90
-                ),
+                ReportedRanking(alias="B", rank=1, source_alias="Production", accuracy=0.4, total_predictions=90),
             ),
             alias_accuracies=(
                 ReportedAccuracy(alias="Production", source_alias="B", accuracy=0.45, total_predictions=90),
@@ -117,6 +114,7 @@ def report(**changes: Any) -> Report:
                 ),
             ),
             created_us=1_700_000_000_000_000,
+            body_sha256="e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         ),
         **changes,
     )

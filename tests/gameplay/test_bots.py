@@ -53,9 +53,7 @@ def test_every_bot_has_a_character_when_listed() -> None:
 
 
 @given(names, names, seeds)
-def test_bots_play_the_same_game_when_it_is_resumed_at_any_round(
-    user: BotName, bot: BotName, seed: int
-) -> None:
+def test_bots_play_the_same_game_when_it_is_resumed_at_any_round(user: BotName, bot: BotName, seed: int) -> None:
     game = play(user, bot, seed, "game")
 
     for played in range(len(game)):
@@ -99,9 +97,7 @@ def test_chance_differs_when_seeds_or_rounds_do(name: BotName) -> None:
         (("lose", "lose", "lose", "win"), "rock"),
     ],
 )
-def test_cal_changes_over_when_three_losses_came_in_a_row(
-    results: tuple[Result, ...], expected: Move
-) -> None:
+def test_cal_changes_over_when_three_losses_came_in_a_row(results: tuple[Result, ...], expected: Move) -> None:
     seen = view(*(("rock", "paper", result) for result in results))
 
     assert {bot_move("cal", seed, seen) for seed in range(20)} == {expected}

@@ -9,9 +9,7 @@ from ledger.events import Points, RoundPlayed
 from ledger.vocabulary import MOVES, Move
 
 game_ids = st.text(min_size=1, max_size=20)
-move_lists = st.lists(
-    st.tuples(st.sampled_from(MOVES), st.sampled_from(MOVES)), min_size=LOOK_BACK, max_size=20
-)
+move_lists = st.lists(st.tuples(st.sampled_from(MOVES), st.sampled_from(MOVES)), min_size=LOOK_BACK, max_size=20)
 
 # The player takes the most valuable move (rock), then the one that beats it (scissors, over paper), then the
 # third (paper, where scissors is on top and rock beats it).

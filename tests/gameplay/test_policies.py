@@ -51,9 +51,7 @@ def test_expected_values_take_a_bonus_off_when_the_players_win_ends_the_game() -
 @pytest.mark.parametrize(
     ("user_score", "bot_score", "bonus"), [(90, 96, FINISH_BONUS), (96, 90, -FINISH_BONUS), (95, 95, 0.0)]
 )
-def test_expected_values_count_a_draw_when_it_ends_the_game(
-    user_score: int, bot_score: int, bonus: float
-) -> None:
+def test_expected_values_count_a_draw_when_it_ends_the_game(user_score: int, bot_score: int, bonus: float) -> None:
     values = expected_values(CERTAIN["rock"], POINTS, user_score, bot_score)
 
     assert values["rock"] == pytest.approx(bonus)
@@ -95,9 +93,7 @@ def test_choose_takes_the_best_value_and_the_same_one_when_asked_twice(
         (20, 40, "rock"),  # Ahead: rock concedes paper's 1.2, paper would concede scissors' 1.7.
     ],
 )
-def test_choose_resolves_by_the_score_when_two_moves_tie(
-    user_score: int, bot_score: int, expected: Move
-) -> None:
+def test_choose_resolves_by_the_score_when_two_moves_tie(user_score: int, bot_score: int, expected: Move) -> None:
     # Rock gains s * 1.0 - p * 1.2 and paper r * 1.2 - s * 1.7: equal where 2.7 * s = 1.2 * (1 - s).
     scissors = 1.2 / 3.9
     probabilities = (0.9 - scissors, 0.1, scissors)

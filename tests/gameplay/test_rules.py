@@ -157,9 +157,7 @@ def test_assigned_alias_stays_as_shipped_when_recomputed_years_later() -> None:
 def test_assigned_alias_is_independent_of_the_points_when_many_games_start() -> None:
     games = [f"game-{number}" for number in range(9_000)]
     for move in MOVES:
-        aliases = [
-            assigned_alias(game, 0.5) for game in games if most_valuable(round_points(game, 1)) == move
-        ]
+        aliases = [assigned_alias(game, 0.5) for game in games if most_valuable(round_points(game, 1)) == move]
 
         assert len(aliases) > 2_700
         assert aliases.count("B") / len(aliases) == pytest.approx(0.5, abs=0.04)

@@ -1,0 +1,65 @@
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+PIP := python -m pip --disable-pip-version-check
+RANGES := $(PYTHON) -c 'import sys, tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	print(*(project["optional-dependencies"]["dev"] if sys.argv[1:] else project["dependencies"]), sep="\n")'
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test format run demo migrate bench lock
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: $(READY) ## make .venv with everything that the project needs
+
+# Again only when the pins or the project change; every other target depends on it.
+$(READY): requirements.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; name it if it has another name: make PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { \
+		rm -rf .venv; echo "Python's venv module is needed (on Debian: apt-get install python3-venv)" >&2; exit 1; }
+	$(BIN)/$(PIP) install -q -r requirements-dev.txt
+	$(BIN)/$(PIP) install -q --no-deps -e .
+	@touch $@
+
+check: $(READY) ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: check ## the whole gate: check, then every test
+	$(BIN)/pytest
+
+format: $(READY) ## put the source into its format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+run: $(READY) ## serve games, metrics and history
+	$(BIN)/rps serve
+
+demo: $(READY) ## bots play, models are promoted, the audit agrees
+	$(BIN)/python -m scripts.demo
+
+migrate: $(READY) ## bring the database to the newest migration
+	$(BIN)/rps migrate
+
+bench: $(READY) ## measure appends, replay and requests on this machine
+	$(BIN)/python -m bench
+
+lock: ## pin what the ranges in pyproject.toml resolve to today
+	@set -euo pipefail; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	note="# Made by \`make lock\` from the ranges in pyproject.toml."; \
+	$(PYTHON) -m venv "$$work/venv"; pip="$$work/venv/bin/$(PIP)"; \
+	$(RANGES) > "$$work/runtime.in"; $(RANGES) dev > "$$work/dev.in"; \
+	$$pip install -q -r "$$work/runtime.in"; \
+	$$pip freeze | LC_ALL=C sort > "$$work/runtime.txt"; \
+	$$pip install -q -r "$$work/dev.in"; \
+	$$pip freeze | LC_ALL=C sort > "$$work/all.txt"; \
+	if grep -vE '^[A-Za-z0-9._-]+==[^/@ ]+$$' "$$work/all.txt"; then echo "these are no pins" >&2; exit 1; fi; \
+	test -z "$$(LC_ALL=C comm -23 "$$work/runtime.txt" "$$work/all.txt")" || { \
+		echo "the tools for development move a runtime pin" >&2; exit 1; }; \
+	{ echo "$$note"; cat "$$work/runtime.txt"; } > requirements.txt; \
+	{ echo "$$note"; echo "-r requirements.txt"; LC_ALL=C comm -13 "$$work/runtime.txt" "$$work/all.txt"; } \
+		> requirements-dev.txt

@@ -1,0 +1,185 @@
+"""The settings, read once from the environment into a frozen value. Nothing else reads the environment."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from apscheduler.triggers.cron import CronTrigger
+
+SECRET = "***"
+
+
+class SettingError(ValueError):
+    """A variable that does not exist or whose value does not parse."""
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _flag(value: str) -> bool:
+    words = {
+        "true": True,
+        "1": True,
+        "yes": True,
+        "on": True,
+        "false": False,
+        "0": False,
+        "no": False,
+        "off": False,
+    }
+    if value.lower() not in words:
+        raise ValueError("write true or false")
+    return words[value.lower()]
+
+
+def _share(value: str) -> float:
+    share = float(value)
+    if not 0 <= share <= 1:
+        raise ValueError("must lie between 0 and 1")
+    return share
+
+
+def _alpha(value: str) -> str:
+    """Kept as the decimal it was written as, so that a decision records it exactly."""
+    try:
+        alpha = Decimal(value)
+    except InvalidOperation as error:
+        raise ValueError("write a decimal such as 0.20") from error
+    if not Decimal(0) < alpha < Decimal(1):
+        raise ValueError("must lie between 0 and 1")
+    return value
+
+
+def _natural(value: str) -> int:
+    number = int(value)
+    if number < 1:
+        raise ValueError("must be 1 or more")
+    return number
+
+
+def _port(value: str) -> int:
+    port = int(value)
+    if not 0 <= port <= 65_535:
+        raise ValueError("must be a port number")
+    return port
+
+
+def _moment_us(value: str) -> int:
+    """An ISO 8601 time (UTC where it names no zone) as microseconds since the epoch."""
+    moment = datetime.fromisoformat(value)
+    return math.floor(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1_000_000)
+
+
+def _schedule(value: str) -> str | None:
+    if value.lower() == "off":
+        return None
+    CronTrigger.from_crontab(value)
+    return value
+
+
+def _setting(variable: str, default: Any, parse: Callable[[str], Any], help_: str, *, secret: bool = False) -> Any:
+    metadata = {"variable": variable, "parse": parse, "help": help_, "secret": secret}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Settings:
+    """Everything that can be set. Fields that are None by default follow from `data_dir`."""
+
+    data_dir: Path = _setting("RPS_DATA_DIR", Path("data"), Path, "Folder of the database, MLflow and the models.")
+    database_url: str = _setting(
+        "RPS_DATABASE_URL", "", _text, "The ledger; by default SQLite in the data folder."
+    )
+    mlflow_tracking_uri: str = _setting(
+        "MLFLOW_TRACKING_URI", "", _text, "The model registry; by default SQLite in the data folder."
+    )
+    model_store_url: str = _setting(
+        "RPS_MODEL_STORE_URL", "", _text, "Object storage for models: file:///FOLDER or s3://BUCKET."
+    )
+    minio_endpoint: str | None = _setting("MINIO_ENDPOINT", None, _text, "Address of an S3 API, with its scheme.")
+    minio_access_key: str | None = _setting("MINIO_ACCESS_KEY", None, _text, "Its access key.", secret=True)
+    minio_secret_key: str | None = _setting("MINIO_SECRET_KEY", None, _text, "Its secret key.", secret=True)
+    host: str = _setting("RPS_HOST", "127.0.0.1", _text, "Address to listen on.")
+    port: int = _setting("RPS_PORT", 8080, _port, "Port to listen on.")
+    internal_token: str | None = _setting(
+        "RPS_INTERNAL_TOKEN", None, _text, "Bearer token for /internal writes and reloads.", secret=True
+    )
+    metrics_since_us: int = _setting(
+        "METRICS_SINCE_DATE",
+        _moment_us("2025-10-10T08:00:00+00:00"),
+        _moment_us,
+        "Counters leave out older events; changing it is a counter reset.",
+    )
+    ab_testing: bool = _setting("ENABLE_AB_TESTING", True, _flag, "Whether B plays at all.")
+    ab_split: float = _setting("AB_SPLIT_RATIO", 0.5, _share, "B's share of the games.")
+    promotion_schedule: str | None = _setting(
+        "RPS_PROMOTION_SCHEDULE", "*/30 * * * *", _schedule, "Cron line of the promotion cycles, or off."
+    )
+    promotion_alpha: str = _setting("RPS_PROMOTION_ALPHA", "0.20", _alpha, "Swap when p is below it.")
+    promotion_minimum_games: int = _setting(
+        "RPS_PROMOTION_MINIMUM_GAMES", 3, _natural, "Games that each alias needs for a comparison."
+    )
+    promotion_minimum_predictions: int = _setting(
+        "RPS_PROMOTION_MINIMUM_PREDICTIONS", 30, _natural, "Predictions that each challenger needs for a re-rank."
+    )
+    game_idle_seconds: int = _setting(
+        "RPS_GAME_IDLE_SECONDS", 1800, _natural, "A game is abandoned when idle for so long."
+    )
+    grafana_dashboard_url: str | None = _setting(
+        "GRAFANA_DASHBOARD_URL", None, _text, "Shown by GET /, for people who look for the dashboard."
+    )
+    grafana_api_key: str | None = _setting(
+        "GRAFANA_API_KEY", None, _text, "Key of the dashboard's deploy script.", secret=True
+    )
+
+    def __post_init__(self) -> None:
+        folder = self.data_dir.absolute()
+        defaults = {
+            "database_url": f"sqlite:///{folder / 'ledger.db'}",
+            "mlflow_tracking_uri": f"sqlite:///{folder / 'mlflow.db'}",
+            "model_store_url": f"file://{folder / 'models'}",
+        }
+        for name, value in defaults.items():
+            if not getattr(self, name):
+                object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={value!r}" for name, value in self.shown().items())
+        return f"Settings({', '.join(shown)})"
+
+    def shown(self) -> dict[str, Any]:
+        """Every field as it may be printed: secrets are masked."""
+        return {
+            one.name: SECRET if one.metadata["secret"] and getattr(self, one.name) else getattr(self, one.name)
+            for one in dataclasses.fields(self)
+        }
+
+
+VARIABLES: Mapping[str, "dataclasses.Field[Any]"] = {
+    one.metadata["variable"]: one for one in dataclasses.fields(Settings)
+}
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings in `environ`; an empty variable counts as not set.
+
+    Raises SettingError, which names the variable, for an unknown RPS_ variable or a value that does not parse.
+    """
+    for variable in environ:
+        if variable.startswith("RPS_") and variable not in VARIABLES:
+            raise SettingError(f"{variable} is no setting; there are {', '.join(sorted(VARIABLES))}")
+    values: dict[str, Any] = {}
+    for variable, one in VARIABLES.items():
+        if text := environ.get(variable):
+            try:
+                values[one.name] = one.metadata["parse"](text)
+            except ValueError as error:
+                said = SECRET if one.metadata["secret"] else repr(text)
+                raise SettingError(f"{variable}={said} does not parse: {error}") from error
+    return Settings(**values)

@@ -1,0 +1,77 @@
+"""What the service and the commands share: the ledger, its read models, and the models' homes."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from gameplay.config import Settings
+from gameplay.model_store import ModelStore, S3Access, open_model_store
+from gameplay.models import Models
+from gameplay.promotion import Promotion
+from gameplay.registry import MlflowRegistry, Registry
+from ledger.engines import open_engine
+from ledger.events import Rule
+from ledger.store import Ledger
+from ledger.vocabulary import FAMILIES, Family
+from migrations import upgrade
+from projections.read_models import ReadModels
+from projections.rules import Z_TEST
+
+
+@dataclass
+class Core:
+    """One process's way to everything that lasts."""
+
+    settings: Settings
+    engine: Engine
+    ledger: Ledger
+    read_models: ReadModels
+    registry: Registry
+    store: ModelStore
+    models: Models
+    promotion: Promotion
+
+    def wanted_versions(self) -> dict[Family, set[int]]:
+        """The versions that each family needs loaded: those behind its aliases, and those of an open plan."""
+        wanted: dict[Family, set[int]] = {}
+        with self.read_models.projector.current():
+            for family in FAMILIES:
+                standing = self.read_models.standings.state.families[family]
+                planned = standing.plan.assignments if standing.plan else ()
+                wanted[family] = {*standing.aliases.values(), *(one.after for one in planned)}
+        return wanted
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self.models.close()
+        self.engine.dispose()
+
+
+def open_core(settings: Settings) -> Core:
+    """The ledger, migrated, and everything around it; nothing is replayed and no model is loaded yet."""
+    engine = open_engine(settings.database_url)
+    upgrade(engine)
+    ledger = Ledger(engine)
+    read_models = ReadModels(ledger, since_us=settings.metrics_since_us)
+    artifacts = settings.data_dir.absolute() / "artifacts"
+    registry = MlflowRegistry(settings.mlflow_tracking_uri, artifact_location=artifacts.as_uri())
+    store = open_model_store(settings.model_store_url, _s3_access(settings))
+    models = Models(store, registry)
+    promotion = Promotion(ledger, read_models, registry, rule=rule_of(settings), store=store, load=models.load)
+    return Core(settings, engine, ledger, read_models, registry, store, models, promotion)
+
+
+def rule_of(settings: Settings) -> Rule:
+    """The decision rule that the settings describe."""
+    return Rule(
+        name=Z_TEST,
+        alpha=settings.promotion_alpha,
+        minimum_games=settings.promotion_minimum_games,
+        minimum_predictions=settings.promotion_minimum_predictions,
+    )
+
+
+def _s3_access(settings: Settings) -> S3Access | None:
+    if settings.minio_access_key is None or settings.minio_secret_key is None:
+        return None
+    return S3Access(settings.minio_endpoint, settings.minio_access_key, settings.minio_secret_key)

@@ -1,0 +1,236 @@
+"""Moving aliases: decide, plan, apply, complete; safe to run again after a crash at any point.
+
+Every change goes the same way on the family's `promotion-` stream. What shall be is written down in absolute
+versions before the registry is touched, so whoever comes next (the next cycle, the next start, another
+process) carries it on from the plan, and never from a difference read back from the registry.
+"""
+
+import copy
+import logging
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+from gameplay.errors import ModelUnavailable, RegistryError, StoreError
+from gameplay.model_store import ModelStore
+from gameplay.refusals import Conflict
+from gameplay.registry import Registry
+from ledger.errors import ConflictError
+from ledger.events import AliasesAssigned, AliasesPlanned, CycleDecided, Event, Lineup, Rule
+from ledger.store import Ledger, Receipt
+from ledger.vocabulary import ALIASES, FAMILIES, Alias, Cause, Family, PlanCause, Trigger
+from projections.cycle import assignments, decide_cycle, is_swap, plan
+from projections.read_models import ReadModels
+from projections.standings import OpenPlan, Standing
+from projections.tickers import Window
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS_MAX = 10
+
+
+Loader = Callable[[Family, int], object]
+"""Makes a version ready to serve. Raises ModelUnavailable."""
+
+
+class Moment(NamedTuple):
+    """A family at one position of the ledger."""
+
+    position: int
+    standing: Standing
+    window: Window
+
+    def lineup(self) -> Lineup:
+        """The family's aliases. Raises Conflict while it has none."""
+        lineup = self.standing.lineup()
+        if lineup is None:
+            raise Conflict("the family has no aliases yet: train its models first")
+        return lineup
+
+
+class Promotion:
+    """The promotion of all families. One thread at a time; other processes are met at the ledger."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        read_models: ReadModels,
+        registry: Registry,
+        *,
+        rule: Rule,
+        store: ModelStore | None = None,
+        load: Loader | None = None,
+    ) -> None:
+        self.rule = rule
+        self.mismatches: dict[Family, str] = {}
+        self._ledger = ledger
+        self._read_models = read_models
+        self._registry = registry
+        self._store = store
+        self._load = load
+        self._lock = threading.RLock()
+
+    def cycle(self, family: Family, *, trigger: Trigger, source: str) -> CycleDecided | None:
+        """One cycle: evidence, verdict, plan, apply, complete. None while an older plan cannot be completed.
+
+        What was decided stays decided when the registry cannot be reached: the plan is left open and is carried
+        on by the next cycle or start. Raises Conflict while the family has no aliases.
+        """
+        with self._lock:
+            for _ in range(ATTEMPTS_MAX):
+                if not self.settle(family):
+                    return None
+                moment = self.moment(family)
+                decided, planned = self._decide(family, moment, trigger, source)
+                batch: list[Event] = [decided] if planned is None else [decided, planned]
+                if self._append(family, batch, moment) is None:
+                    continue
+                self.settle(family)
+                return decided
+            raise Conflict(f"{family}: other processes kept moving its aliases; try again")
+
+    def preview(self, family: Family) -> tuple[CycleDecided, AliasesPlanned | None]:
+        """What a cycle would decide now. Writes nothing. Raises Conflict where a cycle could not decide."""
+        moment = self.moment(family)
+        if moment.standing.plan:
+            raise Conflict(f"{family} has an open plan; it is completed before anything new is decided")
+        return self._decide(family, moment, "manual", "dry run")
+
+    def move(self, family: Family, after: Lineup, *, cause: PlanCause) -> bool:
+        """Lead the aliases to a lineup by plan, apply, complete; False when the plan is still open.
+
+        Raises Conflict while an older plan cannot be completed.
+        """
+        with self._lock:
+            for _ in range(ATTEMPTS_MAX):
+                if not self.settle(family):
+                    raise Conflict(f"{family} has an open plan that cannot be completed; is the registry up?")
+                moment = self.moment(family)
+                if moment.lineup() == after:
+                    return True
+                planned = plan(cause, family, moment.lineup(), after)
+                if self._append(family, [planned], moment) is not None:
+                    return self.settle(family)
+            raise Conflict(f"{family}: other processes kept moving its aliases; try again")
+
+    def settle(self, family: Family) -> bool:
+        """Complete the family's open plan, if it has one. False when it cannot be completed now."""
+        with self._lock:
+            while (moment := self.moment(family)).standing.plan:
+                open_plan = moment.standing.plan
+                try:
+                    self._apply(family, open_plan)
+                except (RegistryError, StoreError, ModelUnavailable) as error:
+                    log.warning("%s: plan %d stays open: %s", family, open_plan.version, error)
+                    return False
+                # A conflict means that another process has completed it, so look again.
+                self._append(family, [_completion(family, open_plan)], moment)
+            return True
+
+    def adopt(self, family: Family) -> AliasesAssigned | None:
+        """Record the registry's aliases where they differ from the ledger's and no plan is open.
+
+        An inconsistent registry (an alias missing, a version that does not exist) is not adopted; `mismatches`
+        says what is wrong with it. Raises RegistryError.
+        """
+        with self._lock:
+            moment = self.moment(family)
+            if moment.standing.plan:
+                return None
+            found = self._registry.aliases(family)
+            self.mismatches.pop(family, None)
+            if found == moment.standing.aliases:
+                return None
+            if problem := self._inconsistency(family, found):
+                self.mismatches[family] = problem
+                log.warning("%s: the registry's aliases are not adopted: %s", family, problem)
+                return None
+            after = Lineup(**{alias: found[alias] for alias in ALIASES})
+            before = moment.standing.lineup()
+            adopted = assigned(family, "registry" if before else "bootstrap", before, after)
+            return adopted if self._append(family, [adopted], moment) is not None else None
+
+    def moment(self, family: Family) -> Moment:
+        """The family as it stands at the head."""
+        with self._read_models.projector.current() as position:
+            return Moment(
+                position,
+                copy.deepcopy(self._read_models.standings.state.families[family]),
+                copy.deepcopy(self._read_models.tickers.state.windows[family]),
+            )
+
+    def _decide(
+        self, family: Family, moment: Moment, trigger: Trigger, source: str
+    ) -> tuple[CycleDecided, AliasesPlanned | None]:
+        moment.lineup()
+        return decide_cycle(
+            family,
+            moment.standing,
+            moment.window,
+            self.rule,
+            trigger=trigger,
+            source=source,
+            position=moment.position,
+        )
+
+    def _apply(self, family: Family, open_plan: OpenPlan) -> None:
+        """Everything that may fail comes before the completion; each step may be done twice."""
+        if self._load is not None:
+            for assignment in open_plan.assignments:
+                self._load(family, assignment.after)
+        for assignment in open_plan.assignments:
+            self._registry.assign(family, assignment.alias, assignment.after)
+        if self._store is not None:
+            for assignment in open_plan.assignments:
+                self._store.set_marker(family, assignment.alias, assignment.after)
+
+    def _inconsistency(self, family: Family, found: dict[Alias, int]) -> str | None:
+        missing = [alias for alias in ALIASES if alias not in found]
+        if missing:
+            return f"{', '.join(missing)} not set"
+        gone = [alias for alias in ALIASES if not self._registry.exists(family, found[alias])]
+        return f"{', '.join(gone)} name a version that does not exist" if gone else None
+
+    def _append(self, family: Family, batch: list[Event], moment: Moment) -> Receipt | None:
+        """Append at the version that was looked at; None when somebody else has appended since."""
+        try:
+            return self._ledger.append(stream_of(family), batch, moment.standing.stream_version)
+        except ConflictError:
+            return None
+
+
+def stream_of(family: Family) -> str:
+    """The stream of a family's decisions and aliases."""
+    return f"promotion-{family}"
+
+
+def assigned(
+    family: Family, cause: Cause, before: Lineup | None, after: Lineup, *, cycle: int | None = None
+) -> AliasesAssigned:
+    """Aliases that are so already, without a plan."""
+    return AliasesAssigned(
+        model_type=family,
+        cause=cause,
+        cycle=cycle,
+        plan=None,
+        assignments=assignments(before, after),
+        swapped=is_swap(before, after),
+        reordered=False,
+    )
+
+
+def settle_all(promotion: Promotion) -> list[Family]:
+    """Complete every open plan; returns the families whose plan stays open."""
+    return [family for family in FAMILIES if not promotion.settle(family)]
+
+
+def _completion(family: Family, open_plan: OpenPlan) -> AliasesAssigned:
+    return AliasesAssigned(
+        model_type=family,
+        cause=open_plan.cause,
+        cycle=open_plan.cycle,
+        plan=open_plan.version,
+        assignments=open_plan.assignments,
+        swapped=open_plan.swapped,
+        reordered=open_plan.reordered,
+    )

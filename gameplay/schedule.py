@@ -1,0 +1,74 @@
+"""What runs by itself: promotion cycles, closing idle games, and keeping the projections near the head."""
+
+import logging
+from collections.abc import Callable
+
+from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+from prometheus_client import CollectorRegistry, Counter
+
+from gameplay.core import Core
+from gameplay.play import abandon_idle
+from gameplay.refusals import Conflict
+from ledger.vocabulary import FAMILIES
+
+log = logging.getLogger(__name__)
+
+NUDGE_SECONDS = 1
+ABANDON_SECONDS = 30
+
+
+class Schedule:
+    """The jobs of one serving process, each at most once at a time."""
+
+    def __init__(self, core: Core, process: CollectorRegistry, *, since_us: int) -> None:
+        self._core = core
+        self._since_us = since_us
+        self._failures = Counter(
+            "rps_job_failures", "Scheduled jobs that ended in an error.", ("job",), registry=process
+        )
+        # Not the asyncio scheduler: its shutdown does not wait for a job that is in the middle of something.
+        self._scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
+        self._scheduler.add_listener(self._count_failure, EVENT_JOB_ERROR)
+        self._add("nudge", self._nudge, IntervalTrigger(seconds=NUDGE_SECONDS))
+        self._add("abandon", self._abandon, IntervalTrigger(seconds=ABANDON_SECONDS))
+        if core.settings.promotion_schedule is not None:
+            trigger = CronTrigger.from_crontab(core.settings.promotion_schedule, timezone="UTC")
+            self._add("promotion", self._promote, trigger)
+
+    def start(self) -> None:
+        """Begin."""
+        self._scheduler.start()
+
+    def shutdown(self) -> None:
+        """Let a running job finish, then stop. Not to be called on the event loop."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
+
+    def _add(self, name: str, job: Callable[[], None], trigger: IntervalTrigger | CronTrigger) -> None:
+        self._failures.labels(name)
+        self._scheduler.add_job(job, trigger, id=name)
+
+    def _nudge(self) -> None:
+        """Fold what has come, so that a scrape finds little to do, and keep the snapshots fresh."""
+        projector = self._core.read_models.projector
+        if projector.failure is None:
+            projector.catch_up()
+            projector.save()
+
+    def _abandon(self) -> None:
+        core = self._core
+        idle_seconds = core.settings.game_idle_seconds
+        abandon_idle(core.ledger, core.read_models, idle_seconds, since_us=self._since_us)
+
+    def _promote(self) -> None:
+        for family in FAMILIES:
+            try:
+                self._core.promotion.cycle(family, trigger="schedule", source="scheduler")
+            except Conflict as conflict:
+                log.warning("no promotion cycle: %s", conflict)
+
+    def _count_failure(self, event: JobExecutionEvent) -> None:
+        self._failures.labels(event.job_id).inc()

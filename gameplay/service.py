@@ -1,0 +1,149 @@
+"""Everything that a serving process consists of, built once and closed in order."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version as package_version
+from typing import Any, cast
+
+from prometheus_client import CollectorRegistry, Gauge, GCCollector, Info, PlatformCollector, ProcessCollector
+from starlette.requests import Request
+
+from gameplay.config import Settings
+from gameplay.core import Core, open_core
+from gameplay.errors import RegistryError
+from gameplay.play import Play, Split
+from gameplay.refusals import Unavailable
+from gameplay.schedule import Schedule
+from ledger.vocabulary import FAMILIES, Family
+from ledger.writer import Writer
+from projections.exposition import Exposition
+
+log = logging.getLogger(__name__)
+
+PACKAGE = "promotion-ledger"
+
+
+@dataclass
+class Service(Core):
+    """One serving process."""
+
+    writer: Writer
+    play: Play
+    exposition: Exposition
+    started_us: int
+    version: str = field(default_factory=lambda: package_version(PACKAGE))
+    caught_up: bool = False
+
+    def require_caught_up(self) -> None:
+        """Raise Unavailable until the projections have reached the head once."""
+        if not self.caught_up:
+            raise Unavailable("the projections are replaying the ledger; try again in a moment")
+
+    def missing(self) -> list[str]:
+        """What this process still lacks to be ready; empty when it is."""
+        if failure := self.read_models.projector.failure:
+            return [str(failure)]
+        if not self.caught_up:
+            return ["projections: replaying the ledger"]
+        missing: list[str] = []
+        for family, versions in self.wanted_versions().items():
+            if not versions:
+                missing.append(f"{family}: no aliases yet")
+            missing += [
+                f"{family}: version {version} is not loaded"
+                for version in sorted(versions)
+                if not self.models.is_loaded(family, version)
+            ]
+        return missing
+
+
+@asynccontextmanager
+async def open_service(settings: Settings, process: CollectorRegistry) -> AsyncIterator[Service]:
+    """A serving process: it answers at once, and becomes ready in the background.
+
+    `process` receives the metrics that are the process's own.
+    """
+    core = await asyncio.to_thread(open_core, settings)
+    exposition = Exposition(core.read_models, process)
+    async with Writer(core.ledger) as writer:
+        play = Play(
+            core.ledger,
+            writer,
+            core.read_models,
+            core.models,
+            split=Split(share=settings.ab_split, enabled=settings.ab_testing),
+        )
+        service = Service(
+            **vars(core), writer=writer, play=play, exposition=exposition, started_us=time.time_ns() // 1_000
+        )
+        _register_process_metrics(process, service)
+        schedule = Schedule(service, process, since_us=service.started_us)
+        preparing = asyncio.create_task(asyncio.to_thread(_prepare, service, schedule))
+        try:
+            yield service
+        finally:
+            await preparing
+            await asyncio.to_thread(_wind_up, service, schedule)
+    core.close()
+
+
+def service_of(request: Request) -> Service:
+    """The service that a request is for."""
+    return cast(Service, request.state.service)
+
+
+def _prepare(service: Service, schedule: Schedule) -> None:
+    """Catch up, load the models, then look at the registry, which takes seconds to open."""
+    try:
+        service.read_models.projector.start()
+        service.caught_up = True
+        wanted = service.wanted_versions()
+        service.models.preload([(family, version) for family in FAMILIES for version in sorted(wanted[family])])
+        schedule.start()
+        for family in FAMILIES:
+            _finish_and_adopt(service, family)
+    except Exception:  # the thread's outermost frame: without this line nobody would hear of it
+        log.exception("the service cannot become ready")
+        raise
+
+
+def _finish_and_adopt(service: Service, family: Family) -> None:
+    try:
+        if service.promotion.settle(family):
+            service.promotion.adopt(family)
+    except RegistryError as error:
+        log.warning("%s: the registry's aliases could not be compared with the ledger's: %s", family, error)
+
+
+def _wind_up(service: Service, schedule: Schedule) -> None:
+    schedule.shutdown()
+    service.read_models.projector.save(every=1)
+
+
+def _register_process_metrics(process: CollectorRegistry, service: Service) -> None:
+    ProcessCollector(registry=process)
+    PlatformCollector(registry=process)
+    GCCollector(registry=process)
+    build = Info("rps_build", "The release that is running.", registry=process)
+    build.info({"version": service.version})
+    gauges: dict[str, tuple[str, Any]] = {
+        "rps_writer_unanswered_events": (
+            "Events appended by requests and not yet durable.",
+            lambda: service.writer.unanswered_events,
+        ),
+        "rps_projection_snapshots_discarded": (
+            "Snapshots that did not fit the ledger at the start and were replayed instead.",
+            lambda: sum(service.read_models.projector.discarded.values()),
+        ),
+        "rps_registry_mismatches": (
+            "Families whose registry holds aliases that cannot be adopted.",
+            lambda: len(service.promotion.mismatches),
+        ),
+        "rps_models_loaded": ("Model versions in memory.", lambda: len(service.models.sources())),
+    }
+    for name, (help_, read) in gauges.items():
+        Gauge(name, help_, registry=process).set_function(read)

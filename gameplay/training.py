@@ -1,0 +1,204 @@
+"""A training run: fit, compare with its graph, measure, register, copy to the store, record.
+
+A run moves no alias; that is the promotion's to do. Good or bad, it ends in one `training.completed` event.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from gameplay.artifacts import FEATURES_DIGEST, ModelCard, ModelFiles, Score, TrainedModel, digest
+from gameplay.dataset import Dataset, Part
+from gameplay.errors import ModelError, StoreError, TrainingError
+from gameplay.estimators import HYPERPARAMETERS, Fitted, Hyperparameters, fit
+from gameplay.graph import Graph
+from gameplay.model_store import ModelStore
+from gameplay.plots import confusion_matrix
+from gameplay.registry import Registry
+from ledger.errors import ConflictError
+from ledger.events import ModelsReloaded, TrainingCompleted
+from ledger.store import Ledger, Receipt
+from ledger.vocabulary import Alias, Family
+
+log = logging.getLogger(__name__)
+
+DIFFERENCE_MAX: Final = 1e-4
+"""Between an estimator's probabilities and its graph's: float32 against double gives some 1e-7."""
+
+RECORD_ATTEMPTS: Final = 10
+
+
+class Job(NamedTuple):
+    """A version to be trained for an alias, from a data set."""
+
+    family: Family
+    alias: Alias
+    dataset: Dataset
+
+
+def train(
+    job: Job,
+    registry: Registry,
+    store: ModelStore,
+    *,
+    source: str,
+    hyperparameters: Hyperparameters | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> TrainingCompleted:
+    """Train and register one version; what went wrong is told by the event, not raised.
+
+    `source` says who asked for it. The event is not yet recorded.
+    """
+    started_seconds = clock()
+    try:
+        trained = fit_model(job, hyperparameters or HYPERPARAMETERS[job.family][job.alias])
+        version, run_id = registry.register(job.family, trained)
+        _copy(store, job.family, ModelFiles(version, run_id, trained.card, trained.onnx))
+    except ModelError as error:
+        log.warning("training %s for %s failed: %s", job.family, job.alias, error)
+        return _failed(job, source, clock() - started_seconds, str(error))
+    except Exception as error:  # a run's outermost frame: three libraries fit and convert, each with its own
+        log.exception("training %s for %s failed", job.family, job.alias)
+        return _failed(job, source, clock() - started_seconds, f"{type(error).__name__}: {error}")
+    return _succeeded(job, source, clock() - started_seconds, trained.card, version, run_id)
+
+
+def train_all(
+    jobs: Sequence[Job], registry: Registry, store: ModelStore, *, source: str, workers: int = 2
+) -> Iterator[TrainingCompleted]:
+    """Train many; each event as it comes. Families run side by side, one family's jobs in their order."""
+    done: SimpleQueue[TrainingCompleted] = SimpleQueue()
+
+    def run(family: Family) -> None:
+        for job in jobs:
+            if job.family == family:
+                done.put(train(job, registry, store, source=source))
+
+    families = list(dict.fromkeys(job.family for job in jobs))
+    with ThreadPoolExecutor(workers, thread_name_prefix="training") as pool:
+        for family in families:
+            pool.submit(run, family)
+        for _ in jobs:
+            yield done.get()
+
+
+def record(ledger: Ledger, event: TrainingCompleted | ModelsReloaded) -> Receipt:
+    """Append the event to its family's stream, after whatever another process appended meanwhile."""
+    area = "training" if isinstance(event, TrainingCompleted) else "serving"
+    stream = f"{area}-{event.model_type}"
+    expected = len(ledger.read_stream(stream))
+    for _ in range(RECORD_ATTEMPTS - 1):
+        try:
+            return ledger.append(stream, [event], expected)
+        except ConflictError as error:
+            # Nothing was decided from the stream, so that a later version of it changes nothing.
+            expected = error.actual
+    return ledger.append(stream, [event], expected)
+
+
+def fit_model(job: Job, hyperparameters: Hyperparameters) -> TrainedModel:
+    """Fit on the first 60 % of the games and measure on each part, through the graph that will serve.
+
+    Raises TrainingError, also when graph and estimator disagree on the hold-out rows.
+    """
+    split = job.dataset.split()
+    fitted = fit(hyperparameters, split)
+    graph = Graph(fitted.onnx)
+    compare(fitted, graph, split.holdout)
+    predicted = _predicted(graph, split.holdout)
+    card = ModelCard(
+        family=job.family,
+        alias=job.alias,
+        onnx_digest=digest(fitted.onnx),
+        features_digest=FEATURES_DIGEST,
+        hyperparameters=msgspec.to_builtins(hyperparameters),
+        source=job.dataset.source,
+        training=_score(_predicted(graph, split.training), split.training.targets),
+        validation=_score(_predicted(graph, split.validation), split.validation.targets),
+        holdout=_score(predicted, split.holdout.targets),
+        by_opponent=_by_opponent(predicted, split.holdout),
+    )
+    attachments = {
+        fitted.estimator_file: fitted.estimator,
+        "confusion_matrix.png": confusion_matrix(predicted, split.holdout.targets),
+        "dataset.json": msgspec.json.format(msgspec.json.encode(job.dataset.source)),
+    }
+    return TrainedModel(card, fitted.onnx, attachments)
+
+
+def compare(fitted: Fitted, graph: Graph, part: Part) -> None:
+    """Raises TrainingError where the graph says something else than the estimator it was made from."""
+    difference = np.abs(graph.scores(part.rows) - fitted.probabilities(part.rows)).max()
+    if not difference <= DIFFERENCE_MAX:
+        raise TrainingError(
+            f"graph and estimator differ by {difference:.2g} on {len(part.rows)} hold-out rows, "
+            f"more than {DIFFERENCE_MAX:.0e}"
+        )
+
+
+def _predicted(graph: Graph, part: Part) -> npt.NDArray[np.int64]:
+    return graph.scores(part.rows).argmax(axis=1).astype(np.int64)
+
+
+def _score(predicted: npt.NDArray[np.int64], targets: npt.NDArray[np.int64]) -> Score:
+    return Score(int((predicted == targets).sum()), len(targets))
+
+
+def _by_opponent(predicted: npt.NDArray[np.int64], part: Part) -> dict[str, Score]:
+    return {
+        str(opponent): _score(predicted[part.opponents == opponent], part.targets[part.opponents == opponent])
+        for opponent in np.unique(part.opponents)
+    }
+
+
+def _copy(store: ModelStore, family: Family, files: ModelFiles) -> None:
+    try:
+        store.put_model(family, files)
+    except StoreError as error:
+        # The version is registered, and that is what counts: loading it copies it again.
+        log.warning("version %d of %s is not copied: %s", files.version, family, error)
+
+
+def _succeeded(
+    job: Job, source: str, duration_seconds: float, card: ModelCard, version: int, run_id: str
+) -> TrainingCompleted:
+    return TrainingCompleted(
+        model_type=job.family,
+        alias=job.alias,
+        status="success",
+        source=source,
+        duration_seconds=duration_seconds,
+        model_version=version,
+        run_id=run_id,
+        rows=card.source.rows,
+        training_accuracy=card.training.accuracy,
+        holdout_accuracy=card.holdout.accuracy,
+        after_position=card.source.after_position,
+        through_position=card.source.through_position,
+        error=None,
+    )
+
+
+def _failed(job: Job, source: str, duration_seconds: float, error: str) -> TrainingCompleted:
+    return TrainingCompleted(
+        model_type=job.family,
+        alias=job.alias,
+        status="failure",
+        source=source,
+        duration_seconds=duration_seconds,
+        model_version=None,
+        run_id=None,
+        rows=job.dataset.source.rows,
+        training_accuracy=None,
+        holdout_accuracy=None,
+        after_position=job.dataset.source.after_position,
+        through_position=job.dataset.source.through_position,
+        error=error[:4_000],
+    )

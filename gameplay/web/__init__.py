@@ -1,0 +1,1 @@
+"""The service over HTTP: Starlette routes over what `gameplay.service` has built."""

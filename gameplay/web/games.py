@@ -1,0 +1,129 @@
+"""Games over HTTP: start, look at the points, play."""
+
+import uuid
+from typing import Literal
+
+import anyio.to_thread
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gameplay import players
+from gameplay.refusals import Refusal
+from gameplay.rules import TARGET_TENTHS, round_points
+from gameplay.service import Service, service_of
+from gameplay.web.bodies import Line, answer, decode, read_body
+from gameplay.web.game_answers import DIFFICULTY_MODE, MoveValues, in_points, play_answer
+from ledger.events import Round
+from ledger.vocabulary import POLICIES, Move, Opponent
+
+ANONYMOUS = "Player"
+
+
+class StartGame(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of `/start_game`."""
+
+    policy: Opponent
+    difficulty_mode: Literal["normal", "standard", "easy"] = "normal"
+    player_name: Line | None = None
+    player_kind: Literal["human", "script"] = "human"
+    session_id: Line | None = None
+    mark_test_game: bool = False
+    is_test: bool = False
+    is_test_game: bool = False
+    is_test_data: bool = False
+
+    def counted(self) -> bool:
+        """Whether the game is no test."""
+        return not (self.mark_test_game or self.is_test or self.is_test_game or self.is_test_data)
+
+
+class PlayRound(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of `/play`; `round` is the round that the client believes it plays."""
+
+    game_id: Line
+    user_move: Move
+    easy_mode: bool | None = None
+    round: Round | None = None
+
+
+class StartAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A game that has begun."""
+
+    game_id: str
+    session_id: str
+    player_name: str
+    policy: str
+    bot_policy: str
+    difficulty_mode: str
+    bot_model_alias: str | None
+    model_type: str
+    target_score: int
+    status: str
+    message: str
+
+
+class PointsAnswer(msgspec.Struct, frozen=True):
+    """What the next round is worth, in points."""
+
+    game_id: str
+    round_no: int
+    round_points: MoveValues
+
+
+_start_decoder = msgspec.json.Decoder(StartGame)
+_play_decoder = msgspec.json.Decoder(PlayRound)
+
+
+async def start_game(request: Request) -> Response:
+    """POST /start_game."""
+    service = service_of(request)
+    asked = decode(await read_body(request), _start_decoder)
+    service.require_caught_up()
+    session_id = asked.session_id or uuid.uuid4().hex
+    player = players.identify(asked.player_name, session_id, scripted=asked.player_kind == "script")
+    game = await service.play.start(asked.policy, player, session_id, counted=asked.counted())
+    if asked.player_name is not None and player.kind != "bot":
+        await _remember(service, player, asked.player_name)
+    started = game.started
+    coerced = " Easy mode is retired: coerced to normal." if asked.difficulty_mode == "easy" else ""
+    return answer(
+        StartAnswer(
+            game_id=started.game_id,
+            session_id=session_id,
+            player_name=asked.player_name or ANONYMOUS,
+            policy=started.policy,
+            bot_policy=started.policy,
+            difficulty_mode=DIFFICULTY_MODE,
+            bot_model_alias=started.alias,
+            model_type=started.model_type,
+            target_score=TARGET_TENTHS // 10,
+            status="active",
+            message=f"First to {TARGET_TENTHS // 10} points against {started.policy}.{coerced}",
+        )
+    )
+
+
+async def round_points_of(request: Request) -> Response:
+    """GET /round_points?game_id=."""
+    game_id = request.query_params.get("game_id")
+    if not game_id:
+        raise Refusal("round_points needs ?game_id=")
+    game = await service_of(request).play.find(game_id)
+    return answer(PointsAnswer(game_id, game.next_round, in_points(round_points(game_id, game.next_round))))
+
+
+async def play(request: Request) -> Response:
+    """POST /play."""
+    asked = decode(await read_body(request), _play_decoder)
+    game, round_no = await service_of(request).play.play(asked.game_id, asked.user_move, asked.round)
+    return answer(play_answer(game, round_no))
+
+
+async def policies(_request: Request) -> Response:
+    """GET /policies."""
+    return answer(POLICIES)
+
+
+async def _remember(service: Service, player: players.Player, name: str) -> None:
+    await anyio.to_thread.run_sync(players.remember, service.engine, player.player_id, name)

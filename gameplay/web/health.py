@@ -1,0 +1,56 @@
+"""Whether the service lives, whether it may be sent work, and what it is."""
+
+import time
+from typing import cast
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gameplay.service import service_of
+from gameplay.web.bodies import answer
+from gameplay.web.queries import choice
+from projections.exposition import Scope
+
+
+async def root(request: Request) -> Response:
+    """GET /: what this is. Grafana's "save and test" asks for it."""
+    service = service_of(request)
+    return answer(
+        {
+            "service": "rps-promotion-ledger",
+            "version": service.version,
+            "links": {
+                "health": "/healthz",
+                "ready": "/readyz",
+                "metrics": "/metrics",
+                "history": "/internal/promotion/history",
+                "models": "/models",
+            },
+            "grafana_dashboard_url": service.settings.grafana_dashboard_url,
+        }
+    )
+
+
+async def healthz(request: Request) -> Response:
+    """GET /healthz: 200 as soon as the process serves."""
+    service = service_of(request)
+    uptime = time.time() - service.started_us / 1_000_000
+    return answer({"ok": True, "version": service.version, "uptime_seconds": round(uptime, 3)})
+
+
+async def readyz(request: Request) -> Response:
+    """GET /readyz: 200 when projections are at the head and models are loaded; else 503 with what is missing."""
+    missing = await anyio.to_thread.run_sync(service_of(request).missing)
+    return answer({"ready": not missing, "missing": missing}, 503 if missing else 200)
+
+
+async def metrics(request: Request) -> Response:
+    """GET /metrics, in the format that the scraper asks for."""
+    service = service_of(request)
+    scope = cast(Scope | None, choice(request, "scope", ("ledger", "process")))
+    if scope != "process":
+        service.require_caught_up()
+    accept = ", ".join(request.headers.getlist("accept"))
+    body, content_type = await anyio.to_thread.run_sync(service.exposition.render, accept, scope)
+    return Response(body, headers={"Content-Type": content_type})

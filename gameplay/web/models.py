@@ -1,0 +1,64 @@
+"""The models behind the aliases: what they are, and loading them anew."""
+
+from typing import Any, cast
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gameplay.refusals import NotFound
+from gameplay.reload import reload_models
+from gameplay.service import Service, service_of
+from gameplay.web.access import require_internal
+from gameplay.web.bodies import answer
+from gameplay.web.queries import flag
+from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
+
+
+async def models(request: Request) -> Response:
+    """GET /models."""
+    service = service_of(request)
+    service.require_caught_up()
+    return answer(await anyio.to_thread.run_sync(_models, service))
+
+
+async def reload_all(request: Request) -> Response:
+    """POST /models/reload."""
+    service = service_of(request)
+    require_internal(request, service.settings)
+    service.require_caught_up()
+    sync = flag(request, "sync_minio")
+    return answer(await anyio.to_thread.run_sync(reload_models, service, FAMILIES, ALIASES, sync))
+
+
+async def reload_one(request: Request) -> Response:
+    """POST /models/reload/{model_type}/{alias}."""
+    service = service_of(request)
+    require_internal(request, service.settings)
+    family, alias = request.path_params["model_type"], request.path_params["alias"]
+    if family not in FAMILIES or alias not in ALIASES:
+        raise NotFound(f"there is no {alias} of {family}")
+    service.require_caught_up()
+    chosen = (cast(Family, family),), (cast(Alias, alias),)
+    return answer(await anyio.to_thread.run_sync(reload_models, service, *chosen, flag(request, "sync_minio")))
+
+
+def _models(service: Service) -> dict[str, Any]:
+    sources = service.models.sources()
+    with service.read_models.projector.current():
+        families = service.read_models.standings.state.families
+        return {
+            family: {
+                "aliases": {
+                    alias: {
+                        "version": (version := families[family].aliases.get(alias)),
+                        "loaded": (family, version) in sources,
+                        "source": sources.get((family, version)) if version else None,
+                        "training_accuracy": families[family].holdout_accuracies.get(version or 0),
+                    }
+                    for alias in ALIASES
+                },
+                "registry_mismatch": service.promotion.mismatches.get(family),
+            }
+            for family in FAMILIES
+        }

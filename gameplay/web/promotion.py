@@ -1,0 +1,117 @@
+"""The promotion over HTTP: reports in; history and totals out."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any, cast, get_args
+from urllib.parse import urlencode
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gameplay import reports
+from gameplay.refusals import Refusal
+from gameplay.reports import Reported
+from gameplay.service import Service, service_of
+from gameplay.web.access import require_internal
+from gameplay.web.bodies import answer, read_body
+from gameplay.web.queries import choice, flag, moment_us, whole
+from gameplay.web.report_body import read_report
+from ledger.events import CycleDecided
+from ledger.vocabulary import DECISIONS, FAMILIES, Decision
+from projections.history import DAY_US, Query
+from projections.history_row import render
+
+KEY_LENGTH_MAX = 200
+HISTORY_LIMIT_MAX = 200
+DAYS_MAX = 90
+ALL = "ALL"
+
+
+async def report(request: Request) -> Response:
+    """POST /internal/promotion/report."""
+    service = service_of(request)
+    require_internal(request, service.settings)
+    body = await read_body(request)
+    reported = read_report(body)
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 1 <= len(key) <= KEY_LENGTH_MAX:
+        raise Refusal(f"Idempotency-Key must have 1 to {KEY_LENGTH_MAX} characters")
+    service.require_caught_up()
+    recorded = await anyio.to_thread.run_sync(reports.record, service.ledger, service.promotion, reported, key)
+    return answer(_report_answer(recorded.position, recorded.event, reported))
+
+
+async def history(request: Request) -> Response:
+    """GET /internal/promotion/history: a bare array, the newest first."""
+    service = service_of(request)
+    query, detail = _query(request), flag(request, "detail")
+    rows = await anyio.to_thread.run_sync(_rows, service, query)
+    headers = {"Cache-Control": "no-store"}
+    if len(rows) == query.limit and query.order == "desc":
+        following = {**request.query_params, "before_id": rows[-1]["id"]}
+        headers["Link"] = f'<{request.url.path}?{urlencode(following)}>; rel="next"'
+    return answer([render(row, detail=detail) for row in rows], headers=headers)
+
+
+async def event_totals(request: Request) -> Response:
+    """GET /internal/promotion/event_totals."""
+    service = service_of(request)
+    days = whole(request, "days", 7, 1, DAYS_MAX)
+    to_us = int(time.time() * 1_000_000) + 1
+    from_us = to_us - days * DAY_US
+    totals = await anyio.to_thread.run_sync(_totals, service, from_us, to_us)
+    period = {"period_start": _iso(from_us), "period_end": _iso(to_us)}
+    everything = {name: sum(row[name] for row in totals.values()) for name in (*DECISIONS, "total_events")}
+    rows = [*totals.items(), (ALL, everything)]
+    return answer(
+        [{"model": model, **period, **row} for model, row in rows], headers={"Cache-Control": "no-store"}
+    )
+
+
+def _query(request: Request) -> Query:
+    before = request.query_params.get("before_id")
+    order = choice(request, "order", ("asc", "desc")) or "desc"
+    return Query(
+        limit=whole(request, "limit", 20, 1, HISTORY_LIMIT_MAX),
+        model_type=choice(request, "model_type", FAMILIES),
+        decision=cast(Decision | None, choice(request, "decision", get_args(Decision))),
+        from_us=moment_us(request, "since", "from"),
+        to_us=moment_us(request, "to"),
+        before_id=None if before is None else whole(request, "before_id", 0, 1, 2**53),
+        order="asc" if order == "asc" else "desc",
+    )
+
+
+def _rows(service: Service, query: Query) -> list[dict[str, Any]]:
+    service.read_models.projector.catch_up()
+    return service.read_models.history.rows(query)
+
+
+def _totals(service: Service, from_us: int, to_us: int) -> dict[str, dict[str, int]]:
+    service.read_models.projector.catch_up()
+    return service.read_models.history.totals(from_us, to_us)
+
+
+def _report_answer(position: int, event: CycleDecided, reported: Reported) -> dict[str, Any]:
+    """What became of a report. `tickers_differ` names the tickers that the caller sees otherwise."""
+    own = {
+        "production_games_since_swap": event.tickers.production_games,
+        "b_games_since_swap": event.tickers.b_games,
+        "promotion_cycles_since_swap": event.tickers.cycles,
+    }
+    said = {name: getattr(reported.said, name) for name in own}
+    return {
+        "success": True,
+        "event_id": position,
+        "model_type": event.model_type,
+        "decision": event.decision,
+        "reorder_applied": event.reordered,
+        "reason": event.reason,
+        **own,
+        "tickers_differ": [name for name in own if said[name] is not None and said[name] != own[name]],
+    }
+
+
+def _iso(moment_us_: int) -> str:
+    return datetime.fromtimestamp(moment_us_ // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

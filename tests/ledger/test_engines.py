@@ -1,0 +1,109 @@
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from ledger.engines import BUSY_TIMEOUT_MS, open_engine, writing
+from ledger.errors import StorageError
+from ledger.store import Ledger
+from tests.builders import game_started
+
+
+def test_every_connection_is_durable_and_patient(engine: Engine) -> None:
+    with engine.connect() as first, engine.connect() as second:
+        for connection in (first, second):
+            pragmas = {
+                name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                for name in ("busy_timeout", "journal_mode", "synchronous", "foreign_keys")
+            }
+            assert pragmas == {
+                "busy_timeout": BUSY_TIMEOUT_MS,
+                "journal_mode": "wal",
+                "synchronous": 2,
+                "foreign_keys": 1,
+            }
+
+
+def test_the_folder_of_a_new_database_is_made(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'new' / 'folder' / 'ledger.db'}")
+
+    assert not (tmp_path / "new" / "folder" / "ledger.db").exists()
+    engine.connect().close()
+    assert (tmp_path / "new" / "folder" / "ledger.db").exists()
+    engine.dispose()
+
+
+def test_a_database_that_must_exist_is_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "ledger.db"
+
+    with pytest.raises(StorageError, match=r"there is no database at .*ledger\.db"):
+        open_engine(f"sqlite:///{path}", must_exist=True)
+
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "ledger.db", "sqlite://", "sqlite:///:memory:", "mysql://host/ledger", "postgresql+psycopg://host/x"],
+)
+def test_another_url_is_refused(url: str) -> None:
+    with pytest.raises(StorageError, match="write sqlite:///FILE"):
+        open_engine(url)
+
+
+def test_a_refusal_keeps_the_password_to_itself() -> None:
+    with pytest.raises(StorageError) as caught:
+        open_engine("mysql://user:hunter2@host/ledger")
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_a_storage_error(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"this is no database, however long one looks at it" * 100)
+    engine = open_engine(f"sqlite:///{path}")
+
+    with pytest.raises(StorageError, match="not a database"):
+        Ledger(engine).head()
+    engine.dispose()
+
+
+def test_a_database_without_tables_is_a_storage_error(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
+
+    with pytest.raises(StorageError, match="no such table"):
+        Ledger(engine).append("game-g1", [game_started()], 0)
+    engine.dispose()
+
+
+def test_a_reader_does_not_hold_up_a_writer(engine: Engine) -> None:
+    with engine.connect() as reader, reader.begin():
+        reader.exec_driver_sql("SELECT count(*) FROM events")
+
+        Ledger(engine).append("game-g1", [game_started()], 0)
+
+        assert reader.exec_driver_sql("SELECT count(*) FROM events").scalar() == 0
+    assert Ledger(engine).head().position == 1
+
+
+def test_a_writing_transaction_holds_the_lock_from_its_begin(engine: Engine) -> None:
+    with engine.connect() as first, writing(first).begin(), engine.connect() as second:
+        second.exec_driver_sql("PRAGMA busy_timeout = 0")
+        second.rollback()
+
+        with pytest.raises(OperationalError, match="locked"):
+            writing(second).begin()
+    engine.dispose()
+
+
+def test_a_connection_returns_to_the_pool_as_a_reader(engine: Engine) -> None:
+    with engine.connect() as connection, writing(connection).begin():
+        pass
+
+    with engine.connect() as reader, reader.begin(), engine.connect() as writer:
+        writer.exec_driver_sql("PRAGMA busy_timeout = 0")
+        writer.rollback()
+        with writing(writer).begin():
+            pass
+    engine.dispose()

@@ -1,0 +1,98 @@
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.engines import open_engine
+from ledger.errors import ConflictError, DuplicateError, LedgerError
+from ledger.schema import metadata
+from ledger.store import Append, Ledger, Receipt
+from tests.builders import round_played
+from tests.ledger.chains import assert_intact
+
+
+class Wish(NamedTuple):
+    """An append of some process, which believes that the stream is `lag` versions behind where it is."""
+
+    process: int
+    stream: str
+    size: int
+    lag: int
+    key: str | None
+
+
+wishes = st.builds(
+    Wish,
+    process=st.integers(0, 1),
+    stream=st.sampled_from(["game-1", "game-2", "game-3"]),
+    size=st.integers(1, 3),
+    lag=st.sampled_from([0, 0, 0, 1, -1]),
+    key=st.none() | st.sampled_from(["k1", "k2"]),
+)
+batches = st.lists(st.lists(wishes, min_size=1, max_size=4), max_size=8)
+
+
+class Model:
+    """What a ledger does, as a list and nothing else."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, int, str | None]] = []  # stream, size of the append, key
+        self.receipts: dict[str, tuple[str, int, int]] = {}  # key -> stream, size, first position
+
+    def version(self, stream: str) -> int:
+        return sum(own == stream for own, _, _ in self.rows)
+
+    def append(self, wish: Wish, expected_version: int) -> tuple[type, int]:
+        """The kind of the outcome, and the first position of a receipt."""
+        if wish.key in self.receipts:
+            stream, size, first = self.receipts[wish.key]
+            same = stream == wish.stream and wish.size <= size
+            return (Receipt, first) if same else (DuplicateError, 0)
+        if expected_version != self.version(wish.stream):
+            return ConflictError, 0
+        first = len(self.rows) + 1
+        self.rows += [(wish.stream, wish.size, wish.key)] * wish.size
+        if wish.key:
+            self.receipts[wish.key] = (wish.stream, wish.size, first)
+        return Receipt, first
+
+
+def kind(outcome: Receipt | LedgerError) -> tuple[type, int]:
+    return (Receipt, outcome.first_position) if isinstance(outcome, Receipt) else (type(outcome), 0)
+
+
+@settings(max_examples=40)
+@given(batches=batches, clocks=st.lists(st.integers(0, 10**10), min_size=1), limit=st.integers(1, 7))
+def test_two_processes_append_as_one_list(batches: list[list[Wish]], clocks: list[int], limit: int) -> None:
+    """Whatever two processes wish, in whatever order and whatever their clocks say."""
+    ticks = iter(clocks * 100)
+    model = Model()
+    with TemporaryDirectory() as folder:
+        engines = [open_engine(f"sqlite:///{Path(folder) / 'ledger.db'}") for _ in range(2)]
+        metadata.create_all(engines[0])
+        ledgers = [Ledger(engine, clock=lambda: next(ticks)) for engine in engines]
+        for batch in batches:
+            process = batch[0].process
+            appends: list[Append] = []
+            expected: list[tuple[type, int]] = []
+            for wish in batch:
+                believed = max(0, model.version(wish.stream) - wish.lag)
+                ids = [f"{wish.key}-{index}" for index in range(wish.size)] if wish.key else None
+                events = [round_played()] * wish.size
+                appends.append(ledgers[process].prepare(wish.stream, events, believed, ids=ids))
+                expected.append(model.append(wish, believed))
+            assert [kind(outcome) for outcome in ledgers[process].append_all(appends)] == expected
+
+        entries = ledgers[0].read()
+        assert_intact(entries)
+        assert [entry.stream for entry in entries] == [stream for stream, _, _ in model.rows]
+        for ledger in ledgers:
+            paged, after = [], 0
+            while page := ledger.read(after, limit=limit):
+                paged += page
+                after = page[-1].position
+            assert paged == entries
+        for engine in engines:
+            engine.dispose()

@@ -1,0 +1,225 @@
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Engine, event
+
+from ledger.engines import writing
+from ledger.errors import BusyError, ClosedError, ConflictError, InvalidEventError, StorageError
+from ledger.store import Ledger, Receipt
+from ledger.writer import Writer
+from tests.builders import game_started, round_played
+from tests.ledger.chains import assert_intact
+
+Outcome = Receipt | BaseException
+
+
+async def together(*appends: Coroutine[None, None, Receipt]) -> list[Outcome]:
+    return await asyncio.gather(*appends, return_exceptions=True)
+
+
+def commits_of(engine: Engine) -> list[object]:
+    """A list that grows by one with every commit from now on."""
+    commits: list[object] = []
+    event.listen(engine, "commit", commits.append)
+    return commits
+
+
+@contextmanager
+def refusing(engine: Engine) -> Iterator[None]:
+    """A database that takes no event, as one with a full disk would."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT raise(ABORT, 'the disk is full'); END"
+        )
+    yield
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER full")
+
+
+def test_concurrent_appends_get_their_own_receipts(ledger: Ledger) -> None:
+    async def scenario() -> list[Outcome]:
+        async with Writer(ledger) as writer:
+            return await together(*(writer.append(f"game-{n}", [game_started()] * n, 0) for n in range(1, 9)))
+
+    outcomes = asyncio.run(scenario())
+
+    entries = ledger.read()
+    assert_intact(entries)
+    for n, outcome in enumerate(outcomes, start=1):
+        assert isinstance(outcome, Receipt)
+        own = [entry for entry in entries if entry.stream == f"game-{n}"]
+        assert (outcome.first_position, outcome.last_position) == (own[0].position, own[-1].position)
+        assert outcome.version == len(own) == n
+
+
+def test_appends_of_one_turn_share_a_commit(ledger: Ledger, engine: Engine) -> None:
+    async def scenario() -> None:
+        async with Writer(ledger) as writer:
+            await together(*(writer.append(f"game-{n}", [game_started()], 0) for n in range(300)))
+
+    commits = commits_of(engine)
+    asyncio.run(scenario())
+
+    assert len(commits) == 1
+    assert ledger.head().position == 300
+
+
+def test_appends_of_many_turns_share_commits_while_the_disk_is_slow(ledger: Ledger, engine: Engine) -> None:
+    async def scenario() -> None:
+        async with Writer(ledger) as writer:
+            # Whoever holds the write lock makes the writer wait; meanwhile the loop goes on turning.
+            with engine.connect() as holder, writing(holder).begin():
+                tasks = []
+                for n in range(100):
+                    tasks.append(asyncio.create_task(writer.append(f"game-{n}", [game_started()], 0)))
+                    await asyncio.sleep(0)
+                await asyncio.sleep(0)  # the last one has only been made
+                await asyncio.sleep(0)  # and handed over
+            await asyncio.gather(*tasks)
+
+    commits = commits_of(engine)
+    asyncio.run(scenario())
+
+    assert len(commits) <= 3, "the holder's, that of the append that found the lock taken, all the others'"
+    assert ledger.head().position == 100
+
+
+def test_a_conflict_fails_no_other_of_its_batch(ledger: Ledger) -> None:
+    async def scenario() -> list[Outcome]:
+        async with Writer(ledger) as writer:
+            return await together(
+                writer.append("game-g1", [game_started()], 0),
+                writer.append("game-g1", [game_started()], 0),
+                writer.append("game-g2", [game_started()], 5),
+                writer.append("game-g3", [round_played(round=0)], 0),
+                writer.append("game-g4", [game_started()], 0),
+            )
+
+    outcomes = asyncio.run(scenario())
+
+    assert [type(outcome) for outcome in outcomes] == [
+        Receipt,
+        ConflictError,
+        ConflictError,
+        InvalidEventError,
+        Receipt,
+    ]
+    assert [entry.stream for entry in ledger.read()] == ["game-g1", "game-g4"]
+
+
+def test_a_full_queue_is_said_at_once(ledger: Ledger) -> None:
+    async def scenario() -> None:
+        async with Writer(ledger, queue_events_max=5) as writer:
+            outcomes = await together(
+                writer.append("game-g1", [game_started(), round_played(), round_played()], 0),
+                writer.append("game-g2", [game_started(), round_played(), round_played()], 0),
+                writer.append("game-g3", [game_started(), round_played()], 0),
+                writer.append("game-g4", [game_started()], 0),
+            )
+            assert [type(outcome) for outcome in outcomes] == [Receipt, BusyError, Receipt, BusyError]
+            assert isinstance(outcomes[3], BusyError)
+            assert (outcomes[3].waiting, outcomes[3].limit) == (5, 5)
+            # Once they are answered there is room again.
+            assert writer.unanswered_events == 0
+            await writer.append("game-g4", [game_started()], 0)
+
+    asyncio.run(scenario())
+
+    assert [entry.stream for entry in ledger.read()] == ["game-g1"] * 3 + ["game-g3"] * 2 + ["game-g4"]
+
+
+def test_a_closed_writer_takes_nothing(ledger: Ledger) -> None:
+    async def scenario() -> None:
+        writer = Writer(ledger)
+        await writer.append("game-g1", [game_started()], 0)
+        await writer.close()
+        await writer.close()
+        with pytest.raises(ClosedError):
+            await writer.append("game-g1", [round_played()], 1)
+
+    asyncio.run(scenario())
+
+    assert ledger.head().position == 1
+
+
+def test_closing_writes_what_waits(ledger: Ledger) -> None:
+    async def scenario() -> list[Receipt]:
+        writer = Writer(ledger)
+        tasks = [asyncio.create_task(writer.append(f"game-{n}", [game_started()], 0)) for n in range(50)]
+        await asyncio.sleep(0)
+        await writer.close()
+        assert ledger.head().position == 50
+        return await asyncio.gather(*tasks)
+
+    receipts = asyncio.run(scenario())
+
+    assert [receipt.first_position for receipt in receipts] == list(range(1, 51))
+
+
+def test_a_caller_that_is_cancelled_loses_nothing(ledger: Ledger, engine: Engine) -> None:
+    async def scenario() -> None:
+        async with Writer(ledger) as writer:
+            with engine.connect() as holder, writing(holder).begin():
+                before = asyncio.create_task(writer.append("game-g1", [game_started()], 0))
+                await asyncio.sleep(0)
+                before.cancel()  # not yet with the thread
+                during = asyncio.create_task(writer.append("game-g2", [game_started()], 0))
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                during.cancel()  # with the thread, which waits for the lock
+                outcomes = await asyncio.gather(before, during, return_exceptions=True)
+            assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError] * 2
+            await writer.append("game-g3", [game_started()], 0)
+            assert writer.unanswered_events == 0
+
+    asyncio.run(scenario())
+
+    assert [entry.stream for entry in ledger.read()] == ["game-g1", "game-g2", "game-g3"]
+
+
+def test_a_storage_error_reaches_every_caller_and_the_writer_goes_on(ledger: Ledger, engine: Engine) -> None:
+    async def scenario() -> None:
+        async with Writer(ledger) as writer:
+            with refusing(engine):
+                outcomes = await together(*(writer.append(f"game-{n}", [game_started()], 0) for n in range(3)))
+            assert [str(outcome) for outcome in outcomes] == ["the database refused: the disk is full"] * 3
+            assert all(isinstance(outcome, StorageError) for outcome in outcomes)
+            assert writer.unanswered_events == 0
+            await writer.append("game-0", [game_started()], 0)
+
+    asyncio.run(scenario())
+
+    assert ledger.head().position == 1
+
+
+def test_a_bug_in_the_thread_hangs_nobody(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    times = iter([1.0, "noon", 2.0])
+    ledger = Ledger(engine, clock=lambda: next(times))  # type: ignore[arg-type, return-value]
+
+    async def scenario() -> None:
+        async with Writer(ledger) as writer:
+            await writer.append("game-g1", [game_started()], 0)
+            with pytest.raises(StorageError, match="the writer failed"):
+                await writer.append("game-g1", [round_played()], 1)
+            await writer.append("game-g1", [round_played()], 1)
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(scenario())
+
+    assert "the writer failed on a batch of 1 appends" in caplog.text
+    assert ledger.head().position == 2
+
+
+def test_a_repeated_append_in_one_turn_gets_the_same_receipt(ledger: Ledger) -> None:
+    async def scenario() -> list[Outcome]:
+        async with Writer(ledger) as writer:
+            return await together(*(writer.append("game-g1", [game_started()], 0, ids=["a"]) for _ in "123"))
+
+    first, second, third = asyncio.run(scenario())
+
+    assert isinstance(first, Receipt)
+    assert first == second == third
+    assert ledger.head().position == 1
