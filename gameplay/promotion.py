@@ -36,6 +36,7 @@ Loader = Callable[[Family, int], object]
 class Moment(NamedTuple):
     """A family at one position of the ledger."""
 
+    family: Family
     position: int
     standing: Standing
     window: Window
@@ -44,7 +45,7 @@ class Moment(NamedTuple):
         """The family's aliases. Raises Conflict while it has none."""
         lineup = self.standing.lineup()
         if lineup is None:
-            raise Conflict("the family has no aliases yet: train its models first")
+            raise Conflict(f"{self.family} has no aliases yet: `rps setup` trains its first models")
         return lineup
 
 
@@ -154,6 +155,7 @@ class Promotion:
         """The family as it stands at the head."""
         with self._read_models.projector.current() as position:
             return Moment(
+                family,
                 position,
                 copy.deepcopy(self._read_models.standings.state.families[family]),
                 copy.deepcopy(self._read_models.tickers.state.windows[family]),
