@@ -193,10 +193,12 @@ def _trees(parameters: Trees, split: Split) -> Fitted:
         initial_types=[(INPUT, FloatTensorType([None, len(FEATURE_NAMES)]))],
         target_opset=XGBOOST_OPSET,
     )
+    # Without the trees that were tried after the best one: the classifier and the graph do not use them.
+    booster = trees.get_booster()[: trees.best_iteration + 1]
     return Fitted(
         probabilities=trees.predict_proba,
         onnx=graph.SerializeToString(),
-        estimator=bytes(trees.get_booster().save_raw("ubj")),
+        estimator=bytes(booster.save_raw("ubj")),
         estimator_file="estimator.ubj",
     )
 

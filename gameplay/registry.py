@@ -8,6 +8,7 @@ import logging
 import os
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 
 from gameplay.artifacts import REGISTERED_NAMES, ModelCard, ModelFiles, Registered, Score, TrainedModel
 from gameplay.errors import RegistryUnavailable, VersionMissing
@@ -71,7 +73,7 @@ class MlflowRegistry:
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         # Two threads that open a new SQLite database at once would both try to make its tables.
-        self._opening = threading.Lock()
+        self._alone = threading.Lock()
 
     def aliases(self, family: Family) -> dict[Alias, int]:
         """The version behind each alias that is set; others than our four are left out."""
@@ -102,7 +104,8 @@ class MlflowRegistry:
             client = self._client()
             run_id, artifact_uri = self._start_run(client, family, run)
             with tempfile.TemporaryDirectory(prefix="rps-model-") as folder:
-                _write_files(Path(folder), run)
+                with self._alone, _hushed():
+                    _write_files(Path(folder), run)
                 client.log_artifacts(run_id, folder)
             _ensure_model(client, REGISTERED_NAMES[family])
             version = client.create_model_version(REGISTERED_NAMES[family], f"{artifact_uri}/model", run_id)
@@ -121,13 +124,14 @@ class MlflowRegistry:
                 return _read_files(family, version, found.run_id, model)
 
     def _client(self) -> "MlflowClient":
-        with self._opening:
+        with self._alone:
             if self._opened is None:
-                from mlflow import MlflowClient
-
                 # It announces every table that it makes and every version that it registers.
                 logging.getLogger("mlflow").setLevel(logging.WARNING)
-                self._opened = MlflowClient(self.tracking_uri)
+                with _hushed():
+                    from mlflow import MlflowClient
+
+                    self._opened = MlflowClient(self.tracking_uri)
             return self._opened
 
     def _registered_aliases(self, name: str) -> dict[str, Any]:
@@ -169,6 +173,15 @@ class MlflowRegistry:
 
 
 @contextmanager
+def _hushed() -> Iterator[None]:
+    # Its modules, loaded at their first use, warn of their own affairs. The filters belong to the whole process:
+    # two threads in here at once would leave them changed, so the caller holds a lock.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
 def _translated(operation: str, family: Family | None = None, version: int | None = None) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
 
@@ -178,7 +191,8 @@ def _translated(operation: str, family: Family | None = None, version: int | Non
         if error.error_code == "RESOURCE_DOES_NOT_EXIST" and family is not None and version is not None:
             raise VersionMissing(family, version, str(error)) from error
         raise RegistryUnavailable(operation, str(error)) from error
-    except OSError as error:  # artifacts and a SQLite file are touched without MLflow's own errors
+    except (OSError, SQLAlchemyError, ImportError) as error:
+        # Not everything comes as MLflow's own error: files, its database, an artifact store's missing client.
         raise RegistryUnavailable(operation, str(error)) from error
 
 

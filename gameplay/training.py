@@ -144,7 +144,8 @@ def compare(fitted: Fitted, graph: Graph, part: Part) -> None:
 
 
 def _predicted(graph: Graph, part: Part) -> npt.NDArray[np.int64]:
-    return graph.scores(part.rows).argmax(axis=1).astype(np.int64)
+    predicted: npt.NDArray[np.int64] = graph.scores(part.rows).argmax(axis=1)
+    return predicted
 
 
 def _score(predicted: npt.NDArray[np.int64], targets: npt.NDArray[np.int64]) -> Score:

@@ -1,7 +1,10 @@
 """An engine from a URL, with everything that is particular to its database."""
 
+import os
+import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
@@ -22,20 +25,41 @@ def open_engine(url: str, *, must_exist: bool = False) -> Engine:
 
     Raises StorageError on any other URL, or when the file must exist and does not.
     """
+    path = _file_of(url)
+    if must_exist and not path.is_file():
+        raise StorageError(f"there is no database at {path}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def open_reader(url: str) -> Engine:
+    """An engine for `sqlite:///FILE` through which nothing can be written, whatever is tried.
+
+    Raises StorageError on any other URL, or when the file does not exist.
+    """
+    path = _file_of(url)
+    if not path.is_file():
+        raise StorageError(f"there is no database at {path}")
+    # Beside a database in WAL mode a reader has to make two files, unless nobody else can write there either.
+    sealed_off = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+    address = f"file:{quote(str(path.absolute()))}?mode=ro{'&immutable=1' if sealed_off else ''}"
+    engine = create_engine(url, creator=lambda: sqlite3.connect(address, uri=True, check_same_thread=False))
+    event.listen(engine, "connect", _prepare_reader)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _file_of(url: str) -> Path:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise StorageError(f"{url!r} is no database URL: write sqlite:///FILE") from error
     if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
         raise StorageError(f"{parsed.render_as_string()} is not supported: write sqlite:///FILE")
-    path = Path(parsed.database)
-    if must_exist and not path.is_file():
-        raise StorageError(f"there is no database at {path}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed)
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
-    return engine
+    return Path(parsed.database)
 
 
 def writing(connection: Connection) -> Connection:
@@ -51,6 +75,12 @@ def _prepare(dbapi_connection: Any, _record: object) -> None:
     dbapi_connection.isolation_level = None  # or pysqlite would decide where transactions begin
     for pragma in PRAGMAS:
         dbapi_connection.execute(pragma)
+
+
+def _prepare_reader(dbapi_connection: Any, _record: object) -> None:
+    dbapi_connection.isolation_level = None
+    dbapi_connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    dbapi_connection.execute("PRAGMA query_only = ON")
 
 
 def _begin(connection: Connection) -> None:

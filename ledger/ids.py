@@ -9,12 +9,22 @@ _KEYS = UUID("4b1c5f5e-6f0e-4f3a-9a64-2f2a7c2a9d10")
 
 def new_id() -> str:
     """A UUIDv7 (RFC 9562): 48 bits of milliseconds since the epoch, the rest random."""
+    return new_ids(1)[0]
+
+
+def new_ids(count: int) -> list[str]:
+    """That many UUIDv7 of one moment; one call for the randomness of all of them."""
     milliseconds = time.time_ns() // 1_000_000
-    bits = (milliseconds << 80) | int.from_bytes(os.urandom(10))
-    bits = bits & ~(0xF << 76) | (0x7 << 76)
-    bits = bits & ~(0x3 << 62) | (0x2 << 62)
-    digits = f"{bits:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    random = os.urandom(10 * count).hex()
+    stamp = f"{milliseconds:012x}"
+    prefix = f"{stamp[:8]}-{stamp[8:]}-7"
+    return [_from_digits(prefix, random[start : start + 20]) for start in range(0, 20 * count, 20)]
+
+
+def _from_digits(prefix: str, digits: str) -> str:
+    """The variant's two bits are 10, so its digit is one of 8, 9, a and b."""
+    variant = "89ab"[int(digits[3], 16) & 3]
+    return f"{prefix}{digits[:3]}-{variant}{digits[4:7]}-{digits[7:19]}"
 
 
 def keyed_id(route: str, key: str, index: int = 0) -> str:

@@ -34,7 +34,7 @@ metadata = MetaData()
 events = Table(
     "events",
     metadata,
-    # AUTOINCREMENT: a bare rowid would hand out the position of a cut-off tail a second time.
+    # AUTOINCREMENT: SQLite then remembers the highest position ever given, so that a cut-off tail shows.
     Column("position", _Int, primary_key=True),
     Column("event_id", Text, nullable=False),
     Column("stream", Text, nullable=False),

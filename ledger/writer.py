@@ -54,6 +54,7 @@ class Writer:
         """
         if self._closed:
             raise ClosedError
+        assert len(new) <= self.queue_events_max, "an append larger than the queue would never get in"
         if self.unanswered_events + len(new) > self.queue_events_max:
             raise BusyError(self.unanswered_events, self.queue_events_max)
         append = self._ledger.prepare(stream, new, expected_version, ids=ids)

@@ -3,17 +3,22 @@
 from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from ledger.engines import writing
+from ledger.errors import StorageError
 from ledger.schema import REVISION
 
 
 def current_revision(engine: Engine) -> str | None:
-    """The migration that the database is at; None for one without any."""
-    with engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    """The migration that the database is at; None for one without any. Raises StorageError."""
+    try:
+        with engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    except DBAPIError as error:
+        raise StorageError(f"cannot read {engine.url.database}: {error.orig}") from error
 
 
 def upgrade(engine: Engine) -> bool:

@@ -39,6 +39,7 @@ ENVIRONMENT_READERS = {
 BROAD_HANDLERS = {
     "gameplay.graph": "the runtime's errors have no root but Exception: translated, once",
     "gameplay.models": "the loading thread's outermost loop: without it nothing would be loaded again",
+    "gameplay.training": "a run's outermost frame: three libraries fit and convert, and a failed run is an event",
     "ledger.writer": "the thread's outermost loop: a dead writer would hang every caller",
     "projections.projector": "a handler's bug may raise anything: it is raised again, with its position",
 }

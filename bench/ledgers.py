@@ -1,0 +1,113 @@
+"""Ledgers of a wanted size, filled with games as they are played: a round, and what four aliases predicted."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from gameplay.games import Game, Prediction, decide_round, evolve, stream_of
+from gameplay.openings import draw_opening
+from gameplay.promotion import stream_of as promotion_stream
+from ledger.engines import open_engine
+from ledger.errors import LedgerError
+from ledger.events import AliasesAssigned, CycleDecided, Event, GameStarted, Lineup, Rule
+from ledger.ids import new_id
+from ledger.store import Ledger
+from ledger.vocabulary import ALIASES, FAMILIES, FAMILY_OF_POLICY, MOVES, POLICIES, Family
+from migrations import upgrade
+from projections.cycle import assignments, decide_cycle
+from projections.standings import Standing
+from projections.tickers import Score, Window
+
+LINEUP = Lineup(Production=1, B=2, shadow1=3, shadow2=4)
+GAMES_A_COMMIT = 20
+
+
+def empty_ledger(path: Path) -> Ledger:
+    """A new ledger in a file."""
+    engine = open_engine(f"sqlite:///{path}")
+    upgrade(engine)
+    return Ledger(engine)
+
+
+def fill_with_games(ledger: Ledger, events: int, seed: int = 1) -> None:
+    """Append whole games until the ledger has at least `events` events."""
+    rng = random.Random(seed)
+    while ledger.head().position < events:
+        games = [_game(rng) for _ in range(GAMES_A_COMMIT)]
+        outcomes = ledger.append_all(
+            [ledger.prepare(stream_of(started.game_id), [started, *more], 0) for started, more in games]
+        )
+        assert not any(isinstance(outcome, LedgerError) for outcome in outcomes)
+
+
+def bootstrap(ledger: Ledger) -> None:
+    """Give every family its aliases."""
+    for family in FAMILIES:
+        event = AliasesAssigned(
+            model_type=family,
+            cause="bootstrap",
+            cycle=None,
+            plan=None,
+            assignments=assignments(None, LINEUP),
+            swapped=False,
+            reordered=False,
+        )
+        ledger.append(promotion_stream(family), [event], 0)
+
+
+def fill_with_decisions(ledger: Ledger, decisions: int, family: Family = "xgboost") -> None:
+    """Append so many cycles of one family, each over a few games more than the one before."""
+    rule = Rule(name="ztest/1", alpha="0.20", minimum_games=3, minimum_predictions=30)
+    stream = promotion_stream(family)
+    version = ledger.version(stream)
+    batch: list[Event] = list(_cycles(family, decisions, rule))
+    for start in range(0, len(batch), 500):
+        version = ledger.append(stream, batch[start : start + 500], version).version
+
+
+def _cycles(family: Family, decisions: int, rule: Rule) -> Iterator[CycleDecided]:
+    for number in range(decisions):
+        standing = Standing(cycle=number, aliases={alias: index for index, alias in enumerate(ALIASES, 1)})
+        scores = {"Production": Score(number + 3, number // 2 + 2), "B": Score(number + 3, number // 2 + 1)}
+        window = Window(cycles=number, scores=scores)
+        yield decide_cycle(family, standing, window, rule, trigger="schedule", source="bench", position=number)[0]
+
+
+def _game(rng: random.Random) -> tuple[GameStarted, list[Event]]:
+    policy = rng.choice(POLICIES)
+    alias = rng.choice(("Production", "B"))
+    started = GameStarted(
+        game_id=new_id(),
+        session_id="bench",
+        player_kind="bot",
+        player_id="gus",
+        policy=policy,
+        model_type=FAMILY_OF_POLICY[policy],
+        alias="B" if alias == "B" else "Production",
+        model_version=getattr(LINEUP, alias),
+        lineup=LINEUP,
+        swap_count=0,
+        assignment_probability=0.5,
+        difficulty="standard",
+        opening=draw_opening(rng).name,
+        bot_seed=None,
+        counted=True,
+    )
+    game = Game(started)
+    events: list[Event] = []
+    while game.finished is None:
+        predictions = _predictions(rng) if game.needs_predictions() else ()
+        for event in decide_round(game, rng.choice(MOVES), predictions):
+            evolve(game, event)
+            events.append(event)
+    return started, events
+
+
+def _predictions(rng: random.Random) -> tuple[Prediction, ...]:
+    made = []
+    for alias in ALIASES:
+        rock, paper = sorted((rng.random(), rng.random()))
+        probabilities = (rock, paper - rock, 1 - paper)
+        predicted = MOVES[probabilities.index(max(probabilities))]
+        made.append(Prediction(alias, getattr(LINEUP, alias), probabilities, predicted, "model"))
+    return tuple(made)

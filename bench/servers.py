@@ -1,0 +1,149 @@
+"""Real services for the bench: prepared data folders, `rps serve` in processes of their own, eight clients."""
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.ledgers import empty_ledger, fill_with_decisions, fill_with_games
+from ledger.vocabulary import MOVES, POLICIES
+
+RPS = Path(sys.executable).with_name("rps")
+FIRST_GAMES = 120
+EVENTS = 300_000
+FEW_DECISIONS, MANY_DECISIONS = 100, 10_000
+READY_SECONDS_MAX = 60
+CLIENTS = 8
+HOST = "127.0.0.1"
+
+
+class Load(NamedTuple):
+    """What eight clients saw: rounds a second, and the median time of one `/play` in seconds."""
+
+    rounds_per_second: float
+    median_seconds: float
+
+
+def small_folder(folder: Path) -> Path:
+    """A data folder just after set-up, with FEW_DECISIONS; made once."""
+    made = folder / "small"
+    if not made.exists():
+        command = [str(RPS), "setup", "--games", str(FIRST_GAMES)]
+        subprocess.run(command, env=_environment(made, 0), check=True, capture_output=True)
+        ledger = empty_ledger(made / "ledger.db")
+        fill_with_decisions(ledger, FEW_DECISIONS)
+        ledger.engine.dispose()
+    return made
+
+
+def large_folder(folder: Path) -> Path:
+    """The same with EVENTS events and MANY_DECISIONS; made once."""
+    made = folder / "large"
+    if not made.exists():
+        shutil.copytree(small_folder(folder), made)
+        ledger = empty_ledger(made / "ledger.db")
+        fill_with_decisions(ledger, MANY_DECISIONS - FEW_DECISIONS)
+        fill_with_games(ledger, EVENTS)
+        ledger.engine.dispose()
+    return made
+
+
+@contextmanager
+def service(data: Path) -> Iterator[str]:
+    """A ready service over a data folder; yields its address."""
+    port = _free_port()
+    process = subprocess.Popen([RPS, "serve"], env=_environment(data, port), stderr=subprocess.DEVNULL)
+    url = f"http://{HOST}:{port}"
+    try:
+        _wait_until_ready(url)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def play(url: str, rounds: int) -> Load:
+    """Eight clients play `rounds` rounds each; only the time of `/play` counts."""
+    return asyncio.run(_play(int(url.rpartition(":")[2]), rounds))
+
+
+async def _play(port: int, rounds: int) -> Load:
+    began = time.perf_counter()
+    clients = await asyncio.gather(*(_client(port, number, rounds) for number in range(CLIENTS)))
+    spent = time.perf_counter() - began
+    seconds = [second for client in clients for second in client]
+    return Load(len(seconds) / spent, statistics.median(seconds))
+
+
+async def _client(port: int, number: int, rounds: int) -> list[float]:
+    reader, writer = await asyncio.open_connection(HOST, port)
+    seconds: list[float] = []
+    game_id: str | None = None
+    policy = POLICIES[number % len(POLICIES)]
+    while len(seconds) < rounds:
+        if game_id is None:
+            started = await _post(reader, writer, "/start_game", {"policy": policy})
+            game_id = str(started["game_id"])
+        move = MOVES[(len(seconds) * 7 + number) % len(MOVES)]
+        began = time.perf_counter()
+        played = await _post(reader, writer, "/play", {"game_id": game_id, "user_move": move})
+        seconds.append(time.perf_counter() - began)
+        if played["finished"]:
+            game_id = None
+    writer.close()
+    await writer.wait_closed()
+    return seconds
+
+
+async def _post(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: dict[str, str]
+) -> dict[str, object]:
+    """One request on a kept connection; a client library would cost more than the service that is measured."""
+    content = json.dumps(body).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {len(content)}\r\n\r\n"
+    writer.write(head.encode() + content)
+    headers = (await reader.readuntil(b"\r\n\r\n")).lower()
+    assert headers.startswith(b"http/1.1 200"), headers
+    length = int(headers.partition(b"content-length:")[2].partition(b"\r\n")[0])
+    answer: dict[str, object] = json.loads(await reader.readexactly(length))
+    return answer
+
+
+def _environment(data: Path, port: int) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RPS_")}
+    return {
+        **inherited,
+        "RPS_DATA_DIR": str(data),
+        "RPS_PORT": str(port),
+        "RPS_PROMOTION_SCHEDULE": "off",
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind((HOST, 0))
+        return int(listening.getsockname()[1])
+
+
+def _wait_until_ready(url: str) -> None:
+    deadline = time.monotonic() + READY_SECONDS_MAX
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=5):
+                break
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    else:
+        raise TimeoutError(f"the service at {url} did not become ready")
+    time.sleep(8)  # it compares its aliases with the registry's now, and importing MLflow takes a core for seconds

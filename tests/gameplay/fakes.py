@@ -1,0 +1,85 @@
+"""The two outer seams, in memory: a registry and a store that can be taken away and given back."""
+
+from gameplay.artifacts import ModelFiles, Registered, TrainedModel
+from gameplay.errors import RegistryUnavailable, StoreUnavailable, VersionMissing
+from gameplay.model_store import Marker, ModelStore
+from ledger.vocabulary import Alias, Family
+
+
+class FakeRegistry:
+    """A registry that keeps everything in dictionaries; while `down`, every call fails."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.kept: dict[tuple[Family, int], ModelFiles] = {}
+        self.named: dict[Family, dict[Alias, int]] = {}
+        self.downloads: list[tuple[Family, int]] = []
+
+    def keep(self, family: Family, files: ModelFiles) -> None:
+        """Have a version, as if it had been registered."""
+        self.kept[family, files.version] = files
+
+    def aliases(self, family: Family) -> dict[Alias, int]:
+        self._reach()
+        return dict(self.named.get(family, {}))
+
+    def assign(self, family: Family, alias: Alias, version: int) -> None:
+        self._reach()
+        self._find(family, version)
+        self.named.setdefault(family, {})[alias] = version
+
+    def exists(self, family: Family, version: int) -> bool:
+        self._reach()
+        return (family, version) in self.kept
+
+    def register(self, family: Family, run: TrainedModel) -> Registered:
+        self._reach()
+        version = 1 + max((number for kept, number in self.kept if kept == family), default=0)
+        files = ModelFiles(version, f"{family}-run-{version}", run.card, run.onnx)
+        self.keep(family, files)
+        return Registered(version, files.run_id)
+
+    def download(self, family: Family, version: int) -> ModelFiles:
+        self.downloads.append((family, version))
+        self._reach()
+        return self._find(family, version)
+
+    def _find(self, family: Family, version: int) -> ModelFiles:
+        if (family, version) not in self.kept:
+            raise VersionMissing(family, version, "never registered")
+        return self.kept[family, version]
+
+    def _reach(self) -> None:
+        if self.down:
+            raise RegistryUnavailable("answer", "it is down")
+
+
+class SwitchedStore:
+    """A real store behind a switch; while `down`, every call fails."""
+
+    def __init__(self, store: ModelStore) -> None:
+        self.down = False
+        self._store = store
+
+    def put_model(self, family: Family, files: ModelFiles) -> None:
+        self._reach().put_model(family, files)
+
+    def get_model(self, family: Family, version: int) -> ModelFiles:
+        return self._reach().get_model(family, version)
+
+    def set_marker(self, family: Family, alias: Alias, version: int) -> None:
+        self._reach().set_marker(family, alias, version)
+
+    def markers(self, family: Family) -> dict[Alias, Marker]:
+        return self._reach().markers(family)
+
+    def versions(self, family: Family) -> dict[int, str]:
+        return self._reach().versions(family)
+
+    def remove(self, family: Family, version: int) -> None:
+        self._reach().remove(family, version)
+
+    def _reach(self) -> ModelStore:
+        if self.down:
+            raise StoreUnavailable("answer", "it is down")
+        return self._store
