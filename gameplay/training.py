@@ -22,17 +22,13 @@ from gameplay.graph import Graph
 from gameplay.model_store import ModelStore
 from gameplay.plots import confusion_matrix
 from gameplay.registry import Registry
-from ledger.errors import ConflictError
-from ledger.events import ModelsReloaded, TrainingCompleted
-from ledger.store import Ledger, Receipt
+from ledger.events import TrainingCompleted
 from ledger.vocabulary import Alias, Family
 
 log = logging.getLogger(__name__)
 
 DIFFERENCE_MAX: Final = 1e-4
 """Between an estimator's probabilities and its graph's: float32 against double gives some 1e-7."""
-
-RECORD_ATTEMPTS: Final = 10
 
 
 class Job(NamedTuple):
@@ -87,20 +83,6 @@ def train_all(
             pool.submit(run, family)
         for _ in jobs:
             yield done.get()
-
-
-def record(ledger: Ledger, event: TrainingCompleted | ModelsReloaded) -> Receipt:
-    """Append the event to its family's stream, after whatever another process appended meanwhile."""
-    area = "training" if isinstance(event, TrainingCompleted) else "serving"
-    stream = f"{area}-{event.model_type}"
-    expected = len(ledger.read_stream(stream))
-    for _ in range(RECORD_ATTEMPTS - 1):
-        try:
-            return ledger.append(stream, [event], expected)
-        except ConflictError as error:
-            # Nothing was decided from the stream, so that a later version of it changes nothing.
-            expected = error.actual
-    return ledger.append(stream, [event], expected)
 
 
 def fit_model(job: Job, hyperparameters: Hyperparameters) -> TrainedModel:

@@ -12,7 +12,8 @@ from gameplay.errors import TrainingError
 from gameplay.estimators import HYPERPARAMETERS, Hyperparameters, Line, Net, Trees, fit
 from gameplay.graph import Graph
 from gameplay.model_store import ObjectModelStore
-from gameplay.training import Job, compare, fit_model, record, train, train_all
+from gameplay.recording import record
+from gameplay.training import Job, compare, fit_model, train, train_all
 from ledger.errors import ConflictError
 from ledger.events import TrainingCompleted
 from ledger.store import Ledger
