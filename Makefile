@@ -24,10 +24,11 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml
 	$(BIN)/$(PIP) install -q --no-deps -e .
 	@touch $@
 
-check: $(READY) ## lint, format and types
+check: $(READY) ## lint, format, types and generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/rps dashboard --check
 
 test: check ## the whole gate: check, then every test
 	$(BIN)/pytest

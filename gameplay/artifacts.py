@@ -54,7 +54,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a version when it has been trained, before a registry gives it a number.
 
     `training`, `validation` and `holdout` are the 60/20/20 of the games in time; `by_opponent` splits the
-    hold-out rows by player: a bot's name, `human` or `script`.
+    hold-out rows by player: a bot's name, `human` or `script`. `folds` are the scores of the cross-validation,
+    empty where there was none; `code_version` and `libraries` say what computed it.
     """
 
     family: Family
@@ -67,6 +68,9 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     validation: Score
     holdout: Score
     by_opponent: dict[str, Score]
+    folds: tuple[Score, ...] = ()
+    code_version: str = ""
+    libraries: dict[str, str] = {}
 
 
 class ModelFiles(NamedTuple):

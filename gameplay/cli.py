@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -10,13 +9,18 @@ from typing import Any
 
 import click
 import uvicorn
-from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from gameplay.commands.capture import capture
+from gameplay.commands.console import messages as _messages
+from gameplay.commands.console import output as _output
+from gameplay.commands.console import track as _track
+from gameplay.commands.models import models
+from gameplay.commands.train import train
 from gameplay.config import SettingError, Settings, read_settings
 from gameplay.core import Core, open_core
+from gameplay.dashboard_cli import dashboard
 from gameplay.errors import ModelError
 from gameplay.refusals import Refusal
 from gameplay.setup import FIRST_GAMES, is_set_up, set_up
@@ -30,9 +34,6 @@ from projections.errors import ProjectionError
 
 EXIT_PROBLEM = 2
 PROBLEMS = (SettingError, LedgerError, ModelError, ProjectionError, Refusal, SimulationError)
-
-_output = Console()
-_messages = Console(stderr=True)
 
 
 def main() -> None:
@@ -58,7 +59,13 @@ def rps(context: click.Context) -> None:
     # They tell of every step and every request, which would bury everything else.
     for chatty in ("alembic", "apscheduler", "httpx2", "httpcore2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    context.obj = read_settings(os.environ)
+    context.obj = read_settings()
+
+
+rps.add_command(dashboard)
+rps.add_command(train)
+rps.add_command(capture)
+rps.add_command(models)
 
 
 @rps.command()
@@ -235,9 +242,3 @@ def _games_table(games: list[SimulatedGame]) -> Table:
         counts = [str(won[winner]) for winner in ("bot", "user", "tie")]
         table.add_row(policy, alias, str(len(some)), *counts, f"{rounds:.1f}")
     return table
-
-
-def _track(steps: Iterable[Any], description: str, total: int) -> Iterable[Any]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=_messages) as progress:
-        yield from progress.track(steps, total=total, description=description)

@@ -2,16 +2,21 @@
 
 import dataclasses
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from apscheduler.triggers.cron import CronTrigger
 
+from ledger.vocabulary import PlayerKind
+
 SECRET = "***"
+PLAYER_KINDS: tuple[PlayerKind, ...] = get_args(PlayerKind)
+COUNT_MAX = 1_000_000_000
 
 
 class SettingError(ValueError):
@@ -51,15 +56,15 @@ def _alpha(value: str) -> str:
         alpha = Decimal(value)
     except InvalidOperation as error:
         raise ValueError("write a decimal such as 0.20") from error
-    if not Decimal(0) < alpha < Decimal(1):
+    if not alpha.is_finite() or not Decimal(0) < alpha < Decimal(1):
         raise ValueError("must lie between 0 and 1")
     return value
 
 
 def _natural(value: str) -> int:
     number = int(value)
-    if number < 1:
-        raise ValueError("must be 1 or more")
+    if not 1 <= number <= COUNT_MAX:
+        raise ValueError(f"must lie between 1 and {COUNT_MAX}")
     return number
 
 
@@ -81,6 +86,14 @@ def _schedule(value: str) -> str | None:
         return None
     CronTrigger.from_crontab(value)
     return value
+
+
+def _kinds(value: str) -> frozenset[PlayerKind]:
+    words = value.replace(",", " ").split()
+    unknown = sorted(set(words) - set(PLAYER_KINDS))
+    if unknown or not words:
+        raise ValueError(f"write any of {' '.join(PLAYER_KINDS)}, not {' '.join(unknown) or 'nothing'}")
+    return frozenset(kind for kind in PLAYER_KINDS if kind in words)
 
 
 def _setting(variable: str, default: Any, parse: Callable[[str], Any], help_: str, *, secret: bool = False) -> Any:
@@ -128,6 +141,25 @@ class Settings:
     promotion_minimum_predictions: int = _setting(
         "RPS_PROMOTION_MINIMUM_PREDICTIONS", 30, _natural, "Predictions that each challenger needs for a re-rank."
     )
+    train_schedule: str | None = _setting(
+        "RPS_TRAIN_SCHEDULE", None, _schedule, "Cron line of the training runs, or off."
+    )
+    training_since_us: int = _setting(
+        "TRAINING_DATA_SINCE_DATE", 0, _moment_us, "Training leaves out games that started earlier."
+    )
+    training_legacy_stride: int = _setting(
+        "TRAINING_LEGACY_GAME_STRIDE", 5, _natural, "Of each bot's games training takes one in so many."
+    )
+    training_minimum_new_rows: int = _setting(
+        "MIN_NEW_ROWS_FOR_TRAINING", 50, _natural, "Rows that a version has not learned from, for another run."
+    )
+    training_minimum_rows: int = _setting("MIN_TOTAL_ROWS", 300, _natural, "Rows that a training run needs.")
+    cross_family_share: float = _setting(
+        "RPS_CROSS_FAMILY_SHARE", 0.0, _share, "Share of the games that the other two families predict too."
+    )
+    cross_family_for: frozenset[PlayerKind] = _setting(
+        "RPS_CROSS_FAMILY_FOR", frozenset(PLAYER_KINDS), _kinds, "Whose games: any of human, bot and script."
+    )
     game_idle_seconds: int = _setting(
         "RPS_GAME_IDLE_SECONDS", 1800, _natural, "A game is abandoned when idle for so long."
     )
@@ -166,7 +198,7 @@ VARIABLES: Mapping[str, "dataclasses.Field[Any]"] = {
 }
 
 
-def read_settings(environ: Mapping[str, str]) -> Settings:
+def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings in `environ`; an empty variable counts as not set.
 
     Raises SettingError, which names the variable, for an unknown RPS_ variable or a value that does not parse.

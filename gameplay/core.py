@@ -41,20 +41,45 @@ class Core:
                 wanted[family] = {*standing.aliases.values(), *(one.after for one in planned)}
         return wanted
 
+    def trained_versions(self) -> dict[Family, set[int]]:
+        """The versions that were trained after those behind the aliases, and may be behind one in a moment."""
+        with self.read_models.projector.current():
+            standings = self.read_models.standings.state.families
+            return {
+                family: {
+                    version
+                    for version in standings[family].holdout_accuracies
+                    if version > max(standings[family].aliases.values(), default=version)
+                }
+                for family in FAMILIES
+            }
+
+    def ask_for_models(self) -> None:
+        """Have every version loaded that is wanted or may be in a moment: another process may move the aliases."""
+        versions, trained = self.wanted_versions(), self.trained_versions()
+        wanted = [(family, version) for family in FAMILIES for version in versions[family] | trained[family]]
+        self.models.retain(wanted)
+        for family, version in wanted:
+            self.models.ask(family, version)
+
     def close(self) -> None:
         """Let go of threads and connections."""
         self.models.close()
         self.engine.dispose()
 
 
-def open_core(settings: Settings) -> Core:
-    """The ledger, migrated, and everything around it; nothing is replayed and no model is loaded yet."""
+def open_core(settings: Settings, *, registry: Registry | None = None) -> Core:
+    """The ledger, migrated, and everything around it; nothing is replayed and no model is loaded yet.
+
+    The registry is MLflow's, unless another is given.
+    """
     engine = open_engine(settings.database_url)
     upgrade(engine)
     ledger = Ledger(engine)
     read_models = ReadModels(ledger, since_us=settings.metrics_since_us)
-    artifacts = settings.data_dir.absolute() / "artifacts"
-    registry = MlflowRegistry(settings.mlflow_tracking_uri, artifact_location=artifacts.as_uri())
+    if registry is None:
+        artifacts = settings.data_dir.absolute() / "artifacts"
+        registry = MlflowRegistry(settings.mlflow_tracking_uri, artifact_location=artifacts.as_uri())
     store = open_model_store(settings.model_store_url, _s3_access(settings))
     models = Models(store, registry)
     promotion = Promotion(ledger, read_models, registry, rule=rule_of(settings), store=store, load=models.load)

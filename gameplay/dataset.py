@@ -47,13 +47,14 @@ class Dataset:
     """Rows in order of their games' starts, then of rounds.
 
     `rows` (n, 50) float32; `targets` (n,) the player's move as its index in MOVES; `games` (n,) the number of
-    the row's game, 0 and up, not falling; `opponents` the player of each game: a bot's name, `human` or
-    `script`.
+    the row's game, 0 and up, not falling; `positions` (n,) where the row's round stands in the ledger;
+    `opponents` the player of each game: a bot's name, `human` or `script`.
     """
 
     rows: npt.NDArray[np.float32]
     targets: npt.NDArray[np.int64]
     games: npt.NDArray[np.int64]
+    positions: npt.NDArray[np.int64]
     opponents: tuple[str, ...]
     source: Source
 
@@ -62,14 +63,36 @@ class Dataset:
         count = len(self.opponents)
         cuts = (round(count * TRAINING_SHARE), round(count * (TRAINING_SHARE + VALIDATION_SHARE)))
         first, second = (int(row) for row in np.searchsorted(self.games, cuts))
-        parts = Split(self._part(0, first), self._part(first, second), self._part(second, len(self.rows)))
-        if not all(len(part.rows) for part in parts):
-            raise TrainingError(f"{count} games with {len(self.rows)} rows are too few to be split in three")
-        return parts
+        return self._checked(
+            self._part(slice(first)), self._part(slice(first, second)), self._part(slice(second, None))
+        )
 
-    def _part(self, start: int, end: int) -> Part:
-        opponents = np.array(self.opponents)[self.games[start:end]] if end > start else np.array([], dtype=str)
-        return Part(self.rows[start:end], self.targets[start:end], opponents)
+    def folds(self, count: int) -> Iterator[Split]:
+        """Each of `count` folds of whole games once as the hold-out; the next one is the validation part.
+
+        The folds take turns with the games, so that each has early ones and late ones. Raises TrainingError when
+        a part is empty.
+        """
+        assert count >= 3, "one fold to learn from, one to stop by, one to measure on"
+        fold = self.games % count
+        for number in range(count):
+            holdout, validation = fold == number, fold == (number + 1) % count
+            parts = (self._part(mask) for mask in (~(holdout | validation), validation, holdout))
+            yield self._checked(*parts)
+
+    def rows_after(self, position: int) -> int:
+        """How many rows are of rounds that were played after a position."""
+        return int((self.positions > position).sum())
+
+    def _checked(self, *parts: Part) -> Split:
+        if not all(len(part.rows) for part in parts):
+            count = len(self.opponents)
+            raise TrainingError(f"{count} games with {len(self.rows)} rows are too few to be split")
+        return Split(*parts)
+
+    def _part(self, chosen: "slice | npt.NDArray[np.bool_]") -> Part:
+        opponents = np.array(self.opponents, dtype=str)[self.games[chosen]]
+        return Part(self.rows[chosen], self.targets[chosen], opponents)
 
 
 def read_dataset(
@@ -105,6 +128,7 @@ class _Game:
     past: list[PastRound] = field(default_factory=list)
     rows: list[npt.NDArray[np.float32]] = field(default_factory=list)
     targets: list[int] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -128,7 +152,7 @@ class _Taking:
                     self.games.append(game)
             case RoundPlayed():
                 if game_of := self.running.get(event.game_id):
-                    _play(game_of, event)
+                    _play(game_of, event, position)
             case GameFinished() | GameAbandoned():
                 if ended := self.running.pop(event.game_id, None):
                     ended.past.clear()
@@ -148,6 +172,7 @@ class _Taking:
         rows = np.array(list(_rows(games)), dtype=np.float32).reshape(-1, len(FEATURE_NAMES))
         targets = np.array([target for game in games for target in game.targets], dtype=np.int64)
         numbers = np.repeat(np.arange(len(games)), [len(game.rows) for game in games]).astype(np.int64)
+        positions = np.array([position for game in games for position in game.positions], dtype=np.int64)
         source = Source(
             after_position=self.first_position - 1 if self.first_position else after,
             through_position=through,
@@ -159,13 +184,16 @@ class _Taking:
             rows_digest=sha256(rows.tobytes() + targets.tobytes() + numbers.tobytes()).hexdigest(),
         )
         opponents = tuple(game.opponent for game in games)
-        return Dataset(rows=rows, targets=targets, games=numbers, opponents=opponents, source=source)
+        return Dataset(
+            rows=rows, targets=targets, games=numbers, positions=positions, opponents=opponents, source=source
+        )
 
 
-def _play(game: _Game, event: RoundPlayed) -> None:
+def _play(game: _Game, event: RoundPlayed, position: int) -> None:
     if len(game.past) >= LOOK_BACK:
         game.rows.append(features(game.past, event.points))
         game.targets.append(MOVES.index(event.user_move))
+        game.positions.append(position)
     game.past.append(past_round(event))
 
 

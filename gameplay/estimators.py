@@ -23,6 +23,9 @@ Scores = npt.NDArray[np.float64]
 SKLEARN_OPSET: Final = 17
 XGBOOST_OPSET: Final = 15
 
+# Unless it is given, a graph is called by a random name, and the same model would have another digest each time.
+GRAPH_NAME: Final = "rps"
+
 
 class Net(Struct, frozen=True, kw_only=True):
     """A multilayer perceptron: hidden layers' sizes, L2 penalty, and epochs without gain until it stops."""
@@ -159,6 +162,7 @@ def _from_sklearn(scaler: Any, classifier: Any) -> Fitted:
     pipeline = Pipeline([("scaler", scaler), ("classifier", classifier)])
     graph = convert_sklearn(
         pipeline,
+        name=GRAPH_NAME,
         initial_types=[(INPUT, FloatTensorType([None, len(FEATURE_NAMES)]))],
         options={id(classifier): {"zipmap": False}},  # a plain tensor, not a list of dictionaries
         target_opset=SKLEARN_OPSET,
@@ -190,6 +194,7 @@ def _trees(parameters: Trees, split: Split) -> Fitted:
     trees.fit(split.training.rows, split.training.targets, eval_set=[validation], verbose=False)
     graph = convert_xgboost(
         trees,
+        name=GRAPH_NAME,
         initial_types=[(INPUT, FloatTensorType([None, len(FEATURE_NAMES)]))],
         target_opset=XGBOOST_OPSET,
     )

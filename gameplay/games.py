@@ -24,7 +24,7 @@ from ledger.events import (
     Probabilities,
     RoundPlayed,
 )
-from ledger.vocabulary import BOTS, FAMILIES, Alias, FallbackReason, Move, ProbabilitySource
+from ledger.vocabulary import BOTS, Alias, FallbackReason, Family, Move, ProbabilitySource
 
 
 class Step(NamedTuple):
@@ -119,8 +119,11 @@ def decide_round(game: Game, user_move: Move, predictions: Sequence[Prediction])
     bot, source = _bot_move(game, points, predictions)
     played = _round(game, points, user_move, bot, source)
     events: list[Event] = [played]
+    family = game.started.model_type
     for prediction in predictions:
-        events += _prediction_events(game, prediction, user_move)
+        assert family != "scripted", "a scripted bot has no models"
+        served = prediction.alias == game.started.alias
+        events += prediction_events(game.started, family, played.round, prediction, user_move, served=served)
     if outcome := winner(played.user_score_tenths, played.bot_score_tenths):
         fell_back = any(prediction.steps for prediction in predictions if prediction.alias == game.started.alias)
         events.append(
@@ -179,18 +182,17 @@ def _round(game: Game, points: Points, user_move: Move, bot: Move, source: Proba
     )
 
 
-def _prediction_events(game: Game, prediction: Prediction, actual: Move) -> list[Event]:
-    """What the alias predicted; where it fell back it predicted nothing, and each step down is told."""
-    started = game.started
-    assert started.model_type in FAMILIES
-    served = prediction.alias == started.alias
+def prediction_events(
+    started: GameStarted, family: Family, round_no: int, prediction: Prediction, actual: Move, *, served: bool
+) -> list[Event]:
+    """What an alias predicted; where it fell back it predicted nothing, and each step down is told."""
     if not prediction.steps:
         assert prediction.version is not None
         return [
             PredictionMade(
                 game_id=started.game_id,
-                round=game.next_round,
-                model_type=started.model_type,
+                round=round_no,
+                model_type=family,
                 alias=prediction.alias,
                 model_version=prediction.version,
                 probabilities=prediction.probabilities,
@@ -204,8 +206,8 @@ def _prediction_events(game: Game, prediction: Prediction, actual: Move) -> list
     return [
         InferenceFellBack(
             game_id=started.game_id,
-            round=game.next_round,
-            model_type=started.model_type,
+            round=round_no,
+            model_type=family,
             alias=prediction.alias,
             model_version=prediction.version,
             reason=step.reason,

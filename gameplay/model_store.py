@@ -10,7 +10,7 @@ It is a copy of what the registry holds, close to the service:
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -29,6 +29,11 @@ if TYPE_CHECKING:  # its stubs alone have these
 # A version that does not come in time is taken from the registry instead; waiting would gain nothing.
 _CLIENT: "ClientConfig" = {"timeout": "3s", "connect_timeout": "1s"}
 _RETRY: "RetryConfig" = {"max_retries": 1, "retry_timeout": timedelta(seconds=3)}
+
+
+INCOMING = "incoming"
+LEFTOVER_AGE = timedelta(hours=1)
+"""What is written now takes seconds; an older temporary object belongs to nobody."""
 
 
 class Marker(msgspec.Struct, frozen=True):
@@ -63,6 +68,10 @@ class ModelStore(Protocol):
 
     def remove(self, family: Family, version: int) -> None:
         """Forget a version; one that is not there is no error."""
+        ...
+
+    def remove_leftovers(self) -> None:
+        """Remove what writers that died have left behind."""
         ...
 
 
@@ -141,6 +150,16 @@ class ObjectModelStore:
             with _translated("remove a version"), suppress(FileNotFoundError):
                 self._objects.delete(key)
 
+    def remove_leftovers(self) -> None:
+        """Remove what writers that died have left behind, an hour ago or earlier. Raises StoreUnavailable."""
+        latest = datetime.now(UTC) - LEFTOVER_AGE
+        with _translated("look for leftovers"):
+            found = [meta for page in self._objects.list(INCOMING) for meta in page]
+            for meta in found:
+                if meta["last_modified"] < latest:
+                    with suppress(FileNotFoundError):
+                        self._objects.delete(meta["path"])
+
     def _run_of(self, family: Family, version: int) -> str | None:
         encoded = self._get(_pointer_key(family, version))
         if encoded is None:
@@ -158,7 +177,7 @@ class ObjectModelStore:
     def _replace(self, key: str, content: bytes) -> None:
         # A reader sees the old bytes or the new ones, and what a crash leaves behind is under a key that
         # nobody reads.
-        temporary = f"incoming/{uuid4()}"
+        temporary = f"{INCOMING}/{uuid4()}"
         self._objects.put(temporary, content)
         self._objects.rename(temporary, key, overwrite=True)
 

@@ -31,7 +31,7 @@ Key = tuple[Family, int]
 RETRY_SECONDS_MIN = 1.0
 RETRY_SECONDS_MAX = 300.0
 KEPT_A_FAMILY = 24
-LOADERS = 4
+LOADERS = 12
 
 NEVER_TRIED = (Step("minio_miss", "the version is not in memory, and is being loaded"),)
 NO_LINEUP = (Step("mlflow_miss", "the family has no versions yet"),)

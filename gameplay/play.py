@@ -32,13 +32,16 @@ from projections.read_models import ReadModels
 CACHED_GAMES_MAX = 10_000
 SEED_BITS = 53
 
+Row = npt.NDArray[np.float32]
+
+Listen = Callable[[GameStarted, int, Row, Move], None]
+"""Hears of each round that a model played, once it is durable: game, round, features, the player's move."""
+
 
 class Predictor(Protocol):
     """Whatever knows the models: one prediction for each alias, at once and without fail."""
 
-    def predict(
-        self, family: Family, lineup: Lineup | None, row: npt.NDArray[np.float32]
-    ) -> tuple[Prediction, ...]:
+    def predict(self, family: Family, lineup: Lineup | None, row: Row) -> tuple[Prediction, ...]:
         """What each alias of the lineup expects, for one row of features."""
         ...
 
@@ -63,6 +66,7 @@ class Play:
         *,
         split: Split,
         rng: random.Random | None = None,
+        listen: Listen | None = None,
     ) -> None:
         self._ledger = ledger
         self._writer = writer
@@ -70,6 +74,7 @@ class Play:
         self._predictor = predictor
         self._split = split
         self._rng = rng or random.SystemRandom()
+        self._listen = listen
         self._games: OrderedDict[str, Game] = OrderedDict()
 
     async def start(self, opponent: Opponent, player: Player, session_id: str, *, counted: bool) -> Game:
@@ -88,10 +93,13 @@ class Play:
         retry and gets the first answer. Raises NotFound and Conflict.
         """
         game = await self.find(game_id)
+        if round_no is not None and round_no > game.next_round:
+            game = await self._load(game_id)  # another process may have played on
         if (answered := _answered(game, user_move, round_no)) is not None:
             return game, answered
         version, round_played = game.version, game.next_round
-        events = decide_round(game, user_move, self._predictions(game))
+        row = _row(game)
+        events = decide_round(game, user_move, self._predictions(game, row))
         try:
             await self._writer.append(stream_of(game_id), events, version)
         except ConflictError:
@@ -99,6 +107,8 @@ class Play:
         # The game in memory may be another by now: a reload after somebody else's conflict.
         game = self._games.get(game_id, game)
         self._take_in(game, version, events)
+        if row is not None and self._listen is not None:
+            self._listen(game.started, round_played, row, user_move)
         return game, round_played
 
     async def find(self, game_id: str) -> Game:
@@ -138,17 +148,16 @@ class Play:
             standing = self._read_models.standings.state.families[family]
             return standing.lineup(), standing.swap_count
 
-    def _predictions(self, game: Game) -> tuple[Prediction, ...]:
+    def _predictions(self, game: Game, row: Row | None) -> tuple[Prediction, ...]:
         model_type = game.started.model_type
-        if model_type == "scripted" or not game.needs_predictions():
+        if model_type == "scripted" or row is None:
             return ()
-        row = features(game.past, round_points(game.started.game_id, game.next_round))
         return self._predictor.predict(model_type, game.started.lineup, row)
 
     async def _after_conflict(self, game_id: str, user_move: Move, round_no: int | None) -> tuple[Game, int]:
         """Somebody else was faster: if it was this very request, its answer is ours too."""
         game = await self._load(game_id)
-        if round_no is not None and (answered := _answered(game, user_move, round_no)) is not None:
+        if (answered := _answered(game, user_move, round_no)) is not None:
             return game, answered
         raise Conflict(f"game {game_id} has moved on to round {game.next_round}: look at it and play again")
 
@@ -159,8 +168,12 @@ class Play:
         return self._keep(fold([self._ledger.decode(entry) for entry in entries]))
 
     def _keep(self, game: Game) -> Game:
-        self._games[game.started.game_id] = game
-        self._games.move_to_end(game.started.game_id)
+        game_id = game.started.game_id
+        kept = self._games.get(game_id)
+        if kept is not None and kept.version >= game.version:
+            game = kept  # it has moved on while this one was being read
+        self._games[game_id] = game
+        self._games.move_to_end(game_id)
         while len(self._games) > CACHED_GAMES_MAX:
             self._games.popitem(last=False)
         return game
@@ -202,6 +215,13 @@ def _abandon(ledger: Ledger, game_id: str, idle_seconds: int) -> bool:
     except ConflictError:  # somebody has just played on
         return False
     return True
+
+
+def _row(game: Game) -> Row | None:
+    """What a model sees of the next round; None where no model is asked."""
+    if not game.needs_predictions():
+        return None
+    return features(game.past, round_points(game.started.game_id, game.next_round))
 
 
 def _answered(game: Game, user_move: Move, round_no: int | None) -> int | None:

@@ -8,7 +8,7 @@ process) carries it on from the plan, and never from a difference read back from
 import copy
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from gameplay.errors import ModelUnavailable, RegistryError, StoreError
@@ -16,7 +16,7 @@ from gameplay.model_store import ModelStore
 from gameplay.refusals import Conflict
 from gameplay.registry import Registry
 from ledger.errors import ConflictError
-from ledger.events import AliasesAssigned, AliasesPlanned, CycleDecided, Event, Lineup, Rule
+from ledger.events import AliasesAssigned, AliasesPlanned, Assignment, CycleDecided, Event, Lineup, Rule
 from ledger.store import Ledger, Receipt
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Cause, Family, PlanCause, Trigger
 from projections.cycle import assignments, decide_cycle, is_swap, plan
@@ -102,14 +102,27 @@ class Promotion:
 
         Raises Conflict while an older plan cannot be completed.
         """
+        return self._move(family, lambda _before: after, cause)
+
+    def assign(self, family: Family, versions: Mapping[Alias, int], *, cause: PlanCause) -> bool:
+        """As `move`, for some aliases only; the others stay as they are when it comes to it, not as they were."""
+
+        def lead(before: Lineup) -> Lineup:
+            return Lineup(**{alias: versions.get(alias, getattr(before, alias)) for alias in ALIASES})
+
+        return self._move(family, lead, cause)
+
+    def _move(self, family: Family, lead: Callable[[Lineup], Lineup], cause: PlanCause) -> bool:
         with self._lock:
             for _ in range(ATTEMPTS_MAX):
                 if not self.settle(family):
                     raise Conflict(f"{family} has an open plan that cannot be completed; is the registry up?")
                 moment = self.moment(family)
-                if moment.lineup() == after:
+                before = moment.lineup()
+                after = lead(before)
+                if before == after:
                     return True
-                planned = plan(cause, family, moment.lineup(), after)
+                planned = plan(cause, family, before, after)
                 if self._append(family, [planned], moment) is not None:
                     return self.settle(family)
             raise Conflict(f"{family}: other processes kept moving its aliases; try again")
@@ -117,15 +130,22 @@ class Promotion:
     def settle(self, family: Family) -> bool:
         """Complete the family's open plan, if it has one. False when it cannot be completed now."""
         with self._lock:
-            while (moment := self.moment(family)).standing.plan:
-                open_plan = moment.standing.plan
+            moment, overtaken = self.moment(family), False
+            while (open_plan := moment.standing.plan) or overtaken:
                 try:
-                    self._apply(family, open_plan)
+                    self._apply(family, open_plan.assignments if open_plan else _as_they_are(moment))
                 except (RegistryError, StoreError, ModelUnavailable) as error:
-                    log.warning("%s: plan %d stays open: %s", family, open_plan.version, error)
+                    log.warning("%s: the registry is not as it should be yet: %s", family, error)
                     return False
-                # A conflict means that another process has completed it, so look again.
-                self._append(family, [_completion(family, open_plan)], moment)
+                if open_plan:
+                    # A conflict means that another process has completed it, and may have moved the aliases on
+                    # since: then what was set just now is out of date, and must be set right again.
+                    completion = _completion(family, open_plan)
+                    overtaken = self._append(family, [completion], moment) is None
+                    moment = self.moment(family)
+                else:
+                    applied, moment = moment, self.moment(family)
+                    overtaken = moment.standing.stream_version != applied.standing.stream_version
             return True
 
     def adopt(self, family: Family) -> AliasesAssigned | None:
@@ -175,15 +195,15 @@ class Promotion:
             position=moment.position,
         )
 
-    def _apply(self, family: Family, open_plan: OpenPlan) -> None:
+    def _apply(self, family: Family, wanted: tuple[Assignment, ...]) -> None:
         """Everything that may fail comes before the completion; each step may be done twice."""
         if self._load is not None:
-            for assignment in open_plan.assignments:
+            for assignment in wanted:
                 self._load(family, assignment.after)
-        for assignment in open_plan.assignments:
+        for assignment in wanted:
             self._registry.assign(family, assignment.alias, assignment.after)
         if self._store is not None:
-            for assignment in open_plan.assignments:
+            for assignment in wanted:
                 self._store.set_marker(family, assignment.alias, assignment.after)
 
     def _inconsistency(self, family: Family, found: dict[Alias, int]) -> str | None:
@@ -224,6 +244,10 @@ def assigned(
 def settle_all(promotion: Promotion) -> list[Family]:
     """Complete every open plan; returns the families whose plan stays open."""
     return [family for family in FAMILIES if not promotion.settle(family)]
+
+
+def _as_they_are(moment: Moment) -> tuple[Assignment, ...]:
+    return assignments(moment.lineup(), moment.lineup())
 
 
 def _completion(family: Family, open_plan: OpenPlan) -> AliasesAssigned:

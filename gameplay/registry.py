@@ -9,16 +9,16 @@ import os
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from gameplay.artifacts import REGISTERED_NAMES, ModelCard, ModelFiles, Registered, Score, TrainedModel
+from gameplay.artifacts import REGISTERED_NAMES, ModelCard, ModelFiles, Registered, Score, TrainedModel, digest
 from gameplay.errors import RegistryUnavailable, VersionMissing
 from ledger.vocabulary import ALIASES, Alias, Family
 
@@ -149,13 +149,13 @@ class MlflowRegistry:
         from mlflow.utils.time import get_current_time_millis
 
         now_ms = get_current_time_millis()
-        code = metadata.version("promotion-ledger")
+        tags = {"family": family, "trained_for": run.card.alias, "code_version": run.card.code_version}
         info = client.create_run(self._experiment(client), run_name=f"{family}-{run.card.alias}").info
         client.log_batch(
             info.run_id,
             metrics=[Metric(name, value, now_ms, 0) for name, value in _metrics(run.card).items()],
             params=[Param(name, value) for name, value in _parameters(run.card).items()],
-            tags=[RunTag("family", family), RunTag("trained_for", run.card.alias), RunTag("code_version", code)],
+            tags=[RunTag(name, value) for name, value in tags.items()],
         )
         return info.run_id, info.artifact_uri
 
@@ -230,6 +230,8 @@ def _read_files(family: Family, version: int, run_id: str, model: Path) -> Model
         card = msgspec.json.decode((model / CARD_FILE).read_bytes(), type=ModelCard)
     except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise VersionMissing(family, version, str(error)) from error
+    if (actual := digest(onnx)) != card.onnx_digest:
+        raise VersionMissing(family, version, f"its graph is damaged: {actual} is not {card.onnx_digest}")
     return ModelFiles(version, run_id, card, onnx)
 
 
@@ -240,9 +242,19 @@ def _metrics(card: ModelCard) -> dict[str, float]:
         "holdout": card.holdout,
         **{f"holdout_vs_{opponent}": score for opponent, score in card.by_opponent.items()},
     }
+    if card.folds:
+        scores |= {f"fold_{number}": score for number, score in enumerate(card.folds)}
     accuracies = {f"{name}_accuracy": score.accuracy for name, score in scores.items()}
     counts = {f"{name}_rows": float(score.rows) for name, score in scores.items()}
-    return {**{name: value for name, value in accuracies.items() if value is not None}, **counts}
+    known = {name: value for name, value in accuracies.items() if value is not None}
+    return {**known, **counts, **_stability(card.folds)}
+
+
+def _stability(folds: Sequence[Score]) -> dict[str, float]:
+    accuracies = [score.accuracy for score in folds if score.accuracy is not None]
+    if len(accuracies) < 2:
+        return {}
+    return {"folds_mean_accuracy": fmean(accuracies), "folds_sd_accuracy": stdev(accuracies)}
 
 
 def _parameters(card: ModelCard) -> dict[str, str]:
@@ -250,5 +262,6 @@ def _parameters(card: ModelCard) -> dict[str, str]:
     return {
         **{name: str(value) for name, value in card.hyperparameters.items()},
         **{f"data_{name}": str(value) for name, value in source.items()},
+        **{f"library_{name}": version for name, version in card.libraries.items()},
         "features_digest": card.features_digest,
     }

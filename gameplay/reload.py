@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gameplay.core import Core
-from gameplay.errors import ModelUnavailable, RegistryError, StoreError
+from gameplay.errors import ModelUnavailable, RegistryError, RegistryUnavailable
+from gameplay.models import Key
 from gameplay.recording import record
+from gameplay.sync import Synced, sync
 from ledger.events import FailedModel, LoadedModel, ModelsReloaded
 from ledger.vocabulary import Alias, Family
 
@@ -17,68 +19,64 @@ class Outcome:
 
     reloaded: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    synced: int = 0
-    skipped: int = 0
     errors: list[str] = field(default_factory=list)
 
 
-def reload_models(core: Core, families: Sequence[Family], aliases: Sequence[Alias], sync: bool) -> dict[str, Any]:
-    """Reload the given aliases; with `sync`, copy what the model store lacks from the registry first.
+def reload_models(
+    core: Core, families: Sequence[Family], aliases: Sequence[Alias], *, copy: bool = False, clean: bool = False
+) -> dict[str, Any]:
+    """Reload the given aliases; with `copy` or `clean`, bring the model store in order before that.
 
     Running games keep the versions that they started with.
     """
     outcome = Outcome()
+    _adopt(core, families, outcome)
+    synced = sync(core, families, aliases, clean=clean) if copy or clean else Synced()
+    standings = {family: core.promotion.moment(family).standing.aliases for family in families}
+    chosen = {family: {alias: standings[family].get(alias) for alias in aliases} for family in families}
+    wanted = [(family, version) for family in families for version in chosen[family].values() if version]
+    sources = core.models.preload(wanted)
     for family in families:
-        _adopt(core, family, outcome)
-        lineup = core.promotion.moment(family).standing.aliases
-        versions = {alias: lineup.get(alias) for alias in aliases}
-        if sync:
-            _sync(core, family, {version for version in versions.values() if version}, outcome)
-        record(core.ledger, _reload(core, family, versions, outcome))
-    return {
+        record(core.ledger, _reloaded(family, chosen[family], sources, outcome))
+    answer = {
         "success": not outcome.failed,
         "reloaded": outcome.reloaded,
         "failed": outcome.failed,
-        "minio_synced": outcome.synced,
-        "minio_skipped": outcome.skipped,
-        "minio_errors": outcome.errors,
+        "minio_synced": len(synced.copied),
+        "minio_skipped": len(synced.kept),
+        "minio_errors": [*outcome.errors, *synced.errors],
         "message": f"{len(outcome.reloaded)} reloaded, {len(outcome.failed)} failed",
     }
+    return {**answer, "minio_removed": synced.removed} if clean else answer
 
 
-def _adopt(core: Core, family: Family, outcome: Outcome) -> None:
-    try:
-        if core.promotion.settle(family):
-            core.promotion.adopt(family)
-    except RegistryError as error:
-        # The aliases that the ledger knows are loaded all the same; the caller hears of the rest.
-        outcome.errors.append(f"{family}: {error}")
+def _adopt(core: Core, families: Sequence[Family], outcome: Outcome) -> None:
+    # The aliases that the ledger knows are loaded all the same; the caller hears of the rest.
+    unreachable: RegistryUnavailable | None = None
+    for family in families:
+        try:
+            if unreachable is None and core.promotion.settle(family):
+                core.promotion.adopt(family)
+        except RegistryUnavailable as error:
+            unreachable = error  # asking again for the next family would take as long again
+        except RegistryError as error:
+            outcome.errors.append(f"{family}: {error}")
+        if unreachable is not None:
+            outcome.errors.append(f"{family}: {unreachable}")
 
 
-def _sync(core: Core, family: Family, versions: set[int], outcome: Outcome) -> None:
-    try:
-        kept = core.store.versions(family)
-        for version in sorted(versions):
-            if version in kept:
-                outcome.skipped += 1
-            else:
-                core.store.put_model(family, core.registry.download(family, version))
-                outcome.synced += 1
-    except (RegistryError, StoreError) as error:
-        outcome.errors.append(f"{family}: {error}")
-
-
-def _reload(core: Core, family: Family, versions: dict[Alias, int | None], outcome: Outcome) -> ModelsReloaded:
+def _reloaded(
+    family: Family,
+    versions: dict[Alias, int | None],
+    sources: dict[Key, str | ModelUnavailable],
+    outcome: Outcome,
+) -> ModelsReloaded:
     loaded: list[LoadedModel] = []
     failed: list[FailedModel] = []
     for alias, version in versions.items():
-        if version is None:
-            failed.append(FailedModel(alias=alias, version=None, reason="the alias names no version yet"))
-            continue
-        try:
-            source = core.models.load(family, version)
-        except ModelUnavailable as error:
-            failed.append(FailedModel(alias=alias, version=version, reason=str(error)[:4_000]))
+        source = sources[family, version] if version else "the alias names no version yet"
+        if version is None or isinstance(source, ModelUnavailable):
+            failed.append(FailedModel(alias=alias, version=version, reason=str(source)[:4_000]))
         else:
             loaded.append(LoadedModel(alias=alias, version=version, source=source))
     outcome.reloaded += [f"{family}/{model.alias}" for model in loaded]

@@ -1,7 +1,7 @@
 """An outside automation reports the cycle that it ran: recorded as it was said, without touching the registry."""
 
 import hashlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -39,10 +39,9 @@ class Recorded(NamedTuple):
     event: CycleDecided
 
 
-def body_digest(body: bytes) -> str:
+def body_digest(value: Any) -> str:
     """What tells two bodies apart: the SHA-256 of the JSON value, whatever its white space and key order."""
-    canonical = msgspec.json.encode(msgspec.json.decode(body), order="sorted")
-    return hashlib.sha256(canonical).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()
 
 
 def record(ledger: Ledger, promotion: Promotion, report: Reported, key: str | None) -> Recorded:

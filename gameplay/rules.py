@@ -90,10 +90,18 @@ def winner(user_score_tenths: int, bot_score_tenths: int) -> Winner | None:
 
 def assigned_alias(game_id: str, split: float, enabled: bool = True) -> PlayedAlias:
     """The alias that plays a game: `split` is B's share, 0 to 1. Not enabled: always Production."""
-    assert 0.0 <= split <= 1.0
-    # 53 bits are exact in a float and stay below 1.0, so that a split of 1 means every game.
-    draw = (_hashed("alias", game_id) >> (256 - 53)) / 2**53
-    return "B" if enabled and draw < split else "Production"
+    return "B" if enabled and _is_drawn("alias", game_id, split) else "Production"
+
+
+def is_cross_family(game_id: str, share: float) -> bool:
+    """Whether all families predict a game's rounds; `share` of the games, 0 to 1."""
+    return _is_drawn("cross-family", game_id, share)
+
+
+def _is_drawn(use: str, game_id: str, share: float) -> bool:
+    assert 0.0 <= share <= 1.0
+    # 53 bits are exact in a float and stay below 1.0, so that a share of 1 means every game.
+    return (_hashed(use, game_id) >> (256 - 53)) / 2**53 < share
 
 
 def _hashed(use: str, text: str) -> int:

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter
 from gameplay.core import Core
 from gameplay.play import abandon_idle
 from gameplay.refusals import Conflict
+from gameplay.training_process import TrainingProcess
 from ledger.vocabulary import FAMILIES
 
 log = logging.getLogger(__name__)
@@ -37,13 +38,18 @@ class Schedule:
         if core.settings.promotion_schedule is not None:
             trigger = CronTrigger.from_crontab(core.settings.promotion_schedule, timezone="UTC")
             self._add("promotion", self._promote, trigger)
+        self._training = TrainingProcess(core.settings)
+        if core.settings.train_schedule is not None:
+            trigger = CronTrigger.from_crontab(core.settings.train_schedule, timezone="UTC")
+            self._add("training", self._training.run, trigger)
 
     def start(self) -> None:
         """Begin."""
         self._scheduler.start()
 
     def shutdown(self) -> None:
-        """Let a running job finish, then stop. Not to be called on the event loop."""
+        """Let a running job finish, but for a training run, then stop. Not to be called on the event loop."""
+        self._training.stop()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
 
@@ -52,11 +58,12 @@ class Schedule:
         self._scheduler.add_job(job, trigger, id=name)
 
     def _nudge(self) -> None:
-        """Fold what has come, so that a scrape finds little to do, and keep the snapshots fresh."""
+        """Fold what has come, so that a scrape finds little to do; keep snapshots fresh and models loaded."""
         projector = self._core.read_models.projector
         if projector.failure is None:
             projector.catch_up()
             projector.save()
+            self._core.ask_for_models()
 
     def _abandon(self) -> None:
         core = self._core

@@ -14,9 +14,11 @@ from starlette.requests import Request
 
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
+from gameplay.cross_family import CrossFamily
 from gameplay.errors import RegistryError
 from gameplay.play import Play, Split
 from gameplay.refusals import Unavailable
+from gameplay.registry import Registry
 from gameplay.schedule import Schedule
 from ledger.vocabulary import FAMILIES, Family
 from ledger.writer import Writer
@@ -33,6 +35,7 @@ class Service(Core):
 
     writer: Writer
     play: Play
+    cross_family: CrossFamily
     exposition: Exposition
     started_us: int
     version: str = field(default_factory=lambda: package_version(PACKAGE))
@@ -62,38 +65,59 @@ class Service(Core):
 
 
 @asynccontextmanager
-async def open_service(settings: Settings, process: CollectorRegistry) -> AsyncIterator[Service]:
+async def open_service(
+    settings: Settings, process: CollectorRegistry, *, registry: Registry | None = None
+) -> AsyncIterator[Service]:
     """A serving process: it answers at once, and becomes ready in the background.
 
-    `process` receives the metrics that are the process's own.
+    `process` receives the metrics that are the process's own. The registry is MLflow's, unless another is given.
     """
-    core = await asyncio.to_thread(open_core, settings)
-    exposition = Exposition(core.read_models, process)
-    async with Writer(core.ledger) as writer:
-        play = Play(
-            core.ledger,
-            writer,
-            core.read_models,
-            core.models,
-            split=Split(share=settings.ab_split, enabled=settings.ab_testing),
-        )
-        service = Service(
-            **vars(core), writer=writer, play=play, exposition=exposition, started_us=time.time_ns() // 1_000
-        )
-        _register_process_metrics(process, service)
-        schedule = Schedule(service, process, since_us=service.started_us)
-        preparing = asyncio.create_task(asyncio.to_thread(_prepare, service, schedule))
-        try:
-            yield service
-        finally:
-            await preparing
-            await asyncio.to_thread(_wind_up, service, schedule)
-    core.close()
+    core = await asyncio.to_thread(open_core, settings, registry=registry)
+    try:
+        async with Writer(core.ledger) as writer:
+            service = _build(core, writer, process)
+            schedule = Schedule(service, process, since_us=service.started_us)
+            service.cross_family.start()
+            preparing = asyncio.create_task(asyncio.to_thread(_prepare, service, schedule))
+            try:
+                yield service
+            finally:
+                # What it raised has been logged, and must not keep the rest from being closed.
+                await asyncio.gather(preparing, return_exceptions=True)
+                await service.cross_family.close()
+                await asyncio.to_thread(_wind_up, service, schedule)
+    finally:
+        core.close()
 
 
 def service_of(request: Request) -> Service:
     """The service that a request is for."""
     return cast(Service, request.state.service)
+
+
+def _build(core: Core, writer: Writer, process: CollectorRegistry) -> Service:
+    settings = core.settings
+    split = Split(share=settings.ab_split, enabled=settings.ab_testing)
+    cross_family = CrossFamily(
+        writer,
+        core.read_models,
+        core.models,
+        process,
+        share=settings.cross_family_share,
+        kinds=settings.cross_family_for,
+    )
+    service = Service(
+        **vars(core),
+        writer=writer,
+        play=Play(
+            core.ledger, writer, core.read_models, core.models, split=split, listen=cross_family.offer
+        ),
+        cross_family=cross_family,
+        exposition=Exposition(core.read_models, process),
+        started_us=time.time_ns() // 1_000,
+    )
+    _register_process_metrics(process, service)
+    return service
 
 
 def _prepare(service: Service, schedule: Schedule) -> None:

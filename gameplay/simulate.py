@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import httpx2
@@ -33,6 +33,8 @@ class SimulatedGame(NamedTuple):
     winner: Winner
 
 
+Listen = Callable[[PlayAnswer], None]
+
 _start_answer = msgspec.json.Decoder(StartAnswer)
 _points_answer = msgspec.json.Decoder(PointsAnswer)
 _play_answer = msgspec.json.Decoder(PlayAnswer)
@@ -46,12 +48,16 @@ class Player:
         self._name = name
         self._seeds = random.Random(seed)
 
-    def games(self, policy: Opponent, count: int, *, sleep_seconds: float = 0.0) -> Iterator[SimulatedGame]:
-        """Play `count` games, one after the other. Raises SimulationError."""
+    def games(
+        self, policy: Opponent, count: int, *, sleep_seconds: float = 0.0, listen: Listen | None = None
+    ) -> Iterator[SimulatedGame]:
+        """Play `count` games, one after the other; `listen` hears each answer. Raises SimulationError."""
         for _ in range(count):
-            yield self.game(policy, sleep_seconds=sleep_seconds)
+            yield self.game(policy, sleep_seconds=sleep_seconds, listen=listen)
 
-    def game(self, policy: Opponent, *, sleep_seconds: float = 0.0) -> SimulatedGame:
+    def game(
+        self, policy: Opponent, *, sleep_seconds: float = 0.0, listen: Listen | None = None
+    ) -> SimulatedGame:
         """Play one game to its end. Raises SimulationError."""
         seed = self._seeds.getrandbits(SEED_BITS)
         sat_down = self._post("/start_game", {"policy": policy, "player_name": self._name})
@@ -64,6 +70,8 @@ class Player:
             body = {"game_id": started.game_id, "user_move": move, "round": len(past) + 1}
             played = _play_answer.decode(self._post("/play", body))
             past.append(_past_round(points, played))
+            if listen is not None:
+                listen(played)
             if played.winner is not None:
                 return SimulatedGame(
                     started.game_id, started.policy, started.bot_model_alias, played.round, played.winner

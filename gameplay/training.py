@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gameplay.artifacts import FEATURES_DIGEST, ModelCard, ModelFiles, Score, TrainedModel, digest
+from gameplay.code_version import code_version, libraries
 from gameplay.dataset import Dataset, Part
 from gameplay.errors import ModelError, StoreError, TrainingError
 from gameplay.estimators import HYPERPARAMETERS, Fitted, Hyperparameters, fit
@@ -46,15 +47,16 @@ def train(
     *,
     source: str,
     hyperparameters: Hyperparameters | None = None,
+    folds: int = 0,
     clock: Callable[[], float] = time.monotonic,
 ) -> TrainingCompleted:
     """Train and register one version; what went wrong is told by the event, not raised.
 
-    `source` says who asked for it. The event is not yet recorded.
+    `source` says who asked for it; with `folds` the data is cross-validated too. The event is not yet recorded.
     """
     started_seconds = clock()
     try:
-        trained = fit_model(job, hyperparameters or HYPERPARAMETERS[job.family][job.alias])
+        trained = fit_model(job, hyperparameters or HYPERPARAMETERS[job.family][job.alias], folds=folds)
         version, run_id = registry.register(job.family, trained)
         _copy(store, job.family, ModelFiles(version, run_id, trained.card, trained.onnx))
     except ModelError as error:
@@ -67,7 +69,7 @@ def train(
 
 
 def train_all(
-    jobs: Sequence[Job], registry: Registry, store: ModelStore, *, source: str, workers: int = 2
+    jobs: Sequence[Job], registry: Registry, store: ModelStore, *, source: str, folds: int = 0, workers: int = 2
 ) -> Iterator[TrainingCompleted]:
     """Train many; each event as it comes. Families run side by side, one family's jobs in their order."""
     done: SimpleQueue[TrainingCompleted] = SimpleQueue()
@@ -75,7 +77,7 @@ def train_all(
     def run(family: Family) -> None:
         for job in jobs:
             if job.family == family:
-                done.put(train(job, registry, store, source=source))
+                done.put(train(job, registry, store, source=source, folds=folds))
 
     families = list(dict.fromkeys(job.family for job in jobs))
     with ThreadPoolExecutor(workers, thread_name_prefix="training") as pool:
@@ -85,10 +87,12 @@ def train_all(
             yield done.get()
 
 
-def fit_model(job: Job, hyperparameters: Hyperparameters) -> TrainedModel:
+def fit_model(job: Job, hyperparameters: Hyperparameters, *, folds: int = 0) -> TrainedModel:
     """Fit on the first 60 % of the games and measure on each part, through the graph that will serve.
 
-    Raises TrainingError, also when graph and estimator disagree on the hold-out rows.
+    With `folds`, the same hyperparameters are also cross-validated, which says how far the hold-out's accuracy
+    depends on which games are in it. Raises TrainingError, also when graph and estimator disagree on the
+    hold-out rows.
     """
     split = job.dataset.split()
     fitted = fit(hyperparameters, split)
@@ -106,6 +110,9 @@ def fit_model(job: Job, hyperparameters: Hyperparameters) -> TrainedModel:
         validation=_score(_predicted(graph, split.validation), split.validation.targets),
         holdout=_score(predicted, split.holdout.targets),
         by_opponent=_by_opponent(predicted, split.holdout),
+        folds=cross_validate(job.dataset, hyperparameters, folds) if folds else (),
+        code_version=code_version(),
+        libraries=libraries(),
     )
     attachments = {
         fitted.estimator_file: fitted.estimator,
@@ -113,6 +120,15 @@ def fit_model(job: Job, hyperparameters: Hyperparameters) -> TrainedModel:
         "dataset.json": msgspec.json.format(msgspec.json.encode(job.dataset.source)),
     }
     return TrainedModel(card, fitted.onnx, attachments)
+
+
+def cross_validate(dataset: Dataset, hyperparameters: Hyperparameters, folds: int) -> tuple[Score, ...]:
+    """The score on each fold of games, by an estimator that has seen nothing of them. Raises TrainingError."""
+    scores = []
+    for split in dataset.folds(folds):
+        predicted = fit(hyperparameters, split).probabilities(split.holdout.rows).argmax(axis=1)
+        scores.append(_score(predicted, split.holdout.targets))
+    return tuple(scores)
 
 
 def compare(fitted: Fitted, graph: Graph, part: Part) -> None:

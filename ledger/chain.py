@@ -48,24 +48,17 @@ def stored_leaf(
 
     Raises struct.error or TypeError for a value that no entry can have had.
     """
-    return sha256(
-        b"".join(
-            (
-                _INTEGER(8, position),
-                _LENGTH(len(event_id)),
-                event_id,
-                _LENGTH(len(stream)),
-                stream,
-                _INTEGER(8, version),
-                _LENGTH(len(event_type)),
-                event_type,
-                _INTEGER(8, schema_version),
-                _INTEGER(8, recorded_us),
-                _LENGTH(len(payload)),
-                payload,
-            )
-        )
-    ).digest()
+    header = _header(len(event_id), len(stream), len(event_type)).pack(
+        8, position,
+        len(event_id), event_id,
+        len(stream), stream,
+        8, version,
+        len(event_type), event_type,
+        8, schema_version,
+        8, recorded_us,
+        len(payload),
+    )  # fmt: skip
+    return sha256(header + payload).digest()
 
 
 def link(previous: bytes, leaf_hash: bytes) -> bytes:

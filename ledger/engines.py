@@ -2,12 +2,14 @@
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ledger.errors import StorageError
 
@@ -69,6 +71,16 @@ def writing(connection: Connection) -> Connection:
     between, and no busy timeout helps. Reads must not take the lock: it would stall the writer by seconds.
     """
     return connection.execution_options(write=True)
+
+
+@contextmanager
+def transaction(engine: Engine, *, write: bool = False) -> Iterator[Connection]:
+    """One transaction on a connection of its own. Raises StorageError when the database refuses."""
+    try:
+        with engine.connect() as connection, (writing(connection) if write else connection).begin():
+            yield connection
+    except DBAPIError as error:
+        raise StorageError(f"the database refused: {error.orig}") from error
 
 
 def _prepare(dbapi_connection: Any, _record: object) -> None:

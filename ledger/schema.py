@@ -21,7 +21,7 @@ from sqlalchemy import (
     event,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that leads to the tables below."""
 
 # SQLite's STRICT tables know INTEGER, REAL, TEXT and BLOB alone.
@@ -70,9 +70,34 @@ CREATE TRIGGER events_demand_order BEFORE INSERT ON events BEGIN
     SELECT raise(ABORT, 'events are append-only: event id is taken')
     WHERE EXISTS (SELECT 1 FROM events WHERE event_id = NEW.event_id);
 END""",
+    "seals_refuse_update": """
+CREATE TRIGGER seals_refuse_update BEFORE UPDATE ON seals BEGIN
+    SELECT raise(ABORT, 'seals are append-only: no update');
+END""",
+    "seals_refuse_delete": """
+CREATE TRIGGER seals_refuse_delete BEFORE DELETE ON seals BEGIN
+    SELECT raise(ABORT, 'seals are append-only: no delete');
+END""",
+    "seals_demand_order": """
+CREATE TRIGGER seals_demand_order BEFORE INSERT ON seals BEGIN
+    SELECT raise(ABORT, 'seals are append-only: a seal must cover more than the one before')
+    WHERE NEW.size <= (SELECT coalesce(max(size), 0) FROM seals);
+END""",
 }
-for trigger in TRIGGERS.values():
-    event.listen(events, "after_create", DDL(trigger).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
+
+# A signed checkpoint of the first `size` events, and the Merkle tree's edge, from which the next one goes on.
+seals = Table(
+    "seals",
+    metadata,
+    Column("size", _Int, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("edge", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+
+for name, trigger in TRIGGERS.items():
+    guarded = seals if name.startswith("seals_") else events
+    event.listen(guarded, "after_create", DDL(trigger).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
 
 projection_checkpoints = Table(
     "projection_checkpoints",

@@ -18,6 +18,9 @@ Scope = Literal["ledger", "process"]
 Samples = Mapping[Any, float]
 """Label values, as a tuple in the order of the series' labels -> value."""
 
+Encode = Callable[[Collector], bytes]
+
+FORMATS_MAX = 8
 _OPENMETRICS_END = b"# EOF\n"
 
 
@@ -50,17 +53,19 @@ class Exposition:
 
     def __init__(self, read_models: ReadModels, process: CollectorRegistry) -> None:
         self._read_models = read_models
-        self._process = process
+        process.register(_Reserved())
+        self._process = _WithoutCreated(process)
         self._ledger = CollectorRegistry()
         self._ledger.register(LedgerCollector(read_models))
-        self._rendered: dict[str, tuple[int, bytes]] = {}
+        self._rendered: dict[str, bytes] = {}
+        self._rendered_position = 0
 
     def render(self, accept: str, scope: Scope | None = None) -> tuple[bytes, str]:
         """(body, content type) for an Accept header; `scope` leaves out one of the two parts.
 
         Raises ProjectionError when the projections have stopped.
         """
-        encode, content_type = choose_encoder(accept)
+        encode, content_type = _negotiate(accept)
         if scope == "process":
             return encode(self._process), content_type
         body = self._render_ledger(encode, content_type)
@@ -68,12 +73,48 @@ class Exposition:
             body = body.removesuffix(_OPENMETRICS_END) + encode(self._process)
         return body, content_type
 
-    def _render_ledger(self, encode: Callable[[CollectorRegistry], bytes], content_type: str) -> bytes:
+    def _render_ledger(self, encode: Encode, content_type: str) -> bytes:
         with self._read_models.projector.current() as position:
-            rendered = self._rendered.get(content_type)
-            if rendered is None or rendered[0] != position:
-                rendered = self._rendered[content_type] = position, encode(self._ledger)
-            return rendered[1]
+            if position != self._rendered_position:
+                self._rendered, self._rendered_position = {}, position
+            if content_type not in self._rendered:
+                if len(self._rendered) == FORMATS_MAX:
+                    self._rendered.clear()
+                self._rendered[content_type] = encode(self._ledger)
+            return self._rendered[content_type]
+
+
+class _WithoutCreated(Collector):
+    """A registry's families without their `_created` samples, which double what a scraper stores and tell it
+    only when this process began.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._registry.collect():
+            created = f"{family.name}_created"
+            family.samples = [sample for sample in family.samples if sample.name != created]
+            yield family
+
+
+class _Reserved(Collector):
+    """Keeps the ledger's names out of the process's registry: in one scrape a family may stand only once."""
+
+    def describe(self) -> Iterable[Metric]:
+        return [_family(series, {}) for series in LEDGER_SERIES]
+
+    def collect(self) -> Iterable[Metric]:
+        return ()
+
+
+def _negotiate(accept: str) -> tuple[Encode, str]:
+    """The library's choice. It repeats the scraper's version in the content type, so there is no end of those."""
+    try:
+        return choose_encoder(accept)
+    except TypeError:  # from comparing a version that is not made of numbers
+        return choose_encoder("")
 
 
 def ledger_samples(read_models: ReadModels) -> dict[str, Samples]:

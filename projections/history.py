@@ -9,13 +9,15 @@ from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, insert, select, update
+from sqlalchemy.exc import InvalidRequestError
 
-from ledger.engines import writing
+from ledger.engines import transaction
 from ledger.events import AliasesAssigned, AliasesPlanned, Assignment, CycleDecided, Event, wire_name
 from ledger.schema import projection_checkpoints as checkpoints
 from ledger.schema import promotion_history as table
 from ledger.store import Entry, Head, Ledger
 from ledger.vocabulary import DECISIONS, FAMILIES
+from projections.errors import ProjectionError
 
 NAME = "promotion_history"
 VERSION = 1
@@ -49,29 +51,29 @@ class History:
 
     def position(self) -> int:
         """How far the rows are folded; rows of another version or another history are dropped first."""
-        with self._engine.connect() as connection:
-            row = connection.execute(select(checkpoints).where(checkpoints.c.name == NAME)).first()
-        if row is None:
-            return 0
-        entries = self._ledger.read(row.position - 1, limit=1) if row.version == VERSION else []
-        if entries and entries[0].chain_hash == row.chain_hash:
-            return int(row.position)
-        with self._engine.connect() as connection, writing(connection).begin():
-            connection.execute(delete(table))
-            connection.execute(delete(checkpoints).where(checkpoints.c.name == NAME))
-        return 0
+        with transaction(self._engine) as connection:
+            position = self._trusted(connection)
+        if position is not None:
+            return position
+        with transaction(self._engine, write=True) as connection:
+            # Looked at again under the lock: another process may have dropped them, and folded anew since.
+            position = self._trusted(connection)
+            if position is None:
+                connection.execute(delete(table))
+                connection.execute(delete(checkpoints).where(checkpoints.c.name == NAME))
+        return position or 0
 
     def fold(self, batch: Sequence[tuple[Entry, Event]], through: Head) -> None:
         """Fold what is new in the batch and set the checkpoint to `through`, in one transaction."""
         if not through.position:
             return
-        with self._engine.connect() as connection, writing(connection).begin():
+        with transaction(self._engine, write=True) as connection:
             done = connection.scalar(select(checkpoints.c.position).where(checkpoints.c.name == NAME)) or 0
             if through.position <= done:
                 return
             for entry, event in batch:
                 if entry.position > done:
-                    _fold(connection, event, entry)
+                    _fold_one(connection, event, entry)
             connection.execute(delete(checkpoints).where(checkpoints.c.name == NAME))
             connection.execute(
                 insert(checkpoints).values(
@@ -83,7 +85,7 @@ class History:
         """The stored rows that a query asks for, in order of their id."""
         statement = select(table).where(*_conditions(query)).limit(query.limit)
         statement = statement.order_by(table.c.id.desc() if query.order == "desc" else table.c.id)
-        with self._engine.connect() as connection:
+        with transaction(self._engine) as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
     def totals(self, from_us: int, to_us: int) -> dict[str, dict[str, int]]:
@@ -101,10 +103,18 @@ class History:
         )
         empty: dict[str, int] = dict.fromkeys((*DECISIONS, "total_events"), 0)
         totals: dict[str, dict[str, int]] = {family: dict(empty) for family in FAMILIES}
-        with self._engine.connect() as connection:
+        with transaction(self._engine) as connection:
             for row in connection.execute(statement).mappings():
                 totals[row["model_type"]] = {name: int(row[name]) for name in empty}
         return totals
+
+    def _trusted(self, connection: Connection) -> int | None:
+        """How far the rows are folded; None when they are of another version or of another history."""
+        row = connection.execute(select(checkpoints).where(checkpoints.c.name == NAME)).first()
+        if row is None:
+            return 0
+        entries = self._ledger.read(row.position - 1, limit=1) if row.version == VERSION else []
+        return int(row.position) if entries and entries[0].chain_hash == row.chain_hash else None
 
 
 def _conditions(query: Query) -> list[ColumnElement[bool]]:
@@ -122,6 +132,13 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
     if query.before_id is not None:
         conditions.append(table.c.id < query.before_id)
     return conditions
+
+
+def _fold_one(connection: Connection, event: Event, entry: Entry) -> None:
+    try:
+        _fold(connection, event, entry)
+    except InvalidRequestError as error:  # there is no cycle, or more than one, that the event could settle
+        raise ProjectionError(entry.position, entry.type, str(error)) from error
 
 
 def _fold(connection: Connection, event: Event, entry: Entry) -> None:

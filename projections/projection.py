@@ -47,7 +47,7 @@ class Tracked(Generic[State]):
         return msgspec.msgpack.encode(self.state)
 
     def restore(self, state: bytes, position: int) -> None:
-        """Take over an encoded state. Raises msgspec.MsgspecError when it has another shape."""
+        """Take over an encoded state. Raises one of ledger.codec's DECODE_ERRORS when it has another shape."""
         self.state = msgspec.msgpack.decode(state, type=type(self.state))
         self.position = position
 

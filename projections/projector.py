@@ -2,11 +2,11 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 from ledger.chain import GENESIS
-from ledger.engines import writing
+from ledger.engines import transaction
 from ledger.errors import UnreadableEventError
 from ledger.events import Event
 from ledger.store import PAGE_ENTRIES, Entry, Head, Ledger
@@ -56,24 +56,19 @@ class Projector:
     def start(self) -> None:
         """Restore the snapshots, bring stragglers level with the others, and catch up to the head."""
         with self._lock:
-            for tracked in self._tracked:
-                if snapshots.load(self._ledger, tracked) is False:
-                    self.discarded[tracked.projection.name] += 1
-            level = max((tracked.position for tracked in self._tracked), default=0)
-            for tracked in self._tracked:
-                self._replay(tracked, level)
-            for page in self._ledger.pages(self._table.position(), level):
-                self._fold_table(page)
-            if level:
-                self.head = _as_head(self._ledger.read(level - 1, limit=1)[0])
-            self._saved_position = level
+            with ExitStack() as undo:
+                # Stopped half-way, the states stand at several positions, and no catch-up could go on from there.
+                undo.callback(self._reset)
+                self._restore()
+                undo.pop_all()
             self.catch_up()
 
     def catch_up(self) -> int:
         """Fold everything up to the head, and return its position. Raises ProjectionError, then for ever."""
         with self._lock:
-            if self.failure:
-                raise self.failure
+            if failure := self.failure:
+                # Anew each time: an exception that is raised again collects the tracebacks of all its raisers.
+                raise ProjectionError(failure.position, failure.event_type, failure.problem) from failure
             handlers = _dispatch(self._tracked)
             while page := self._ledger.read(self.position):
                 # The table first: if the database refuses, no state has moved and the page can be read again.
@@ -98,11 +93,29 @@ class Projector:
             if self.failure or self.position - self._saved_position < max(every, 1):
                 return False
             self._table.fold((), self.head)
-            with self._ledger.engine.connect() as connection, writing(connection).begin():
+            with transaction(self._ledger.engine, write=True) as connection:
                 for tracked in self._tracked:
                     snapshots.save(connection, tracked, self.head)
             self._saved_position = self.position
             return True
+
+    def _restore(self) -> None:
+        for tracked in self._tracked:
+            if snapshots.load(self._ledger, tracked) is False:
+                self.discarded[tracked.projection.name] += 1
+        level = max((tracked.position for tracked in self._tracked), default=0)
+        for tracked in self._tracked:
+            self._replay(tracked, level)
+        for page in self._ledger.pages(self._table.position(), level):
+            self._fold_table(page)
+        if level:
+            self.head = _as_head(self._ledger.read(level - 1, limit=1)[0])
+        self._saved_position = level
+
+    def _reset(self) -> None:
+        for tracked in self._tracked:
+            tracked.reset()
+        self.head = Head(0, GENESIS, 0)
 
     def _replay(self, tracked: Tracked[Any], through: int) -> None:
         handlers = _dispatch([tracked])
@@ -132,7 +145,11 @@ class Projector:
                 except UnreadableEventError as error:
                     raise self._fail(entry, str(error)) from error
         if batch:
-            self._table.fold(batch, _as_head(page[-1]))
+            try:
+                self._table.fold(batch, _as_head(page[-1]))
+            except ProjectionError as error:
+                self.failure = error
+                raise
 
     def _fail(self, entry: Entry, problem: str) -> ProjectionError:
         self.failure = ProjectionError(entry.position, entry.type, problem)

@@ -27,7 +27,7 @@ def decide(evidence: Evidence, rule: Rule) -> Verdict:
     minimum from each of the two versions themselves.
     """
     production, b = evidence.production, evidence.b
-    minimum = rule.minimum_games
+    minimum = max(rule.minimum_games, 1)  # rates of no games are no rates
     if min(production.window.games, b.window.games) < minimum:
         return Verdict(
             "insufficient_data",

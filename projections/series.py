@@ -160,3 +160,20 @@ LEDGER_SERIES: tuple[Series, ...] = (
         "Age of the oldest event that the projection has not folded; 0 at the head.",
     ),
 )
+
+SERIES: dict[str, Series] = {series.name: series for series in LEDGER_SERIES}
+
+SAMPLE_LABELS: dict[str, tuple[str, ...]] = {
+    sample: labels
+    for series in LEDGER_SERIES
+    for sample, labels in (
+        {
+            f"{series.name}_bucket": (*series.labels, "le"),
+            f"{series.name}_sum": series.labels,
+            f"{series.name}_count": series.labels,
+        }
+        if series.kind == "histogram"
+        else {series.name: series.labels}
+    ).items()
+}
+"""What PromQL can select: the name of each sample -> its labels, without those that a scrape adds."""

@@ -1,8 +1,9 @@
 """Folded states kept beside the log, so that a restart need not replay it. A cache: anything odd is discarded."""
 
-import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
+from ledger.codec import DECODE_ERRORS
+from ledger.engines import transaction
 from ledger.schema import projection_snapshots as table
 from ledger.store import Head, Ledger
 from projections.projection import Tracked
@@ -31,7 +32,7 @@ def load(ledger: Ledger, tracked: Tracked[object]) -> bool | None:
     chain hash is not the ledger's: then it belongs to another history.
     """
     projection = tracked.projection
-    with ledger.engine.connect() as connection:
+    with transaction(ledger.engine) as connection:
         row = connection.execute(select(table).where(table.c.name == projection.name)).first()
     if row is None:
         return None
@@ -42,6 +43,6 @@ def load(ledger: Ledger, tracked: Tracked[object]) -> bool | None:
         return False
     try:
         tracked.restore(row.state, row.position)
-    except msgspec.MsgspecError:
+    except DECODE_ERRORS:
         return False
     return True

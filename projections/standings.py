@@ -18,7 +18,7 @@ from ledger.events import (
     wire_name,
 )
 from ledger.store import Entry
-from ledger.vocabulary import ALIASES, FAMILIES, PlanCause
+from ledger.vocabulary import ALIASES, FAMILIES, SHADOW_PREFIX, PlanCause
 from projections.projection import Handler, Projection
 from projections.tickers import is_evidence
 
@@ -82,8 +82,10 @@ class Standings(Struct):
     families: dict[str, Standing] = field(default_factory=lambda: {family: Standing() for family in FAMILIES})
 
 
-def _prediction_made(state: Standings, event: PredictionMade, _entry: Entry) -> None:
-    if event.counted:
+def _prediction_made(state: Standings, event: PredictionMade, entry: Entry) -> None:
+    # Challengers are ranked by what they predicted in their own family's games: what was predicted beside other
+    # games is of a share that somebody chose by a flag, and would weigh differently from day to day.
+    if event.counted and not entry.stream.startswith(SHADOW_PREFIX):
         records = state.families[event.model_type].records
         record = records.get(event.model_version)
         if record is None:

@@ -30,15 +30,17 @@ EXTRA = {
 ONLY_HOME = {"mlflow": "gameplay.registry"}
 ONE_HOME = frozenset({"sklearn", "xgboost", "skl2onnx", "onnxmltools", "onnxruntime"})
 # They take a second or more to import, which those who do not need them should not pay.
-HEAVY = ONE_HOME | {"mlflow", "onnx", "matplotlib", "alembic"}
+HEAVY = ONE_HOME | {"mlflow", "onnx", "matplotlib", "alembic", "scipy"}
 
 ENVIRONMENT_READERS = {
     "gameplay.config": "makes the settings of it, once, for everybody",
     "gameplay.registry": "MLflow takes its time-outs from there alone: it sets what is unset, and reads nothing",
 }
 BROAD_HANDLERS = {
+    "gameplay.cross_family": "the task's outermost loop: without it the next round would wait for ever",
     "gameplay.graph": "the runtime's errors have no root but Exception: translated, once",
     "gameplay.models": "the loading thread's outermost loop: without it nothing would be loaded again",
+    "gameplay.service": "the preparing thread's outermost frame: it logs and re-raises, or nobody would hear",
     "gameplay.training": "a run's outermost frame: three libraries fit and convert, and a failed run is an event",
     "ledger.writer": "the thread's outermost loop: a dead writer would hang every caller",
     "projections.projector": "a handler's bug may raise anything: it is raised again, with its position",

@@ -30,5 +30,5 @@ def require_internal(request: Request, settings: Settings) -> None:
             raise Forbidden(f"set RPS_INTERNAL_TOKEN to use {request.url.path} on {settings.host}")
         return
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), token.encode()):
+    if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode("latin-1"), token.encode()):
         raise Unauthorized("this needs the header Authorization: Bearer with the value of RPS_INTERNAL_TOKEN")

@@ -16,8 +16,9 @@ from starlette.routing import Route
 
 from gameplay.config import Settings
 from gameplay.refusals import Refusal, TooLarge, Unauthorized, Unavailable
+from gameplay.registry import Registry
 from gameplay.service import Service, open_service
-from gameplay.web import games, health, models, promotion, training
+from gameplay.web import games, grafana, health, models, promotion, training
 from gameplay.web.bodies import answer
 from gameplay.web.http_metrics import HttpMetrics
 from ledger.errors import BusyError, ClosedError, InvalidEventError, StorageError
@@ -36,13 +37,13 @@ class State(TypedDict):
     service: Service
 
 
-def create_app(settings: Settings) -> Starlette:
-    """The application over the ledger that the settings name."""
+def create_app(settings: Settings, *, registry: Registry | None = None) -> Starlette:
+    """The application over the ledger that the settings name; the registry is MLflow's, unless one is given."""
     process = CollectorRegistry()
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[State]:
-        async with open_service(settings, process) as service:
+        async with open_service(settings, process, registry=registry) as service:
             yield {"service": service}
 
     return Starlette(
@@ -88,6 +89,12 @@ ROUTES = [
     _get("/internal/promotion/history", promotion.history, gzip=True),
     _get("/internal/promotion/event_totals", promotion.event_totals),
     _post("/internal/training/complete", training.complete),
+    _get("/internal/grafana", grafana.root),
+    _get("/internal/grafana/", grafana.root),
+    _post("/internal/grafana/metrics", grafana.metrics),
+    _post("/internal/grafana/metric-payload-options", grafana.payload_options),
+    _post("/internal/grafana/query", grafana.query),
+    _post("/internal/grafana/variable", grafana.variable),
 ]
 
 

@@ -53,4 +53,4 @@ async def metrics(request: Request) -> Response:
         service.require_caught_up()
     accept = ", ".join(request.headers.getlist("accept"))
     body, content_type = await anyio.to_thread.run_sync(service.exposition.render, accept, scope)
-    return Response(body, headers={"Content-Type": content_type})
+    return Response(body, headers={"Content-Type": content_type, "Vary": "Accept"})

@@ -1,5 +1,7 @@
 """The models behind the aliases: what they are, and loading them anew."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, cast
 
 import anyio.to_thread
@@ -27,8 +29,7 @@ async def reload_all(request: Request) -> Response:
     service = service_of(request)
     require_internal(request, service.settings)
     service.require_caught_up()
-    sync = flag(request, "sync_minio")
-    return answer(await anyio.to_thread.run_sync(reload_models, service, FAMILIES, ALIASES, sync))
+    return await _reload(request, FAMILIES, ALIASES)
 
 
 async def reload_one(request: Request) -> Response:
@@ -39,8 +40,19 @@ async def reload_one(request: Request) -> Response:
     if family not in FAMILIES or alias not in ALIASES:
         raise NotFound(f"there is no {alias} of {family}")
     service.require_caught_up()
-    chosen = (cast(Family, family),), (cast(Alias, alias),)
-    return answer(await anyio.to_thread.run_sync(reload_models, service, *chosen, flag(request, "sync_minio")))
+    return await _reload(request, (cast(Family, family),), (cast(Alias, alias),))
+
+
+async def _reload(request: Request, families: Sequence[Family], aliases: Sequence[Alias]) -> Response:
+    wish = partial(
+        reload_models,
+        service_of(request),
+        families,
+        aliases,
+        copy=flag(request, "sync_minio"),
+        clean=flag(request, "clean"),
+    )
+    return answer(await anyio.to_thread.run_sync(wish))
 
 
 def _models(service: Service) -> dict[str, Any]:

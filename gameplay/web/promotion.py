@@ -23,7 +23,9 @@ from projections.history import DAY_US, Query
 from projections.history_row import render
 
 KEY_LENGTH_MAX = 200
+HISTORY_LIMIT = 20
 HISTORY_LIMIT_MAX = 200
+DAYS = 7
 DAYS_MAX = 90
 ALL = "ALL"
 
@@ -46,7 +48,7 @@ async def history(request: Request) -> Response:
     """GET /internal/promotion/history: a bare array, the newest first."""
     service = service_of(request)
     query, detail = _query(request), flag(request, "detail")
-    rows = await anyio.to_thread.run_sync(_rows, service, query)
+    rows = await anyio.to_thread.run_sync(read_rows, service, query)
     headers = {"Cache-Control": "no-store"}
     if len(rows) == query.limit and query.order == "desc":
         following = {**request.query_params, "before_id": rows[-1]["id"]}
@@ -57,23 +59,16 @@ async def history(request: Request) -> Response:
 async def event_totals(request: Request) -> Response:
     """GET /internal/promotion/event_totals."""
     service = service_of(request)
-    days = whole(request, "days", 7, 1, DAYS_MAX)
-    to_us = int(time.time() * 1_000_000) + 1
-    from_us = to_us - days * DAY_US
-    totals = await anyio.to_thread.run_sync(_totals, service, from_us, to_us)
-    period = {"period_start": _iso(from_us), "period_end": _iso(to_us)}
-    everything = {name: sum(row[name] for row in totals.values()) for name in (*DECISIONS, "total_events")}
-    rows = [*totals.items(), (ALL, everything)]
-    return answer(
-        [{"model": model, **period, **row} for model, row in rows], headers={"Cache-Control": "no-store"}
-    )
+    days = whole(request, "days", DAYS, 1, DAYS_MAX)
+    rows = await anyio.to_thread.run_sync(read_totals, service, days)
+    return answer(rows, headers={"Cache-Control": "no-store"})
 
 
 def _query(request: Request) -> Query:
     before = request.query_params.get("before_id")
     order = choice(request, "order", ("asc", "desc")) or "desc"
     return Query(
-        limit=whole(request, "limit", 20, 1, HISTORY_LIMIT_MAX),
+        limit=whole(request, "limit", HISTORY_LIMIT, 1, HISTORY_LIMIT_MAX),
         model_type=choice(request, "model_type", FAMILIES),
         decision=cast(Decision | None, choice(request, "decision", get_args(Decision))),
         from_us=moment_us(request, "since", "from"),
@@ -83,14 +78,21 @@ def _query(request: Request) -> Query:
     )
 
 
-def _rows(service: Service, query: Query) -> list[dict[str, Any]]:
+def read_rows(service: Service, query: Query) -> list[dict[str, Any]]:
+    """The stored rows that a query asks for, up to the head."""
     service.read_models.projector.catch_up()
     return service.read_models.history.rows(query)
 
 
-def _totals(service: Service, from_us: int, to_us: int) -> dict[str, dict[str, int]]:
+def read_totals(service: Service, days: int) -> list[dict[str, Any]]:
+    """What the cycles of the last days decided: a row for each family, and one for all."""
+    to_us = int(time.time() * 1_000_000) + 1
+    from_us = to_us - days * DAY_US
     service.read_models.projector.catch_up()
-    return service.read_models.history.totals(from_us, to_us)
+    totals = service.read_models.history.totals(from_us, to_us)
+    totals[ALL] = {name: sum(row[name] for row in totals.values()) for name in (*DECISIONS, "total_events")}
+    period = {"period_start": _iso(from_us), "period_end": _iso(to_us)}
+    return [{"model": model, **period, **row} for model, row in totals.items()]
 
 
 def _report_answer(position: int, event: CycleDecided, reported: Reported) -> dict[str, Any]:

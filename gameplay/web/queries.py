@@ -61,10 +61,11 @@ def parse_moment_us(text: str) -> int:
     except ValueError:
         # A + in a query string arrives as a space.
         moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-        number = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
-    if not math.isfinite(number):
-        raise ValueError("it must be finite")
-    seconds = number / 1_000 if abs(number) >= EPOCH_MILLISECONDS_MIN else number
+        seconds = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    else:
+        if not math.isfinite(number):
+            raise ValueError("it must be finite")
+        seconds = number / 1_000 if abs(number) >= EPOCH_MILLISECONDS_MIN else number
     microseconds = round(seconds * 1_000_000)
     if not 0 <= microseconds < MOMENT_US_MAX:
         raise ValueError("it must lie between 1970 and 9999")

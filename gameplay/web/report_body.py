@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -63,6 +63,7 @@ class ReportBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _decoder = msgspec.json.Decoder(ReportBody)
+_any_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
 def read_report(body: bytes) -> Reported:
@@ -75,7 +76,8 @@ def read_report(body: bytes) -> Reported:
     _check_once("alias_accuracies", "alias", [accuracy.alias for accuracy in given.alias_accuracies])
     _check_once("alias_assignments", "alias", [assigned.alias for assigned in given.alias_assignments])
     said = Report(
-        body_sha256=body_digest(body),
+        # Unknown fields are ignored, but they too tell two bodies apart, so they must be JSON.
+        body_sha256=body_digest(decode(body, _any_decoder)),
         production_wins=given.production_wins,
         production_total_games=given.production_total_games,
         b_wins=given.b_wins,

@@ -1,7 +1,10 @@
 """A trainer outside this service reports that it has finished."""
 
+from typing import Annotated
+
 import anyio.to_thread
 import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -9,8 +12,11 @@ from gameplay.recording import record
 from gameplay.service import service_of
 from gameplay.web.access import require_internal
 from gameplay.web.bodies import Line, answer, decode, read_body
-from ledger.events import Seconds, Share, TrainingCompleted
+from ledger.events import Share, TrainingCompleted
 from ledger.vocabulary import Alias, Family, TrainingStatus
+
+# A year. Without a limit, two absurd reports would add up to an infinite histogram for ever.
+Duration = Annotated[float, Meta(ge=0.0, le=31_622_400.0)]
 
 
 class TrainingBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +24,7 @@ class TrainingBody(msgspec.Struct, frozen=True, kw_only=True):
 
     model_type: Family
     status: TrainingStatus
-    duration_seconds: Seconds | None = None
+    duration_seconds: Duration | None = None
     alias: Alias | None = None
     source: Line | None = None
     accuracy: Share | None = None

@@ -79,6 +79,9 @@ class SwitchedStore:
     def remove(self, family: Family, version: int) -> None:
         self._reach().remove(family, version)
 
+    def remove_leftovers(self) -> None:
+        self._reach().remove_leftovers()
+
     def _reach(self) -> ModelStore:
         if self.down:
             raise StoreUnavailable("answer", "it is down")

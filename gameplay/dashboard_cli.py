@@ -1,0 +1,108 @@
+"""`rps dashboard`: the files in `ops/`, and boards that people have edited in Grafana."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from gameplay.ops_folder import OpsError, current_board, problems, read_board, write
+from projections.dashboard.board import board as generated_board
+from projections.dashboard.exported import NoBoardError, adopted, changes, is_adopted, normalized
+from projections.dashboard.lint import findings, row_keys
+from projections.dashboard.visuals import Json
+
+FOLDER = Path("ops")
+EXIT_DIFFERENT = 1
+
+_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--check", is_flag=True, help="Write nothing; fail when a file differs or an adopted board is broken."
+)
+@click.option("--discard-adopted", is_flag=True, help="Put the generated board back in place of an adopted one.")
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=FOLDER, help="Default: ops.")
+@click.pass_context
+def dashboard(context: click.Context, check: bool, discard_adopted: bool, folder: Path) -> None:
+    r"""Write the Grafana, Prometheus, Alloy and Kubernetes files in ops/.
+
+    \b
+    Example: rps dashboard --check
+    """
+    context.obj = folder
+    if context.invoked_subcommand is not None:
+        return
+    if check:
+        _check(folder)
+        return
+    board = generated_board() if discard_adopted else _current(folder)
+    if is_adopted(board):
+        click.echo(
+            "the board is an adopted one: it stays, and its variants follow it (--discard-adopted ends that)"
+        )
+    _tell(write(folder, board), folder)
+
+
+@dashboard.command()
+@_file
+@click.pass_obj
+def diff(folder: Path, file: Path) -> None:
+    r"""Say panel by panel what an exported board has otherwise than ours.
+
+    \b
+    Example: rps dashboard diff exported.json
+    """
+    theirs = _normalized(file)
+    for change in changes(_current(folder), theirs):
+        click.echo(change)
+
+
+@dashboard.command()
+@_file
+@click.pass_obj
+def adopt(folder: Path, file: Path) -> None:
+    r"""Make an exported board ours: from now on it is linted, and no longer generated.
+
+    \b
+    Example: rps dashboard adopt exported.json
+    """
+    board = adopted(_normalized(file))
+    if found := findings(board, row_keys()):
+        raise click.ClickException("\n".join([f"{file} is not adopted:", *found]))
+    _tell(write(folder, board), folder)
+
+
+def _check(folder: Path) -> None:
+    try:
+        found = problems(folder)
+    except OpsError as error:
+        raise click.ClickException(str(error)) from error
+    if found:
+        for problem in found:
+            click.echo(f"{folder}: {problem}", err=True)
+        click.echo("run `rps dashboard` to write the files anew", err=True)
+        sys.exit(EXIT_DIFFERENT)
+
+
+def _current(folder: Path) -> Json:
+    try:
+        return current_board(folder)
+    except OpsError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _normalized(file: Path) -> Json:
+    try:
+        return normalized(read_board(file))
+    except (OpsError, NoBoardError) as error:
+        raise click.ClickException(
+            f"{file}: {error}" if isinstance(error, NoBoardError) else str(error)
+        ) from error
+
+
+def _tell(changed: list[str], folder: Path) -> None:
+    for path in changed:
+        click.echo(f"wrote {folder / path}")
+    if not changed:
+        click.echo(f"{folder} is as it should be")

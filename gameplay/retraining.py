@@ -1,0 +1,155 @@
+"""New versions for the aliases, from the games since: which are due, their training, and putting them in place.
+
+Where nothing has been learned yet nothing is retrained: a family gets its first versions from the set-up.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gameplay.config import Settings
+from gameplay.core import Core
+from gameplay.dataset import Dataset, read_dataset
+from gameplay.recording import record
+from gameplay.refusals import Conflict
+from gameplay.training import Job, train_all
+from ledger.events import TrainingCompleted
+from ledger.store import Ledger
+from ledger.vocabulary import Alias, Family
+
+log = logging.getLogger(__name__)
+
+FOLDS = 5
+
+# A serving process looks once a second for trained versions and loads them. Given this long it has them in
+# memory when the aliases move, and no game is played by a fallback.
+NOTICE_SECONDS = 2.5
+
+Track = Callable[[Iterable[TrainingCompleted], str, int], Iterable[TrainingCompleted]]
+"""Passes the finished runs on while it shows how far they are: (runs, what they are, how many)."""
+
+
+class Candidate(NamedTuple):
+    """An alias that may get a new version; `reason` says why it gets none now, and is None when one is due."""
+
+    family: Family
+    alias: Alias
+    version: int
+    new_rows: int
+    reason: str | None
+
+
+@dataclass
+class Outcome:
+    """What became of a candidate: no run, or a run and whether its version is behind the alias now."""
+
+    candidate: Candidate
+    event: TrainingCompleted | None = None
+    placed: bool = False
+    problem: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether a run was due and the alias has no new version all the same."""
+        return self.candidate.reason is None and not self.placed
+
+
+def read_training_data(
+    ledger: Ledger, settings: Settings, *, progress: Callable[[int], None] | None = None
+) -> Dataset:
+    """The rows that the settings allow, from the whole ledger."""
+    return read_dataset(
+        ledger,
+        since_us=settings.training_since_us,
+        legacy_stride=settings.training_legacy_stride,
+        progress=progress,
+    )
+
+
+def candidates(
+    core: Core, dataset: Dataset, families: Sequence[Family], aliases: Sequence[Alias], *, force: bool
+) -> list[Candidate]:
+    """Each alias with what there is to learn for it. Raises Conflict while a family has no aliases.
+
+    `force` trains although there are too few rows.
+    """
+    found = []
+    for family in families:
+        lineup = core.promotion.moment(family).lineup()
+        learned = _learned_through(core.ledger, family)
+        for alias in aliases:
+            version: int = getattr(lineup, alias)
+            new_rows = dataset.rows_after(learned.get(version, 0))
+            reason = None if force else _too_few(core.settings, len(dataset.rows), new_rows)
+            found.append(Candidate(family, alias, version, new_rows, reason))
+    return found
+
+
+def retrain(
+    core: Core,
+    dataset: Dataset,
+    chosen: Sequence[Candidate],
+    *,
+    source: str,
+    track: Track,
+    folds: int = FOLDS,
+    notice_seconds: float = NOTICE_SECONDS,
+) -> list[Outcome]:
+    """Train a version for each candidate that is due, record every run, and put the good ones in place.
+
+    A family's new versions take their places together, by one plan. A version that cannot be put in place now
+    stays registered, and its outcome tells the problem.
+    """
+    outcomes = {(one.family, one.alias): Outcome(one) for one in chosen}
+    jobs = [Job(one.family, one.alias, dataset) for one in chosen if one.reason is None]
+    runs = train_all(jobs, core.registry, core.store, source=source, folds=folds)
+    for event in track(runs, "Training", len(jobs)):
+        record(core.ledger, event)
+        assert event.alias is not None
+        outcome = outcomes[event.model_type, event.alias]
+        outcome.event, outcome.problem = event, event.error
+    if any(outcome.event and outcome.event.model_version for outcome in outcomes.values()):
+        time.sleep(notice_seconds)
+    for family in dict.fromkeys(one.family for one in chosen):
+        _place(core, family, [outcome for outcome in outcomes.values() if outcome.candidate.family == family])
+    return list(outcomes.values())
+
+
+def _place(core: Core, family: Family, outcomes: Sequence[Outcome]) -> None:
+    trained: dict[Alias, int] = {}
+    for outcome in outcomes:
+        if outcome.event is not None and outcome.event.model_version is not None:
+            trained[outcome.candidate.alias] = outcome.event.model_version
+    if not trained:
+        return
+    problem: str | None = None
+    try:
+        if not core.promotion.assign(family, trained, cause="training"):
+            problem = "the plan stays open: the next cycle or start completes it"
+    except Conflict as conflict:
+        problem = str(conflict)
+    if problem:
+        log.warning("%s: new versions are registered, but not in place: %s", family, problem)
+    for outcome in outcomes:
+        if outcome.candidate.alias in trained:
+            outcome.placed, outcome.problem = problem is None, problem
+
+
+def _too_few(settings: Settings, rows: int, new_rows: int) -> str | None:
+    if rows < settings.training_minimum_rows:
+        return f"{rows} rows, {settings.training_minimum_rows} needed"
+    if new_rows < settings.training_minimum_new_rows:
+        return f"{new_rows} new rows, {settings.training_minimum_new_rows} needed"
+    return None
+
+
+def _learned_through(ledger: Ledger, family: Family) -> dict[int, int]:
+    """Version -> the position up to which it has learned, of every version that was trained on this ledger."""
+    runs = [ledger.decode(entry) for entry in ledger.read_stream(f"training-{family}")]
+    return {
+        run.model_version: run.through_position or 0
+        for run in runs
+        if isinstance(run, TrainingCompleted) and run.model_version is not None
+    }

@@ -1,0 +1,243 @@
+"""The promotion history in the words of simPod's JSON data source for Grafana.
+
+Answers are data frames, which carry types: those of a plain table the plugin guesses from names and the first row.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, NamedTuple
+
+import anyio.to_thread
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gameplay.refusals import Invalid
+from gameplay.service import Service, service_of
+from gameplay.web.bodies import answer, decode, read_body
+from gameplay.web.promotion import DAYS, DAYS_MAX, HISTORY_LIMIT, HISTORY_LIMIT_MAX, read_rows, read_totals
+from gameplay.web.queries import parse_moment_us
+from ledger.vocabulary import DECISIONS, FAMILIES
+from projections.history import Query
+from projections.history_row import render
+
+TARGETS_MAX = 20
+
+Payload = dict[str, Any]
+Text = Annotated[str, Meta(max_length=200)]
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One query of a panel; the plugin's form fields come as text, and empty where nothing is chosen."""
+
+    target: Text = ""
+    refId: Text = "A"  # noqa: N815 - Grafana's word
+    payload: Payload | None = None
+
+
+class Range(msgspec.Struct, frozen=True):
+    """ISO 8601 times."""
+
+    from_: Text = msgspec.field(name="from")
+    to: Text
+
+
+class QueryBody(msgspec.Struct, frozen=True):
+    """The body of `/query`; what else Grafana sends does not matter here."""
+
+    targets: Annotated[tuple[Target, ...], Meta(max_length=TARGETS_MAX)] = ()
+    range: Range | None = None
+
+
+class OptionsBody(msgspec.Struct, frozen=True):
+    """The body of `/metric-payload-options`."""
+
+    name: Text = ""
+    metric: Text = ""
+
+
+class VariableTarget(msgspec.Struct, frozen=True):
+    """What a variable asks for."""
+
+    target: Text = ""
+
+
+class VariableBody(msgspec.Struct, frozen=True):
+    """The body of `/variable`."""
+
+    payload: VariableTarget = VariableTarget()
+
+
+class Field(NamedTuple):
+    """A column of a frame: a key of a row, Grafana's type, and its heading."""
+
+    key: str
+    type: str
+    name: str
+
+
+class Metric(NamedTuple):
+    """Something to ask for: label, form fields, columns, and the rows for a payload and a time range."""
+
+    label: str
+    payloads: tuple[str, ...]
+    fields: tuple[Field, ...]
+    read: Callable[[Service, Payload, Range | None], list[dict[str, Any]]]
+
+
+OPTIONS: Mapping[str, tuple[str, ...]] = {"model_type": FAMILIES, "decision": DECISIONS}
+VARIABLES: Mapping[str, tuple[str, ...]] = {"models": FAMILIES, "decisions": DECISIONS}
+
+_query_decoder = msgspec.json.Decoder(QueryBody)
+_options_decoder = msgspec.json.Decoder(OptionsBody)
+_variable_decoder = msgspec.json.Decoder(VariableBody)
+
+
+async def root(_request: Request) -> Response:
+    """GET /internal/grafana: the plugin's "save and test" asks for it."""
+    return answer({"ok": True, "metrics": list(METRICS)})
+
+
+async def metrics(request: Request) -> Response:
+    """POST /internal/grafana/metrics: what can be asked for, with which form fields."""
+    await read_body(request)
+    return answer(
+        [
+            {"label": metric.label, "value": name, "payloads": [_form_field(field) for field in metric.payloads]}
+            for name, metric in METRICS.items()
+        ]
+    )
+
+
+async def payload_options(request: Request) -> Response:
+    """POST /internal/grafana/metric-payload-options: what a form field can be."""
+    asked = decode(await read_body(request), _options_decoder)
+    if asked.name not in OPTIONS:
+        raise Invalid(f"name={asked.name!r} has no options; there are {', '.join(OPTIONS)}")
+    return answer(_options(asked.name))
+
+
+async def query(request: Request) -> Response:
+    """POST /internal/grafana/query: a frame for each target. Annotations ask the same way."""
+    service = service_of(request)
+    asked = decode(await read_body(request), _query_decoder)
+    frames = await anyio.to_thread.run_sync(_frames, service, asked)
+    return answer(frames, headers={"Cache-Control": "no-store"})
+
+
+async def variable(request: Request) -> Response:
+    """POST /internal/grafana/variable: values for a board's variable."""
+    asked = decode(await read_body(request), _variable_decoder).payload.target
+    if asked not in VARIABLES:
+        raise Invalid(f"payload.target={asked!r} is unknown; there are {', '.join(VARIABLES)}")
+    return answer([{"__text": value, "__value": value} for value in VARIABLES[asked]])
+
+
+def _form_field(name: str) -> dict[str, Any]:
+    if name in OPTIONS:
+        return {"name": name, "label": name, "type": "select", "options": _options(name)}
+    return {"name": name, "label": name, "type": "input"}
+
+
+def _options(name: str) -> list[dict[str, str]]:
+    return [{"label": value, "value": value} for value in OPTIONS[name]]
+
+
+def _frames(service: Service, asked: QueryBody) -> list[dict[str, Any]]:
+    frames = []
+    for target in asked.targets:
+        metric = METRICS.get(target.target)
+        if metric is None:
+            raise Invalid(f"target={target.target!r} is unknown; there are {', '.join(METRICS)}")
+        found = metric.read(service, target.payload or {}, asked.range)
+        fields = [
+            {"name": field.name, "type": field.type, "values": [row[field.key] for row in found]}
+            for field in metric.fields
+        ]
+        frames.append({"refId": target.refId, "name": metric.label, "fields": fields})
+    return frames
+
+
+def _history(service: Service, payload: Payload, _range: Range | None) -> list[dict[str, Any]]:
+    """The last rows, whatever the time range: the ledger panel shows twenty cycles, however long they took."""
+    asked = Query(
+        limit=_whole(payload, "limit", HISTORY_LIMIT, HISTORY_LIMIT_MAX),
+        model_type=_word(payload, "model_type"),
+        decision=_word(payload, "decision"),
+    )
+    return [render(row) for row in read_rows(service, asked)]
+
+
+def _swaps(service: Service, payload: Payload, range_: Range | None) -> list[dict[str, Any]]:
+    """Swaps within the time range, for annotations."""
+    from_us, to_us = _between(range_)
+    asked = Query(
+        limit=HISTORY_LIMIT_MAX,
+        model_type=_word(payload, "model_type"),
+        decision="swap_production_b",
+        from_us=from_us,
+        to_us=to_us,
+    )
+    return [render(row) for row in read_rows(service, asked)]
+
+
+def _totals(service: Service, payload: Payload, _range: Range | None) -> list[dict[str, Any]]:
+    return read_totals(service, _whole(payload, "days", DAYS, DAYS_MAX))
+
+
+def _word(payload: Payload, name: str) -> str | None:
+    """One of a closed set of words; an empty form field is none of them."""
+    value: str | None = payload.get(name) or None
+    if value is not None and value not in OPTIONS[name]:
+        raise Invalid(f"{name}={value!r} is unknown; there are {', '.join(OPTIONS[name])}")
+    return value
+
+
+def _whole(payload: Payload, name: str, default: int, high: int) -> int:
+    given = payload.get(name) or default
+    try:
+        number = int(str(given))
+    except ValueError as error:
+        raise Invalid(f"{name}={given!r} is no whole number") from error
+    if not 1 <= number <= high:
+        raise Invalid(f"{name} must lie between 1 and {high}")
+    return number
+
+
+def _between(range_: Range | None) -> tuple[int | None, int | None]:
+    if range_ is None:
+        return None, None
+    try:
+        return parse_moment_us(range_.from_), parse_moment_us(range_.to)
+    except ValueError as error:
+        raise Invalid(f"the range is no pair of times: {error}") from error
+
+
+_HISTORY_FIELDS = (
+    Field("ts_ms", "time", "Time"),
+    Field("model_type", "string", "Model"),
+    Field("decision", "string", "Decision"),
+    Field("production_win_rate", "number", "Production win rate"),
+    Field("b_win_rate", "number", "B win rate"),
+    Field("z_statistic", "number", "z"),
+    Field("p_value", "number", "p"),
+    Field("reason", "string", "Reason"),
+)
+_SWAP_FIELDS = (
+    Field("ts_ms", "time", "time"),
+    Field("title", "string", "title"),
+    Field("text", "string", "text"),
+    Field("tags", "string", "tags"),
+)
+_TOTALS_FIELDS = (
+    Field("model", "string", "Model"),
+    *(Field(decision, "number", decision) for decision in DECISIONS),
+    Field("total_events", "number", "Cycles"),
+)
+METRICS: Mapping[str, Metric] = {
+    "promotion_history": Metric(
+        "Promotion history", ("limit", "model_type", "decision"), _HISTORY_FIELDS, _history
+    ),
+    "promotion_swaps": Metric("Swaps", ("model_type",), _SWAP_FIELDS, _swaps),
+    "promotion_event_totals": Metric("Promotion event totals", ("days",), _TOTALS_FIELDS, _totals),
+}

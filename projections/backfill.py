@@ -1,0 +1,277 @@
+"""The ledger as OpenMetrics with timestamps, from which Prometheus gets back what restarts made it lose.
+
+`promtool tsdb create-blocks-from openmetrics` drops what it does not like without a word: samples out of order,
+a second sample at one time. It takes milliseconds for seconds. So what is written here is read back and
+checked, and the samples in the blocks are counted against those in the files.
+"""
+
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from prometheus_client.core import Metric
+from prometheus_client.utils import floatToGoString
+
+from ledger.store import Entry, Ledger
+from projections.exposition import LedgerCollector
+from projections.moments import show_time
+from projections.replay import Replay
+
+HEAD_BLOCK_SECONDS = 3 * 3_600
+"""Prometheus writes this much by itself; blocks from elsewhere must end before it."""
+LOOKBACK_SECONDS = 300
+"""An older sample is not seen by a query, so a longer step would leave holes."""
+DAY_SECONDS = 86_400
+PROMTOOL_SECONDS_MAX = 600
+MANIFEST = "backfill.json"
+_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
+
+
+class BackfillError(Exception):
+    """The files cannot be written, or do not hold what they should."""
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a backfill wrote: up to which position, over which time (seconds since the epoch), how much."""
+
+    last_position: int
+    from_seconds: int
+    to_seconds: int
+    step_seconds: int
+    labels: dict[str, str]
+    series: int
+    samples: int
+    files: tuple[str, ...]
+
+
+class Blocks(NamedTuple):
+    """What promtool made of the files."""
+
+    blocks: int
+    samples: int
+
+
+def write_backfill(
+    ledger: Ledger,
+    out: Path,
+    *,
+    step_seconds: int,
+    since_us: int,
+    labels: Mapping[str, str],
+    now_seconds: float,
+    from_us: int | None = None,
+    to_us: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Manifest:
+    """Write a file for each day (UTC) and a manifest into `out`, which must be empty, and check the files.
+
+    Every series of `/metrics?scope=ledger` has a sample at each multiple of `step_seconds` from the last one
+    before the first event to the first one after the last event, or as `from_us` and `to_us` cut it. The last
+    HEAD_BLOCK_SECONDS before now are left to the server's own scrapes. Raises BackfillError, ProjectionError.
+    """
+    assert 1 <= step_seconds < LOOKBACK_SECONDS
+    head = ledger.head()
+    first = ledger.read(limit=1)
+    if not first:
+        raise BackfillError("the ledger has no events")
+    start, end = _grid(first[0].recorded_us, head.recorded_us, step_seconds, now_seconds, from_us, to_us)
+    _prepare(out)
+    replay = Replay(ledger, since_us=since_us)
+    writer = _Writer(out, labels)
+    entries = _by_time(ledger, head.position, progress)
+    for seconds in range(start, end + 1, step_seconds):
+        if batch := next_batch(entries, seconds):
+            replay.fold(batch)
+        writer.sample(seconds, replay, changed=bool(batch) or seconds == start)
+    writer.close()
+    manifest = Manifest(
+        last_position=replay.head.position,
+        from_seconds=start,
+        to_seconds=end,
+        step_seconds=step_seconds,
+        labels=dict(labels),
+        series=len(writer.prefixes),
+        samples=writer.samples,
+        files=tuple(path.name for path in writer.files),
+    )
+    _check(out, manifest, now_seconds)
+    (out / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    return manifest
+
+
+def make_blocks(out: Path, manifest: Manifest, promtool: str) -> Blocks:
+    """Have promtool make blocks of the files, in `out`/blocks, and count their samples. Raises BackfillError."""
+    blocks = out / "blocks"
+    for name in manifest.files:
+        options = ["--quiet", "--max-block-duration=24h"]
+        _run([promtool, "tsdb", "create-blocks-from", *options, "openmetrics", str(out / name), str(blocks)])
+    listed = _run([promtool, "tsdb", "list", str(blocks)])
+    # BLOCK ULID, MIN TIME, MAX TIME, DURATION, NUM SAMPLES, ...; a row a block.
+    counts = [int(row.split()[4]) for row in listed.splitlines()[1:] if row.strip()]
+    made = Blocks(len(counts), sum(counts))
+    if made.samples != manifest.samples:
+        raise BackfillError(
+            f"{manifest.samples} samples were written and the blocks hold {made.samples}: promtool dropped some"
+        )
+    return made
+
+
+def next_batch(entries: "Peekable", seconds: int) -> list[Entry]:
+    """The entries that come next and were recorded at `seconds` or before."""
+    batch: list[Entry] = []
+    while (entry := entries.peek()) is not None and entry.recorded_us <= seconds * 1_000_000:
+        batch.append(entry)
+        entries.take()
+    return batch
+
+
+class Peekable:
+    """An iterator whose next item can be looked at."""
+
+    def __init__(self, items: Iterator[Entry]) -> None:
+        self._items = items
+        self._next = next(items, None)
+
+    def peek(self) -> Entry | None:
+        """The next item; None at the end."""
+        return self._next
+
+    def take(self) -> None:
+        """Go on."""
+        self._next = next(self._items, None)
+
+
+class _Writer:
+    """Samples by family and day: a family's samples have to stand together in a file."""
+
+    def __init__(self, out: Path, labels: Mapping[str, str]) -> None:
+        self.prefixes: set[bytes] = set()
+        self.samples = 0
+        self.files: list[Path] = []
+        self._out = out
+        self._labels = labels
+        self._heads: dict[str, bytes] = {}
+        self._values: dict[str, list[bytes]] = {}
+        self._lines: dict[str, list[bytes]] = {}
+        self._day: int | None = None
+        self._known: dict[tuple[str, tuple[tuple[str, str], ...]], bytes] = {}
+
+    def sample(self, seconds: int, replay: Replay, *, changed: bool) -> None:
+        """All series at one time; unless something changed, with the values of the time before."""
+        day = seconds // DAY_SECONDS
+        if day != self._day:
+            self.close()
+            self._day = day
+        if changed:
+            for family in LedgerCollector(replay.read_models).collect():
+                self._read(family)
+        end = b" %d\n" % seconds
+        for name, values in self._values.items():
+            self._lines.setdefault(name, []).extend(value + end for value in values)
+            self.samples += len(values)
+
+    def close(self) -> None:
+        """Write the day's file."""
+        if self._day is None or not self._lines:
+            return
+        moment = datetime.fromtimestamp(self._day * DAY_SECONDS, UTC)
+        path = self._out / f"ledger-{moment:%Y-%m-%d}.om"
+        with path.open("wb") as file:
+            for name, lines in self._lines.items():
+                file.write(self._heads[name])
+                file.writelines(lines)
+            file.write(b"# EOF\n")
+        self.files.append(path)
+        self._lines = {}
+
+    def _read(self, family: Metric) -> None:
+        if family.name not in self._heads:
+            self._heads[family.name] = f"# TYPE {family.name} {family.type}\n".encode()
+        values = []
+        for sample in family.samples:
+            key = sample.name, tuple(sample.labels.items())
+            prefix = self._known.get(key)
+            if prefix is None:
+                prefix = self._known[key] = self._prefix(sample.name, sample.labels)
+                self.prefixes.add(prefix)
+            shown: str = floatToGoString(sample.value)  # type: ignore[no-untyped-call]
+            values.append(prefix + shown.encode())
+        self._values[family.name] = values
+
+    def _prefix(self, name: str, labels: Mapping[str, str]) -> bytes:
+        pairs = sorted({**labels, **self._labels}.items())
+        shown = ",".join(f'{label}="{value.translate(_ESCAPES)}"' for label, value in pairs)
+        return f"{name}{{{shown}}} ".encode()
+
+
+def _grid(
+    first_us: int, last_us: int, step: int, now_seconds: float, from_us: int | None, to_us: int | None
+) -> tuple[int, int]:
+    """The first and the last time of the samples, in seconds: all is zero at the one, all is told at the other."""
+    start = (first_us // 1_000_000 - 1) // step * step
+    end = -(-last_us // (step * 1_000_000)) * step
+    if from_us is not None:
+        start = max(start, from_us // (step * 1_000_000) * step)
+    if to_us is not None:
+        end = min(end, to_us // (step * 1_000_000) * step)
+    newest = int(now_seconds - HEAD_BLOCK_SECONDS) // step * step
+    end = min(end, newest)
+    if start > end:
+        began, limit = show_time(start * 1_000_000), show_time(newest * 1_000_000)
+        raise BackfillError(f"nothing to write from {began} on: only what is older than {limit} can be filled in")
+    return start, end
+
+
+def _prepare(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if any(out.iterdir()):
+            raise BackfillError(f"{out} is not empty: blocks that are made twice double the data")
+    except OSError as error:
+        raise BackfillError(f"cannot write into {out}: {error.strerror}") from error
+
+
+def _by_time(ledger: Ledger, through: int, progress: Callable[[int], None] | None) -> Peekable:
+    def entries() -> Iterator[Entry]:
+        for page in ledger.pages(through=through):
+            yield from page
+            if progress is not None:
+                progress(len(page))
+
+    return Peekable(entries())
+
+
+def _check(out: Path, manifest: Manifest, now_seconds: float) -> None:
+    """Read the files back: time rises in every series, is in seconds, and nothing is missing."""
+    last: dict[bytes, int] = {}
+    samples = 0
+    for name in manifest.files:
+        with (out / name).open("rb") as file:
+            for line in file:
+                if line.startswith(b"#"):
+                    continue
+                series, _value, time = line.rsplit(b" ", 2)
+                seconds = int(time)
+                if seconds <= last.get(series, 0):
+                    raise BackfillError(f"{name}: time does not rise in {series.decode()}")
+                if not 10**9 < seconds < min(2 * 10**9, now_seconds - HEAD_BLOCK_SECONDS + 1):
+                    raise BackfillError(f"{name}: {seconds} is no time in seconds that can be filled in")
+                last[series] = seconds
+                samples += 1
+    if samples != manifest.samples:
+        raise BackfillError(f"{manifest.samples} samples were made and the files hold {samples}")
+
+
+def _run(command: list[str]) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PROMTOOL_SECONDS_MAX)
+    except OSError as error:
+        raise BackfillError(f"cannot run {command[0]}: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise BackfillError(f"{command[0]} did not end within {PROMTOOL_SECONDS_MAX} s") from error
+    if done.returncode != 0:
+        raise BackfillError(f"{' '.join(command[:4])} failed: {(done.stderr or done.stdout).strip()}")
+    return done.stdout

@@ -1,0 +1,1 @@
+"""The commands of `rps-audit`, by what they are for."""

@@ -1,0 +1,311 @@
+"""decisions, what-if: why models were promoted, and what another rule would have done."""
+
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import click
+
+from ledger.vocabulary import FAMILIES, Family
+from projections.commands.console import (
+    bad,
+    finding,
+    good,
+    json_option,
+    model_option,
+    print_json,
+    print_table,
+    progress,
+    say,
+)
+from projections.commands.source import Source
+from projections.decisions import KNOWN_RULES, Audit, Checked, check_decisions
+from projections.moments import show_time
+from projections.what_if import Change, Outcome
+from projections.what_if import what_if as other_history
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+TREND_CYCLES = 12
+_COLUMNS = (
+    "position", "recorded", "family", "by", "Production", "B", "z", "p", "p so far", "decision", "anew"
+)  # fmt: skip
+_DECISIONS = {
+    "swap_production_b": "swap",
+    "retain_production": "retain",
+    "insufficient_data": "too few",
+    "alias_reorder": "re-rank",
+}
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Numbers from 0 to 1 as a row of blocks; a dot where there is none."""
+    return "".join("·" if one is None else BLOCKS[min(int(one * len(BLOCKS)), len(BLOCKS) - 1)] for one in values)
+
+
+@click.command()
+@model_option
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show the newest so many."
+)
+@json_option
+@click.pass_obj
+def decisions(source: Source, model: Family | None, limit: int, as_json: bool) -> None:
+    r"""Derive every promotion decision anew: recount its games, repeat the test, compare the verdict.
+
+    \b
+    Example: rps-audit decisions --model xgboost
+    """
+    ledger = source.reader()
+    with progress("Recounting", ledger.head().position) as advance:
+        audit = check_decisions(ledger, (model,) if model else FAMILIES, advance)
+    if as_json:
+        print_json(_record(audit))
+    else:
+        _tell(audit, limit)
+    if not audit.agrees:
+        finding()
+
+
+def _tell(audit: Audit, limit: int) -> None:
+    headings = (
+        "position",
+        "recorded",
+        "family",
+        "by",
+        "Production",
+        "B",
+        "z",
+        "p",
+        "p before",
+        "decision",
+        "anew",
+    )
+    rows = [_row(one, audit.decisions) for one in audit.decisions[-limit:]]
+    print_table("Promotion decisions, derived anew from raw games", headings, rows)
+    if len(audit.decisions) > limit:
+        say(f"{len(audit.decisions) - limit} earlier ones are checked and not shown")
+    mismatches = [
+        (one.position, mismatch.field, str(mismatch.recorded), str(mismatch.recomputed))
+        for one in audit.decisions
+        for mismatch in one.mismatches
+    ]
+    if mismatches:
+        print_table("Mismatches", ("position", "what", "recorded", "anew"), mismatches)
+    if audit.problems:
+        problems = [(one.position, one.family, one.game_id, one.problem) for one in audit.problems]
+        print_table("Games that contradict themselves", ("position", "family", "game", "what"), problems)
+    for one in audit.decisions:
+        for note in one.notes:
+            say(f"position {one.position}, {note}")
+    agreeing = sum(one.agrees for one in audit.decisions)
+    total = len(audit.decisions)
+    say((good if audit.agrees else bad)(f"{agreeing} of {total} decisions agree"))
+
+
+def _row(one: Checked, decided: Sequence[Checked]) -> tuple[Any, ...]:
+    event = one.event
+    earlier = [
+        other.event.p_value
+        for other in decided
+        if other.event.model_type == event.model_type and other.position <= one.position
+    ]
+    verdict = good("agrees") if one.agrees else bad("differs")
+    outcome = _DECISIONS[event.decision] + (" + re-rank" if event.reordered else "")
+    return (
+        one.position,
+        show_time(one.recorded_us)[:19],
+        event.model_type,
+        event.trigger,
+        _arm(event.evidence.production) if event.evidence else None,
+        _arm(event.evidence.b) if event.evidence else None,
+        event.z_statistic,
+        event.p_value,
+        sparkline(earlier[-TREND_CYCLES:]),
+        outcome,
+        verdict,
+    )
+
+
+def _arm(arm: Any) -> str:
+    return f"v{arm.version} {arm.window.wins}/{arm.window.games}"
+
+
+def _record(audit: Audit) -> dict[str, Any]:
+    return {
+        "agrees": audit.agrees,
+        "decisions": [
+            {
+                "position": one.position,
+                "recorded": show_time(one.recorded_us),
+                "model_type": one.event.model_type,
+                "cycle": one.event.cycle,
+                "trigger": one.event.trigger,
+                "decision": one.event.decision,
+                "z_statistic": one.event.z_statistic,
+                "p_value": one.event.p_value,
+                "agrees": one.agrees,
+                "mismatches": one.mismatches,
+                "notes": one.notes,
+            }
+            for one in audit.decisions
+        ],
+        "problems": [problem._asdict() for problem in audit.problems],
+    }
+
+
+class AlphaType(click.ParamType[str]):
+    """A decimal between 0 and 1, kept as it was written."""
+
+    name = "decimal"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text of a decimal that can be an alpha."""
+        try:
+            fits = Decimal(0) < Decimal(str(value)) < Decimal(1)
+        except InvalidOperation:
+            fits = False
+        if not fits:
+            self.fail(f"{value!r} is no decimal between 0 and 1", param, ctx)
+        return str(value)
+
+
+@click.command("what-if")
+@click.option("--alpha", type=AlphaType(), default=None, help="Swap when p is below it.")
+@click.option("--minimum-games", type=click.IntRange(min=1), default=None, help="Games that each alias needs.")
+@click.option("--minimum-predictions", type=click.IntRange(min=1), default=None, help="Predictions for a re-rank.")
+@click.option("--rule", type=click.Choice(sorted(KNOWN_RULES)), default=None, help="Another test.")
+@model_option
+@json_option
+@click.pass_obj
+def what_if(
+    source: Source,
+    alpha: str | None,
+    minimum_games: int | None,
+    minimum_predictions: int | None,
+    rule: str | None,
+    model: Family | None,
+    as_json: bool,
+) -> None:
+    r"""Run the same events under another rule: what would have been decided, and what would have followed.
+
+    \b
+    Example: rps-audit what-if --alpha 0.05 --minimum-games 30
+    """
+    change = Change(rule, alpha, minimum_games, minimum_predictions)
+    ledger = source.reader()
+    with progress("Replaying", ledger.head().position) as advance:
+        outcomes = other_history(ledger, change, (model,) if model else FAMILIES, advance)
+    if as_json:
+        print_json({"change": change, "outcomes": [_outcome(one) for one in outcomes]})
+        return
+    changed = ", ".join(f"{name} = {value}" for name, value in _changes(change)) or "nothing changed"
+    print_table(f"Under another rule ({changed})", _HEADINGS, [_family_row(one) for one in outcomes])
+    rows = [_cycle_row(cycle) for one in outcomes for cycle in one.cycles if cycle.differs]
+    if rows:
+        headings = ("position", "recorded", "family", "decided", "otherwise", "Production", "B", "p", "exact")
+        print_table("Cycles that would have gone otherwise", headings, rows)
+    for one in outcomes:
+        _explain(one)
+
+
+_HEADINGS = (
+    "family",
+    "cycles",
+    "otherwise",
+    "swaps",
+    "otherwise",
+    "better one was Production",
+    "otherwise",
+    "exact",
+)
+
+
+def _changes(change: Change) -> list[tuple[str, Any]]:
+    return [
+        (name, getattr(change, name)) for name in change.__struct_fields__ if getattr(change, name) is not None
+    ]
+
+
+def _family_row(one: Outcome) -> tuple[Any, ...]:
+    return (
+        one.model_type,
+        len(one.cycles),
+        sum(cycle.differs for cycle in one.cycles),
+        len(one.actual_swaps),
+        len(one.other_swaps),
+        _share(one.better_share(one.actual_reigns)),
+        _share(one.better_share(one.other_reigns)),
+        good("throughout") if one.exact_until is None else bad(f"up to {one.exact_until:,}"),
+    )
+
+
+def _share(measured: tuple[float, float]) -> str | None:
+    better, seconds = measured
+    return f"{better / seconds:.0%} of {_duration(seconds)}" if seconds else None
+
+
+def _duration(seconds: float) -> str:
+    if seconds >= 2 * 86_400:
+        return f"{seconds / 86_400:.1f} days"
+    return f"{seconds / 3_600:.1f} h" if seconds >= 3_600 else f"{seconds:.0f} s"
+
+
+def _cycle_row(cycle: Any) -> tuple[Any, ...]:
+    evidence = cycle.other.evidence
+    return (
+        cycle.position,
+        show_time(cycle.recorded_us)[:19],
+        cycle.model_type,
+        _decided(cycle.actual),
+        _decided(cycle.other),
+        _arm(evidence.production),
+        _arm(evidence.b),
+        cycle.other.p_value,
+        cycle.exact,
+    )
+
+
+def _decided(event: Any) -> str:
+    return _DECISIONS[event.decision] + (" + re-rank" if event.reordered else "")
+
+
+def _explain(one: Outcome) -> None:
+    if one.exact_until is not None:
+        say(
+            f"{one.model_type}: from position {one.exact_until:,} on, a version would have stood behind Production"
+            f" or B that did not play there; {one.unused_games} games could not be used, and the rest is a guess"
+        )
+    elif one.parted_position is not None:
+        say(
+            f"{one.model_type}: the histories part at position {one.parted_position:,}; the same two versions play"
+            " on, so their games count for them"
+        )
+
+
+def _outcome(one: Outcome) -> dict[str, Any]:
+    return {
+        "model_type": one.model_type,
+        "cycles": len(one.cycles),
+        "different_cycles": [
+            {
+                "position": cycle.position,
+                "decided": cycle.actual.decision,
+                "otherwise": cycle.other.decision,
+                "reordered": cycle.actual.reordered,
+                "otherwise_reordered": cycle.other.reordered,
+                "z_statistic": cycle.other.z_statistic,
+                "p_value": cycle.other.p_value,
+                "exact": cycle.exact,
+            }
+            for cycle in one.cycles
+            if cycle.differs
+        ],
+        "swaps": [reign._asdict() for reign in one.actual_swaps],
+        "otherwise_swaps": [reign._asdict() for reign in one.other_swaps],
+        "better_seconds": one.better_share(one.actual_reigns),
+        "otherwise_better_seconds": one.better_share(one.other_reigns),
+        "parted_position": one.parted_position,
+        "exact_until": one.exact_until,
+        "unused_games": one.unused_games,
+        "win_rates": {str(version): rate for version, rate in sorted(one.win_rates.items())},
+    }

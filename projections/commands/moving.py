@@ -1,0 +1,173 @@
+"""export, import, backup, backfill: the ledger in other places."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from ledger.backup import back_up
+from ledger.store import Ledger
+from ledger.transfer import ImportRefusedError, export_lines, import_lines, make_tables
+from projections.backfill import LOOKBACK_SECONDS, BackfillError, make_blocks, write_backfill
+from projections.commands.console import bad, finding, good, json_option, print_json, progress, say
+from projections.commands.replaying import since_option, since_us
+from projections.commands.source import Source, has_tables
+from projections.moments import parse_time, show_time
+from projections.site import LEDGER_INSTANCE, LEDGER_JOB
+
+_UNITS = {"s": 1, "m": 60}
+
+
+@click.command("export")
+@click.argument("file", type=click.File("wb"), default="-")
+@click.pass_obj
+def export_(source: Source, file: BinaryIO) -> None:
+    r"""Write the log as JSON Lines, with positions, ids and hashes; to standard output, or to FILE.
+
+    \b
+    Example: rps-audit export ledger.jsonl
+    """
+    ledger = source.reader()
+    with progress("Exporting", ledger.head().position) as advance:
+        for line in export_lines(ledger):
+            file.write(line)
+            advance(1)
+
+
+@click.command("import")
+@click.argument("file", type=click.File("rb"))
+@json_option
+@click.pass_obj
+def import_(source: Source, file: BinaryIO, as_json: bool) -> None:
+    r"""Read exported lines into an empty ledger, all or nothing, recomputing the chain on the way.
+
+    \b
+    Example: rps-audit --database sqlite:///copy.db import ledger.jsonl
+    """
+    ledger = _empty(source)
+    try:
+        imported = import_lines(ledger, file)
+    except ImportRefusedError as error:
+        say(bad(str(error)))
+        finding()
+        return
+    head = ledger.head()
+    if as_json:
+        print_json({"imported": imported, "chain_hash": head.chain_hash})
+    else:
+        say(f"{imported} events imported, head {head.position}:{head.chain_hash.hex()}")
+
+
+def _empty(source: Source) -> Ledger:
+    ledger = source.new_file()
+    if has_tables(ledger.engine):
+        return source.writer()
+    make_tables(ledger)
+    return ledger
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@json_option
+@click.pass_obj
+def backup(source: Source, file: Path, as_json: bool) -> None:
+    r"""Copy the whole database to FILE while the service runs, and verify the copy.
+
+    \b
+    Example: rps-audit backup ledger-2026-11-12.db
+    """
+    with progress("Copying", source.reader().head().position):
+        report = back_up(source.reader().engine, file)
+    if as_json:
+        print_json({"file": str(file), "bytes": file.stat().st_size, "intact": report.intact, "report": report})
+    else:
+        for found in report.findings:
+            say(bad(str(found)))
+        verdict = good("verified") if report.intact else bad("copied as it is, and not intact")
+        say(f"{file}: {report.events} events, head {report.last}, ", verdict)
+    if not report.intact:
+        finding()
+
+
+class StepType(click.ParamType[int]):
+    """A number of seconds, as 60, 60s or 2m."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The seconds."""
+        if isinstance(value, int):
+            return value
+        text = str(value)
+        digits, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
+        seconds = int(digits) * _UNITS[unit] if digits.isdecimal() else 0
+        if not 1 <= seconds < LOOKBACK_SECONDS:
+            problem = (
+                f"{text!r} is no step such as 60s or 2m, below the 5 minutes after which a sample is forgotten"
+            )
+            self.fail(problem, param, ctx)
+        return seconds
+
+
+@click.command()
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="An empty folder.")
+@click.option("--step", type=StepType(), default="60s", show_default=True, help="Time between two samples.")
+@click.option("--from", "from_", default=None, help="Not before this ISO 8601 time.")
+@click.option("--to", default=None, help="Not after this ISO 8601 time.")
+@click.option("--job", default=LEDGER_JOB, show_default=True, help="The scrapes' label `job`.")
+@click.option(
+    "--instance", default=LEDGER_INSTANCE, show_default=True, help="The label `instance` that they have."
+)
+@click.option("--blocks", is_flag=True, help="Have promtool make blocks in OUT/blocks, and count what is in them.")
+@since_option
+@json_option
+@click.pass_obj
+def backfill(
+    source: Source,
+    out: Path,
+    step: int,
+    from_: str | None,
+    to: str | None,
+    job: str,
+    instance: str,
+    blocks: bool,
+    metrics_since: str | None,
+    as_json: bool,
+) -> None:
+    r"""Write the ledger's metrics as OpenMetrics with timestamps, a file a day, for Prometheus to take in.
+
+    \b
+    Example: rps-audit backfill --out history --step 60s --blocks
+    Then:    copy history/blocks/* into the server's data folder; it finds them within a minute
+    """
+    ledger = source.reader()
+    promtool = shutil.which("promtool") if blocks else None
+    if blocks and promtool is None:
+        raise BackfillError("promtool is not installed; it comes with Prometheus")
+    with progress("Replaying", ledger.head().position) as advance:
+        manifest = write_backfill(
+            ledger,
+            out,
+            step_seconds=step,
+            since_us=since_us(ledger, metrics_since),
+            labels={"job": job, "instance": instance},
+            now_seconds=time.time(),
+            from_us=parse_time(from_) if from_ else None,
+            to_us=parse_time(to) if to else None,
+            progress=advance,
+        )
+    made = make_blocks(out, manifest, promtool) if promtool else None
+    if as_json:
+        print_json({**_asdict(manifest), "blocks": made._asdict() if made else None})
+        return
+    began, ended = (show_time(seconds * 1_000_000) for seconds in (manifest.from_seconds, manifest.to_seconds))
+    say(f"{manifest.samples:,} samples of {manifest.series} series in {len(manifest.files)} files, checked")
+    say(f"from {began} to {ended}, the ledger up to position {manifest.last_position}")
+    if made:
+        say(f"{made.blocks} blocks with as many samples in {out / 'blocks'}")
+
+
+def _asdict(manifest: object) -> dict[str, object]:
+    return {name: getattr(manifest, name) for name in getattr(manifest, "__struct_fields__", ())}

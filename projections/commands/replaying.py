@@ -1,0 +1,218 @@
+"""replay, aliases, diff, compare, rebuild: the state at any moment, and whether what is stored is that state."""
+
+from typing import Any
+
+import click
+from prometheus_client import CollectorRegistry, generate_latest
+
+from ledger.store import Ledger
+from ledger.vocabulary import ALIASES, FAMILIES
+from projections.commands.console import bad, finding, good, json_option, print_json, print_table, progress, say
+from projections.commands.source import Source
+from projections.compare import compare as compare_stored
+from projections.compare import counters_since
+from projections.exposition import LedgerCollector
+from projections.moments import check_position, parse_time, position_at, resolve, show_time
+from projections.rebuild import READ_MODELS
+from projections.rebuild import rebuild as rebuild_stored
+from projections.replay import Replay, flatten
+
+SINCE = "2025-10-10T08:00:00Z"
+"""From when on counters count where nothing is said: the service's own default."""
+
+projection_option = click.option("--projection", type=click.Choice(READ_MODELS), help="One read model only.")
+since_option = click.option(
+    "--metrics-since",
+    default=None,
+    help=f"Counters leave out older events; by default as the stored counters do, else {SINCE}.",
+)
+
+
+def since_us(ledger: Ledger, text: str | None) -> int:
+    """From when on counters count, in microseconds since the epoch."""
+    return parse_time(text) if text else counters_since(ledger) or parse_time(SINCE)
+
+
+def replayed(ledger: Ledger, position: int, since: int) -> Replay:
+    """The read models at a position."""
+    replay = Replay(ledger, since_us=since)
+    with progress("Replaying", position) as advance:
+        replay.advance(position, advance)
+    return replay
+
+
+@click.command()
+@click.option("--to", type=click.INT, default=None, help="A position; by default the head.")
+@click.option("--until", default=None, help="An ISO 8601 time instead.")
+@projection_option
+@click.option("--format", "form", type=click.Choice(["table", "json", "prometheus"]), default="table")
+@since_option
+@json_option
+@click.pass_obj
+def replay(
+    source: Source,
+    to: int | None,
+    until: str | None,
+    projection: str | None,
+    form: str,
+    metrics_since: str | None,
+    as_json: bool,
+) -> None:
+    r"""Show the state as of any moment. As `prometheus`: what /metrics?scope=ledger would have said.
+
+    \b
+    Example: rps-audit replay --until 2026-11-12T12:00:00Z --projection standings
+    """
+    ledger = source.reader()
+    if to is not None and until is not None:
+        raise click.UsageError("--to and --until say the same thing: give one of them")
+    if until is not None:
+        position = position_at(ledger, parse_time(until))
+    else:
+        position = check_position(ledger, to) if to is not None else ledger.head().position
+    state = replayed(ledger, position, since_us(ledger, metrics_since))
+    if form == "prometheus":
+        registry = CollectorRegistry()
+        registry.register(LedgerCollector(state.read_models))
+        click.echo(generate_latest(registry), nl=False)
+        return
+    plain = {name: one for name, one in state.plain().items() if projection in (None, name)}
+    if as_json or form == "json":
+        recorded = show_time(state.head.recorded_us) if position else None
+        print_json({"position": position, "recorded": recorded, "states": plain})
+        return
+    for name, one in plain.items():
+        rows = [(path, value) for path, value in flatten(one).items() if _telling(value)]
+        print_table(
+            f"{name} at position {position:,}", ("what", "value"), [(path, str(value)) for path, value in rows]
+        )
+
+
+def _telling(value: Any) -> bool:
+    """A table leaves out what never happened; the JSON has all of it."""
+    return value is not None and value != 0 and value != ""
+
+
+@click.command()
+@click.option("--at", "moment", default=None, help="A position or an ISO 8601 time; by default now.")
+@json_option
+@click.pass_obj
+def aliases(source: Source, moment: str | None, as_json: bool) -> None:
+    r"""Say which version was behind each alias.
+
+    \b
+    Example: rps-audit aliases --at 2026-11-12
+    """
+    ledger = source.reader()
+    position = resolve(ledger, moment) if moment is not None else ledger.head().position
+    state = replayed(ledger, position, 0).read_models
+    families = state.standings.state.families
+    windows = state.tickers.state.windows
+    if as_json:
+        versions = {family: families[family].aliases for family in FAMILIES}
+        print_json({"position": position, "aliases": versions})
+        return
+    rows = []
+    for family in FAMILIES:
+        swap_us = windows[family].last_swap_us
+        behind = [f"v{families[family].aliases[alias]}" if families[family].aliases else None for alias in ALIASES]
+        rows.append((family, *behind, families[family].swap_count, show_time(swap_us) if swap_us else None))
+    print_table(f"Aliases at position {position:,}", ("family", *ALIASES, "swaps", "last swap"), rows)
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@projection_option
+@since_option
+@json_option
+@click.pass_obj
+def diff(source: Source, a: str, b: str, projection: str | None, metrics_since: str | None, as_json: bool) -> None:
+    r"""Show what changed between two moments, each a position or an ISO 8601 time.
+
+    \b
+    Example: rps-audit diff 2026-11-11 2026-11-12 --projection tickers
+    """
+    ledger = source.reader()
+    first, second = sorted((resolve(ledger, a), resolve(ledger, b)))
+    state = replayed(ledger, first, since_us(ledger, metrics_since))
+    before = _flat(state, projection)
+    with progress("Replaying", second - first) as advance:
+        state.advance(second, advance)
+    after = _flat(state, projection)
+    changes = [
+        (path, before.get(path), after.get(path))
+        for path in dict.fromkeys((*before, *after))
+        if before.get(path) != after.get(path)
+    ]
+    if as_json:
+        listed = [{"path": path, "before": one, "after": other} for path, one, other in changes]
+        print_json({"from": first, "to": second, "changes": listed})
+        return
+    rows = [(path, _cell(one), _cell(other), _step(one, other)) for path, one, other in changes]
+    headings = ("what", f"at {first:,}", f"at {second:,}", "change")
+    print_table(f"Between position {first:,} and {second:,}", headings, rows)
+
+
+def _flat(state: Replay, projection: str | None) -> dict[str, Any]:
+    return flatten({name: one for name, one in state.plain().items() if projection in (None, name)})
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else str(value)
+
+
+def _step(before: Any, after: Any) -> str:
+    numbers = all(isinstance(value, int | float) for value in (before, after))
+    return f"{after - before:+g}" if numbers else ""
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def compare(source: Source, as_json: bool) -> None:
+    r"""Replay everything and compare it with the stored snapshots and tables.
+
+    \b
+    Example: rps-audit compare
+    """
+    ledger = source.reader()
+    with progress("Comparing", ledger.head().position) as advance:
+        found = compare_stored(ledger, advance)
+    if as_json:
+        print_json({"equal": not found.differences, **found._asdict()})
+    else:
+        wrong = {one.read_model for one in found.differences}
+        outcomes = [
+            (name, position, bad("differs") if name in wrong else good("equal"))
+            for name, position in found.compared.items()
+        ]
+        print_table("Stored read models against a full replay", ("name", "position", "outcome"), outcomes)
+        if found.differences:
+            differences = [
+                (one.read_model, one.path, str(one.stored), str(one.replayed)) for one in found.differences
+            ]
+            print_table("Differences", ("read model", "what", "stored", "replayed"), differences)
+    if found.differences:
+        finding()
+
+
+@click.command()
+@projection_option
+@since_option
+@json_option
+@click.pass_obj
+def rebuild(source: Source, projection: str | None, metrics_since: str | None, as_json: bool) -> None:
+    r"""Replay a read model, or all of them, beside what is stored, and put it in its place. A service may run on.
+
+    \b
+    Example: rps-audit rebuild --projection promotion_history
+    """
+    ledger = source.writer()
+    names = (projection,) if projection else READ_MODELS
+    with progress("Replaying", ledger.head().position) as advance:
+        position = rebuild_stored(ledger, names, since_us=since_us(ledger, metrics_since), progress=advance)
+    if as_json:
+        print_json({"rebuilt": names, "position": position})
+    else:
+        say(f"{', '.join(names)}: rebuilt, at position {position}")

@@ -1,0 +1,205 @@
+"""Counting games again, from their rounds up, between two positions: no projection has a part in it."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from msgspec import Struct, field
+
+from ledger.events import (
+    AliasesAssigned,
+    Event,
+    GameAbandoned,
+    GameFinished,
+    GameStarted,
+    InferenceFellBack,
+    PredictionMade,
+    RoundPlayed,
+    wire_name,
+)
+from ledger.store import Entry, Ledger
+from ledger.vocabulary import Family, Winner
+
+_READ = frozenset(
+    wire_name(cls)
+    for cls in (
+        AliasesAssigned,
+        GameAbandoned,
+        GameFinished,
+        GameStarted,
+        InferenceFellBack,
+        PredictionMade,
+        RoundPlayed,
+    )
+)
+
+
+class Span(NamedTuple):
+    """What a decision says it was counted between: positions above `after`, up to `through`."""
+
+    family: Family
+    after: int
+    through: int
+
+
+class Tallied(Struct):
+    """Good and all: games won and played, or predictions that were right and made."""
+
+    good: int = 0
+    total: int = 0
+
+    def add(self, good: bool) -> None:
+        """One more."""
+        self.good += good
+        self.total += 1
+
+
+class Count(Struct):
+    """What a span holds, by the alias that a game began with and by the version that played."""
+
+    swaps_before: int
+    alias_games: dict[str, Tallied] = field(default_factory=dict)
+    version_games: dict[int, Tallied] = field(default_factory=dict)
+    predictions: dict[int, Tallied] = field(default_factory=dict)
+
+
+class GameProblem(NamedTuple):
+    """A game whose end is not what its start and its rounds say."""
+
+    position: int
+    game_id: str
+    family: str
+    problem: str
+
+
+class Recount(NamedTuple):
+    """The counts of all spans asked for, and the games that contradict themselves."""
+
+    counts: dict[Span, Count]
+    problems: list[GameProblem]
+
+
+def recount(ledger: Ledger, spans: Iterable[Span], progress: Callable[[int], None] | None = None) -> Recount:
+    """Count every span in one pass over the log up to the last of them."""
+    counter = _Counter(set(spans))
+    for page in ledger.pages(through=counter.last_position):
+        for entry in page:
+            counter.reach(entry.position)
+            if entry.type in _READ:
+                counter.take(entry, ledger.decode(entry))
+        if progress is not None:
+            progress(len(page))
+    counter.reach(counter.last_position + 1)
+    return Recount(counter.counts, counter.problems)
+
+
+class _Game(Struct):
+    started: GameStarted
+    user_score_tenths: int = 0
+    bot_score_tenths: int = 0
+    rounds: int = 0
+    degraded: bool = False
+
+
+class _Counter:
+    def __init__(self, spans: set[Span]) -> None:
+        self.counts: dict[Span, Count] = {}
+        self.problems: list[GameProblem] = []
+        self.last_position = max((span.through for span in spans), default=0)
+        # Many spans begin at one swap: they share a running count, of which each takes a copy at its end.
+        last_use: dict[tuple[Family, int], int] = {}
+        for span in spans:
+            key = span.family, span.after
+            last_use[key] = max(last_use.get(key, 0), span.through)
+        self._last_use = last_use
+        self._opening = sorted(last_use, key=lambda key: -key[1])
+        self._closing = sorted(spans, key=lambda span: -span.through)
+        self._running: dict[str, dict[int, Count]] = {}
+        self._swaps: dict[str, int] = {}
+        self._games: dict[str, _Game] = {}
+
+    def reach(self, position: int) -> None:
+        """Close the spans that end before `position`, and open those that begin before it."""
+        while self._opening and self._opening[-1][1] < position:
+            family, after = self._opening.pop()
+            self._running.setdefault(family, {})[after] = Count(self._swaps.get(family, 0))
+        while self._closing and self._closing[-1].through < position:
+            span = self._closing.pop()
+            count = self._running.get(span.family, {}).get(span.after) or Count(self._swaps.get(span.family, 0))
+            self.counts[span] = _copy(count)
+            if self._last_use[span.family, span.after] == span.through:
+                self._running.get(span.family, {}).pop(span.after, None)
+
+    def take(self, entry: Entry, event: Event) -> None:
+        match event:
+            case GameStarted():
+                self._games[event.game_id] = _Game(event)
+            case RoundPlayed():
+                if game := self._games.get(event.game_id):
+                    game.user_score_tenths += event.user_delta_tenths
+                    game.bot_score_tenths += event.bot_delta_tenths
+                    game.rounds += 1
+            case InferenceFellBack():
+                if event.served and (game := self._games.get(event.game_id)):
+                    game.degraded = True
+            case PredictionMade():
+                if event.counted:
+                    right = event.predicted == event.actual
+                    for count in self._running.get(event.model_type, {}).values():
+                        count.predictions.setdefault(event.model_version, Tallied()).add(right)
+            case GameAbandoned():
+                self._games.pop(event.game_id, None)
+            case GameFinished():
+                self._finish(entry, event)
+            case AliasesAssigned():
+                self._swaps[event.model_type] = self._swaps.get(event.model_type, 0) + event.swapped
+            case _:
+                raise AssertionError(f"{entry.type} is not among the types that are read")
+
+    def _finish(self, entry: Entry, event: GameFinished) -> None:
+        game = self._games.pop(event.game_id, None)
+        if game is None:
+            self._complain(entry, event, "it never started")
+            return
+        if problem := _contradiction(game, event):
+            self._complain(entry, event, problem)
+        started = game.started
+        if started.alias is None or started.model_version is None or not started.counted or game.degraded:
+            return
+        for count in self._running.get(started.model_type, {}).values():
+            if started.swap_count == count.swaps_before:
+                won = event.winner == "bot"
+                count.alias_games.setdefault(started.alias, Tallied()).add(won)
+                count.version_games.setdefault(started.model_version, Tallied()).add(won)
+
+    def _complain(self, entry: Entry, event: GameFinished, problem: str) -> None:
+        self.problems.append(GameProblem(entry.position, event.game_id, event.model_type, problem))
+
+
+def _contradiction(game: _Game, event: GameFinished) -> str | None:
+    scores = (game.user_score_tenths, game.bot_score_tenths)
+    if (event.user_score_tenths, event.bot_score_tenths) != scores:
+        told = f"{event.user_score_tenths}:{event.bot_score_tenths}"
+        return f"its end says {told} (tenths), its rounds say {scores[0]}:{scores[1]}"
+    if event.winner != (winner := _winner(*scores)):
+        return f"its end says that the winner is {event.winner}, its rounds say {winner}"
+    if event.degraded != game.degraded:
+        return f"its end says degraded = {event.degraded}, its rounds say {game.degraded}"
+    for name in ("model_type", "alias", "model_version", "swap_count", "counted"):
+        told, began = getattr(event, name), getattr(game.started, name)
+        if told != began:
+            return f"its end says {name} = {told}, its start says {began}"
+    return None
+
+
+def _winner(user_tenths: int, bot_tenths: int) -> Winner:
+    if user_tenths == bot_tenths:
+        return "tie"
+    return "user" if user_tenths > bot_tenths else "bot"
+
+
+def _copy(count: Count) -> Count:
+    def copied(tallies: dict[int, Tallied]) -> dict[int, Tallied]:
+        return {key: Tallied(one.good, one.total) for key, one in tallies.items()}
+
+    alias_games = {key: Tallied(one.good, one.total) for key, one in count.alias_games.items()}
+    return Count(count.swaps_before, alias_games, copied(count.version_games), copied(count.predictions))

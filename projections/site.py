@@ -1,0 +1,33 @@
+"""Names of the places that every generated file speaks of: one list, so that no two files disagree."""
+
+from typing import Final
+
+PROMETHEUS_UID: Final = "grafanacloud-ml-metrics"
+LEDGER_UID: Final = "rps-promotion-ledger"
+"""The JSON data source, whichever of its three plugins serves it."""
+
+DATASOURCE_UIDS: Final = frozenset({PROMETHEUS_UID, LEDGER_UID, "-- Grafana --", "__expr__"})
+"""Every uid that a board or an alert may name; the last two are Grafana's own."""
+
+DASHBOARD_UID: Final = "18dc23df-eea3-406c-a7e7-99066a987538"
+FOLDER: Final = "RPS"
+FOLDER_UID: Final = "rps"
+
+NAMESPACE: Final = "mlops-poc"
+APP: Final = "rps-app"
+CONTAINER_PORT: Final = 8080
+SERVICE_PORT: Final = 80
+SERVICE_HOST: Final = f"{APP}.{NAMESPACE}.svc.cluster.local"
+SERVICE_URL: Final = f"http://{SERVICE_HOST}"
+"""No slash at the end: both JSON plugins glue the path to it."""
+
+HISTORY_PATH: Final = "/internal/promotion/history"
+SIMPOD_PATH: Final = "/internal/grafana"
+
+PROCESS_JOB: Final = "rps-app"
+LEDGER_JOB: Final = "rps-ledger"
+LEDGER_INSTANCE: Final = "ledger"
+"""Fixed: counters that come from the ledger go on after a pod is replaced, if their labels do."""
+
+SCRAPE_SECONDS: Final = 30
+SCRAPE_TIMEOUT_SECONDS: Final = 10

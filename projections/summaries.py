@@ -1,0 +1,61 @@
+"""One line about an event, for people who read a log."""
+
+from ledger.events import (
+    AliasesAssigned,
+    AliasesPlanned,
+    Assignment,
+    CycleDecided,
+    Event,
+    GameAbandoned,
+    GameFinished,
+    GameStarted,
+    InferenceFellBack,
+    ModelsReloaded,
+    PredictionMade,
+    RoundPlayed,
+    TrainingCompleted,
+)
+
+
+def summary(event: Event) -> str:
+    """What happened, in a few words."""
+    match event:
+        case GameStarted():
+            return f"{event.player_id} against {event.policy}{_served(event.alias, event.model_version)}"
+        case RoundPlayed():
+            score = f"{event.user_score_tenths / 10:g}:{event.bot_score_tenths / 10:g}"
+            return f"round {event.round}: {event.user_move} against {event.bot_move}, {event.result}, {score}"
+        case PredictionMade():
+            outcome = "right" if event.correct else f"wrong, it was {event.actual}"
+            return f"round {event.round}: {event.alias} v{event.model_version} said {event.predicted}, {outcome}"
+        case InferenceFellBack():
+            return f"round {event.round}: {event.alias} fell back, {event.reason}"
+        case GameFinished():
+            score = f"{event.user_score_tenths / 10:g}:{event.bot_score_tenths / 10:g}"
+            return f"{event.winner} won {score} after {event.rounds} rounds"
+        case GameAbandoned():
+            return f"after {event.rounds} rounds, idle for {event.idle_seconds} s"
+        case CycleDecided():
+            return f"cycle {event.cycle}, {event.trigger}: {event.decision}, {event.reason_code}"
+        case AliasesPlanned():
+            return f"{event.cause}: {_moves(event.assignments)}"
+        case AliasesAssigned():
+            return f"{event.cause}: {_moves(event.assignments)}"
+        case TrainingCompleted():
+            version = f", v{event.model_version}" if event.model_version else ""
+            return f"{event.status} for {event.alias}{version}"
+        case ModelsReloaded():
+            return f"{len(event.loaded)} loaded, {len(event.failed)} failed"
+
+
+def _served(alias: str | None, version: int | None) -> str:
+    return f", {alias} v{version}" if alias else ""
+
+
+def _moves(assignments: tuple[Assignment, ...]) -> str:
+    return ", ".join(
+        f"{one.alias} v{one.after}"
+        if one.before in (None, one.after)
+        else f"{one.alias} v{one.before} -> v{one.after}"
+        for one in assignments
+    )

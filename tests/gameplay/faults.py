@@ -1,0 +1,85 @@
+"""Things that go wrong at a chosen moment: a registry, a ledger and a store that a test can trip up."""
+
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from gameplay.errors import RegistryUnavailable
+from ledger.events import Event
+from ledger.store import Ledger, Receipt
+from ledger.vocabulary import FAMILIES
+from tests.gameplay.fakes import FakeRegistry
+from tests.gameplay.graphs import files
+
+Action = Callable[[], object]
+
+
+class CrashError(BaseException):
+    """The process dies here; nobody in it may catch this and go on."""
+
+
+def crash() -> NoReturn:
+    raise CrashError
+
+
+def refuse() -> NoReturn:
+    raise RegistryUnavailable("answer", "it was told not to")
+
+
+class FaultyRegistry(FakeRegistry):
+    """A registry in which something happens before its nth call from now."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+        self._actions: dict[int, Action] = {}
+
+    def at_call(self, number: int, action: Action) -> None:
+        """1 is the next call."""
+        self._actions[self.calls + number] = action
+
+    def forget(self) -> None:
+        """Let nothing happen that has not happened yet."""
+        self._actions.clear()
+
+    def _reach(self) -> None:
+        self.calls += 1
+        if action := self._actions.pop(self.calls, None):
+            action()
+        super()._reach()
+
+
+def registry_with_versions(count: int = 4) -> FaultyRegistry:
+    """Versions 1 to `count` of each family, the first four behind the aliases in their order."""
+    registry = FaultyRegistry()
+    for family in FAMILIES:
+        for version in range(1, count + 1):
+            scores = {1: (0.5, 0.3, 0.2), 2: (0.2, 0.5, 0.3), 3: (0.3, 0.2, 0.5)}.get(version % 4, (0.4, 0.4, 0.2))
+            registry.keep(family, files(version, scores, family=family))
+        registry.named[family] = {"Production": 1, "B": 2, "shadow1": 3, "shadow2": 4}
+    return registry
+
+
+class FaultyLedger(Ledger):
+    """A ledger in which something happens before or after its nth append from now."""
+
+    appends = 0
+
+    def before_append(self, number: int, action: Action) -> None:
+        self._before = (self.appends + number, action)
+
+    def after_append(self, number: int, action: Action) -> None:
+        self._after = (self.appends + number, action)
+
+    def append(
+        self, stream: str, new: Sequence[Event], expected_version: int, *, ids: Sequence[str] | None = None
+    ) -> Receipt:
+        self.appends += 1
+        self._happen("_before")
+        receipt = super().append(stream, new, expected_version, ids=ids)
+        self._happen("_after")
+        return receipt
+
+    def _happen(self, when: str) -> None:
+        number, action = getattr(self, when, (0, None))
+        if action and number == self.appends:
+            action()

@@ -1,0 +1,235 @@
+"""New versions from new games, with MLflow on SQLite."""
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gameplay.bot_games import play_bot_games
+from gameplay.cli import rps
+from gameplay.config import Settings
+from gameplay.core import Core, open_core
+from gameplay.dataset import read_dataset
+from gameplay.errors import TrainingError
+from gameplay.estimators import HYPERPARAMETERS
+from gameplay.promotion import stream_of
+from gameplay.registry import MlflowRegistry
+from gameplay.retraining import Candidate, Outcome, candidates, read_training_data, retrain
+from gameplay.training import Job, fit_model
+from gameplay.training_process import TrainingProcess
+from ledger.events import AliasesAssigned, AliasesPlanned, Lineup, TrainingCompleted
+from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
+from tests.builders import lineup
+from tests.gameplay.lifecycle.conftest import silently
+
+LINE: Family = "multinomial_logistic"
+FIRST = lineup((1, 2, 3, 4))
+
+
+def play_more(core: Core, games: int = 60) -> None:
+    for _ in play_bot_games(core.ledger, games, random.Random(4)):
+        pass
+
+
+def due(core: Core, *, aliases: Sequence[Alias] = ALIASES, force: bool = False) -> list[Candidate]:
+    return candidates(core, read_training_data(core.ledger, core.settings), (LINE,), aliases, force=force)
+
+
+def train(core: Core, chosen: Sequence[Candidate]) -> list[Outcome]:
+    dataset = read_training_data(core.ledger, core.settings)
+    return retrain(core, dataset, chosen, source="test", track=silently, folds=3, notice_seconds=0)
+
+
+def runs(core: Core) -> list[TrainingCompleted]:
+    events = (core.ledger.decode(entry) for entry in core.ledger.read_stream(f"training-{LINE}"))
+    return [event for event in events if isinstance(event, TrainingCompleted)]
+
+
+def test_new_versions_take_the_aliases_by_one_plan_when_there_is_more_to_learn(core: Core) -> None:
+    play_more(core)
+
+    outcomes = train(core, due(core))
+
+    assert [outcome.placed for outcome in outcomes] == [True] * 4
+    decided = [core.ledger.decode(entry) for entry in core.ledger.read_stream(stream_of(LINE))][-2:]
+    planned, assigned = decided
+    assert isinstance(planned, AliasesPlanned)
+    assert isinstance(assigned, AliasesAssigned)
+    assert (planned.cause, assigned.cause, planned.swapped) == ("training", "training", False)
+    assert core.promotion.moment(LINE).lineup() == lineup((5, 6, 7, 8))
+    assert core.registry.aliases(LINE) == dict(zip(ALIASES, (5, 6, 7, 8), strict=True))
+    markers = core.store.markers(LINE)
+    assert {alias: marker.version for alias, marker in markers.items()} == core.registry.aliases(LINE)
+    assert [(run.alias, run.status, run.source) for run in runs(core)[-4:]] == [
+        (alias, "success", "test") for alias in ALIASES
+    ]
+    assert core.promotion.moment("xgboost").lineup() == FIRST
+
+
+def test_a_run_can_be_read_in_mlflow_and_made_again_bit_for_bit(core: Core) -> None:
+    play_more(core)
+    (outcome,) = train(core, due(core, aliases=("B",)))
+    assert outcome.event is not None
+    assert outcome.event.model_version is not None
+    assert outcome.event.run_id is not None
+
+    assert isinstance(core.registry, MlflowRegistry)
+    run = core.registry._client().get_run(outcome.event.run_id)
+    files = core.registry.download(LINE, outcome.event.model_version)
+    source = files.card.source
+    again = read_dataset(
+        core.ledger,
+        after=source.after_position,
+        through=source.through_position,
+        since_us=source.since_us,
+        legacy_stride=source.legacy_stride,
+        limit_games=source.limit_games,
+    )
+
+    assert run.data.params["data_through_position"] == str(outcome.event.through_position)
+    assert run.data.params["data_rows_digest"] == again.source.rows_digest
+    assert run.data.tags["code_version"] == files.card.code_version != ""
+    assert {"holdout_accuracy", "folds_mean_accuracy", "folds_sd_accuracy", "fold_2_rows"} <= set(run.data.metrics)
+    for opponent, score in files.card.by_opponent.items():
+        assert run.data.metrics[f"holdout_vs_{opponent}_accuracy"] == score.accuracy
+    paths = {file.path for file in core.registry._client().list_artifacts(outcome.event.run_id)}
+    assert {"confusion_matrix.png", "dataset.json", "estimator.pkl", "model"} <= paths
+    assert sum(fold.rows for fold in files.card.folds) == source.rows
+    assert fit_model(Job(LINE, "B", again), HYPERPARAMETERS[LINE]["B"]).onnx == files.onnx
+
+
+def test_nothing_is_trained_when_a_version_has_learned_from_nearly_all(core: Core) -> None:
+    play_more(core, games=2)
+    head = core.ledger.head()
+
+    chosen = due(core)
+    outcomes = train(core, chosen)
+
+    new_rows = chosen[0].new_rows
+    assert 0 < new_rows < 50
+    assert {one.reason for one in chosen} == {f"{new_rows} new rows, 50 needed"}
+    assert core.ledger.head() == head
+    assert not any(outcome.failed or outcome.placed for outcome in outcomes)
+
+
+def test_nothing_is_trained_when_there_are_too_few_rows_in_all(core: Core) -> None:
+    play_more(core)
+    core.settings = replace(core.settings, training_minimum_rows=1_000_000)
+
+    assert all("1000000 needed" in (one.reason or "") for one in due(core))
+
+
+def test_rows_are_new_to_a_version_and_not_to_an_alias(core: Core) -> None:
+    play_more(core)
+    train(core, due(core, aliases=("shadow2",)))
+
+    reasons = {one.alias: one.reason for one in due(core)}
+    assert (reasons["Production"], reasons["shadow2"]) == (None, "0 new rows, 50 needed")
+
+    core.promotion.move(LINE, lineup((5, 2, 3, 1)), cause="manual")  # the new version behind Production
+    reasons = {one.alias: one.reason for one in due(core)}
+    assert (reasons["Production"], reasons["shadow2"]) == ("0 new rows, 50 needed", None)
+
+
+def test_a_move_that_came_in_between_is_not_undone(core: Core) -> None:
+    chosen = due(core, aliases=("shadow1",), force=True)
+    core.promotion.move(LINE, lineup((2, 1, 3, 4)), cause="manual")
+
+    (outcome,) = train(core, chosen)
+
+    assert outcome.placed
+    assert core.promotion.moment(LINE).lineup() == Lineup(Production=2, B=1, shadow1=5, shadow2=4)
+
+
+def test_a_failed_run_is_told_and_moves_nothing(settings: Settings) -> None:
+    core = open_core(replace(settings, mlflow_tracking_uri="http://127.0.0.1:1"))
+    core.read_models.projector.start()
+
+    (outcome,) = train(core, due(core, aliases=("B",), force=True))
+
+    assert outcome.failed
+    failure = runs(core)[-1]
+    assert (failure.status, failure.alias, failure.model_version) == ("failure", "B", None)
+    assert failure.error == outcome.problem is not None
+    assert failure.through_position is not None
+    assert core.promotion.moment(LINE).lineup() == FIRST
+    core.close()
+
+
+def test_serving_processes_hear_of_a_version_before_an_alias_names_it(core: Core) -> None:
+    assert core.trained_versions() == {family: set() for family in FAMILIES}
+    play_more(core)
+    dataset = read_training_data(core.ledger, core.settings)
+    seen: list[dict[Family, set[int]]] = []
+
+    def look(steps, what, total):  # type: ignore[no-untyped-def]
+        yield from silently(steps, what, total)
+        seen.append(core.trained_versions())
+
+    retrain(core, dataset, due(core, aliases=("B",)), source="test", track=look, folds=3, notice_seconds=0)
+
+    assert seen[-1][LINE] == {5}
+    assert core.trained_versions()[LINE] == set()
+    assert 5 in core.wanted_versions()[LINE]
+
+
+def test_a_scheduled_run_ends_well_when_nothing_is_new(core: Core) -> None:
+    head = core.ledger.head()
+
+    TrainingProcess(core.settings).run()
+
+    assert core.ledger.head() == head
+
+
+def test_a_scheduled_run_that_dies_is_an_error(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(TrainingError, match="exit code 1"):
+        TrainingProcess(replace(settings, database_url="sqlite:////dev/null/ledger.db")).run()
+    assert "unable to open" in capfd.readouterr().err
+
+
+def test_no_run_begins_after_the_end(core: Core) -> None:
+    training = TrainingProcess(replace(core.settings, database_url="sqlite:////dev/null/ledger.db"))
+
+    training.stop()
+
+    training.run()
+
+
+def command(settings: Settings, *arguments: str) -> Result:
+    return CliRunner().invoke(rps, ["train", *arguments], env={"RPS_DATA_DIR": str(settings.data_dir)})
+
+
+def test_the_command_tells_what_it_left_out_and_why(settings: Settings) -> None:
+    result = command(settings, "--family", LINE, "--json")
+
+    assert result.exit_code == 0, result.output
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(record["alias"], record["status"], record["version"]) for record in records] == [
+        (alias, "skipped", None) for alias in ALIASES
+    ]
+    assert {record["reason"] for record in records} == {"0 new rows, 50 needed"}
+
+
+def test_the_command_trains_one_alias_when_it_is_forced_to(settings: Settings) -> None:
+    result = command(settings, "--family", LINE, "--alias", "shadow2", "--force")
+
+    assert result.exit_code == 0, result.output
+    assert "v4 -> v5" in result.stdout
+    assert "in place" in result.stdout
+    assert "Training" in result.stderr
+
+
+def test_the_command_fails_when_a_version_is_not_in_place(settings: Settings) -> None:
+    result = CliRunner().invoke(
+        rps,
+        ["train", "--family", LINE, "--alias", "B", "--force", "--json"],
+        env={"RPS_DATA_DIR": str(settings.data_dir), "MLFLOW_TRACKING_URI": "http://127.0.0.1:1"},
+    )
+
+    assert result.exit_code == 1
+    record = json.loads(result.stdout)
+    assert (record["status"], record["placed"]) == ("failure", False)
+    assert "registry could not" in record["reason"]

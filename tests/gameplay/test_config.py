@@ -1,0 +1,176 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gameplay.config import SECRET, VARIABLES, SettingError, Settings, read_settings
+
+SECRETS = ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "RPS_INTERNAL_TOKEN", "GRAFANA_API_KEY")
+
+# Variable -> text, the field that it sets, its value. Every variable is here.
+GOOD: dict[str, tuple[str, str, object]] = {
+    "RPS_DATA_DIR": ("/srv/rps", "data_dir", Path("/srv/rps")),
+    "RPS_DATABASE_URL": ("sqlite:////tmp/x.db", "database_url", "sqlite:////tmp/x.db"),
+    "MLFLOW_TRACKING_URI": ("http://mlflow:5000", "mlflow_tracking_uri", "http://mlflow:5000"),
+    "RPS_MODEL_STORE_URL": ("s3://mlflow-artifacts", "model_store_url", "s3://mlflow-artifacts"),
+    "MINIO_ENDPOINT": ("http://minio:9000", "minio_endpoint", "http://minio:9000"),
+    "MINIO_ACCESS_KEY": ("access", "minio_access_key", "access"),
+    "MINIO_SECRET_KEY": ("hidden", "minio_secret_key", "hidden"),
+    "RPS_HOST": ("0.0.0.0", "host", "0.0.0.0"),
+    "RPS_PORT": ("9000", "port", 9000),
+    "RPS_INTERNAL_TOKEN": ("token", "internal_token", "token"),
+    "METRICS_SINCE_DATE": ("2026-01-01T00:00:00Z", "metrics_since_us", 1_767_225_600_000_000),
+    "ENABLE_AB_TESTING": ("false", "ab_testing", False),
+    "AB_SPLIT_RATIO": ("0.25", "ab_split", 0.25),
+    "RPS_PROMOTION_SCHEDULE": ("0 * * * *", "promotion_schedule", "0 * * * *"),
+    "RPS_PROMOTION_ALPHA": ("0.05", "promotion_alpha", "0.05"),
+    "RPS_PROMOTION_MINIMUM_GAMES": ("10", "promotion_minimum_games", 10),
+    "RPS_PROMOTION_MINIMUM_PREDICTIONS": ("100", "promotion_minimum_predictions", 100),
+    "RPS_GAME_IDLE_SECONDS": ("60", "game_idle_seconds", 60),
+    "RPS_TRAIN_SCHEDULE": ("0 3 * * *", "train_schedule", "0 3 * * *"),
+    "TRAINING_DATA_SINCE_DATE": ("2026-01-01", "training_since_us", 1_767_225_600_000_000),
+    "TRAINING_LEGACY_GAME_STRIDE": ("1", "training_legacy_stride", 1),
+    "MIN_NEW_ROWS_FOR_TRAINING": ("500", "training_minimum_new_rows", 500),
+    "MIN_TOTAL_ROWS": ("900", "training_minimum_rows", 900),
+    "RPS_CROSS_FAMILY_SHARE": ("0.1", "cross_family_share", 0.1),
+    "RPS_CROSS_FAMILY_FOR": ("human, bot", "cross_family_for", frozenset({"human", "bot"})),
+    "GRAFANA_DASHBOARD_URL": ("https://g/d/x", "grafana_dashboard_url", "https://g/d/x"),
+    "GRAFANA_API_KEY": ("key", "grafana_api_key", "key"),
+}
+BAD: list[tuple[str, str]] = [
+    ("RPS_PORT", "x"),
+    ("RPS_PORT", "-1"),
+    ("RPS_PORT", "65536"),
+    ("METRICS_SINCE_DATE", "yesterday"),
+    ("METRICS_SINCE_DATE", "2026-13-01"),
+    ("ENABLE_AB_TESTING", "perhaps"),
+    ("AB_SPLIT_RATIO", "1.01"),
+    ("AB_SPLIT_RATIO", "-0.1"),
+    ("AB_SPLIT_RATIO", "nan"),
+    ("AB_SPLIT_RATIO", "half"),
+    ("RPS_PROMOTION_SCHEDULE", "sometimes"),
+    ("RPS_PROMOTION_SCHEDULE", "* * * *"),
+    ("RPS_PROMOTION_SCHEDULE", "61 * * * *"),
+    ("RPS_PROMOTION_ALPHA", "0"),
+    ("RPS_PROMOTION_ALPHA", "1"),
+    ("RPS_PROMOTION_ALPHA", "NaN"),
+    ("RPS_PROMOTION_ALPHA", "sNaN"),
+    ("RPS_PROMOTION_ALPHA", "Infinity"),
+    ("RPS_PROMOTION_ALPHA", "a fifth"),
+    ("RPS_PROMOTION_MINIMUM_GAMES", "0"),
+    ("RPS_PROMOTION_MINIMUM_GAMES", "2.5"),
+    ("RPS_PROMOTION_MINIMUM_GAMES", "9" * 30),
+    ("RPS_PROMOTION_MINIMUM_PREDICTIONS", "-30"),
+    ("RPS_TRAIN_SCHEDULE", "nightly"),
+    ("TRAINING_DATA_SINCE_DATE", "never"),
+    ("TRAINING_LEGACY_GAME_STRIDE", "0"),
+    ("MIN_TOTAL_ROWS", "many"),
+    ("RPS_CROSS_FAMILY_SHARE", "2"),
+    ("RPS_CROSS_FAMILY_FOR", "humans"),
+    ("RPS_CROSS_FAMILY_FOR", ","),
+    ("RPS_GAME_IDLE_SECONDS", "0"),
+    ("RPS_GAME_IDLE_SECONDS", "9" * 5_000),
+]
+
+
+def test_every_variable_is_tried_here() -> None:
+    assert GOOD.keys() == VARIABLES.keys()
+
+
+@pytest.mark.parametrize("variable", GOOD)
+def test_a_variable_sets_its_field_and_no_other(variable: str) -> None:
+    text, name, value = GOOD[variable]
+
+    settings = read_settings({variable: text})
+
+    assert getattr(settings, name) == value
+    assert type(getattr(settings, name)) is type(value)
+    derived = {"database_url", "mlflow_tracking_uri", "model_store_url"} if name == "data_dir" else set()
+    plain = read_settings({}).shown()
+    assert {key for key, shown in settings.shown().items() if shown != plain[key]} <= {name, *derived}
+
+
+def test_without_variables_everything_is_in_the_data_folder() -> None:
+    settings = read_settings({"PATH": "/bin", "RPS_DATA_DIR": "/srv/rps"})
+
+    assert settings.database_url == "sqlite:////srv/rps/ledger.db"
+    assert settings.mlflow_tracking_uri == "sqlite:////srv/rps/mlflow.db"
+    assert settings.model_store_url == "file:///srv/rps/models"
+    assert (settings.host, settings.port, settings.internal_token) == ("127.0.0.1", 8080, None)
+    assert (settings.ab_testing, settings.ab_split) == (True, 0.5)
+    assert (settings.promotion_schedule, settings.promotion_alpha) == ("*/30 * * * *", "0.20")
+    assert (settings.promotion_minimum_games, settings.promotion_minimum_predictions) == (3, 30)
+    assert settings.game_idle_seconds == 1800
+    since = datetime(2025, 10, 10, 8, tzinfo=UTC)
+    assert settings.metrics_since_us == since.timestamp() * 1_000_000
+
+
+def test_an_empty_variable_is_not_set() -> None:
+    assert repr(read_settings(dict.fromkeys(VARIABLES, ""))) == repr(read_settings({}))
+
+
+@pytest.mark.parametrize("word", ["off", "OFF", "Off"])
+def test_a_schedule_may_be_off(word: str) -> None:
+    assert read_settings({"RPS_PROMOTION_SCHEDULE": word}).promotion_schedule is None
+
+
+@pytest.mark.parametrize(
+    ("word", "value"), [("1", True), ("YES", True), ("on", True), ("0", False), ("No", False)]
+)
+def test_a_flag_has_many_words(word: str, value: bool) -> None:
+    assert read_settings({"ENABLE_AB_TESTING": word}).ab_testing is value
+
+
+def test_a_time_without_a_zone_is_utc() -> None:
+    without, with_zone = (
+        read_settings({"METRICS_SINCE_DATE": text}).metrics_since_us
+        for text in ("2026-06-01T02:00:00", "2026-06-01T04:00:00+02:00")
+    )
+
+    assert without == with_zone
+
+
+@pytest.mark.parametrize("variable", ["RPS_ALPHA", "RPS_", "RPS_Port"])
+def test_an_unknown_variable_is_refused_by_name(variable: str) -> None:
+    with pytest.raises(SettingError, match=f"^{variable} is no setting") as caught:
+        read_settings({variable: "1"})
+
+    assert "RPS_PORT" in str(caught.value)
+
+
+@pytest.mark.parametrize(("variable", "text"), BAD, ids=[f"{variable}={text[:12]}" for variable, text in BAD])
+def test_a_value_that_does_not_parse_names_its_variable(variable: str, text: str) -> None:
+    with pytest.raises(SettingError, match=f"^{variable}="):
+        read_settings({variable: text})
+
+
+@pytest.mark.parametrize("variable", SECRETS)
+def test_a_secret_never_prints(variable: str) -> None:
+    settings = read_settings({variable: "hush-hush"})
+
+    assert "hush-hush" in vars(settings).values()
+    for shown in (repr(settings), str(settings), f"{settings}", str(settings.shown())):
+        assert "hush-hush" not in shown
+        assert SECRET in shown
+
+
+def test_all_secrets_are_marked() -> None:
+    marked = {variable for variable, one in VARIABLES.items() if one.metadata["secret"]}
+
+    assert marked == set(SECRETS)
+    assert all(one.metadata["help"].endswith(".") for one in VARIABLES.values())
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        Settings().port = 1  # type: ignore[misc]
+
+
+@given(st.sampled_from(sorted(VARIABLES)), st.text(min_size=1, max_size=12))
+def test_any_text_is_a_setting_or_refused(variable: str, text: str) -> None:
+    try:
+        read_settings({variable: text})
+    except SettingError as error:
+        assert str(error).startswith(variable)  # noqa: PT017 - either way is right

@@ -1,0 +1,36 @@
+import pytest
+from sqlalchemy import Engine
+
+from gameplay.players import Player, erase, identify, name_of, remember
+from ledger.vocabulary import BOTS
+
+
+@pytest.mark.parametrize("bot", BOTS)
+def test_a_bots_name_makes_the_player_that_bot(bot: str) -> None:
+    for name in (bot, bot.capitalize(), bot.upper()):
+        assert identify(name, "s-1") == Player("bot", bot)
+        assert identify(name, "s-1", scripted=True) == Player("bot", bot)
+
+
+@pytest.mark.parametrize("name", [None, "Zoë", "cal ", "calvin", ""])
+def test_anybody_else_is_known_by_an_id_that_tells_nothing(name: str | None) -> None:
+    player = identify(name, "s-1")
+
+    assert player.kind == "human"
+    assert len(player.player_id) == 36
+    assert "s-1" not in player.player_id
+    assert identify("another name", "s-1").player_id == player.player_id
+    assert identify(name, "s-2").player_id != player.player_id
+    assert identify(name, "s-1", scripted=True) == Player("script", player.player_id)
+
+
+def test_a_name_is_kept_beside_the_ledger_and_can_be_erased(engine: Engine) -> None:
+    assert name_of(engine, "p-1") is None
+    remember(engine, "p-1", "Zoë")
+    remember(engine, "p-2", "Max")
+    remember(engine, "p-1", "Zoë the Second")
+
+    assert name_of(engine, "p-1") == "Zoë the Second"
+    assert erase(engine, "p-1")
+    assert not erase(engine, "p-1")
+    assert (name_of(engine, "p-1"), name_of(engine, "p-2")) == (None, "Max")

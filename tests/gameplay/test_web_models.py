@@ -1,0 +1,182 @@
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from gameplay.config import Settings
+from ledger.engines import open_engine
+from ledger.store import Ledger
+from ledger.vocabulary import ALIASES, FAMILIES
+from tests.gameplay.conftest import Serve
+from tests.gameplay.faults import FaultyRegistry
+from tests.gameplay.web_clients import events_of, ok, play_on, samples, service_behind, start, wait_until
+
+RELOAD_KEYS = {"success", "reloaded", "failed", "minio_synced", "minio_skipped", "minio_errors", "message"}
+EVERY_MODEL = [f"{family}/{alias}" for family in FAMILIES for alias in ALIASES]
+
+
+def test_models_are_shown_by_family_and_alias(served: TestClient) -> None:
+    shown = ok(served.get("/models"))
+
+    assert list(shown) == list(FAMILIES)
+    for family in shown.values():
+        assert list(family["aliases"]) == list(ALIASES)
+        assert family["registry_mismatch"] is None
+    assert shown["xgboost"]["aliases"]["shadow1"] == {
+        "version": 3,
+        "loaded": True,
+        "source": "minio",
+        "training_accuracy": pytest.approx(0.33),
+    }
+
+
+def test_a_reload_answers_for_every_model(served: TestClient) -> None:
+    answer = ok(served.post("/models/reload"))
+
+    assert answer.keys() == RELOAD_KEYS
+    assert (answer["success"], answer["failed"], answer["reloaded"]) == (True, [], EVERY_MODEL)
+    assert events_of(served, "serving.models_reloaded") == 3
+
+
+def test_a_reload_of_one_alias_is_of_that_one(served: TestClient) -> None:
+    answer = ok(served.post("/models/reload/xgboost/B"))
+
+    assert answer["reloaded"] == ["xgboost/B"]
+    assert events_of(served, "serving.models_reloaded") == 1
+
+
+def test_a_sync_copies_what_the_store_lacks(served: TestClient, data_dir: Path) -> None:
+    for family in ("rps_bot_xgboost", "rps_bot_mnlogit"):
+        (data_dir / "models" / family / "versions" / "2").unlink()
+
+    answer = ok(served.post("/models/reload", params={"sync_minio": "true"}))
+
+    assert (answer["minio_synced"], answer["minio_skipped"], answer["minio_errors"]) == (2, 10, [])
+    assert (data_dir / "models" / "rps_bot_xgboost" / "versions" / "2").exists()
+    again = ok(served.post("/models/reload", params={"sync_minio": "true"}))
+    assert (again["minio_synced"], again["minio_skipped"]) == (0, 12)
+
+
+def test_a_reload_adopts_a_registry_that_differs(served: TestClient, registry: FaultyRegistry) -> None:
+    registry.named["xgboost"]["shadow2"] = 6
+
+    answer = ok(served.post("/models/reload"))
+
+    assert answer["success"]
+    shown = ok(served.get("/models"))["xgboost"]["aliases"]["shadow2"]
+    assert (shown["version"], shown["loaded"], shown["source"]) == (6, True, "mlflow")
+
+
+def test_a_reload_shows_a_registry_that_cannot_be_adopted(served: TestClient, registry: FaultyRegistry) -> None:
+    del registry.named["xgboost"]["B"]
+
+    ok(served.post("/models/reload"))
+
+    assert ok(served.get("/models"))["xgboost"]["registry_mismatch"] == "B not set"
+    assert samples(served, "process")["rps_registry_mismatches"] == 1
+    assert samples(served)['rps_model_alias_version{alias="B",model="xgboost"}'] == 2
+
+
+def test_a_reload_without_a_registry_serves_what_is_known(served: TestClient, registry: FaultyRegistry) -> None:
+    registry.down = True
+
+    answer = ok(served.post("/models/reload"))
+
+    assert answer["reloaded"] == EVERY_MODEL
+    assert len(answer["minio_errors"]) == 3
+
+
+def test_a_version_that_cannot_be_loaded_is_named(served: TestClient, registry: FaultyRegistry) -> None:
+    moved = service_behind(served).promotion
+    registry.named["xgboost"] |= {"shadow2": 6}
+    assert moved.adopt("xgboost") is not None
+    del registry.kept["xgboost", 6]
+
+    answer = ok(served.post("/models/reload"))
+
+    assert not answer["success"]
+    (failed,) = answer["failed"]
+    assert failed.startswith("xgboost/shadow2: version 6 of xgboost cannot be loaded")
+    assert len(answer["reloaded"]) == 11
+
+
+def test_a_game_goes_on_with_its_own_versions_through_a_reload(
+    served: TestClient, registry: FaultyRegistry
+) -> None:
+    game = start(served)
+    registry.named["xgboost"] = dict(zip(ALIASES, (5, 6, 3, 4), strict=True))
+    ok(served.post("/models/reload"))
+
+    ended = play_on(served, game["game_id"])
+
+    assert ended["model_info"]["model_version"] == {"Production": 1, "B": 2}[game["bot_model_alias"]]
+    fresh = play_on(served, start(served)["game_id"])
+    assert fresh["model_info"]["model_version"] in (5, 6)
+
+
+def test_a_registry_that_differs_at_the_start_is_adopted_and_loaded(
+    serve: Serve, registry: FaultyRegistry
+) -> None:
+    registry.named["xgboost"] |= {"B": 5}
+    with serve() as client:
+        service = service_behind(client)
+        wait_until(lambda: service.promotion.moment("xgboost").standing.aliases["B"] == 5)
+
+        wait_until(lambda: client.get("/readyz").status_code == 200)
+
+        assert service.models.is_loaded("xgboost", 5)
+
+
+def test_an_open_plan_is_finished_at_the_start(serve: Serve, settings: Settings, registry: FaultyRegistry) -> None:
+    with serve() as client:
+        service = service_behind(client)
+        lineup = service.promotion.moment("xgboost").lineup()
+        registry.down = True
+        swapped = type(lineup)(Production=2, B=1, shadow1=3, shadow2=4)
+        assert not service.promotion.move("xgboost", swapped, cause="manual")
+    registry.down = False
+
+    with serve(settings) as client:
+        wait_until(lambda: samples(client)['rps_model_promotion_pending{model="xgboost"}'] == 0)
+        assert registry.named["xgboost"]["Production"] == 2
+        assert samples(client)['rps_model_alias_version{alias="B",model="xgboost"}'] == 1
+
+
+def test_a_start_without_a_registry_serves(serve: Serve, registry: FaultyRegistry) -> None:
+    registry.down = True
+    with serve() as client:
+        assert play_on(client, start(client)["game_id"])["model_info"]["probability_source"] == "model"
+
+
+def test_a_start_appends_nothing(serve: Serve, settings: Settings) -> None:
+    ledger = Ledger(open_engine(settings.database_url))
+    head = ledger.head()
+
+    for _ in range(2):
+        with serve():
+            pass
+
+    assert ledger.head() == head
+    ledger.engine.dispose()
+
+
+@pytest.mark.parametrize("status", ["success", "failure"])
+def test_a_finished_training_is_answered_and_counted(served: TestClient, status: str) -> None:
+    body = {"model_type": "xgboost", "status": status, "duration_seconds": 45.5, "alias": "B", "accuracy": 0.5}
+
+    answer = ok(served.post("/internal/training/complete", json=body))
+
+    assert answer == {"success": True, "source": None, **body}
+    shown = samples(served)
+    known = 4 if status == "success" else 0
+    assert shown[f'rps_training_completed_total{{model_type="xgboost",status="{status}"}}'] == known + 1
+    assert shown['rps_training_duration_seconds_count{model_type="xgboost"}'] == 5
+    assert shown['rps_training_duration_seconds_bucket{le="60.0",model_type="xgboost"}'] == 5
+    assert shown['rps_training_duration_seconds_bucket{le="30.0",model_type="xgboost"}'] == 4
+
+
+def test_a_training_needs_no_more_than_family_and_status(served: TestClient) -> None:
+    answer = ok(served.post("/internal/training/complete", json={"model_type": "xgboost", "status": "success"}))
+
+    assert answer.keys() == {"success", "model_type", "status", "duration_seconds", "alias", "source", "accuracy"}
+    assert samples(served)['rps_training_duration_seconds_count{model_type="xgboost"}'] == 4

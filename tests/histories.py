@@ -1,0 +1,391 @@
+"""Histories that the service could have written: a strategy that plays, predicts, decides and moves aliases."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from ledger.events import (
+    AliasesAssigned,
+    AliasesPlanned,
+    CycleDecided,
+    Event,
+    Lineup,
+    ModelsReloaded,
+    Report,
+    TrainingCompleted,
+)
+from ledger.vocabulary import (
+    ALIASES,
+    DECISIONS,
+    FALLBACK_REASONS,
+    FAMILIES,
+    MODEL_TYPE_OF_OPPONENT,
+    MOVES,
+    PLAYED_ALIASES,
+    Decision,
+    Family,
+    ModelType,
+    Opponent,
+    PlayedAlias,
+)
+from tests import builders
+from tests.builders import Versions
+
+OPPONENTS: tuple[Opponent, ...] = ("brian", "brian", "brian", "forrest", "gus")
+
+
+def stream_of(event: Event) -> str:
+    """The stream that an event belongs to."""
+    match event:
+        case CycleDecided() | AliasesPlanned() | AliasesAssigned():
+            return f"promotion-{event.model_type}"
+        case TrainingCompleted():
+            return f"training-{event.model_type}"
+        case ModelsReloaded():
+            return f"serving-{event.model_type}"
+        case _:
+            return f"game-{event.game_id}"
+
+
+@dataclass
+class Seat:
+    """A running game, with what it keeps to its end."""
+
+    game_id: str
+    policy: Opponent
+    model_type: ModelType
+    alias: PlayedAlias | None
+    lineup: Lineup | None
+    swap_count: int
+    counted: bool
+    rounds: int = 0
+    degraded: bool = False
+
+    @property
+    def model_version(self) -> int | None:
+        return getattr(self.lineup, self.alias) if self.lineup and self.alias else None
+
+
+@dataclass
+class FamilyState:
+    """What a family's next event must agree with."""
+
+    versions: Versions | None = None
+    stream_version: int = 0
+    cycle: int = 0
+    swap_count: int = 0
+    newest: int = 4
+    plan: tuple[int, AliasesPlanned] | None = None
+
+
+@dataclass
+class World:
+    """Everything that has happened so far, and what may happen next."""
+
+    draw: DrawFn
+    events: list[Event] = field(default_factory=list)
+    seats: list[Seat] = field(default_factory=list)
+    families: dict[str, FamilyState] = field(default_factory=lambda: {name: FamilyState() for name in FAMILIES})
+    games: int = 0
+
+    def chance(self) -> bool:
+        return self.draw(st.booleans())
+
+    def family(self) -> Family:
+        return self.draw(st.sampled_from(FAMILIES[:2]))
+
+    def tell(self, *events: Event) -> None:
+        for event in events:
+            if isinstance(event, CycleDecided | AliasesPlanned | AliasesAssigned):
+                self.families[event.model_type].stream_version += 1
+            self.events.append(event)
+
+
+def start(world: World) -> None:
+    world.games += 1
+    policy = world.draw(st.sampled_from(OPPONENTS))
+    model_type = MODEL_TYPE_OF_OPPONENT[policy]
+    lineup, swap_count, alias = None, 0, None
+    if model_type != "scripted":
+        family = world.families[model_type]
+        alias = world.draw(st.sampled_from(PLAYED_ALIASES))
+        lineup = builders.lineup(family.versions) if family.versions else None
+        swap_count = family.swap_count
+    counted = world.draw(st.integers(0, 4)) > 0
+    seat = Seat(f"g{world.games}", policy, model_type, alias, lineup, swap_count, counted)
+    world.seats.append(seat)
+    world.tell(
+        builders.game_started(
+            game_id=seat.game_id,
+            policy=policy,
+            model_type=model_type,
+            alias=alias,
+            model_version=seat.model_version,
+            lineup=lineup,
+            swap_count=swap_count,
+            counted=counted,
+        )
+    )
+
+
+def play(world: World) -> None:
+    if not world.seats:
+        return start(world)
+    seat = world.draw(st.sampled_from(world.seats))
+    seat.rounds += 1
+    common = {"game_id": seat.game_id, "round": seat.rounds, "counted": seat.counted}
+    source = "scripted" if seat.model_type == "scripted" else "opening"
+    if seat.lineup is not None and seat.model_type != "scripted":
+        actual = world.draw(st.sampled_from(MOVES))
+        fell_back = world.draw(st.integers(0, 5)) == 0
+        source = "uniform" if fell_back else "model"
+        if fell_back:
+            seat.degraded = True
+            reason = world.draw(st.sampled_from(FALLBACK_REASONS))
+            world.tell(builders.fell_back(**common, model_type=seat.model_type, alias=seat.alias, reason=reason))
+        for alias in ALIASES:
+            if not (fell_back and alias == seat.alias):
+                predicted = world.draw(st.sampled_from(MOVES))
+                world.tell(
+                    builders.prediction_made(
+                        **common,
+                        model_type=seat.model_type,
+                        alias=alias,
+                        model_version=getattr(seat.lineup, alias),
+                        predicted=predicted,
+                        actual=actual,
+                        correct=predicted == actual,
+                        served=alias == seat.alias,
+                    )
+                )
+    world.tell(
+        builders.round_played(
+            **common,
+            result=world.draw(st.sampled_from(("win", "lose", "draw"))),
+            policy=seat.policy,
+            model_type=seat.model_type,
+            alias=seat.alias,
+            model_version=seat.model_version,
+            probability_source=source,
+        )
+    )
+    return None
+
+
+def end(world: World) -> None:
+    if not world.seats:
+        return start(world)
+    seat = world.seats.pop(world.draw(st.integers(0, len(world.seats) - 1)))
+    labels = {
+        "game_id": seat.game_id,
+        "policy": seat.policy,
+        "model_type": seat.model_type,
+        "alias": seat.alias,
+        "model_version": seat.model_version,
+        "swap_count": seat.swap_count,
+        "counted": seat.counted,
+    }
+    if seat.rounds == 0 or world.draw(st.integers(0, 3)) == 0:
+        world.tell(builders.game_abandoned(**labels, rounds=seat.rounds))
+    else:
+        winner = world.draw(st.sampled_from(("user", "bot", "bot", "tie")))
+        world.tell(builders.game_finished(**labels, winner=winner, rounds=seat.rounds, degraded=seat.degraded))
+    return None
+
+
+def whole_game(world: World) -> None:
+    start(world)
+    play(world)
+    end(world)
+
+
+def cycle(world: World) -> None:
+    """A cycle of the service's own, and perhaps at once its completion."""
+    name = world.family()
+    family = world.families[name]
+    if family.versions is None or family.plan is not None:
+        return complete(world, name)
+    family.cycle += 1
+    decision: Decision = world.draw(st.sampled_from(DECISIONS[:3]))
+    swapped = decision == "swap_production_b"
+    after = moved(world, family.versions, swapped) if decision != "insufficient_data" else family.versions
+    reordered = not swapped and after != family.versions
+    tested = decision != "insufficient_data" and world.chance()
+    world.tell(
+        builders.cycle_decided(
+            model_type=name,
+            cycle=family.cycle,
+            decision=decision,
+            z_statistic=0.5 if tested else None,
+            p_value=0.3 if tested else None,
+            ranking=builders.ranking() if decision == "retain_production" else (),
+            reordered=reordered,
+            tickers=builders.tickers(0, 0, 0) if swapped else builders.tickers(),
+        )
+    )
+    if swapped or reordered:
+        plan = builders.aliases_planned(
+            model_type=name,
+            cycle=family.cycle,
+            assignments=builders.assignments(family.versions, after),
+            swapped=swapped,
+            reordered=reordered,
+        )
+        world.tell(plan)
+        family.plan = family.stream_version, plan
+        if world.chance():
+            complete(world, name)
+    return None
+
+
+def moved(world: World, versions: Versions, swapped: bool) -> Versions:
+    production, *challengers = versions
+    if swapped:
+        return challengers[0], production, challengers[1], challengers[2]
+    b, shadow1, shadow2 = world.draw(st.permutations(challengers))
+    return production, b, shadow1, shadow2
+
+
+def complete(world: World, name: Family) -> None:
+    """Carry out the family's open plan; a family without aliases gets its first ones."""
+    family = world.families[name]
+    if family.versions is None:
+        family.versions = builders.FIRST_VERSIONS
+        return world.tell(builders.aliases_assigned(model_type=name))
+    if family.plan is None:
+        return None
+    (version, plan), family.plan = family.plan, None
+    take_over(
+        world,
+        builders.aliases_assigned(
+            model_type=name,
+            cause=plan.cause,
+            cycle=plan.cycle,
+            plan=version,
+            assignments=plan.assignments,
+            swapped=plan.swapped,
+            reordered=plan.reordered,
+        ),
+    )
+    return None
+
+
+def take_over(world: World, assigned: AliasesAssigned) -> None:
+    family = world.families[assigned.model_type]
+    production, b, shadow1, shadow2 = (assignment.after for assignment in assigned.assignments)
+    family.versions = production, b, shadow1, shadow2
+    family.swap_count += assigned.swapped
+    world.tell(assigned)
+
+
+def report(world: World) -> None:
+    """An outside automation tells of its cycle, before the ledger knows the aliases or after."""
+    name = world.family()
+    family = world.families[name]
+    if family.plan is not None:
+        return complete(world, name)
+    family.cycle += 1
+    decision = world.draw(st.sampled_from(DECISIONS))
+    swapped = decision == "swap_production_b" and family.versions is not None
+    reordered = not swapped and (decision == "alias_reorder" or world.chance())
+    world.tell(
+        builders.cycle_decided(
+            model_type=name,
+            cycle=family.cycle,
+            trigger="report",
+            rule=None,
+            evidence=None,
+            z_statistic=None,
+            p_value=None,
+            decision=decision,
+            reason_code="reported",
+            ranking=(),
+            reordered=reordered,
+            report=builders.report() if world.chance() else Report(body_sha256="0"),
+        )
+    )
+    if family.versions is not None and (swapped or reordered):
+        after = moved(world, family.versions, swapped)
+        take_over(
+            world,
+            builders.aliases_assigned(
+                model_type=name,
+                cause="report",
+                cycle=family.cycle,
+                assignments=builders.assignments(family.versions, after),
+                swapped=swapped,
+                reordered=reordered,
+            ),
+        )
+    return None
+
+
+def adopt(world: World) -> None:
+    """The registry was moved by somebody else: a swap, or a version that a trainer has made."""
+    name = world.family()
+    family = world.families[name]
+    if family.versions is None or family.plan is not None:
+        return complete(world, name)
+    swapped = world.chance()
+    production, b, shadow1, _ = family.versions
+    after = (b, production, *family.versions[2:]) if swapped else (production, b, shadow1, family.newest)
+    return take_over(
+        world,
+        builders.aliases_assigned(
+            model_type=name,
+            cause="registry",
+            assignments=builders.assignments(family.versions, after),
+            swapped=swapped,
+        ),
+    )
+
+
+def train(world: World) -> None:
+    name = world.family()
+    family = world.families[name]
+    if world.chance():
+        family.newest += 1
+        duration = world.draw(st.sampled_from((None, 0.1, 10.0, 59.7, 4_000.0)))
+        world.tell(
+            builders.training_completed(model_type=name, model_version=family.newest, duration_seconds=duration)
+        )
+    else:
+        world.tell(
+            builders.training_completed(
+                model_type=name, status="failure", model_version=None, holdout_accuracy=None, error="no rows"
+            )
+        )
+
+
+def reload(world: World) -> None:
+    world.tell(builders.models_reloaded(model_type=world.family()))
+
+
+STEPS: tuple[Callable[[World], None], ...] = (
+    play,
+    play,
+    end,
+    whole_game,
+    start,
+    cycle,
+    cycle,
+    report,
+    adopt,
+    train,
+    reload,
+)
+
+
+@st.composite
+def histories(draw: DrawFn, *, steps_max: int = 12) -> list[Event]:
+    """At least one event: games, cycles, plans and trainings of two families, and a scripted opponent."""
+    world = World(draw)
+    if draw(st.booleans()):
+        complete(world, FAMILIES[0])
+    for step in draw(st.lists(st.sampled_from(STEPS), min_size=1, max_size=steps_max)):
+        step(world)
+    if not world.events:
+        reload(world)
+    return world.events

@@ -1,0 +1,148 @@
+"""The deploy script, run against a server that plays Grafana."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from projections.dashboard.board import board
+from projections.site import DASHBOARD_UID
+from tests.ops.grafana_server import Grafana, grafana
+from tests.prometheus.conftest import require
+
+ROOT = Path(__file__).parents[2]
+KEY = "glsa_a1B2c3D4e5F6_0badcafe"
+
+
+@pytest.fixture
+def server() -> Iterator[Grafana]:
+    with grafana(KEY) as running:
+        yield running
+
+
+@pytest.fixture
+def ops(tmp_path: Path) -> Path:
+    """The script and a board beside it, away from anybody's own key file."""
+    require("curl")
+    folder = tmp_path / "ops"
+    folder.mkdir()
+    shutil.copy(ROOT / "ops" / "deploy_clean_dashboard.sh", folder)
+    shutil.copy(ROOT / "ops" / "grafana-dashboard.json", folder)
+    return folder
+
+
+def deploy(ops: Path, server: Grafana, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    home = ops.parent / "home"
+    home.mkdir(exist_ok=True)
+    variables = {"PATH": os.environ["PATH"], "HOME": str(home), "GRAFANA_URL": server.url, **environment}
+    command = ["bash", *options, str(ops / "deploy_clean_dashboard.sh")]
+    told = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=60)
+    assert KEY not in told.stdout + told.stderr
+    return told
+
+
+def test_the_board_is_put_in_place_of_the_one_before(ops: Path, server: Grafana) -> None:
+    server.boards[DASHBOARD_UID] = {"title": "old"}
+
+    told = deploy(ops, server, GRAFANA_API_KEY=KEY)
+
+    assert (told.returncode, told.stdout) == (0, f"{DASHBOARD_UID}\n")
+    assert server.boards[DASHBOARD_UID] == board()
+    assert server.requests[0]["overwrite"] is True
+    assert server.requests[0]["dashboard"]["id"] is None
+    assert f"{server.url}/d/{DASHBOARD_UID}/rps" in told.stderr
+
+
+def test_a_folder_is_passed_on(ops: Path, server: Grafana) -> None:
+    deploy(ops, server, GRAFANA_API_KEY=KEY, GRAFANA_FOLDER_UID="rps")
+
+    assert server.requests[0]["folderUid"] == "rps"
+
+
+def test_the_key_is_read_from_the_file_beside_the_script(ops: Path, server: Grafana) -> None:
+    (ops / ".grafana_api_key").write_text(f"{KEY}\n")
+
+    assert deploy(ops, server).returncode == 0
+
+
+def test_the_key_is_read_from_the_home_folder(ops: Path, server: Grafana) -> None:
+    path = ops.parent / "home" / ".config" / "rps" / "grafana_api_key"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"  {KEY}\r\n")
+
+    assert deploy(ops, server).returncode == 0
+
+
+def test_the_variable_goes_before_the_files(ops: Path, server: Grafana) -> None:
+    (ops / ".grafana_api_key").write_text("an-old-one")
+
+    assert deploy(ops, server, GRAFANA_API_KEY=KEY).returncode == 0
+    assert deploy(ops, server).returncode == 1
+
+
+def test_without_a_key_it_says_where_one_may_be(ops: Path, server: Grafana) -> None:
+    told = deploy(ops, server)
+
+    assert told.returncode == 2
+    assert "GRAFANA_API_KEY" in told.stderr
+    assert ".config/rps/grafana_api_key" in told.stderr
+    assert server.requests == []
+
+
+def test_a_refused_key_asks_for_a_fresh_one(ops: Path, server: Grafana) -> None:
+    server.key = "another"
+
+    told = deploy(ops, server, GRAFANA_API_KEY=KEY)
+
+    assert told.returncode == 1
+    assert "make a fresh one" in told.stderr
+    assert told.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(403, "Editor"), (412, "provisioned"), (500, "Grafana answered 500: out of space")]
+)
+def test_a_refusal_is_explained(ops: Path, server: Grafana, status: int, said: str) -> None:
+    server.refusal = (status, "out of space")
+
+    told = deploy(ops, server, GRAFANA_API_KEY=KEY)
+
+    assert told.returncode == 1
+    assert said in told.stderr
+
+
+def test_nobody_at_home_is_explained(ops: Path, server: Grafana) -> None:
+    told = deploy(ops, server, GRAFANA_API_KEY=KEY, GRAFANA_URL="http://127.0.0.1:1")
+
+    assert told.returncode == 1
+    assert "no answer from http://127.0.0.1:1" in told.stderr
+
+
+def test_a_trace_does_not_show_the_key(ops: Path, server: Grafana) -> None:
+    assert deploy(ops, server, "-x", GRAFANA_API_KEY=KEY).returncode == 0  # deploy() looks for the key
+
+
+def test_a_key_that_would_change_the_request_is_refused(ops: Path, server: Grafana) -> None:
+    told = deploy(ops, server, GRAFANA_API_KEY='x"\nurl = "http://127.0.0.1:1')
+
+    assert told.returncode == 2
+    assert server.requests == []
+
+
+def test_another_board_can_be_given(ops: Path, server: Grafana, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({**board(), "uid": "other"}, indent=2))
+    command = ["bash", str(ops / "deploy_clean_dashboard.sh"), str(other)]
+    environment = {"PATH": os.environ["PATH"], "GRAFANA_URL": server.url + "/", "GRAFANA_API_KEY": KEY}
+
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert told.stdout == "other\n"
+
+
+def test_the_key_files_are_ignored_by_git() -> None:
+    assert "ops/.grafana_api_key" in (ROOT / ".gitignore").read_text().splitlines()

@@ -1,0 +1,142 @@
+"""What lies in ops/: equal to its generator, accepted by the programs it is for, and of one mind."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gameplay.config import VARIABLES
+from gameplay.ops_folder import problems, rendered
+from projections.dashboard.board import board
+from projections.provisioning.files import COMPACT, PRETTY
+from projections.provisioning.scraping import RULE_FILE, RULE_TEST_FILE
+from projections.site import DASHBOARD_UID, DATASOURCE_UIDS, LEDGER_UID, PROMETHEUS_UID, SERVICE_URL
+from tests.prometheus.conftest import require
+
+OPS = Path(__file__).parents[2] / "ops"
+BY_HAND = {"deploy_clean_dashboard.sh", ".grafana_api_key"}
+
+
+def documents(path: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((OPS / path).read_text()))
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(
+        [require(command[0]), *command[1:]], capture_output=True, text=True, check=False, cwd=OPS
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_file_is_as_its_generator_writes_it() -> None:
+    assert problems(OPS) == []
+
+
+def test_nothing_else_lies_there() -> None:
+    found = {str(path.relative_to(OPS)) for path in OPS.rglob("*") if path.is_file()}
+
+    assert found - BY_HAND == rendered(board()).keys()
+
+
+def test_the_same_board_gives_the_same_bytes() -> None:
+    assert rendered(board()) == rendered(json.loads(json.dumps(board())))
+
+
+@pytest.mark.parametrize(("path", "options"), [(PRETTY, ["."]), (COMPACT, ["-c", "."])])
+def test_jq_changes_nothing(path: str, options: list[str]) -> None:
+    assert run("jq", *options, path) == (OPS / path).read_text()
+
+
+def test_both_forms_hold_one_board() -> None:
+    assert json.loads((OPS / PRETTY).read_text()) == json.loads((OPS / COMPACT).read_text())
+
+
+def test_promtool_accepts_the_configuration_and_the_rules() -> None:
+    assert "SUCCESS" in run("promtool", "check", "config", "prometheus.yml")
+    assert "SUCCESS" in run("promtool", "check", "rules", RULE_FILE)
+    assert RULE_TEST_FILE in rendered(board())
+
+
+def test_every_data_source_has_the_uid_that_the_board_names() -> None:
+    for path in ("provisioning/datasources/rps", "variants/datasources.infinity", "variants/datasources.simpod"):
+        (file,) = documents(f"grafana/{path}.yaml")
+        assert [source["uid"] for source in file["datasources"]] == [PROMETHEUS_UID, LEDGER_UID]
+        assert {source["access"] for source in file["datasources"]} == {"proxy"}
+        assert not any(source["url"].endswith("/") for source in file["datasources"])
+
+
+def test_infinity_may_reach_the_service_and_nothing_else() -> None:
+    (file,) = documents("grafana/variants/datasources.infinity.yaml")
+
+    ledger = file["datasources"][1]
+    assert ledger["url"] == SERVICE_URL
+    assert ledger["jsonData"]["allowedHosts"] == [SERVICE_URL]
+
+
+def test_the_alerts_name_known_data_sources_and_the_board() -> None:
+    (file,) = documents("grafana/provisioning/alerting/rps.yaml")
+
+    for rule in file["groups"][0]["rules"]:
+        assert {data["datasourceUid"] for data in rule["data"]} <= DATASOURCE_UIDS
+        assert rule["annotations"]["__dashboardUid__"] == DASHBOARD_UID
+
+
+def test_the_deployment_sets_settings_that_exist() -> None:
+    claim, deployment = documents("k8s-deployment.yaml")
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+
+    set_there = {variable["name"] for variable in container["env"]}
+    assert set_there <= VARIABLES.keys()
+    assert {"METRICS_SINCE_DATE", "GRAFANA_DASHBOARD_URL"} <= set_there
+    # Otherwise the cluster adds RPS_APP_PORT and its like, which the service refuses as unknown settings.
+    assert pod["enableServiceLinks"] is False
+    assert pod["volumes"][0]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    assert [
+        container[probe]["httpGet"]["path"] for probe in ("livenessProbe", "readinessProbe", "startupProbe")
+    ] == [
+        "/healthz",
+        "/readyz",
+        "/healthz",
+    ]
+
+
+def test_the_service_the_pods_and_the_scrape_agree() -> None:
+    _, deployment = documents("k8s-deployment.yaml")
+    (service,) = documents("k8s-service.yaml")
+    alloy = (OPS / "alloy-config.alloy").read_text()
+    template = deployment["spec"]["template"]
+
+    assert service["spec"]["selector"] == template["metadata"]["labels"] == service["metadata"]["labels"]
+    (port,) = template["spec"]["containers"][0]["ports"]
+    assert template["metadata"]["annotations"]["prometheus.io/port"] == str(port["containerPort"])
+    assert service["spec"]["ports"][0]["targetPort"] == port["name"]
+    address = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc.cluster.local"
+    assert f'"{address}:{service["spec"]["ports"][0]["port"]}"' in alloy
+    assert f'label = "app={service["metadata"]["labels"]["app"]}"' in alloy
+    assert f"http://{address}" == SERVICE_URL
+
+
+def test_alloy_scrapes_as_prometheus_does() -> None:
+    alloy = (OPS / "alloy-config.alloy").read_text()
+    (prometheus,) = documents("prometheus.yml")
+
+    scraped = re.findall(r'job_name\s+= "([\w-]+)"\s+params\s+= \{ scope = \["(\w+)"\] \}', alloy)
+    assert scraped == [(job["job_name"], job["params"]["scope"][0]) for job in prometheus["scrape_configs"]]
+    assert 'regex         = "rps_.*_created"' in alloy
+
+
+def test_alloys_blocks_and_references_close() -> None:
+    alloy = re.sub(r"//.*", "", (OPS / "alloy-config.alloy").read_text())
+
+    for opening, closing in ("{}", "[]", "()"):
+        assert alloy.count(opening) == alloy.count(closing)
+    blocks = {f"{kind}.{name}" for kind, name in re.findall(r'^([a-z_.]+) "(\w+)" \{$', alloy, re.MULTILINE)}
+    named = re.findall(r"\b((?:discovery|prometheus)\.\w+\.\w+)\.(?:targets|output|receiver)\b", alloy)
+    assert named
+    assert set(named) <= blocks
