@@ -115,6 +115,9 @@ class Settings:
     model_store_url: str = _setting(
         "RPS_MODEL_STORE_URL", "", _text, "Object storage for models: file:///FOLDER or s3://BUCKET."
     )
+    seal_key: Path = _setting(
+        "RPS_SEAL_KEY", Path(), Path, "Key that seals the ledger, made on first use; by default in data_dir."
+    )
     minio_endpoint: str | None = _setting("MINIO_ENDPOINT", None, _text, "Address of an S3 API, with its scheme.")
     minio_access_key: str | None = _setting("MINIO_ACCESS_KEY", None, _text, "Its access key.", secret=True)
     minio_secret_key: str | None = _setting("MINIO_SECRET_KEY", None, _text, "Its secret key.", secret=True)
@@ -172,13 +175,14 @@ class Settings:
 
     def __post_init__(self) -> None:
         folder = self.data_dir.absolute()
-        defaults = {
+        defaults: dict[str, Any] = {
+            "seal_key": folder / "seal.key",
             "database_url": f"sqlite:///{folder / 'ledger.db'}",
             "mlflow_tracking_uri": f"sqlite:///{folder / 'mlflow.db'}",
             "model_store_url": f"file://{folder / 'models'}",
         }
         for name, value in defaults.items():
-            if not getattr(self, name):
+            if getattr(self, name) in ("", Path()):
                 object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:

@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from gameplay.config import Settings
-from gameplay.model_store import ModelStore, S3Access, open_model_store
+from gameplay.model_store import ModelStore, S3Access, open_model_store, open_objects
 from gameplay.models import Models
 from gameplay.promotion import Promotion
 from gameplay.registry import MlflowRegistry, Registry
 from ledger.engines import open_engine
 from ledger.events import Rule
+from ledger.seal import open_signer
+from ledger.seals import Sealer
 from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES, Family
 from migrations import upgrade
 from projections.read_models import ReadModels
 from projections.rules import Z_TEST
+from projections.witness import Witness
 
 
 @dataclass
@@ -61,6 +64,11 @@ class Core:
         self.models.retain(wanted)
         for family, version in wanted:
             self.models.ask(family, version)
+
+    def open_sealer(self) -> Sealer:
+        """What seals the ledger, its witness being the model store. Raises KeyFileError, StoreError."""
+        objects = open_objects(self.settings.model_store_url, _s3_access(self.settings))
+        return Sealer(self.ledger, open_signer(self.settings.seal_key), Witness(objects))
 
     def close(self) -> None:
         """Let go of threads and connections."""

@@ -194,7 +194,12 @@ class S3Access(NamedTuple):
 
 
 def open_model_store(url: str, access: S3Access | None = None) -> ObjectModelStore:
-    """The model store at `file:///FOLDER` (made if missing) or `s3://BUCKET[/PREFIX]`, which needs `access`.
+    """The model store in the object storage at `url`. Raises StoreSettingError, StoreUnavailable."""
+    return ObjectModelStore(open_objects(url, access))
+
+
+def open_objects(url: str, access: S3Access | None = None) -> ObjectStore:
+    """Object storage at `file:///FOLDER` (made if missing) or `s3://BUCKET[/PREFIX]`, which needs `access`.
 
     Touches no network. Raises StoreSettingError, StoreUnavailable.
     """
@@ -202,11 +207,11 @@ def open_model_store(url: str, access: S3Access | None = None) -> ObjectModelSto
     match parts.scheme:
         case "file" if parts.path.startswith("/") and not parts.netloc:
             with _translated(f"open {url}"):
-                return ObjectModelStore(LocalStore.from_url(url, automatic_cleanup=True, mkdir=True))
+                return LocalStore.from_url(url, automatic_cleanup=True, mkdir=True)
         case "s3" if parts.netloc:
             if access is None:
                 raise StoreSettingError(url, "needs an access key and a secret key")
-            return ObjectModelStore(_s3(parts.netloc, parts.path.strip("/"), access))
+            return _s3(parts.netloc, parts.path.strip("/"), access)
         case _:
             raise StoreSettingError(url, "write file:///FOLDER or s3://BUCKET")
 

@@ -1,6 +1,7 @@
 """What runs by itself: promotion cycles, closing idle games, and keeping the projections near the head."""
 
 import logging
+import time
 from collections.abc import Callable
 
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
@@ -18,6 +19,7 @@ from ledger.vocabulary import FAMILIES
 log = logging.getLogger(__name__)
 
 NUDGE_SECONDS = 1
+SEAL_SECONDS = 10
 ABANDON_SECONDS = 30
 
 
@@ -35,6 +37,8 @@ class Schedule:
         self._scheduler.add_listener(self._count_failure, EVENT_JOB_ERROR)
         self._add("nudge", self._nudge, IntervalTrigger(seconds=NUDGE_SECONDS))
         self._add("abandon", self._abandon, IntervalTrigger(seconds=ABANDON_SECONDS))
+        self._sealer = core.open_sealer()
+        self._add("seal", self._seal, IntervalTrigger(seconds=SEAL_SECONDS))
         if core.settings.promotion_schedule is not None:
             trigger = CronTrigger.from_crontab(core.settings.promotion_schedule, timezone="UTC")
             self._add("promotion", self._promote, trigger)
@@ -64,6 +68,10 @@ class Schedule:
             projector.catch_up()
             projector.save()
             self._core.ask_for_models()
+
+    def _seal(self) -> None:
+        """Sign what has been appended, and show it to the witness."""
+        self._sealer.run(time.time_ns() // 1_000)
 
     def _abandon(self) -> None:
         core = self._core

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import Connection, func, insert, inspect, select, text
 
 from ledger.chain import GENESIS, leaf, link
 from ledger.engines import transaction
@@ -18,12 +18,16 @@ from ledger.store import Entry, Ledger
 
 
 class ImportRefusedError(LedgerError):
-    """A line that is not the next entry of an intact log; nothing was written."""
+    """A line that does not continue an intact log; nothing was written."""
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(f"line {line}: {problem}; nothing was imported")
         self.line = line
         self.problem = problem
+
+
+class NotExportedError(ImportRefusedError):
+    """A line that is no exported entry at all; nothing was written."""
 
 
 class NotEmptyError(LedgerError):
@@ -66,10 +70,13 @@ def export_lines(ledger: Ledger) -> Iterator[bytes]:
 def import_lines(ledger: Ledger, lines: Iterable[bytes], progress: Callable[[int], None] | None = None) -> int:
     """Append the exported entries with their positions, times and hashes, all or none; returns how many.
 
-    The chain is recomputed on the way. Raises ImportRefusedError, NotEmptyError, StorageError.
+    A new database gets the tables of this release. The chain is recomputed on the way. Raises ImportRefusedError,
+    NotEmptyError, StorageError.
     """
     last = 0
     with transaction(ledger.engine, write=True) as connection:
+        if not inspect(connection).has_table(events.name):
+            _make_tables(connection)
         if head := connection.scalar(select(func.max(events.c.position))):
             raise NotEmptyError(head)
         checked = _checked(lines)
@@ -81,17 +88,16 @@ def import_lines(ledger: Ledger, lines: Iterable[bytes], progress: Callable[[int
     return last
 
 
-def make_tables(ledger: Ledger) -> None:
-    """Give a new database the tables of this release, as if it had been migrated."""
-    with transaction(ledger.engine, write=True) as connection:
-        metadata.create_all(connection)
-        connection.execute(
-            text(
-                "CREATE TABLE IF NOT EXISTS alembic_version"
-                " (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
-            )
+def _make_tables(connection: Connection) -> None:
+    """Give a new database its tables as if it had been migrated: migrations are not the auditor's to run."""
+    metadata.create_all(connection)
+    connection.execute(
+        text(
+            "CREATE TABLE alembic_version"
+            " (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
         )
-        connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION})
+    )
+    connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION})
 
 
 def _exported(entry: Entry) -> ExportedEntry:
@@ -155,5 +161,5 @@ def _imported(number: int, line: bytes) -> Entry:
         )
         leaf(*entry[:-1])
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError, struct.error) as error:
-        raise ImportRefusedError(number, f"it is no exported entry: {error}") from error
+        raise NotExportedError(number, f"it is no exported entry: {error}") from error
     return entry

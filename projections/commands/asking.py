@@ -5,6 +5,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import click
+from msgspec import structs
 
 from ledger.vocabulary import FAMILIES, Family
 from projections.commands.console import (
@@ -50,9 +51,8 @@ def sparkline(values: Sequence[float | None]) -> str:
 @json_option
 @click.pass_obj
 def decisions(source: Source, model: Family | None, limit: int, as_json: bool) -> None:
-    r"""Derive every promotion decision anew: recount its games, repeat the test, compare the verdict.
+    """Derive every promotion decision anew: recount its games, repeat the test, compare the verdict.
 
-    \b
     Example: rps-audit decisions --model xgboost
     """
     ledger = source.reader()
@@ -67,21 +67,8 @@ def decisions(source: Source, model: Family | None, limit: int, as_json: bool) -
 
 
 def _tell(audit: Audit, limit: int) -> None:
-    headings = (
-        "position",
-        "recorded",
-        "family",
-        "by",
-        "Production",
-        "B",
-        "z",
-        "p",
-        "p before",
-        "decision",
-        "anew",
-    )
     rows = [_row(one, audit.decisions) for one in audit.decisions[-limit:]]
-    print_table("Promotion decisions, derived anew from raw games", headings, rows)
+    print_table("Promotion decisions, derived anew from raw games", _COLUMNS, rows)
     if len(audit.decisions) > limit:
         say(f"{len(audit.decisions) - limit} earlier ones are checked and not shown")
     mismatches = [
@@ -113,7 +100,7 @@ def _row(one: Checked, decided: Sequence[Checked]) -> tuple[Any, ...]:
     outcome = _DECISIONS[event.decision] + (" + re-rank" if event.reordered else "")
     return (
         one.position,
-        show_time(one.recorded_us)[:19],
+        _minute(one.recorded_us),
         event.model_type,
         event.trigger,
         _arm(event.evidence.production) if event.evidence else None,
@@ -186,9 +173,8 @@ def what_if(
     model: Family | None,
     as_json: bool,
 ) -> None:
-    r"""Run the same events under another rule: what would have been decided, and what would have followed.
+    """Run the same events under another rule: what would have been decided, and what would have followed.
 
-    \b
     Example: rps-audit what-if --alpha 0.05 --minimum-games 30
     """
     change = Change(rule, alpha, minimum_games, minimum_predictions)
@@ -221,9 +207,7 @@ _HEADINGS = (
 
 
 def _changes(change: Change) -> list[tuple[str, Any]]:
-    return [
-        (name, getattr(change, name)) for name in change.__struct_fields__ if getattr(change, name) is not None
-    ]
+    return [(name, value) for name, value in structs.asdict(change).items() if value is not None]
 
 
 def _family_row(one: Outcome) -> tuple[Any, ...]:
@@ -244,6 +228,10 @@ def _share(measured: tuple[float, float]) -> str | None:
     return f"{better / seconds:.0%} of {_duration(seconds)}" if seconds else None
 
 
+def _minute(recorded_us: int) -> str:
+    return show_time(recorded_us)[:16].replace("T", " ")
+
+
 def _duration(seconds: float) -> str:
     if seconds >= 2 * 86_400:
         return f"{seconds / 86_400:.1f} days"
@@ -254,7 +242,7 @@ def _cycle_row(cycle: Any) -> tuple[Any, ...]:
     evidence = cycle.other.evidence
     return (
         cycle.position,
-        show_time(cycle.recorded_us)[:19],
+        _minute(cycle.recorded_us),
         cycle.model_type,
         _decided(cycle.actual),
         _decided(cycle.other),

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ledger.vocabulary import FAMILIES
 
-PIPE_COLUMNS = 132
+PIPE_COLUMNS = 150
 EXIT_FINDING = 1
 """The command did its work, and what it found is not as it should be."""
 BAR_FROM_EVENTS = 20_000

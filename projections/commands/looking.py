@@ -31,9 +31,8 @@ RECENT_EVENTS = 1_024
 @json_option
 @click.pass_obj
 def status(source: Source, as_json: bool) -> None:
-    r"""Say how long the ledger is, what is in it, and how far everything that reads it has come.
+    """Say how long the ledger is, what is in it, and how far everything that reads it has come.
 
-    \b
     Example: rps-audit status
     """
     found = _status(source.reader())
@@ -104,9 +103,8 @@ def log(
     follow: bool,
     as_json: bool,
 ) -> None:
-    r"""List events, the newest last. As JSON: one object a line, with the payload.
+    """List events, the newest last. As JSON: one object a line, with the payload.
 
-    \b
     Example: rps-audit log --model xgboost --type promotion.cycle_decided --since 2026-11-12
     """
     ledger = source.reader()
@@ -192,9 +190,8 @@ def _record(entry: Entry, event: Event | None) -> dict[str, Any]:
 @json_option
 @click.pass_obj
 def show(source: Source, position: int, as_json: bool) -> None:
-    r"""Show one event: its columns, its payload, and how it hangs in the chain.
+    """Show one event: its columns, its payload, and how it hangs in the chain.
 
-    \b
     Example: rps-audit show 4711
     """
     ledger = source.reader()

@@ -9,7 +9,7 @@ import click
 
 from ledger.backup import back_up
 from ledger.store import Ledger
-from ledger.transfer import ImportRefusedError, export_lines, import_lines, make_tables
+from ledger.transfer import ImportRefusedError, NotExportedError, export_lines, import_lines
 from projections.backfill import LOOKBACK_SECONDS, BackfillError, make_blocks, write_backfill
 from projections.commands.console import bad, finding, good, json_option, print_json, progress, say
 from projections.commands.replaying import since_option, since_us
@@ -24,9 +24,8 @@ _UNITS = {"s": 1, "m": 60}
 @click.argument("file", type=click.File("wb"), default="-")
 @click.pass_obj
 def export_(source: Source, file: BinaryIO) -> None:
-    r"""Write the log as JSON Lines, with positions, ids and hashes; to standard output, or to FILE.
+    """Write the log as JSON Lines, with positions, ids and hashes; to standard output, or to FILE.
 
-    \b
     Example: rps-audit export ledger.jsonl
     """
     ledger = source.reader()
@@ -41,14 +40,15 @@ def export_(source: Source, file: BinaryIO) -> None:
 @json_option
 @click.pass_obj
 def import_(source: Source, file: BinaryIO, as_json: bool) -> None:
-    r"""Read exported lines into an empty ledger, all or nothing, recomputing the chain on the way.
+    """Read exported lines into an empty ledger, all or nothing, recomputing the chain on the way.
 
-    \b
     Example: rps-audit --database sqlite:///copy.db import ledger.jsonl
     """
     ledger = _empty(source)
     try:
         imported = import_lines(ledger, file)
+    except NotExportedError:
+        raise
     except ImportRefusedError as error:
         say(bad(str(error)))
         finding()
@@ -62,10 +62,7 @@ def import_(source: Source, file: BinaryIO, as_json: bool) -> None:
 
 def _empty(source: Source) -> Ledger:
     ledger = source.new_file()
-    if has_tables(ledger.engine):
-        return source.writer()
-    make_tables(ledger)
-    return ledger
+    return source.writer() if has_tables(ledger.engine) else ledger
 
 
 @click.command()
@@ -73,9 +70,8 @@ def _empty(source: Source) -> Ledger:
 @json_option
 @click.pass_obj
 def backup(source: Source, file: Path, as_json: bool) -> None:
-    r"""Copy the whole database to FILE while the service runs, and verify the copy.
+    """Copy the whole database to FILE while the service runs, and verify the copy.
 
-    \b
     Example: rps-audit backup ledger-2026-11-12.db
     """
     with progress("Copying", source.reader().head().position):
@@ -136,11 +132,11 @@ def backfill(
     metrics_since: str | None,
     as_json: bool,
 ) -> None:
-    r"""Write the ledger's metrics as OpenMetrics with timestamps, a file a day, for Prometheus to take in.
+    """Write the ledger's metrics as OpenMetrics with timestamps, a file a day, for Prometheus to take in.
 
-    \b
     Example: rps-audit backfill --out history --step 60s --blocks
-    Then:    copy history/blocks/* into the server's data folder; it finds them within a minute
+
+    Then copy history/blocks/* into the server's data folder, where it finds them within a minute.
     """
     ledger = source.reader()
     promtool = shutil.which("promtool") if blocks else None

@@ -40,7 +40,11 @@ class AnchorType(click.ParamType[Anchor]):
 @click.option("--from", "first", type=click.IntRange(min=1), default=1, help="Trust what is before this position.")
 @click.option("--expect", "anchors", type=AnchorType(), multiple=True, help="A chain hash written down elsewhere.")
 @click.option(
-    "--key", "keys", type=FILE, multiple=True, help="Public key of the seals; by default beside the database."
+    "--key",
+    "keys",
+    type=FILE,
+    multiple=True,
+    help="Public key of the seals; default: beside the database.",
 )
 @click.option("--witness", default=None, help="Folder with copies of the seals: the model store's.")
 @json_option
@@ -53,9 +57,8 @@ def verify(
     witness: str | None,
     as_json: bool,
 ) -> None:
-    r"""Recompute the chain and the seals from the stored bytes; name what was changed, and where.
+    """Recompute the chain and the seals from the stored bytes; name what was changed, and where.
 
-    \b
     Example: rps-audit verify --expect 4711:6f1e... --witness data/models
     """
     ledger = source.reader()
@@ -87,7 +90,7 @@ def _tell(report: Report, seals: int, *, signed: bool) -> None:
     if report.intact:
         what = f"positions {report.first:,} to {report.last:,}" if report.events else "an empty ledger"
         say(good(f"intact: {what}"))
-        say(f"head {report.last}:{(report.chain_hash if report.events else GENESIS).hex()}", soft_wrap=True)
+        say(f"head {report.last}:{(report.chain_hash if report.events else GENESIS).hex()}")
     if report.first > 1:
         say(f"what is before position {report.first} was taken on trust; seals were not compared")
     elif report.claims:
@@ -102,9 +105,8 @@ def _tell(report: Report, seals: int, *, signed: bool) -> None:
 @json_option
 @click.pass_obj
 def seal(source: Source, key: Path, as_json: bool) -> None:
-    r"""Seal what is not sealed yet. A running service does so by itself.
+    """Seal what is not sealed yet. A running service does so by itself.
 
-    \b
     Example: rps-audit seal --key data/seal.key
     """
     ledger = source.writer()
@@ -121,9 +123,8 @@ def seal(source: Source, key: Path, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def prove(source: Source, position: int, out: Path | None, as_json: bool) -> None:
-    r"""Write a small file that proves one event against a signed checkpoint, without the database.
+    """Write a small file that proves one event against a signed checkpoint, without the database.
 
-    \b
     Example: rps-audit prove 4711 --out proof.json
     """
     ledger = source.reader()
@@ -136,11 +137,9 @@ def prove(source: Source, position: int, out: Path | None, as_json: bool) -> Non
     write_proof(make_proof(ledger, position, newest), path)
     size_bytes = path.stat().st_size
     if as_json:
-        print_json({"position": position, "size": newest.size, "file": str(path), "bytes": path.stat().st_size})
+        print_json({"position": position, "size": newest.size, "file": str(path), "bytes": size_bytes})
     else:
-        click.echo(
-            f"{path}: position {position} is among the {newest.size} events sealed, {path.stat().st_size} bytes"
-        )
+        say(f"{path}: position {position} is among the {newest.size} events sealed, {size_bytes} bytes")
 
 
 @click.command("verify-proof")
@@ -148,9 +147,8 @@ def prove(source: Source, position: int, out: Path | None, as_json: bool) -> Non
 @click.option("--key", type=FILE, required=True, help="Public key of the log.")
 @json_option
 def verify_proof(file: Path, key: Path, as_json: bool) -> None:
-    r"""Check a proof file. Needs the public key and nothing else.
+    """Check a proof file. Needs the public key and nothing else.
 
-    \b
     Example: rps-audit verify-proof proof.json --key seal.key.pub
     """
     proof, verifier = read_proof(file), read_verifier(key)

@@ -58,9 +58,8 @@ def replay(
     metrics_since: str | None,
     as_json: bool,
 ) -> None:
-    r"""Show the state as of any moment. As `prometheus`: what /metrics?scope=ledger would have said.
+    """Show the state as of any moment. As `prometheus`: what /metrics?scope=ledger would have said.
 
-    \b
     Example: rps-audit replay --until 2026-11-12T12:00:00Z --projection standings
     """
     ledger = source.reader()
@@ -98,9 +97,8 @@ def _telling(value: Any) -> bool:
 @json_option
 @click.pass_obj
 def aliases(source: Source, moment: str | None, as_json: bool) -> None:
-    r"""Say which version was behind each alias.
+    """Say which version was behind each alias.
 
-    \b
     Example: rps-audit aliases --at 2026-11-12
     """
     ledger = source.reader()
@@ -128,9 +126,8 @@ def aliases(source: Source, moment: str | None, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def diff(source: Source, a: str, b: str, projection: str | None, metrics_since: str | None, as_json: bool) -> None:
-    r"""Show what changed between two moments, each a position or an ISO 8601 time.
+    """Show what changed between two moments, each a position or an ISO 8601 time.
 
-    \b
     Example: rps-audit diff 2026-11-11 2026-11-12 --projection tickers
     """
     ledger = source.reader()
@@ -171,9 +168,8 @@ def _step(before: Any, after: Any) -> str:
 @json_option
 @click.pass_obj
 def compare(source: Source, as_json: bool) -> None:
-    r"""Replay everything and compare it with the stored snapshots and tables.
+    """Replay everything and compare it with the stored snapshots and tables.
 
-    \b
     Example: rps-audit compare
     """
     ledger = source.reader()
@@ -203,9 +199,8 @@ def compare(source: Source, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def rebuild(source: Source, projection: str | None, metrics_since: str | None, as_json: bool) -> None:
-    r"""Replay a read model, or all of them, beside what is stored, and put it in its place. A service may run on.
+    """Replay a read model, or all of them, beside what is stored, and put it in its place. A service may run on.
 
-    \b
     Example: rps-audit rebuild --projection promotion_history
     """
     ledger = source.writer()

@@ -54,6 +54,7 @@ def has_tables(engine: Engine) -> bool:
 def _checked(engine: Engine) -> Ledger:
     try:
         with transaction(engine) as connection:
+            connection.exec_driver_sql("SELECT 1 FROM events LIMIT 1")
             revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     except StorageError as error:
         raise StorageError(f"{engine.url.database} is no ledger: {error}") from error

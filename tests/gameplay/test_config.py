@@ -15,6 +15,7 @@ GOOD: dict[str, tuple[str, str, object]] = {
     "RPS_DATABASE_URL": ("sqlite:////tmp/x.db", "database_url", "sqlite:////tmp/x.db"),
     "MLFLOW_TRACKING_URI": ("http://mlflow:5000", "mlflow_tracking_uri", "http://mlflow:5000"),
     "RPS_MODEL_STORE_URL": ("s3://mlflow-artifacts", "model_store_url", "s3://mlflow-artifacts"),
+    "RPS_SEAL_KEY": ("/etc/rps/seal.key", "seal_key", Path("/etc/rps/seal.key")),
     "MINIO_ENDPOINT": ("http://minio:9000", "minio_endpoint", "http://minio:9000"),
     "MINIO_ACCESS_KEY": ("access", "minio_access_key", "access"),
     "MINIO_SECRET_KEY": ("hidden", "minio_secret_key", "hidden"),
@@ -87,7 +88,7 @@ def test_a_variable_sets_its_field_and_no_other(variable: str) -> None:
 
     assert getattr(settings, name) == value
     assert type(getattr(settings, name)) is type(value)
-    derived = {"database_url", "mlflow_tracking_uri", "model_store_url"} if name == "data_dir" else set()
+    derived = {"database_url", "mlflow_tracking_uri", "model_store_url", "seal_key"} if name == "data_dir" else set()
     plain = read_settings({}).shown()
     assert {key for key, shown in settings.shown().items() if shown != plain[key]} <= {name, *derived}
 

@@ -57,7 +57,7 @@ def run_now(schedule: Schedule, *jobs: str) -> None:
 
 
 def failures(process: CollectorRegistry, job: str) -> float | None:
-    return process.get_sample_value("rps_job_failures_total", {"job": job})
+    return process.get_sample_value("rps_job_failures_total", {"task": job})
 
 
 def decided(core: Core) -> list[CycleDecided]:

@@ -8,12 +8,16 @@ from typing import Any, Protocol
 import pytest
 from starlette.testclient import TestClient
 
+from gameplay.bot_games import play_bot_games
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
-from gameplay.setup import set_up
+from gameplay.dataset import read_dataset
+from gameplay.estimators import Hyperparameters, Line, Net, Trees
+from gameplay.recording import record
 from gameplay.simulate import Player
+from gameplay.training import Job, train
 from gameplay.web.app import create_app
-from ledger.vocabulary import POLICIES
+from ledger.vocabulary import ALIASES, FAMILIES, POLICIES, Family
 from tests.gameplay.servers import S3Server
 from tests.gameplay.web_clients import wait_until
 
@@ -40,12 +44,34 @@ def serving(settings: Settings) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder as `rps setup` leaves it: bot games, MLflow on SQLite, twelve trained versions."""
+    """A data folder as `rps setup` leaves it, with smaller models: bot games, MLflow on SQLite, twelve versions."""
     folder = tmp_path_factory.mktemp("trained")
     core = open_core(Settings(data_dir=folder))
-    set_up(core, silently, games=FIRST_GAMES, rng=random.Random(7))
+    for _ in play_bot_games(core.ledger, FIRST_GAMES, random.Random(7)):
+        pass
+    dataset = read_dataset(core.ledger)
+    for family in FAMILIES:
+        for alias, hyperparameters in zip(ALIASES, quick(family), strict=True):
+            job = Job(family, alias, dataset)
+            event = train(job, core.registry, core.store, source="setup", hyperparameters=hyperparameters)
+            assert event.model_version is not None, event.error
+            record(core.ledger, event)
+            core.registry.assign(family, alias, event.model_version)
+            core.store.set_marker(family, alias, event.model_version)
+        core.promotion.adopt(family)
     core.close()
     return folder
+
+
+def quick(family: Family) -> tuple[Hyperparameters, ...]:
+    """Four sets that fit in no time."""
+    match family:
+        case "feedforward_nn":
+            return tuple(Net(hidden=(16,), l2=1e-3, learning_rate=5e-3, epochs=12, seed=seed) for seed in range(4))
+        case "xgboost":
+            return tuple(Trees(trees=25, depth=4, learning_rate=0.3, seed=seed) for seed in range(4))
+        case "multinomial_logistic":
+            return tuple(Line(inverse_l2=1 / 10**power) for power in range(4))
 
 
 @pytest.fixture(scope="session")
