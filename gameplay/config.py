@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from apscheduler.triggers.cron import CronTrigger
 from ledger.vocabulary import PlayerKind
 
 SECRET = "***"
+CREDENTIALS = re.compile(r"://[^/@]*@")
 PLAYER_KINDS: tuple[PlayerKind, ...] = get_args(PlayerKind)
 COUNT_MAX = 1_000_000_000
 
@@ -190,11 +192,14 @@ class Settings:
         return f"Settings({', '.join(shown)})"
 
     def shown(self) -> dict[str, Any]:
-        """Every field as it may be printed: secrets are masked."""
-        return {
-            one.name: SECRET if one.metadata["secret"] and getattr(self, one.name) else getattr(self, one.name)
-            for one in dataclasses.fields(self)
-        }
+        """Every field as it may be printed: secrets are masked, and so are credentials within an address."""
+        shown: dict[str, Any] = {}
+        for one in dataclasses.fields(self):
+            value = getattr(self, one.name)
+            if one.metadata["secret"] and value:
+                value = SECRET
+            shown[one.name] = CREDENTIALS.sub(f"://{SECRET}@", value) if isinstance(value, str) else value
+        return shown
 
 
 VARIABLES: Mapping[str, "dataclasses.Field[Any]"] = {

@@ -40,6 +40,8 @@ class Service(Core):
     started_us: int
     version: str = field(default_factory=lambda: package_version(PACKAGE))
     caught_up: bool = False
+    broken_start: str | None = None
+    """Why the process will never become ready; it must be started again."""
 
     def require_caught_up(self) -> None:
         """Raise Unavailable until the projections have reached the head once."""
@@ -50,6 +52,8 @@ class Service(Core):
         """What this process still lacks to be ready; empty when it is."""
         if failure := self.read_models.projector.failure:
             return [str(failure)]
+        if self.broken_start is not None:
+            return [f"the start failed, and only another one helps: {self.broken_start}"]
         if not self.caught_up:
             return ["projections: replaying the ledger"]
         missing: list[str] = []
@@ -109,9 +113,7 @@ def _build(core: Core, writer: Writer, process: CollectorRegistry) -> Service:
     service = Service(
         **vars(core),
         writer=writer,
-        play=Play(
-            core.ledger, writer, core.read_models, core.models, split=split, listen=cross_family.offer
-        ),
+        play=Play(core.ledger, writer, core.read_models, core.models, split=split, listen=cross_family.offer),
         cross_family=cross_family,
         exposition=Exposition(core.read_models, process),
         started_us=time.time_ns() // 1_000,
@@ -130,7 +132,8 @@ def _prepare(service: Service, schedule: Schedule) -> None:
         schedule.start()
         for family in FAMILIES:
             _finish_and_adopt(service, family)
-    except Exception:  # the thread's outermost frame: without this line nobody would hear of it
+    except Exception as error:  # the thread's outermost frame: without these lines nobody would hear of it
+        service.broken_start = str(error)
         log.exception("the service cannot become ready")
         raise
 

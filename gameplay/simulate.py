@@ -55,9 +55,7 @@ class Player:
         for _ in range(count):
             yield self.game(policy, sleep_seconds=sleep_seconds, listen=listen)
 
-    def game(
-        self, policy: Opponent, *, sleep_seconds: float = 0.0, listen: Listen | None = None
-    ) -> SimulatedGame:
+    def game(self, policy: Opponent, *, sleep_seconds: float = 0.0, listen: Listen | None = None) -> SimulatedGame:
         """Play one game to its end. Raises SimulationError."""
         seed = self._seeds.getrandbits(SEED_BITS)
         sat_down = self._post("/start_game", {"policy": policy, "player_name": self._name})

@@ -7,22 +7,22 @@ from typing import Any, TypeVar
 
 import click
 import msgspec
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.json import JSON
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ledger.vocabulary import FAMILIES
 
-PIPE_COLUMNS = 150
+PIPE_COLUMNS = 140
 EXIT_FINDING = 1
 """The command did its work, and what it found is not as it should be."""
 BAR_FROM_EVENTS = 20_000
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# Into a pipe or a file a table keeps its width; rich would squeeze it into 80 columns.
-output = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, highlight=False)
 messages = Console(stderr=True)
 
 
@@ -36,9 +36,14 @@ def model_option(command: Command) -> Command:
     return click.option("--model", type=click.Choice(FAMILIES), default=None, help="One family only.")(command)
 
 
+def _output() -> Console:
+    # Into a pipe or a file a table keeps its width; rich would squeeze it into 80 columns.
+    return Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, highlight=False)
+
+
 def say(*words: str) -> None:
     """A line of text, however long: what reads it may break it."""
-    output.print(*map(show, words), sep="", soft_wrap=True)
+    _output().print(*map(show, words), sep="", soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -46,15 +51,20 @@ def print_json(value: Any) -> None:
     click.echo(msgspec.json.encode(value, enc_hook=_encode).decode())
 
 
+def print_payload(payload: bytes) -> None:
+    """JSON as it is stored, indented."""
+    _output().print(JSON(payload.decode()))
+
+
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table; numbers stand to the right, and an absent value is a dash."""
-    table = Table(title=escape(title), title_justify="left")
+    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for index, heading in enumerate(headings):
         numbers = all(isinstance(row[index], int | float) or row[index] is None for row in rows)
         table.add_column(heading, justify="right" if numbers and rows else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(show, row))
-    output.print(table)
+    _output().print(table)
 
 
 def show(value: Any) -> str:

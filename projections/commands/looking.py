@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 import msgspec
-from rich.json import JSON
 from sqlalchemy import func, select
 
 from ledger.audit import verify
@@ -17,7 +16,15 @@ from ledger.rows import Rows
 from ledger.schema import events, projection_checkpoints, projection_snapshots
 from ledger.seals import last_seal
 from ledger.store import Entry, Ledger
-from projections.commands.console import bad, good, json_option, model_option, output, print_json, print_table
+from projections.commands.console import (
+    bad,
+    good,
+    json_option,
+    model_option,
+    print_json,
+    print_payload,
+    print_table,
+)
 from projections.commands.source import Source
 from projections.moments import check_position, parse_time, show_time
 from projections.summaries import summary
@@ -223,4 +230,4 @@ def show(source: Source, position: int, as_json: bool) -> None:
     if event is None:
         click.echo(entry.payload)
     else:
-        output.print(JSON(entry.payload.decode()))
+        print_payload(entry.payload)

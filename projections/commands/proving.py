@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.json import JSON
 
 from ledger.audit import Anchor, Report
 from ledger.chain import GENESIS
@@ -14,7 +13,7 @@ from ledger.notes import NoteError
 from ledger.proofs import ProofError, check_proof, make_proof, read_proof, write_proof
 from ledger.seal import open_signer, read_verifier
 from ledger.seals import Sealer, audit, last_seal, read_seals
-from projections.commands.console import bad, finding, good, json_option, output, print_json, progress, say
+from projections.commands.console import bad, finding, good, json_option, print_json, print_payload, progress, say
 from projections.commands.source import Source
 from projections.moments import MomentError, check_position, show_time
 from projections.witness import open_witness
@@ -167,4 +166,4 @@ def verify_proof(file: Path, key: Path, as_json: bool) -> None:
         return
     say(good(f"holds: position {row.position} of {checkpoint.origin}, sealed at {checkpoint.size} events"))
     say(f"{proof.event.type} on {proof.event.stream}, recorded {show_time(row.recorded_us)}")
-    output.print(JSON(row.payload.decode()))
+    print_payload(row.payload)

@@ -78,7 +78,14 @@ class MlflowServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [str(Path(sys.executable).with_name("mlflow")), "server", "--host", HOST, "--port", str(self.port)]
+        command = [
+            str(Path(sys.executable).with_name("mlflow")),
+            "server",
+            "--host",
+            HOST,
+            "--port",
+            str(self.port),
+        ]
         homes = {"backend-store-uri": f"sqlite:///{self._folder / 'mlflow.db'}"}
         homes["artifacts-destination"] = str(self._folder / "artifacts")
         options = [f"--{name}={value}" for name, value in homes.items()]

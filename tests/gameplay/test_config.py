@@ -88,7 +88,8 @@ def test_a_variable_sets_its_field_and_no_other(variable: str) -> None:
 
     assert getattr(settings, name) == value
     assert type(getattr(settings, name)) is type(value)
-    derived = {"database_url", "mlflow_tracking_uri", "model_store_url", "seal_key"} if name == "data_dir" else set()
+    from_folder = {"database_url", "mlflow_tracking_uri", "model_store_url", "seal_key"}
+    derived = from_folder if name == "data_dir" else set()
     plain = read_settings({}).shown()
     assert {key for key, shown in settings.shown().items() if shown != plain[key]} <= {name, *derived}
 
@@ -175,3 +176,10 @@ def test_any_text_is_a_setting_or_refused(variable: str, text: str) -> None:
         read_settings({variable: text})
     except SettingError as error:
         assert str(error).startswith(variable)  # noqa: PT017 - either way is right
+
+
+def test_credentials_within_an_address_are_masked() -> None:
+    settings = read_settings({"MLFLOW_TRACKING_URI": "https://ada:lovelace@mlflow.example/path"})
+
+    assert settings.shown()["mlflow_tracking_uri"] == "https://***@mlflow.example/path"
+    assert "lovelace" not in repr(settings)

@@ -85,7 +85,7 @@ def test_games_go_on_without_store_and_registry_and_recover_without_a_restart(
         assert fallbacks(client, "mlflow_miss") > 0
         assert degraded_games(client) == 2
         assert tickers(client) == before
-        assert samples(client)["rps_games_total{difficulty=\"standard\",policy=\"forrest\"}"] == 2
+        assert samples(client)['rps_games_total{difficulty="standard",policy="forrest"}'] == 2
 
         s3.start()
         wait_until(lambda: recovered(client))
@@ -117,7 +117,7 @@ def test_versions_come_from_mlflow_while_the_store_is_down_and_games_outlast_bot
         assert play_on(client, start(client)["game_id"])["model_info"]["probability_source"] == "model"
         assert fallbacks(client, "minio_miss") == told
 
-        mlflow.start()
         s3.start()
         answer = ok(client.post("/models/reload", params={"sync_minio": "true"}))
-        assert (answer["success"], answer["minio_skipped"], answer["minio_errors"]) == (True, 12, [])
+        assert (answer["success"], answer["minio_skipped"]) == (True, 12)
+        assert len(answer["minio_errors"]) == len(FAMILIES)  # whose aliases in MLflow could not be looked at

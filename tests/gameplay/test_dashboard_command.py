@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from gameplay.dashboard_cli import dashboard
+from gameplay.commands.dashboard import dashboard
 from projections.dashboard.board import board
 from projections.dashboard.variants import panels
 from projections.provisioning.files import COMPACT, PRETTY
