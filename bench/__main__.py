@@ -5,11 +5,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from bench import append, http, replay
 from bench.scenario import Outcome
+from gameplay.commands.console import output as console
 
 SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
     "append": append.scenario,
@@ -25,7 +25,6 @@ SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
 
 def main(wanted: list[str]) -> int:
     """Print a table of ratios; the exit status is 1 when a target is missed."""
-    console = Console(width=None if sys.stdout.isatty() else 150)
     chosen = [name for name in SCENARIOS if not wanted or any(word in name for word in wanted)]
     table = Table(title="Ratios, median of five; every scenario has checked its own result")
     for heading in ("what", "measured", "against", "ratio", "lowest..highest", "target", "met"):

@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from gameplay.commands.console import output as console
 from gameplay.config import Settings, read_settings
 from gameplay.core import Core, open_core
 from gameplay.simulate import Player, connect
@@ -33,8 +33,6 @@ FIRST_GAMES = 600
 ROUNDS_OF_GAMES_MAX = 40
 READY_SECONDS_MAX = 60
 RPS = Path(sys.executable).with_name("rps")
-
-console = Console()
 
 
 def main() -> int:

@@ -58,7 +58,7 @@ def print_payload(payload: bytes) -> None:
 
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table; numbers stand to the right, and an absent value is a dash."""
-    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for index, heading in enumerate(headings):
         numbers = all(isinstance(row[index], int | float) or row[index] is None for row in rows)
         table.add_column(heading, justify="right" if numbers and rows else "left", overflow="fold")

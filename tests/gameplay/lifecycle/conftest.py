@@ -21,7 +21,7 @@ from ledger.vocabulary import ALIASES, FAMILIES, POLICIES, Family
 from tests.gameplay.servers import S3Server
 from tests.gameplay.web_clients import wait_until
 
-FIRST_GAMES = 200
+FIRST_GAMES = 256
 GAMES_A_POLICY = 20
 
 

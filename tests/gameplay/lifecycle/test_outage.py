@@ -68,7 +68,7 @@ def recovered(client: TestClient) -> bool:
 
 
 def test_games_go_on_without_store_and_registry_and_recover_without_a_restart(
-    settings: Settings, s3: S3Server, mlflow: MlflowServer
+    settings: Settings, s3: S3Server
 ) -> None:
     s3.stop()
     with TestClient(create_app(settings)) as client:
