@@ -1,10 +1,12 @@
 """What is wrong with a row that does not fit the chain: hypotheses, proved or dropped by recomputing hashes."""
 
 import re
-from typing import Literal, NamedTuple
+from collections.abc import Iterator
+from typing import Literal, NamedTuple, get_args
 
 from ledger.events import EVENT_TYPES
 from ledger.rows import Row, Rows
+from ledger.vocabulary import ALIASES, DECISIONS, MOVES, Result, Winner
 
 Kind = Literal[
     "edited",
@@ -22,6 +24,10 @@ Kind = Literal[
     "damaged",
 ]
 
+_WORDS = tuple(
+    frozenset(word.encode() for word in words)
+    for words in (get_args(Winner), MOVES, get_args(Result), ALIASES, DECISIONS, ("true", "false"))
+)
 RENUMBERED_MAX = 1_024
 BITS_TRIED_BYTES = 8_192
 _SCHEMA_VERSIONS = range(1, 17)
@@ -93,6 +99,9 @@ def edited_column(rows: Rows, previous: bytes, row: Row) -> str:
             flipped[bit // 8] ^= 1 << bit % 8
             if _put_back(row, column, bytes(flipped)).hash_after(previous) == row.chain_hash:
                 return f"column {column}: bit {bit % 8} of byte {bit // 8} is flipped"
+    for was, now, payload in _near_payloads(row.payload):
+        if row._replace(payload=payload).hash_after(previous) == row.chain_hash:
+            return f"column payload: it says {_shown(now)} where it said {_shown(was)}"
     return "its columns (most likely payload, event_id or recorded_us) do not give its chain hash"
 
 
@@ -124,6 +133,21 @@ def _removed_before(row: Row, following: Row) -> int | None:
         if following.hash_after(row.chain_hash, following.position + removed) == following.chain_hash:
             return removed
     return None
+
+
+def _near_payloads(payload: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """(what was there, what is there now, the payload with it put back): one word or one digit is another."""
+    if len(payload) > BITS_TRIED_BYTES:
+        return
+    for words in _WORDS:
+        for now in words:
+            for found in re.finditer(rb"\b%b\b" % now, payload):
+                for was in words - {now}:
+                    yield was, now, payload[: found.start()] + was + payload[found.end() :]
+    for found in re.finditer(rb"[0-9]", payload):
+        for digit in b"0123456789":
+            was = bytes([digit])
+            yield was, found[0], payload[: found.start()] + was + payload[found.end() :]
 
 
 def _put_back(row: Row, column: str, value: int | bytes) -> Row:

@@ -25,7 +25,7 @@ from scripts.audit_ledger import SIGNER, write_ledger
 
 PAGE = Path(__file__).parents[1] / "docs" / "audit.md"
 PROMPT = "$ rps-audit"
-LINES_MAX = 30
+LINES_MAX = 40
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
 

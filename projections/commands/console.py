@@ -58,12 +58,13 @@ def print_payload(payload: bytes) -> None:
 
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table; numbers stand to the right, and an absent value is a dash."""
-    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for index, heading in enumerate(headings):
         numbers = all(isinstance(row[index], int | float) or row[index] is None for row in rows)
         table.add_column(heading, justify="right" if numbers and rows else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(show, row))
+    say(title)
     _output().print(table)
 
 

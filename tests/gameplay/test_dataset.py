@@ -155,6 +155,38 @@ def test_the_split_is_by_games_in_time(ledger: Ledger) -> None:
     assert parts.holdout.opponents[0] == dataset.opponents[16]
 
 
+def test_each_game_is_held_out_by_one_fold_and_in_one_part_of_each(ledger: Ledger) -> None:
+    write_games(ledger, ("cal", "dan"), 5)
+    dataset = read_dataset(ledger)
+
+    folds = list(dataset.folds(3))
+
+    assert sum(len(split.holdout.rows) for split in folds) == len(dataset.rows)
+    for split in folds:
+        assert sum(len(part.rows) for part in split) == len(dataset.rows)
+        held_out = {row.tobytes() for row in split.holdout.rows}
+        assert held_out.isdisjoint(row.tobytes() for row in split.training.rows)
+        assert set(split.holdout.opponents) == {"cal", "dan"}
+
+
+def test_too_few_games_cannot_be_folded(ledger: Ledger) -> None:
+    write_games(ledger, ("cal",), 2)
+
+    with pytest.raises(TrainingError, match="too few"):
+        list(read_dataset(ledger).folds(3))
+
+
+def test_rows_after_a_position_are_of_rounds_that_came_later(ledger: Ledger) -> None:
+    write_games(ledger, ("cal", "dan"), 3)
+    dataset = read_dataset(ledger)
+    rounds = [entry.position for entry in ledger.read() if entry.type == "game.round_played"]
+
+    assert dataset.rows_after(0) == len(dataset.rows) == len(dataset.positions)
+    assert dataset.rows_after(rounds[-1]) == 0
+    assert dataset.rows_after(rounds[-2]) == 1
+    assert set(dataset.positions) < set(rounds)
+
+
 @pytest.mark.parametrize("games", [0, 1, 2])
 def test_too_few_games_cannot_be_split(ledger: Ledger, games: int) -> None:
     write_games(ledger, ("cal",), games) if games else None

@@ -1,21 +1,39 @@
 """What holds for a model store of any kind, and what a URL may be."""
 
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from obstore.store import LocalStore, MemoryStore, ObjectStore
 
+from gameplay import model_store
 from gameplay.errors import DigestMismatch, ModelMissing, StoreSettingError, StoreUnavailable
 from gameplay.model_store import Marker, ObjectModelStore, S3Access, open_model_store
 from tests.gameplay.graphs import files
+from tests.gameplay.servers import S3Server
 
 
-@pytest.fixture(params=["directory", "memory"])
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    """A real S3 API, over HTTP."""
+    server = S3Server()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["directory", "memory", "s3"])
 def objects(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     """An empty place for objects."""
-    if request.param == "memory":
-        return MemoryStore()
-    return LocalStore(tmp_path / "models", mkdir=True)
+    match request.param:
+        case "memory":
+            return MemoryStore()
+        case "s3":
+            server: S3Server = request.getfixturevalue("s3")
+            return server.store(server.new_bucket())._objects
+        case _:
+            return LocalStore(tmp_path / "models", mkdir=True)
 
 
 @pytest.fixture
@@ -111,6 +129,29 @@ def test_versions_are_listed_with_their_runs(store: ObjectModelStore) -> None:
 
     assert store.versions("xgboost") == {2: "run-xgboost-2", 10: "run-xgboost-10"}
     assert store.versions("feedforward_nn") == {}
+
+
+def test_what_is_written_leaves_no_temporary_object(store: ObjectModelStore, objects: ObjectStore) -> None:
+    store.put_model("xgboost", files(3))
+    objects.put("incoming/left-behind", b"half a model")
+
+    store.remove_leftovers()
+
+    assert [key for key in keys(objects) if key.startswith("incoming/")] == ["incoming/left-behind"]
+    assert store.versions("xgboost") == {3: "run-xgboost-3"}
+
+
+def test_old_leftovers_of_dead_writers_are_removed(
+    store: ObjectModelStore, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects.put("incoming/left-behind", b"half a model")
+    store.put_model("xgboost", files(3))
+    monkeypatch.setattr(model_store, "LEFTOVER_AGE", timedelta(seconds=-5))
+
+    store.remove_leftovers()
+
+    assert not [key for key in keys(objects) if key.startswith("incoming/")]
+    assert store.get_model("xgboost", 3) == files(3)
 
 
 def test_a_removed_version_is_gone_and_the_others_stay(store: ObjectModelStore, objects: ObjectStore) -> None:

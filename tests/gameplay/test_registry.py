@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gameplay.artifacts import ModelFiles
 from gameplay.errors import RegistryUnavailable, VersionMissing
@@ -91,6 +92,14 @@ def test_a_version_without_our_card_cannot_be_served(registry: MlflowRegistry) -
 
     with pytest.raises(VersionMissing):
         registry.download("feedforward_nn", int(foreign.version))
+
+
+def test_a_damaged_graph_is_not_given_out(registry: MlflowRegistry) -> None:
+    run = trained(family="xgboost")
+    landed = registry.register("xgboost", run._replace(card=replace(run.card, onnx_digest="another")))
+
+    with pytest.raises(VersionMissing, match="damaged"):
+        registry.download("xgboost", landed.version)
 
 
 def test_an_unreachable_server_fails_at_once() -> None:

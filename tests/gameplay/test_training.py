@@ -7,6 +7,7 @@ import xgboost
 from obstore.store import MemoryStore
 
 from gameplay.artifacts import FEATURES_DIGEST, ModelFiles, Registered, TrainedModel, digest
+from gameplay.code_version import code_version
 from gameplay.dataset import Dataset, read_dataset
 from gameplay.errors import TrainingError
 from gameplay.estimators import HYPERPARAMETERS, Hyperparameters, Line, Net, Trees, fit
@@ -97,6 +98,22 @@ def test_each_family_has_four_different_sets_of_hyperparameters() -> None:
     for family in FAMILIES:
         assert set(HYPERPARAMETERS[family]) == set(ALIASES)
         assert len({repr(parameters) for parameters in HYPERPARAMETERS[family].values()}) == len(ALIASES)
+
+
+def test_cross_validation_measures_every_row_once(dataset: Dataset) -> None:
+    trained = fit_model(Job("multinomial_logistic", "B", dataset), SMALL["multinomial_logistic"], folds=3)
+
+    assert len(trained.card.folds) == 3
+    assert sum(score.rows for score in trained.card.folds) == len(dataset.rows)
+    assert all(score.correct > CHANCE * score.rows for score in trained.card.folds)
+    assert fit_model(Job("multinomial_logistic", "B", dataset), SMALL["multinomial_logistic"]).card.folds == ()
+
+
+def test_a_card_names_the_code_and_the_libraries(dataset: Dataset) -> None:
+    card = fit_model(Job("multinomial_logistic", "B", dataset), SMALL["multinomial_logistic"]).card
+
+    assert card.code_version == code_version()
+    assert {"numpy", "scikit-learn", "onnx"} <= set(card.libraries)
 
 
 def test_a_graph_that_says_something_else_is_refused(dataset: Dataset) -> None:

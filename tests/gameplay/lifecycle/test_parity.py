@@ -170,7 +170,7 @@ def test_one_changed_feature_in_a_copy_of_the_code_is_found(played: Path, tmp_pa
     features.write_text(source.replace("len(past) + 1.0", "len(past) + 2.0"), "utf-8")
     start = "import sys; from gameplay.cli import main; sys.argv[0] = 'rps'; main()"
 
-    result = run(["-c", start, "capture", "--policy", "forrest", "--strict-parity"], played, code=tmp_path)
+    result = run(["-c", start, "capture", "--policy", "logan", "--strict-parity"], played, code=tmp_path)
 
     assert result.returncode == 1, result.stderr
     findings = json.loads(result.stdout)["findings"]
