@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from bench import append, http, replay
+from bench import append, cross_family, http, models, replay
 from bench.scenario import Outcome
 from gameplay.commands.console import output as console
 
@@ -20,6 +20,8 @@ SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
     "play-size": http.play_size,
     "play-rate": http.play_rate,
     "play-latency": http.play_latency,
+    **models.SCENARIOS,
+    **cross_family.SCENARIOS,
 }
 
 

@@ -60,10 +60,11 @@ def large_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def service(data: Path) -> Iterator[str]:
-    """A ready service over a data folder; yields its address."""
+def service(data: Path, **variables: str) -> Iterator[str]:
+    """A ready service over a data folder, with further variables; yields its address."""
     port = _free_port()
-    process = subprocess.Popen([RPS, "serve"], env=_environment(data, port), stderr=subprocess.DEVNULL)
+    environment = {**_environment(data, port), **variables}
+    process = subprocess.Popen([RPS, "serve"], env=environment, stderr=subprocess.DEVNULL)
     url = f"http://{HOST}:{port}"
     try:
         _wait_until_ready(url)

@@ -79,7 +79,8 @@ def _first(ledger: Ledger, entry: Entry, report: Reported, key: str) -> Recorded
 
 def _events(report: Reported, moment: Moment) -> list[Event]:
     lineup = moment.standing.lineup()
-    reordered = report.reorder_applied or report.decision == "alias_reorder"
+    # Before the ledger knows the family's aliases there is nothing that could move.
+    reordered = lineup is not None and (report.reorder_applied or report.decision == "alias_reorder")
     swapped = report.decision == "swap_production_b" and not _already_adopted(report, moment)
     decided = CycleDecided(
         model_type=report.model_type,

@@ -285,7 +285,7 @@ def _unguarded(ledger: Ledger) -> list[Finding]:
     with transaction(ledger.engine) as connection:
         if connection.dialect.name != "sqlite":
             return []
-        stored: dict[str, str] = dict(row._tuple() for row in connection.exec_driver_sql(_STORED_TRIGGERS))
+        stored = {row.name: row.sql for row in connection.exec_driver_sql(_STORED_TRIGGERS)}
     return [
         Finding(None, "unguarded", f"trigger {name} is {'changed' if name in stored else 'missing'}")
         for name, statement in TRIGGERS.items()

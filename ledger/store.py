@@ -8,17 +8,15 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, Select, bindparam, func, select
-from sqlalchemy.exc import DBAPIError
 
 from ledger.chain import GENESIS, leaf, link
 from ledger.codec import Codec
-from ledger.engines import writing
-from ledger.errors import ConflictError, DuplicateError, LedgerError, StorageError
+from ledger.engines import transaction
+from ledger.errors import ConflictError, DuplicateError, LedgerError
 from ledger.events import Event
 from ledger.ids import new_ids
 from ledger.schema import events
@@ -83,7 +81,7 @@ class Append:
 
 
 @dataclass(slots=True)
-class _Transaction:
+class _Numbering:
     """The head as it moves while appends of one transaction are numbered."""
 
     head: Head
@@ -135,16 +133,16 @@ class Ledger:
 
         Raises StorageError when the database refuses; then nothing of any of them is written.
         """
-        with self._transaction(write=True) as connection:
-            transaction = _Transaction(
+        with transaction(self.engine, write=True) as connection:
+            numbering = _Numbering(
                 head=_head(connection),
                 versions=_versions(connection, {append.stream for append in appends}),
                 known=_known(connection, [append for append in appends if append.keyed]),
             )
-            now_us = max(int(self._clock() * 1_000_000), transaction.head.recorded_us)
-            outcomes = [_number(transaction, append, now_us) for append in appends]
-            if transaction.rows:
-                connection.exec_driver_sql(_INSERT, transaction.rows)
+            now_us = max(int(self._clock() * 1_000_000), numbering.head.recorded_us)
+            outcomes = [_number(numbering, append, now_us) for append in appends]
+            if numbering.rows:
+                connection.exec_driver_sql(_INSERT, numbering.rows)
             return outcomes
 
     def read(
@@ -175,7 +173,7 @@ class Ledger:
 
     def version(self, stream: str) -> int:
         """The version of a stream's newest event; 0 for a stream that does not exist."""
-        with self._transaction() as connection:
+        with transaction(self.engine) as connection:
             return _versions(connection, {stream}).get(stream, 0)
 
     def find(self, event_id: str) -> Entry | None:
@@ -189,50 +187,42 @@ class Ledger:
 
     def head(self) -> Head:
         """The newest entry's position, chain hash and time; GENESIS at 0 for an empty ledger."""
-        with self._transaction() as connection:
+        with transaction(self.engine) as connection:
             return _head(connection)
 
     def _entries(self, query: Select[tuple[object, ...]]) -> list[Entry]:
-        with self._transaction() as connection:
+        with transaction(self.engine) as connection:
             # From the driver's cursor: a Row for each entry on the way would be a fifth of a replay.
             cursor = connection.execute(query).cursor
             assert cursor is not None
             return list(map(Entry._make, cursor.fetchall()))
 
-    @contextmanager
-    def _transaction(self, *, write: bool = False) -> Iterator[Connection]:
-        try:
-            with self.engine.connect() as connection, (writing(connection) if write else connection).begin():
-                yield connection
-        except DBAPIError as error:
-            raise StorageError(f"the database refused: {error.orig}") from error
 
-
-def _number(transaction: _Transaction, append: Append, now_us: int) -> Receipt | LedgerError:
+def _number(numbering: _Numbering, append: Append, now_us: int) -> Receipt | LedgerError:
     """Give the append its positions and hashes, or say why it may not have them."""
-    if append.keyed and (repeated := _repeated(transaction, append)):
+    if append.keyed and (repeated := _repeated(numbering, append)):
         return repeated
-    actual = transaction.versions.get(append.stream, 0)
+    actual = numbering.versions.get(append.stream, 0)
     if actual != append.expected_version:
         return ConflictError(append.stream, append.expected_version, actual)
-    position, chain_hash, _ = transaction.head
+    position, chain_hash, _ = numbering.head
     first, version, stream = position + 1, actual, append.stream
     # The loop that every event goes through, inside the write lock: plain tuples, no names looked up twice.
     for event_id, event_type, schema_version, payload in append.events:
         position, version = position + 1, version + 1
         columns = (position, event_id, stream, version, event_type, schema_version, now_us, payload)
         chain_hash = link(chain_hash, leaf(*columns))
-        transaction.rows.append((*columns, chain_hash))
+        numbering.rows.append((*columns, chain_hash))
         if append.keyed:
-            transaction.known[event_id] = Entry(*columns, chain_hash)
-    transaction.head = Head(position, chain_hash, now_us)
-    transaction.versions[append.stream] = version
+            numbering.known[event_id] = Entry(*columns, chain_hash)
+    numbering.head = Head(position, chain_hash, now_us)
+    numbering.versions[append.stream] = version
     return Receipt(first, position, version, now_us)
 
 
-def _repeated(transaction: _Transaction, append: Append) -> Receipt | DuplicateError | None:
+def _repeated(numbering: _Numbering, append: Append) -> Receipt | DuplicateError | None:
     """The first receipt of an append that was made before; an error if its ids stand for something else."""
-    found = [transaction.known.get(event.event_id) for event in append.events]
+    found = [numbering.known.get(event.event_id) for event in append.events]
     first = next((entry for entry in found if entry), None)
     if first is None:
         return None

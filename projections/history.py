@@ -90,7 +90,7 @@ class History:
 
     def totals(self, from_us: int, to_us: int) -> dict[str, dict[str, int]]:
         """For each family: how many cycles came to each decision, challengers re-ranked, and all cycles."""
-        reordered = func.coalesce(func.sum(table.c.reorder_applied), 0).label("alias_reorder")
+        reordered = func.sum(case((_RE_RANKED, 1), else_=0)).label("alias_reorder")
         by_decision = [
             func.sum(case((table.c.decision == decision, 1), else_=0)).label(decision)
             for decision in DECISIONS
@@ -117,12 +117,16 @@ class History:
         return int(row.position) if entries and entries[0].chain_hash == row.chain_hash else None
 
 
+# Executed, or reported of a family whose aliases the ledger does not know.
+_RE_RANKED = (table.c.reorder_applied == 1) | (table.c.decision == "alias_reorder")
+
+
 def _conditions(query: Query) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if query.model_type is not None:
         conditions.append(table.c.model_type == query.model_type)
     if query.decision == "alias_reorder":
-        conditions.append(table.c.reorder_applied == 1)
+        conditions.append(_RE_RANKED)
     elif query.decision is not None:
         conditions.append(table.c.decision == query.decision)
     if query.from_us is not None:

@@ -110,7 +110,8 @@ class Projector:
             self._fold_table(page)
         if level:
             self.head = _as_head(self._ledger.read(level - 1, limit=1)[0])
-        self._saved_position = level
+        # One that was discarded is worth saving again soon, or every start would replay it.
+        self._saved_position = 0 if any(self.discarded.values()) else level
 
     def _reset(self) -> None:
         for tracked in self._tracked:

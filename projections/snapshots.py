@@ -1,5 +1,7 @@
 """Folded states kept beside the log, so that a restart need not replay it. A cache: anything odd is discarded."""
 
+from hashlib import sha256
+
 from sqlalchemy import Connection, delete, insert, select
 
 from ledger.codec import DECODE_ERRORS
@@ -7,6 +9,8 @@ from ledger.engines import transaction
 from ledger.schema import projection_snapshots as table
 from ledger.store import Head, Ledger
 from projections.projection import Tracked
+
+DIGEST_BYTES = 32
 
 
 def save(connection: Connection, tracked: Tracked[object], head: Head) -> None:
@@ -20,7 +24,7 @@ def save(connection: Connection, tracked: Tracked[object], head: Head) -> None:
             settings=projection.settings,
             position=head.position,
             chain_hash=head.chain_hash,
-            state=tracked.encode(),
+            state=_guarded(tracked.encode()),
         )
     )
 
@@ -28,8 +32,8 @@ def save(connection: Connection, tracked: Tracked[object], head: Head) -> None:
 def load(ledger: Ledger, tracked: Tracked[object]) -> bool | None:
     """Restore the projection's snapshot: True when done, None when there is none, False when it was discarded.
 
-    It is discarded when it is of another version or other settings, does not decode, or names a position whose
-    chain hash is not the ledger's: then it belongs to another history.
+    It is discarded when it is of another version or other settings, is not the bytes that were saved, does not
+    decode, or names a position whose chain hash is not the ledger's: then it belongs to another history.
     """
     projection = tracked.projection
     with transaction(ledger.engine) as connection:
@@ -41,8 +45,16 @@ def load(ledger: Ledger, tracked: Tracked[object]) -> bool | None:
     entries = ledger.read(row.position - 1, limit=1)
     if not entries or entries[0].chain_hash != row.chain_hash:
         return False
+    state = row.state[DIGEST_BYTES:]
+    if row.state != _guarded(state):
+        return False
     try:
-        tracked.restore(row.state, row.position)
+        tracked.restore(state, row.position)
     except DECODE_ERRORS:
         return False
     return True
+
+
+def _guarded(state: bytes) -> bytes:
+    """The state behind its SHA-256: one flipped bit still decodes, into counters that are wrong for ever."""
+    return sha256(state).digest() + state

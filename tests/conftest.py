@@ -8,10 +8,17 @@ from sqlalchemy import Engine
 from ledger.engines import open_engine
 from ledger.store import Ledger
 from migrations import upgrade
+from scripts.audit_ledger import write_ledger
 
 # A deadline is an assertion about time, which a busy machine fails.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example ledger's file, for reading; its key's public half lies beside it. Copy it to write."""
+    return write_ledger(tmp_path_factory.mktemp("example"))
 
 
 @pytest.fixture

@@ -261,7 +261,7 @@ def _explain(one: Outcome) -> None:
     if one.exact_until is not None:
         say(
             f"{one.model_type}: from position {one.exact_until:,} on, a version would have stood behind Production"
-            f" or B that did not play there; games of others were not used: {one.unused_games}; the rest is a guess"
+            f" or B that did not play there; {one.unused_games} games of others were left out; the rest is a guess"
         )
     elif one.parted_position is not None:
         say(

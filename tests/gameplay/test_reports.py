@@ -180,6 +180,16 @@ def test_a_report_for_a_family_without_aliases_is_kept(engine: Engine) -> None:
     assert counted(ledger) == {"swap_production_b": 1}
 
 
+def test_a_re_rank_of_a_family_without_aliases_counts_once_and_moves_nothing(engine: Engine) -> None:
+    ledger = Ledger(engine)
+    promotion = Promotion(ledger, ReadModels(ledger), FaultyRegistry(), rule=rule())
+
+    recorded = record(ledger, promotion, reported("alias_reorder", reorder_applied=True), None)
+
+    assert not recorded.event.reordered
+    assert counted(ledger) == {"alias_reorder": 1}
+
+
 def test_the_same_key_gets_the_first_answer(faulty: FaultyLedger, promotion: Promotion) -> None:
     first = record(faulty, promotion, reported("swap_production_b"), "k")
     head = faulty.head()

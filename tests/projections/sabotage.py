@@ -1,0 +1,34 @@
+"""Copies of the example that may be written to, and changes to events that no service would make."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from ledger.engines import open_engine, transaction
+from ledger.schema import TRIGGERS
+from ledger.store import Ledger
+
+
+@contextmanager
+def writable_copy(path: Path, folder: Path) -> Iterator[Ledger]:
+    """A copy of a database, in a folder."""
+    copied = shutil.copy(path, folder / "copy.db")
+    engine = open_engine(f"sqlite:///{copied}", must_exist=True)
+    yield Ledger(engine)
+    engine.dispose()
+
+
+def edit(ledger: Ledger, position: int, change: Callable[[dict[str, object]], object]) -> None:
+    """Change a stored payload, as somebody with the file could."""
+    (entry,) = ledger.read(position - 1, limit=1)
+    payload = msgspec.json.decode(entry.payload, type=dict[str, object])
+    change(payload)
+    with transaction(ledger.engine, write=True) as connection:
+        connection.exec_driver_sql("DROP TRIGGER events_refuse_update")
+        connection.exec_driver_sql(
+            "UPDATE events SET payload = ? WHERE position = ?", (msgspec.json.encode(payload), position)
+        )
+        connection.exec_driver_sql(TRIGGERS["events_refuse_update"])

@@ -1,0 +1,248 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.engines import open_reader
+from ledger.events import CycleDecided, Event, GameFinished, GameStarted
+from ledger.store import Entry, Ledger
+from ledger.vocabulary import FAMILIES
+from projections.decisions import Audit, check_decisions
+from projections.recount import Span, recount
+from projections.replay import Replay
+from tests.builders import aliases_assigned, cycle_decided, report
+from tests.projections.sabotage import edit, writable_copy
+
+Edit = Callable[[dict[str, Any]], object]
+
+
+@pytest.fixture(scope="module")
+def events(example: Path) -> Iterator[list[tuple[Entry, Event]]]:
+    """What the example holds."""
+    engine = open_reader(f"sqlite:///{example}")
+    ledger = Ledger(engine)
+    yield [(entry, ledger.decode(entry)) for entry in ledger.read(limit=100_000)]
+    engine.dispose()
+
+
+@pytest.fixture
+def copy(example: Path, tmp_path: Path) -> Iterator[Ledger]:
+    """The example, for writing."""
+    with writable_copy(example, tmp_path) as ledger:
+        yield ledger
+
+
+def mismatched(audit: Audit) -> dict[int, set[str]]:
+    """Position -> the fields that came out otherwise."""
+    return {
+        one.position: {mismatch.field for mismatch in one.mismatches} for one in audit.decisions if not one.agrees
+    }
+
+
+def decided(
+    events: list[tuple[Entry, Event]], decision: str, trigger: str = "schedule"
+) -> tuple[Entry, CycleDecided]:
+    """The last cycle that came to a decision."""
+    return next(
+        (entry, event)
+        for entry, event in reversed(events)
+        if isinstance(event, CycleDecided) and (event.decision, event.trigger) == (decision, trigger)
+    )
+
+
+def test_every_decision_is_derived_as_it_is_recorded(copy: Ledger, events: list[tuple[Entry, Event]]) -> None:
+    heard: list[int] = []
+
+    audit = check_decisions(copy, progress=heard.append)
+
+    recorded = [(entry.position, event) for entry, event in events if isinstance(event, CycleDecided)]
+    assert audit.agrees
+    assert [(one.position, one.event) for one in audit.decisions] == recorded
+    assert {event.decision for _, event in recorded} >= {
+        "swap_production_b",
+        "retain_production",
+        "insufficient_data",
+    }
+    assert any(event.reordered for _, event in recorded)
+    assert sum(heard) > 0
+
+
+def test_the_example_has_what_makes_counting_hard(events: list[tuple[Entry, Event]]) -> None:
+    """Games that a swap overtook, test games, and games in which a fallback chose a move."""
+    finished = [(entry, event) for entry, event in events if isinstance(event, GameFinished)]
+    overtaken = 0
+    swaps: dict[str, int] = {}
+    for _, event in events:
+        if event.__class__.__name__ == "AliasesAssigned":
+            swaps[event.model_type] = swaps.get(event.model_type, 0) + event.swapped  # type: ignore[union-attr]
+        elif isinstance(event, GameFinished):
+            overtaken += event.swap_count != swaps.get(event.model_type, 0)
+
+    assert overtaken > 0
+    assert any(event.degraded for _, event in finished)
+    assert not all(event.counted for _, event in finished)
+
+
+def test_one_family_is_checked_alone(copy: Ledger) -> None:
+    audit = check_decisions(copy, ["xgboost"])
+
+    assert audit.agrees
+    assert {one.event.model_type for one in audit.decisions} == {"xgboost"}
+
+
+def test_another_winner_names_the_decisions_and_the_game(copy: Ledger, events: list[tuple[Entry, Event]]) -> None:
+    swap, event = decided(events, "swap_production_b")
+    assert event.evidence is not None
+    game, finished = next(
+        (entry, finished)
+        for entry, finished in events
+        if isinstance(finished, GameFinished)
+        and finished.model_type == event.model_type
+        and event.evidence.after_position < entry.position <= event.evidence.through_position
+        and finished.counted
+        and not finished.degraded
+        and finished.winner == "bot"
+    )
+    edit(copy, game.position, lambda payload: payload.update(winner="user"))
+
+    audit = check_decisions(copy)
+
+    found = mismatched(audit)
+    assert not audit.agrees
+    side = "production" if finished.alias == "Production" else "b"
+    assert f"evidence.{side}.window.wins" in found[swap.position]
+    assert all(position > game.position for position in found)
+    assert [(problem.position, problem.game_id) for problem in audit.problems] == [
+        (game.position, finished.game_id)
+    ]
+    assert "its rounds say bot" in audit.problems[0].problem
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (lambda payload: payload.update(decision="retain_production"), "decision"),
+        (lambda payload: payload.update(reason_code="not_better"), "reason_code"),
+        (lambda payload: payload.update(reason="because"), "reason"),
+        (lambda payload: payload.update(p_value=0.19), "p_value"),
+        (lambda payload: payload.update(z_statistic=None), "z_statistic"),
+        (lambda payload: payload.update(reordered=True), "reordered"),
+        (lambda payload: payload["rule"].update(alpha="0.000001"), "decision"),
+        (lambda payload: payload["rule"].update(minimum_games=99), "decision"),
+        (lambda payload: payload["rule"].update(name="coin/1"), "rule.name"),
+        (lambda payload: payload.update(rule=None), "rule.name"),
+        (lambda payload: payload.update(evidence=None), "evidence"),
+        (lambda payload: payload["evidence"].update(after_position=1), "evidence.after_position"),
+        (lambda payload: payload["evidence"]["b"]["own"].update(wins=0), "evidence.b.own.wins"),
+        (lambda payload: payload["evidence"]["b"].update(version=9), "evidence.b.version"),
+        (lambda payload: payload["tickers"].update(cycles=5), "tickers.cycles"),
+        (lambda payload: payload.update(cycle=99), "cycle"),
+    ],
+)
+def test_a_changed_field_of_a_decision_is_named(
+    copy: Ledger, events: list[tuple[Entry, Event]], change: Edit, field: str
+) -> None:
+    entry, _ = decided(events, "swap_production_b")
+    edit(copy, entry.position, change)
+
+    assert field in mismatched(check_decisions(copy))[entry.position]
+
+
+def test_evidence_from_after_the_decision_is_named(copy: Ledger, events: list[tuple[Entry, Event]]) -> None:
+    entry, _ = decided(events, "retain_production")
+    edit(copy, entry.position, lambda payload: payload["evidence"].update(through_position=entry.position))  # type: ignore[attr-defined]
+
+    assert "evidence.through_position" in mismatched(check_decisions(copy))[entry.position]
+
+
+def test_a_plan_that_the_decision_does_not_give_is_named(copy: Ledger, events: list[tuple[Entry, Event]]) -> None:
+    entry, _ = decided(events, "swap_production_b")
+    edit(copy, entry.position + 1, lambda payload: payload["assignments"][2].update(after=9))  # type: ignore[index]
+
+    assert mismatched(check_decisions(copy))[entry.position] == {"plan.assignments.2.after"}
+
+
+def test_a_report_is_not_ours_to_decide_but_its_evidence_is_counted(
+    copy: Ledger, events: list[tuple[Entry, Event]]
+) -> None:
+    entry, _ = decided(events, "swap_production_b", "report")
+    before = next(one for one in check_decisions(copy).decisions if one.position == entry.position)
+    edit(copy, entry.position, lambda payload: payload["evidence"]["b"]["window"].update(games=99))  # type: ignore[index]
+
+    after = next(one for one in check_decisions(copy).decisions if one.position == entry.position)
+
+    assert before.agrees
+    assert any("reported" in note for note in before.notes)
+    assert {mismatch.field for mismatch in after.mismatches} == {"evidence.b.window.games"}
+
+
+def test_a_report_before_any_aliases_has_nothing_to_check(ledger: Ledger) -> None:
+    reported = cycle_decided(trigger="report", rule=None, evidence=None, ranking=(), report=report())
+    ledger.append("promotion-feedforward_nn", [reported, aliases_assigned()], 0)
+
+    (one,) = check_decisions(ledger).decisions
+
+    assert one.agrees
+
+
+def test_a_ledger_without_decisions_has_nothing_to_find(ledger: Ledger) -> None:
+    assert check_decisions(ledger) == Audit([], [])
+
+
+@pytest.mark.parametrize("through", [400, 1_600, 4_000, 7_550])
+def test_a_recount_is_what_the_projections_count(copy: Ledger, through: int) -> None:
+    """Two ways that share nothing but the events."""
+    replay = Replay(copy)
+    replay.advance(through)
+    windows = replay.read_models.tickers.state.windows
+    families = replay.read_models.standings.state.families
+
+    counts = recount(copy, [Span(family, windows[family].since_position, through) for family in FAMILIES]).counts
+
+    for span, count in counts.items():
+        for alias, score in windows[span.family].scores.items():
+            games = count.alias_games.get(alias)
+            assert (games.good, games.total) if games else (score.wins, score.games) == (0, 0)
+        for version, record in families[span.family].records.items():
+            predictions = count.predictions.get(version)
+            assert (
+                (predictions.good, predictions.total)
+                if predictions
+                else (
+                    record.correct,
+                    record.predictions,
+                )
+                == (0, 0)
+            )
+
+
+def test_a_game_that_never_started_is_named(copy: Ledger, events: list[tuple[Entry, Event]]) -> None:
+    entry, started = next((entry, event) for entry, event in events if isinstance(event, GameStarted))
+    edit(copy, entry.position, lambda payload: payload.update(game_id="another"))
+
+    problems = check_decisions(copy).problems
+
+    assert [(problem.game_id, problem.problem) for problem in problems] == [(started.game_id, "it never started")]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda payload: payload.update(user_score_tenths=999), "its end says 999:"),
+        (lambda payload: payload.update(degraded=True), "degraded = True"),
+        (lambda payload: payload.update(counted=False), "counted = False, its start says True"),
+        (lambda payload: payload.update(model_version=9), "model_version = 9"),
+    ],
+)
+def test_an_end_that_contradicts_its_game_is_named(
+    copy: Ledger, events: list[tuple[Entry, Event]], change: Edit, problem: str
+) -> None:
+    entry = next(
+        entry
+        for entry, event in events
+        if isinstance(event, GameFinished) and event.counted and not event.degraded
+    )
+    edit(copy, entry.position, change)
+
+    assert problem in check_decisions(copy).problems[0].problem

@@ -1,0 +1,60 @@
+import pytest
+from sqlalchemy import Engine
+
+from ledger.store import Ledger
+from projections.moments import MomentError, check_position, parse_time, position_at, resolve, show_time
+from tests.builders import game_started
+from tests.projections.stories import Clock
+
+
+@pytest.fixture
+def ledger(ledger: Ledger, clock: Clock) -> Ledger:
+    """Ten events, two in each second from 100 on."""
+    for number in range(10):
+        clock.now = 100.0 + number // 2
+        ledger.append(f"game-{number}", [game_started(game_id=f"g{number}")], 0)
+    return ledger
+
+
+@pytest.mark.parametrize(
+    ("seconds", "position"), [(100, 2), (100.9, 2), (101, 4), (103, 8), (104, 10), (10_000, 10)]
+)
+def test_a_time_means_the_last_event_until_then(ledger: Ledger, seconds: float, position: int) -> None:
+    assert position_at(ledger, round(seconds * 1_000_000)) == position
+
+
+def test_a_time_before_the_ledger_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(MomentError, match=r"before the ledger, which begins at 1970-01-01T00:01:40.000Z"):
+        position_at(ledger, 99_999_999)
+
+
+@pytest.mark.parametrize(
+    ("text", "position"), [("1", 1), ("10", 10), ("1970-01-01T00:01:42Z", 6), ("2026-01-01", 10)]
+)
+def test_a_moment_is_a_position_or_a_time(ledger: Ledger, text: str, position: int) -> None:
+    assert resolve(ledger, text) == position
+
+
+@pytest.mark.parametrize("text", ["0", "11", "-1", "yesterday", "", "2026-13-01", "9" * 40])
+def test_what_is_no_moment_of_the_ledger_is_refused(ledger: Ledger, text: str) -> None:
+    with pytest.raises(MomentError):
+        resolve(ledger, text)
+
+
+def test_an_empty_ledger_has_no_moment(engine: Engine) -> None:
+    with pytest.raises(MomentError, match="no events"):
+        position_at(Ledger(engine), 1)
+    with pytest.raises(MomentError, match="the ledger has no events"):
+        check_position(Ledger(engine), 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2026-11-12", "2026-11-12T00:00:00.000Z"),
+        ("2026-11-12T10:00:00.5+02:00", "2026-11-12T08:00:00.500Z"),
+        ("2026-11-12 10:00", "2026-11-12T10:00:00.000Z"),
+    ],
+)
+def test_a_time_without_a_zone_is_utc(text: str, shown: str) -> None:
+    assert show_time(parse_time(text)) == shown

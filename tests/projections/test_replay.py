@@ -1,0 +1,174 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from ledger.engines import open_reader
+from ledger.store import Ledger
+from projections.compare import compare
+from projections.errors import ProjectionError
+from projections.history import History
+from projections.read_models import ReadModels
+from projections.rebuild import READ_MODELS, rebuild
+from projections.replay import Replay, flatten, plain, read_rows
+from tests.builders import cycle_decided, game_finished, game_started
+from tests.projections.sabotage import writable_copy
+
+
+@pytest.fixture(scope="module")
+def ledger_of_games(example: Path) -> Iterator[Ledger]:
+    """The example, for reading."""
+    engine = open_reader(f"sqlite:///{example}")
+    yield Ledger(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def copy(example: Path, tmp_path: Path) -> Iterator[Ledger]:
+    """The example, for writing."""
+    with writable_copy(example, tmp_path) as ledger:
+        yield ledger
+
+
+def test_a_replay_to_the_head_is_what_the_service_has(copy: Ledger) -> None:
+    served = ReadModels(copy)
+    served.projector.start()
+    replay = Replay(copy)
+
+    replay.advance(copy.head().position)
+
+    assert replay.head == copy.head() == served.projector.head
+    for one, other in zip(replay.read_models.tracked, served.tracked, strict=True):
+        assert plain(one.state) == plain(other.state)
+    assert replay.history_rows() == read_rows(History(copy))
+
+
+def test_a_state_as_of_a_moment_is_that_of_a_ledger_that_ended_there(
+    ledger_of_games: Ledger, engine: Engine
+) -> None:
+    """Cut anywhere, and from there on replayed in one step or in several."""
+    shorter = Ledger(engine)
+    cut = 1_700
+    for entry in ledger_of_games.read(limit=cut):
+        event = ledger_of_games.decode(entry)
+        shorter.append(entry.stream, [event], entry.version - 1, ids=[entry.event_id])
+    at_cut, at_end = Replay(ledger_of_games), Replay(shorter)
+
+    for position in (1, 700, 701, cut):
+        at_cut.advance(position)
+    at_end.advance(cut)
+
+    assert _without_times(at_cut) == _without_times(at_end)
+
+
+def _without_times(replay: Replay) -> dict[str, object]:
+    flat = flatten(replay.plain())
+    return {path: value for path, value in flat.items() if not path.endswith("_us")}
+
+
+def test_a_replay_writes_nothing_to_the_ledger_it_reads(ledger_of_games: Ledger) -> None:
+    """The reader's connection would refuse."""
+    before = compare(ledger_of_games)
+
+    Replay(ledger_of_games).advance(2_000)
+
+    assert compare(ledger_of_games) == before
+
+
+def test_an_event_that_does_not_fit_stops_a_replay_and_is_named(ledger: Ledger) -> None:
+    ledger.append("game-g1", [game_started(), game_finished(), game_finished()], 0)
+
+    with pytest.raises(ProjectionError, match="position 3"):
+        Replay(ledger).advance(3)
+
+
+def test_stored_read_models_are_equal_to_a_replay(ledger_of_games: Ledger) -> None:
+    found = compare(ledger_of_games)
+
+    assert found.differences == []
+    assert found.compared.keys() == set(READ_MODELS)
+
+
+@pytest.mark.parametrize(
+    ("statement", "read_model"),
+    [
+        (
+            "UPDATE promotion_history SET production_wins = production_wins + 1 WHERE id = 1588",
+            "promotion_history",
+        ),
+        ("DELETE FROM promotion_history WHERE id = 1588", "promotion_history"),
+        ("UPDATE promotion_history SET detail = replace(detail, '90', '91')", "promotion_history"),
+        ("UPDATE projection_checkpoints SET version = 99", "promotion_history"),
+        ("UPDATE projection_checkpoints SET position = 100000", "promotion_history"),
+        ("UPDATE projection_snapshots SET chain_hash = zeroblob(32) WHERE name = 'tickers'", "tickers"),
+        ("UPDATE projection_snapshots SET version = 99 WHERE name = 'tickers'", "tickers"),
+        ("UPDATE projection_snapshots SET settings = 'x' WHERE name = 'standings'", "standings"),
+        ("UPDATE projection_snapshots SET state = x'c1' WHERE name = 'counters'", "counters"),
+        ("UPDATE projection_snapshots SET name = 'extra' WHERE name = 'open_games'", "extra"),
+        (
+            "UPDATE projection_snapshots SET state = (SELECT state FROM projection_snapshots WHERE name = 'counters')"
+            " WHERE name = 'tickers'",
+            "tickers",
+        ),
+    ],
+)
+def test_whatever_is_stored_otherwise_is_listed_and_mended(copy: Ledger, statement: str, read_model: str) -> None:
+    with copy.engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+        connection.commit()
+
+    assert {difference.read_model for difference in compare(copy).differences} == {read_model}
+
+    rebuild(copy, READ_MODELS, since_us=0)
+    assert {difference.read_model for difference in compare(copy).differences} <= {"extra"}
+
+
+def test_a_changed_event_shows_in_every_read_model_that_reads_it(copy: Ledger) -> None:
+    with copy.engine.connect() as connection:
+        connection.exec_driver_sql("DROP TRIGGER events_refuse_update")
+        connection.exec_driver_sql(
+            'UPDATE events SET payload = CAST(replace(CAST(payload AS TEXT), \'"winner":"user"\', \'"winner":"bot"\')'
+            " AS BLOB) WHERE type = 'game.finished' AND position > 7000"
+        )
+        connection.commit()
+
+    assert {difference.read_model for difference in compare(copy).differences} == {
+        "counters",
+        "tickers",
+        "standings",
+    }
+
+
+def test_a_rebuild_beside_a_service_loses_nothing_that_it_folds(copy: Ledger) -> None:
+    served = ReadModels(copy)
+    served.projector.start()
+    version = copy.version("promotion-xgboost")
+    newest = cycle_decided(model_type="xgboost", cycle=25)
+    copy.append("promotion-xgboost", [newest], version)
+    served.projector.catch_up()
+
+    position = rebuild(copy, ["promotion_history"], since_us=0)
+    copy.append("promotion-xgboost", [cycle_decided(model_type="xgboost", cycle=26)], version + 1)
+    served.projector.catch_up()
+
+    assert position == copy.head().position - 1
+    rows = read_rows(served.history)
+    assert [row["cycle"] for row in rows if row["model_type"] == "xgboost"] == list(range(1, 27))
+    assert [one for one in compare(copy).differences if one.read_model == "promotion_history"] == []
+
+
+def test_a_rebuild_of_an_empty_ledger_leaves_nothing(ledger: Ledger) -> None:
+    assert rebuild(ledger, READ_MODELS, since_us=0) == 0
+    assert compare(ledger).compared == {}
+
+
+@pytest.mark.parametrize("read_model", READ_MODELS)
+def test_one_read_model_is_rebuilt_alone(copy: Ledger, read_model: str) -> None:
+    before = compare(copy).compared
+
+    rebuild(copy, [read_model], since_us=0)
+
+    after = compare(copy)
+    assert after.differences == []
+    assert after.compared == before | {read_model: copy.head().position}
