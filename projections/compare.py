@@ -14,6 +14,7 @@ from ledger.store import Ledger
 from projections import history
 from projections.history import History
 from projections.replay import Replay, flatten, plain, read_rows
+from projections.snapshots import unguarded
 
 _SINCE = re.compile(r"since_us=(-?[0-9]+)").fullmatch
 ABSENT = "(absent)"
@@ -99,8 +100,12 @@ def _compare_one(ledger: Ledger, replay: Replay, stored: _Stored) -> Iterator[Di
     if settings != expected:
         yield differs("version and settings", settings, expected)
         return
+    encoded = unguarded(stored.state)
+    if encoded is None:
+        yield differs("state", "other bytes than were saved", "a state")
+        return
     try:
-        state = msgspec.msgpack.decode(stored.state, type=type(tracked.state))
+        state = msgspec.msgpack.decode(encoded, type=type(tracked.state))
     except DECODE_ERRORS as error:
         yield differs("state", f"it does not decode: {error}", "a state")
         return

@@ -45,14 +45,20 @@ def load(ledger: Ledger, tracked: Tracked[object]) -> bool | None:
     entries = ledger.read(row.position - 1, limit=1)
     if not entries or entries[0].chain_hash != row.chain_hash:
         return False
-    state = row.state[DIGEST_BYTES:]
-    if row.state != _guarded(state):
+    state = unguarded(row.state)
+    if state is None:
         return False
     try:
         tracked.restore(state, row.position)
     except DECODE_ERRORS:
         return False
     return True
+
+
+def unguarded(stored: bytes) -> bytes | None:
+    """The encoded state in a stored one; None when these are not the bytes that were saved."""
+    state = stored[DIGEST_BYTES:]
+    return state if stored == _guarded(state) else None
 
 
 def _guarded(state: bytes) -> bytes:

@@ -21,6 +21,12 @@ def writable_copy(path: Path, folder: Path) -> Iterator[Ledger]:
     engine.dispose()
 
 
+def database(ledger: Ledger) -> Path:
+    """The file of a ledger."""
+    assert ledger.engine.url.database
+    return Path(ledger.engine.url.database)
+
+
 def edit(ledger: Ledger, position: int, change: Callable[[dict[str, object]], object]) -> None:
     """Change a stored payload, as somebody with the file could."""
     (entry,) = ledger.read(position - 1, limit=1)

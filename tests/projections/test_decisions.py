@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ledger.engines import open_reader
-from ledger.events import CycleDecided, Event, GameFinished, GameStarted
+from ledger.events import AliasesAssigned, CycleDecided, Event, GameFinished, GameStarted
 from ledger.store import Entry, Ledger
 from ledger.vocabulary import FAMILIES
 from projections.decisions import Audit, check_decisions
@@ -51,6 +51,18 @@ def decided(
     )
 
 
+def swaps_before(events: list[tuple[Entry, Event]], decision: CycleDecided) -> int:
+    """How many swaps the family had had."""
+    assert decision.evidence is not None
+    return sum(
+        event.swapped
+        for entry, event in events
+        if isinstance(event, AliasesAssigned)
+        and event.model_type == decision.model_type
+        and entry.position <= decision.evidence.after_position
+    )
+
+
 def test_every_decision_is_derived_as_it_is_recorded(copy: Ledger, events: list[tuple[Entry, Event]]) -> None:
     heard: list[int] = []
 
@@ -74,8 +86,8 @@ def test_the_example_has_what_makes_counting_hard(events: list[tuple[Entry, Even
     overtaken = 0
     swaps: dict[str, int] = {}
     for _, event in events:
-        if event.__class__.__name__ == "AliasesAssigned":
-            swaps[event.model_type] = swaps.get(event.model_type, 0) + event.swapped  # type: ignore[union-attr]
+        if isinstance(event, AliasesAssigned):
+            swaps[event.model_type] = swaps.get(event.model_type, 0) + event.swapped
         elif isinstance(event, GameFinished):
             overtaken += event.swap_count != swaps.get(event.model_type, 0)
 
@@ -103,6 +115,7 @@ def test_another_winner_names_the_decisions_and_the_game(copy: Ledger, events: l
         and finished.counted
         and not finished.degraded
         and finished.winner == "bot"
+        and finished.swap_count == swaps_before(events, event)
     )
     edit(copy, game.position, lambda payload: payload.update(winner="user"))
 

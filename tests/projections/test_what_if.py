@@ -198,18 +198,18 @@ def test_a_swap_that_a_looser_rule_would_have_made_earlier_opens_a_new_window(st
     assert outcome.exact_until is None
 
 
-def test_a_version_that_does_not_play_ends_exactness(story: Story) -> None:
+def test_histories_meet_again_where_a_hand_sets_the_aliases(story: Story) -> None:
     story.play(1, won=1, lost=2)
     story.play(2, won=2, lost=1)
     story.cycle("insufficient_data")
     story.assign(lineup((3, 2, 1, 4)), "manual")
     story.play(3, won=2, lost=2)
 
-    agreeing, differing = story.ask(), story.ask(alpha="0.25")
+    outcome = story.ask(alpha="0.25")
 
-    assert agreeing.exact_until is None
-    assert differing.exact_until == story.ledger.head().position - 8
-    assert (agreeing.unused_games, differing.unused_games) == (0, 0)
+    assert outcome.parted_position == outcome.cycles[0].position
+    assert (outcome.exact_until, outcome.unused_games) == (None, 0)
+    assert outcome.other_reigns[-1] == outcome.actual_reigns[-1]
 
 
 def test_games_of_a_version_that_would_have_been_a_shadow_are_not_used(story: Story) -> None:
