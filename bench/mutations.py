@@ -278,8 +278,8 @@ def structural_problems(vandal: Vandal) -> list[str]:
     return problems
 
 
-def seal_problems(vandal: Vandal) -> list[str]:
-    """Tamper with the seals too; returns what went unseen or was called by another name."""
+def seal_problems(vandal: Vandal, *, every: int = 1) -> list[str]:
+    """Tamper with the seals too, `every` so many bits; returns what went unseen or was called by another name."""
     rows, (seal,) = vandal.rows(), read_seals(vandal.ledger)
     edited = rechained([*rows[:-1], rows[-1]._replace(payload=rows[-1].payload.replace(b"1", b"2"))])
     anchor = Anchor(rows[-1].position, rows[-1].chain_hash)
@@ -299,7 +299,7 @@ def seal_problems(vandal: Vandal) -> list[str]:
     expect("cut off, remove the seal", "cut tail", vandal.findings([anchor]))
     vandal.rewrite(rows)
     for column, value in (("note", seal.note), ("edge", seal.edge)):
-        for bit in range(8 * len(value)):
+        for bit in range(0, 8 * len(value), every):
             changed = bytearray(value)
             changed[bit // 8] ^= 1 << bit % 8
             note, edge = (changed, seal.edge) if column == "note" else (seal.note, changed)

@@ -53,9 +53,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a version when it has been trained, before a registry gives it a number.
 
-    `training`, `validation` and `holdout` are the 60/20/20 of the games in time; `by_opponent` splits the
-    hold-out rows by player: a bot's name, `human` or `script`. `folds` are the scores of the cross-validation,
-    empty where there was none; `code_version` and `libraries` say what computed it.
+    `training`, `validation` and `holdout` are the 60/20/20 of the games in time. `by_opponent` splits the hold-out
+    rows by player: a bot's name, `human` or `script`; `own_by_opponent` takes of these the games that the family's
+    own policy played, which is how the version itself will meet the player. `folds` are the scores of the
+    cross-validation, empty where there was none; `code_version` and `libraries` say what computed it.
     """
 
     family: Family
@@ -68,6 +69,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     validation: Score
     holdout: Score
     by_opponent: dict[str, Score]
+    own_by_opponent: dict[str, Score] = {}
     folds: tuple[Score, ...] = ()
     code_version: str = ""
     libraries: dict[str, str] = {}

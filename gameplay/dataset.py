@@ -27,11 +27,12 @@ VALIDATION_SHARE: Final = 0.2
 
 
 class Part(NamedTuple):
-    """Consecutive rows of a data set: features (n, 50), targets (n,) and the opponent of each row."""
+    """Some rows of a data set: features (n, 50), targets (n,), and who played in each row, and against whom."""
 
     rows: npt.NDArray[np.float32]
     targets: npt.NDArray[np.int64]
     opponents: npt.NDArray[np.str_]
+    policies: npt.NDArray[np.str_]
 
 
 class Split(NamedTuple):
@@ -48,7 +49,7 @@ class Dataset:
 
     `rows` (n, 50) float32; `targets` (n,) the player's move as its index in MOVES; `games` (n,) the number of
     the row's game, 0 and up, not falling; `positions` (n,) where the row's round stands in the ledger;
-    `opponents` the player of each game: a bot's name, `human` or `script`.
+    `opponents` the player of each game: a bot's name, `human` or `script`; `policies` who played against them.
     """
 
     rows: npt.NDArray[np.float32]
@@ -56,6 +57,7 @@ class Dataset:
     games: npt.NDArray[np.int64]
     positions: npt.NDArray[np.int64]
     opponents: tuple[str, ...]
+    policies: tuple[str, ...]
     source: Source
 
     def split(self) -> Split:
@@ -91,8 +93,9 @@ class Dataset:
         return Split(*parts)
 
     def _part(self, chosen: "slice | npt.NDArray[np.bool_]") -> Part:
-        opponents = np.array(self.opponents, dtype=str)[self.games[chosen]]
-        return Part(self.rows[chosen], self.targets[chosen], opponents)
+        games = self.games[chosen]
+        opponents, policies = (np.array(names, dtype=str)[games] for names in (self.opponents, self.policies))
+        return Part(self.rows[chosen], self.targets[chosen], opponents, policies)
 
 
 def read_dataset(
@@ -125,6 +128,7 @@ def read_dataset(
 @dataclass
 class _Game:
     opponent: str
+    policy: str
     past: list[PastRound] = field(default_factory=list)
     rows: list[npt.NDArray[np.float32]] = field(default_factory=list)
     targets: list[int] = field(default_factory=list)
@@ -148,7 +152,7 @@ class _Taking:
             case GameStarted():
                 if recorded_us >= self.since_us and self._takes(event):
                     self.first_position = self.first_position or position
-                    self.running[event.game_id] = game = _Game(_opponent(event))
+                    self.running[event.game_id] = game = _Game(_opponent(event), event.policy)
                     self.games.append(game)
             case RoundPlayed():
                 if game_of := self.running.get(event.game_id):
@@ -183,9 +187,14 @@ class _Taking:
             rows=len(rows),
             rows_digest=sha256(rows.tobytes() + targets.tobytes() + numbers.tobytes()).hexdigest(),
         )
-        opponents = tuple(game.opponent for game in games)
         return Dataset(
-            rows=rows, targets=targets, games=numbers, positions=positions, opponents=opponents, source=source
+            rows=rows,
+            targets=targets,
+            games=numbers,
+            positions=positions,
+            opponents=tuple(game.opponent for game in games),
+            policies=tuple(game.policy for game in games),
+            source=source,
         )
 
 

@@ -7,6 +7,7 @@ that of a caller who wants to wait.
 
 import itertools
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -31,7 +32,7 @@ Key = tuple[Family, int]
 RETRY_SECONDS_MIN = 1.0
 RETRY_SECONDS_MAX = 300.0
 KEPT_A_FAMILY = 24
-LOADERS = 12
+LOADERS = 10  # as many connections as the registry's client keeps
 
 NEVER_TRIED = (Step("minio_miss", "the version is not in memory, and is being loaded"),)
 NO_LINEUP = (Step("mlflow_miss", "the family has no versions yet"),)
@@ -52,6 +53,7 @@ class Loaded:
 class _Failure(NamedTuple):
     steps: tuple[Step, ...]
     attempts: int
+    failed_at_seconds: float
     retry_at_seconds: float
 
 
@@ -83,6 +85,7 @@ class Models:
         self._kept_a_family = kept_a_family
         self._loaded: dict[Key, Loaded] = {}
         self._failures: dict[Key, _Failure] = {}
+        self._fetched_at_seconds = -math.inf
         self._wanted: frozenset[Key] = frozenset()
         self._uses = itertools.count(1)
         self._locks: dict[Key, threading.Lock] = {}
@@ -121,6 +124,7 @@ class Models:
             except ModelUnavailable as error:
                 self._failures[key] = self._failed(key, error)
                 raise
+            self._fetched_at_seconds = self._clock()
             loaded.used = next(self._uses)
             self._loaded[key] = loaded
             self._failures.pop(key, None)
@@ -139,7 +143,7 @@ class Models:
         if key in self._loaded or key in self._asked:
             return
         failure = self._failures.get(key)
-        if failure is None or self._clock() >= failure.retry_at_seconds:
+        if failure is None or self._is_due(failure):
             self._asked.add(key)
             self._queue.put(key)
 
@@ -210,13 +214,19 @@ class Models:
             # The version is in memory and serves; the store gets it with the next load.
             log.warning("version %d of %s is not copied: %s", files.version, family, error)
 
+    def _is_due(self, failure: _Failure) -> bool:
+        # Another version has come since: what was out of reach is back, and nobody has to wait five minutes.
+        came_back = failure.failed_at_seconds < self._fetched_at_seconds
+        return came_back or self._clock() >= failure.retry_at_seconds
+
     def _failed(self, key: Key, error: ModelUnavailable) -> _Failure:
         before = self._failures.get(key)
         attempts = before.attempts + 1 if before else 1
         # The exponent is bounded too: a store that is down for a week would overflow a float.
         wait_seconds = min(RETRY_SECONDS_MIN * 2 ** min(attempts - 1, 16), RETRY_SECONDS_MAX)
         steps = tuple(Step(reason, detail) for reason, detail in error.steps)
-        return _Failure(steps, attempts, self._clock() + wait_seconds)
+        now_seconds = self._clock()
+        return _Failure(steps, attempts, now_seconds, now_seconds + wait_seconds)
 
     def _try(self, key: Key) -> str | ModelUnavailable:
         try:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gameplay.artifacts import Score, Source
+from gameplay.artifacts import ModelCard, Score, Source
 from gameplay.capture import CapturedRound, predictions_of
 from gameplay.dataset import read_dataset
 from gameplay.errors import ModelUnavailable
@@ -23,6 +23,7 @@ from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 
 CONFIDENCE = 0.99
+OWN_ROWS_MIN = 50
 LENIENT = 1e-6
 """What two machines' arithmetic may differ by; strict parity allows nothing."""
 
@@ -46,7 +47,8 @@ class Difference(NamedTuple):
 class Comparison(NamedTuple):
     """A version's accuracy in captured rounds beside its hold-out accuracy against the same player.
 
-    `interval` is of live less hold-out; None where one of the two has no rows.
+    `own`: the hold-out rows are of the version's own policy's games; else there were too few of those, and they
+    are of everybody's. `interval` is of live less hold-out; None where nothing was held out.
     """
 
     family: Family
@@ -54,6 +56,7 @@ class Comparison(NamedTuple):
     player: str
     live: Score
     holdout: Score
+    own: bool
     interval: Interval | None
 
     @property
@@ -113,12 +116,24 @@ def compare_accuracies(models: Models, captured: Iterable[CapturedRound]) -> lis
             live.setdefault(key, []).append(one.predicted == one.actual)
     comparisons = []
     for (family, version, player), hits in sorted(live.items()):
-        card = models.card(family, version)
         now = Score(sum(hits), len(hits))
-        held_out = card.by_opponent.get(player, Score(0, 0)) if card else Score(0, 0)
+        held_out, own = _held_out(models.card(family, version), player)
         interval = difference(now, held_out, CONFIDENCE) if held_out.rows else None
-        comparisons.append(Comparison(family, version, player, now, held_out, interval))
+        comparisons.append(Comparison(family, version, player, now, held_out, own, interval))
     return comparisons
+
+
+def _held_out(card: ModelCard | None, player: str) -> tuple[Score, bool]:
+    """What was held out against a player, and whether it is of the version's own policy's games.
+
+    A player does not play alike against everybody: cal changes his ways after three losses in a row, which a
+    weak opponent never gives him.
+    """
+    nothing = Score(0, 0)
+    if card is None:
+        return nothing, False
+    own = card.own_by_opponent.get(player, nothing)
+    return (own, True) if own.rows >= OWN_ROWS_MIN else (card.by_opponent.get(player, nothing), False)
 
 
 def _check_game(

@@ -241,6 +241,7 @@ def _metrics(card: ModelCard) -> dict[str, float]:
         "validation": card.validation,
         "holdout": card.holdout,
         **{f"holdout_vs_{opponent}": score for opponent, score in card.by_opponent.items()},
+        **{f"holdout_own_vs_{opponent}": score for opponent, score in card.own_by_opponent.items()},
     }
     if card.folds:
         scores |= {f"fold_{number}": score for number, score in enumerate(card.folds)}

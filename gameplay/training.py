@@ -24,12 +24,14 @@ from gameplay.model_store import ModelStore
 from gameplay.plots import confusion_matrix
 from gameplay.registry import Registry
 from ledger.events import TrainingCompleted
-from ledger.vocabulary import Alias, Family
+from ledger.vocabulary import FAMILY_OF_POLICY, Alias, Family, Policy
 
 log = logging.getLogger(__name__)
 
 DIFFERENCE_MAX: Final = 1e-4
 """Between an estimator's probabilities and its graph's: float32 against double gives some 1e-7."""
+
+POLICY_OF_FAMILY: Final[dict[Family, Policy]] = {family: policy for policy, family in FAMILY_OF_POLICY.items()}
 
 
 class Job(NamedTuple):
@@ -110,6 +112,7 @@ def fit_model(job: Job, hyperparameters: Hyperparameters, *, folds: int = 0) -> 
         validation=_score(_predicted(graph, split.validation), split.validation.targets),
         holdout=_score(predicted, split.holdout.targets),
         by_opponent=_by_opponent(predicted, split.holdout),
+        own_by_opponent=_by_opponent(predicted, split.holdout, POLICY_OF_FAMILY[job.family]),
         folds=cross_validate(job.dataset, hyperparameters, folds) if folds else (),
         code_version=code_version(),
         libraries=libraries(),
@@ -150,11 +153,14 @@ def _score(predicted: npt.NDArray[np.int64], targets: npt.NDArray[np.int64]) -> 
     return Score(int((predicted == targets).sum()), len(targets))
 
 
-def _by_opponent(predicted: npt.NDArray[np.int64], part: Part) -> dict[str, Score]:
-    return {
-        str(opponent): _score(predicted[part.opponents == opponent], part.targets[part.opponents == opponent])
-        for opponent in np.unique(part.opponents)
-    }
+def _by_opponent(predicted: npt.NDArray[np.int64], part: Part, policy: Policy | None = None) -> dict[str, Score]:
+    """The score for each player; with `policy`, over the games against that one alone."""
+    chosen = np.ones(len(part.rows), dtype=bool) if policy is None else part.policies == policy
+    scores = {}
+    for opponent in np.unique(part.opponents[chosen]):
+        rows = chosen & (part.opponents == opponent)
+        scores[str(opponent)] = _score(predicted[rows], part.targets[rows])
+    return scores
 
 
 def _copy(store: ModelStore, family: Family, files: ModelFiles) -> None:

@@ -144,8 +144,11 @@ class Peekable:
         self._next = next(self._items, None)
 
 
+Labels = tuple[tuple[str, str], ...]
+
+
 class _Writer:
-    """Samples by family and day: a family's samples have to stand together in a file."""
+    """Samples by day, family and series: OpenMetrics wants each family, and in it each series, in one piece."""
 
     def __init__(self, out: Path, labels: Mapping[str, str]) -> None:
         self.prefixes: set[bytes] = set()
@@ -154,10 +157,10 @@ class _Writer:
         self._out = out
         self._labels = labels
         self._heads: dict[str, bytes] = {}
-        self._values: dict[str, list[bytes]] = {}
-        self._lines: dict[str, list[bytes]] = {}
+        self._values: dict[str, dict[Labels, list[bytes]]] = {}
+        self._lines: dict[str, dict[Labels, list[bytes]]] = {}
         self._day: int | None = None
-        self._known: dict[tuple[str, tuple[tuple[str, str], ...]], bytes] = {}
+        self._known: dict[tuple[str, Labels], bytes] = {}
 
     def sample(self, seconds: int, replay: Replay, *, changed: bool) -> None:
         """All series at one time; unless something changed, with the values of the time before."""
@@ -169,9 +172,11 @@ class _Writer:
             for family in LedgerCollector(replay.read_models).collect():
                 self._read(family)
         end = b" %d\n" % seconds
-        for name, values in self._values.items():
-            self._lines.setdefault(name, []).extend(value + end for value in values)
-            self.samples += len(values)
+        for name, series in self._values.items():
+            lines = self._lines.setdefault(name, {})
+            for labels, values in series.items():
+                lines.setdefault(labels, []).extend([value + end for value in values])
+                self.samples += len(values)
 
     def close(self) -> None:
         """Write the day's file."""
@@ -180,9 +185,10 @@ class _Writer:
         moment = datetime.fromtimestamp(self._day * DAY_SECONDS, UTC)
         path = self._out / f"ledger-{moment:%Y-%m-%d}.om"
         with path.open("wb") as file:
-            for name, lines in self._lines.items():
+            for name, series in self._lines.items():
                 file.write(self._heads[name])
-                file.writelines(lines)
+                for lines in series.values():
+                    file.writelines(lines)
             file.write(b"# EOF\n")
         self.files.append(path)
         self._lines = {}
@@ -190,15 +196,18 @@ class _Writer:
     def _read(self, family: Metric) -> None:
         if family.name not in self._heads:
             self._heads[family.name] = f"# TYPE {family.name} {family.type}\n".encode()
-        values = []
+        values: dict[Labels, list[bytes]] = {}
         for sample in family.samples:
-            key = sample.name, tuple(sample.labels.items())
+            labels = tuple(sample.labels.items())
+            key = sample.name, labels
             prefix = self._known.get(key)
             if prefix is None:
                 prefix = self._known[key] = self._prefix(sample.name, sample.labels)
                 self.prefixes.add(prefix)
             shown: str = floatToGoString(sample.value)  # type: ignore[no-untyped-call]
-            values.append(prefix + shown.encode())
+            # A histogram's buckets belong together at each time.
+            together = tuple(label for label in labels if label[0] != "le")
+            values.setdefault(together, []).append(prefix + shown.encode())
         self._values[family.name] = values
 
     def _prefix(self, name: str, labels: Mapping[str, str]) -> bytes:

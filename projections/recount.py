@@ -17,7 +17,7 @@ from ledger.events import (
     wire_name,
 )
 from ledger.store import Entry, Ledger
-from ledger.vocabulary import Family, Winner
+from ledger.vocabulary import SHADOW_PREFIX, Family, Winner
 
 _READ = frozenset(
     wire_name(cls)
@@ -142,7 +142,7 @@ class _Counter:
                 if event.served and (game := self._games.get(event.game_id)):
                     game.degraded = True
             case PredictionMade():
-                if event.counted:
+                if event.counted and not entry.stream.startswith(SHADOW_PREFIX):
                     right = event.predicted == event.actual
                     for count in self._running.get(event.model_type, {}).values():
                         count.predictions.setdefault(event.model_version, Tallied()).add(right)

@@ -26,7 +26,7 @@ from ledger.events import (
     wire_name,
 )
 from ledger.store import Entry, Ledger
-from ledger.vocabulary import ALIASES, FAMILIES, Family
+from ledger.vocabulary import ALIASES, FAMILIES, SHADOW_PREFIX, Family
 from projections.cycle import decide_cycle, is_swap
 from projections.standings import Record, Standing
 from projections.tickers import Window
@@ -226,7 +226,7 @@ class _World(Struct):
             case GameAbandoned():
                 self.games.pop(event.game_id, None)
             case PredictionMade():
-                if event.counted:
+                if event.counted and not entry.stream.startswith(SHADOW_PREFIX):
                     record = self.records.setdefault(event.model_version, Record())
                     record.predictions += 1
                     record.correct += event.correct

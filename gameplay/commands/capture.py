@@ -116,6 +116,7 @@ def _record(report: Report, path: Path) -> dict[str, Any]:
                 "live": msgspec.to_builtins(one.live),
                 "holdout": msgspec.to_builtins(one.holdout),
                 "interval": one.interval,
+                "own": one.own,
                 "finding": one.is_finding,
             }
             for one in report.comparisons
@@ -137,8 +138,19 @@ def _show(report: Report, path: Path) -> None:
 
 def _table(report: Report) -> Table:
     table = Table(title=f"Accuracy, live and held out; interval of the difference at {CONFIDENCE:.0%}")
-    for heading in ("family", "version", "player", "live", "rounds", "hold-out", "rows", "difference", "interval"):
-        table.add_column(heading, justify="left" if heading in ("family", "player") else "right")
+    for heading in (
+        "family",
+        "version",
+        "player",
+        "live",
+        "rounds",
+        "hold-out",
+        "rows",
+        "of",
+        "difference",
+        "interval",
+    ):
+        table.add_column(heading, justify="left" if heading in ("family", "player", "of") else "right")
     for one in report.comparisons:
         live, held_out = one.live.accuracy, one.holdout.accuracy
         gap = live - held_out if live is not None and held_out is not None else None
@@ -151,6 +163,7 @@ def _table(report: Report) -> Table:
             str(one.live.rows),
             share(held_out),
             str(one.holdout.rows),
+            "own games" if one.own else "all games",
             share(gap),
             f"[red]{interval}[/red]" if one.is_finding else interval,
         )

@@ -8,6 +8,7 @@ from typing import BinaryIO
 import click
 
 from ledger.backup import back_up
+from ledger.errors import StorageError
 from ledger.store import Ledger
 from ledger.transfer import ImportRefusedError, NotExportedError, export_lines, import_lines
 from projections.backfill import LOOKBACK_SECONDS, BackfillError, make_blocks, write_backfill
@@ -21,18 +22,21 @@ _UNITS = {"s": 1, "m": 60}
 
 
 @click.command("export")
-@click.argument("file", type=click.File("wb"), default="-")
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True), default="-")
 @click.pass_obj
-def export_(source: Source, file: BinaryIO) -> None:
+def export_(source: Source, file: str) -> None:
     """Write the log as JSON Lines, with positions, ids and hashes; to standard output, or to FILE.
 
     Example: rps-audit export ledger.jsonl
     """
     ledger = source.reader()
-    with progress("Exporting", ledger.head().position) as advance:
-        for line in export_lines(ledger):
-            file.write(line)
-            advance(1)
+    try:
+        with click.open_file(file, "wb") as lines, progress("Exporting", ledger.head().position) as advance:
+            for line in export_lines(ledger):
+                lines.write(line)
+                advance(1)
+    except OSError as error:
+        raise StorageError(f"cannot write {file}: {error.strerror}") from error
 
 
 @click.command("import")

@@ -27,7 +27,9 @@ class Source:
 
     def writer(self) -> Ledger:
         """The ledger, which must exist. Raises StorageError, SchemaError."""
-        return _checked(open_engine(self.url, must_exist=True))
+        # Looked at first: to open a file for writing puts it into another journal mode, be it a ledger or not.
+        self.reader().engine.dispose()
+        return Ledger(open_engine(self.url, must_exist=True))
 
     def new_file(self) -> Ledger:
         """A ledger without tables, in a file that need not exist. Raises StorageError."""

@@ -54,6 +54,7 @@ def card(onnx: bytes, family: Family = "xgboost", *, features_digest: str = FEAT
         validation=Score(90, 140),
         holdout=Score(80, 140),
         by_opponent={"cal": Score(70, 100), "human": Score(10, 40)},
+        own_by_opponent={"cal": Score(45, 60)},
     )
 
 

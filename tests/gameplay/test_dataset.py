@@ -37,7 +37,7 @@ def test_rows_are_what_a_model_would_have_seen_and_targets_what_came(ledger: Led
     for row, (number, played) in zip(dataset.rows, list(enumerate(rounds))[LOOK_BACK:], strict=True):
         assert (row == features(past[:number], played.points)).all()
     assert [MOVES[target] for target in dataset.targets] == [played.user_move for played in rounds[LOOK_BACK:]]
-    assert dataset.opponents == ("cal",)
+    assert (dataset.opponents, dataset.policies) == (("cal",), ("gus",))
 
 
 def test_games_that_are_written_together_are_told_apart(ledger: Ledger) -> None:

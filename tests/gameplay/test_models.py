@@ -295,6 +295,28 @@ def test_models_recover_when_store_and_registry_come_back(
     assert models.failure("xgboost", 1) == ()
 
 
+def test_one_version_that_comes_ends_the_back_off_of_the_others(
+    models: Models, store: SwitchedStore, clock: Clock
+) -> None:
+    for version in (1, 2):
+        store.put_model("xgboost", files(version))
+    store.down = True
+    for version in (1, 2):
+        reasons(models, version=version)
+    settled(models)
+    store.down = False
+    clock.now += 0.1  # not long enough for a second attempt
+    assert reasons(models, version=2) == ["minio_miss", "mlflow_miss"]
+    settled(models)
+    assert not models.is_loaded("xgboost", 2)
+
+    models.load("xgboost", 1)
+    reasons(models, version=2)
+    settled(models)
+
+    assert models.is_loaded("xgboost", 2)
+
+
 def test_a_load_that_is_asked_for_by_hand_does_not_back_off(models: Models, store: SwitchedStore) -> None:
     with pytest.raises(ModelUnavailable):
         models.load("xgboost", 1)

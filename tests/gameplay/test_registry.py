@@ -59,6 +59,7 @@ def test_a_run_shows_parameters_metrics_and_files(registry: MlflowRegistry) -> N
     assert run.data.metrics["holdout_accuracy"] == pytest.approx(80 / 140)
     assert run.data.metrics["holdout_vs_cal_accuracy"] == 0.7
     assert run.data.metrics["holdout_vs_cal_rows"] == 100
+    assert run.data.metrics["holdout_own_vs_cal_accuracy"] == 0.75
     assert run.data.params["hidden"] == "[64, 32]"
     assert run.data.params["data_through_position"] == "900"
     assert {"estimator.ubj", "dataset.json", "model"} <= {

@@ -54,13 +54,13 @@ def test_a_state_as_of_a_moment_is_that_of_a_ledger_that_ended_there(
 ) -> None:
     """Cut anywhere, and from there on replayed in one step or in several."""
     shorter = Ledger(engine)
-    cut = 1_700
+    cut = 500
     for entry in ledger_of_games.read(limit=cut):
         event = ledger_of_games.decode(entry)
         shorter.append(entry.stream, [event], entry.version - 1, ids=[entry.event_id])
     at_cut, at_end = Replay(ledger_of_games), Replay(shorter)
 
-    for position in (1, 700, 701, cut):
+    for position in (1, 200, 201, cut):
         at_cut.advance(position)
     at_end.advance(cut)
 
@@ -103,7 +103,7 @@ def test_stored_read_models_are_equal_to_a_replay(ledger_of_games: Ledger) -> No
             "promotion_history",
         ),
         ("DELETE FROM promotion_history WHERE id = 1588", "promotion_history"),
-        ("UPDATE promotion_history SET detail = replace(detail, '90', '91')", "promotion_history"),
+        ("UPDATE promotion_history SET detail = CAST('{}' AS BLOB) WHERE id = 1588", "promotion_history"),
         ("UPDATE projection_checkpoints SET version = 99", "promotion_history"),
         ("UPDATE projection_checkpoints SET position = 100000", "promotion_history"),
         ("UPDATE projection_snapshots SET chain_hash = zeroblob(32) WHERE name = 'tickers'", "tickers"),

@@ -213,9 +213,9 @@ def test_histories_meet_again_where_a_hand_sets_the_aliases(story: Story) -> Non
 
 
 def test_games_of_a_version_that_would_have_been_a_shadow_are_not_used(story: Story) -> None:
-    for _ in range(40):
+    for number in range(40):
         story.ledger.append(
-            f"shadow-{_}",
+            f"game-x{number}",
             [
                 prediction_made(game_id="x", alias="B", model_version=2, correct=False, predicted="rock"),
                 prediction_made(game_id="x", alias="shadow1", model_version=3),

@@ -16,6 +16,8 @@ from gameplay.config import SettingError, Settings, read_settings
 from gameplay.rules import assigned_alias, is_cross_family
 from ledger.events import InferenceFellBack, PredictionMade
 from ledger.vocabulary import ALIASES, FAMILIES, SHADOW_PREFIX, Family
+from projections.decisions import check_decisions
+from projections.what_if import Change, what_if
 from tests.builders import prediction_made
 from tests.gameplay.lifecycle.conftest import serving
 from tests.gameplay.web_clients import play, play_on, samples, service_behind, start, wait_until
@@ -109,6 +111,26 @@ def test_what_is_predicted_beside_a_game_ranks_nobody(settings: Settings) -> Non
         (1, 2, 3, 4), model_rounds
     )
     assert not any(found[family] for family in OTHERS)
+
+
+def test_an_audit_counts_as_the_ranking_did(settings: Settings) -> None:
+    with tracking(settings, promotion_minimum_games=1, promotion_alpha="0.000001") as client:
+        service = service_behind(client)
+        played: Counter[str] = Counter()
+        while played.keys() != {"Production", "B"} or not played.total() >= 4:
+            game = start(client)
+            played[game["bot_model_alias"]] += 1
+            play_on(client, game["game_id"])
+        beside = start(client, policy="brian")["game_id"]
+        model_rounds = play_on(client, beside)["round"] - 3
+        wait_until(lambda: caught_up(client, beside, model_rounds))
+
+        decided = service.promotion.cycle("xgboost", trigger="manual", source="test")
+
+        assert decided is not None
+        assert decided.ranking[0].predictions == records(client)["xgboost"][2]
+        assert check_decisions(service.ledger).agrees
+        assert not any(cycle.differs for one in what_if(service.ledger, Change()) for cycle in one.cycles)
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,11 @@ from gameplay.config import Settings
 from gameplay.core import Core, open_core
 from gameplay.features import FEATURE_NAMES
 from gameplay.parity import check, compare_accuracies
+from gameplay.retraining import candidates, read_training_data, retrain
 from gameplay.simulate import Player
 from gameplay.web.game_answers import PlayAnswer
 from ledger.vocabulary import FAMILY_OF_POLICY, MOVES, POLICIES, Policy
-from tests.gameplay.lifecycle.conftest import GAMES_A_POLICY, serving
+from tests.gameplay.lifecycle.conftest import GAMES_A_POLICY, serving, silently
 from tests.gameplay.web_clients import service_behind
 
 REPOSITORY = Path(__file__).parents[3]
@@ -130,8 +131,26 @@ def test_another_accuracy_than_in_training_is_a_finding(past: Core, rounds: list
     (one, *_) = compare_accuracies(past.models, never_right)
     card = past.models.card(one.family, one.version)
     assert card is not None
-    assert (one.player, one.holdout) == ("cal", card.by_opponent["cal"])
+    assert (one.player, one.own, one.holdout) == ("cal", False, card.by_opponent["cal"])
     assert one.live.correct == 0
+
+
+def test_accuracy_is_compared_with_the_policys_own_games_once_there_are_some(played: Path, tmp_path: Path) -> None:
+    core = open_core(Settings(data_dir=shutil.copytree(played, tmp_path / "data"), training_legacy_stride=1))
+    core.read_models.projector.start()
+    dataset = read_training_data(core.ledger, core.settings)
+    due = candidates(core, dataset, ("multinomial_logistic",), ("B",), force=False)
+    retrain(core, dataset, due, source="test", track=silently, folds=0, notice_seconds=0)
+    core.models.load("multinomial_logistic", 5)
+    against_logan = [one for game in captures.from_ledger(core.ledger, "cal", "logan", 3) for one in game]
+
+    (one,) = compare_accuracies(core.models, [replace(one, model_version=5) for one in against_logan])
+
+    card = core.models.card("multinomial_logistic", 5)
+    assert card is not None
+    assert (one.own, one.holdout) == (True, card.own_by_opponent["cal"])
+    assert 50 <= one.holdout.rows < card.by_opponent["cal"].rows
+    core.close()
 
 
 def test_a_player_who_was_not_held_out_is_no_finding(past: Core, rounds: list[CapturedRound]) -> None:

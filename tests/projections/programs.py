@@ -1,0 +1,17 @@
+"""Programs that a test may need."""
+
+import os
+import shutil
+
+import pytest
+
+
+def require(program: str) -> str:
+    """The path of a program. On CI a missing one fails the test, elsewhere it skips it."""
+    path = shutil.which(program)
+    if path is None:
+        told = f"{program} is not installed (Debian: apt-get install prometheus)"
+        if os.environ.get("CI"):
+            pytest.fail(told)
+        pytest.skip(told)
+    return path
