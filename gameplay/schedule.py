@@ -30,7 +30,7 @@ class Schedule:
         self._core = core
         self._since_us = since_us
         self._failures = Counter(
-            "rps_job_failures", "Scheduled jobs that ended in an error.", ("job",), registry=process
+            "rps_job_failures", "Scheduled jobs that ended in an error.", ("task",), registry=process
         )
         # Not the asyncio scheduler: its shutdown does not wait for a job that is in the middle of something.
         self._scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})

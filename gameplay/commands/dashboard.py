@@ -25,9 +25,8 @@ _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=FOLDER, help="Default: ops.")
 @click.pass_context
 def dashboard(context: click.Context, check: bool, discard_adopted: bool, folder: Path) -> None:
-    r"""Write the Grafana, Prometheus, Alloy and Kubernetes files in ops/.
+    """Write the Grafana, Prometheus, Alloy and Kubernetes files in ops/.
 
-    \b
     Example: rps dashboard --check
     """
     context.obj = folder
@@ -48,9 +47,8 @@ def dashboard(context: click.Context, check: bool, discard_adopted: bool, folder
 @_file
 @click.pass_obj
 def diff(folder: Path, file: Path) -> None:
-    r"""Say panel by panel what an exported board has otherwise than ours.
+    """Say panel by panel what an exported board has otherwise than ours.
 
-    \b
     Example: rps dashboard diff exported.json
     """
     theirs = _normalized(file)
@@ -62,9 +60,8 @@ def diff(folder: Path, file: Path) -> None:
 @_file
 @click.pass_obj
 def adopt(folder: Path, file: Path) -> None:
-    r"""Make an exported board ours: from now on it is linted, and no longer generated.
+    """Make an exported board ours: from now on it is linted, and no longer generated.
 
-    \b
     Example: rps dashboard adopt exported.json
     """
     board = adopted(_normalized(file))

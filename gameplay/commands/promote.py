@@ -22,9 +22,8 @@ Decided = tuple[Family, CycleDecided | None, bool]
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each family.")
 @click.pass_obj
 def promote(settings: Settings, model_type: Family | None, dry_run: bool, as_json: bool) -> None:
-    r"""Run a promotion cycle now.
+    """Run a promotion cycle now.
 
-    \b
     Example: rps promote --model-type xgboost --dry-run
     """
     families: tuple[Family, ...] = (model_type,) if model_type else FAMILIES

@@ -17,9 +17,8 @@ GRACE_SECONDS = 10
 @click.command()
 @click.pass_obj
 def serve(settings: Settings) -> None:
-    r"""Serve; on an empty data folder, play the first games and train the first models before that.
+    """Serve; on an empty data folder, play the first games and train the first models before that.
 
-    \b
     Example: RPS_PORT=9000 rps serve
     """
     core = open_core(settings)
@@ -47,9 +46,8 @@ def serve(settings: Settings) -> None:
 @click.option("--early", type=click.Choice(FAMILIES), help="Family whose Production learns from few games only.")
 @click.pass_obj
 def setup(settings: Settings, games: int, early: Family | None) -> None:
-    r"""Do the first start's work without serving.
+    """Do the first start's work without serving.
 
-    \b
     Example: rps setup --games 500
     """
     core = open_core(settings)
@@ -63,9 +61,8 @@ def setup(settings: Settings, games: int, early: Family | None) -> None:
 @click.command()
 @click.pass_obj
 def migrate(settings: Settings) -> None:
-    r"""Bring the database to the newest migration; every start does the same.
+    """Bring the database to the newest migration; every start does the same.
 
-    \b
     Example: rps migrate
     """
     core = open_core(settings)

@@ -31,9 +31,8 @@ def simulate(
     sleep: float,
     as_json: bool,
 ) -> None:
-    r"""Let a bot play games against a running service, through HTTP.
+    """Let a bot play games against a running service, through HTTP.
 
-    \b
     Example: rps simulate --user cal --policy forrest --games 20
     """
     with connect(url or f"http://{settings.host}:{settings.port}") as client:

@@ -66,7 +66,8 @@ def decided(core: Core) -> list[CycleDecided]:
 
 
 @pytest.mark.parametrize(
-    ("schedule", "jobs"), [(None, {"nudge", "abandon"}), (EVERY_MINUTE, {"nudge", "abandon", "promotion"})]
+    ("schedule", "jobs"),
+    [(None, {"nudge", "abandon", "seal"}), (EVERY_MINUTE, {"nudge", "abandon", "seal", "promotion"})],
 )
 def test_every_job_is_registered_and_its_failures_born_at_zero(
     core_with: Callable[..., Core], process: CollectorRegistry, schedule: str | None, jobs: set[str]
