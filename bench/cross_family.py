@@ -50,7 +50,7 @@ def median(folder: Path, share: str, target: float) -> Outcome:
 
 
 SCENARIOS = {
-    "cross-family-0": partial(rate, share="0", target=0.9),
+    "cross-family-0": partial(rate, share="0", target=0.85),
     "cross-family-0.1": partial(rate, share="0.1", target=0.75),
     "cross-family-1": partial(rate, share="1", target=0.35),
     "cross-family-1-latency": partial(median, share="1", target=3.0),

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, Select, bindparam, func, select
 
-from ledger.chain import GENESIS, leaf, link
+from ledger.chain import GENESIS, link, stored_leaf
 from ledger.codec import Codec
 from ledger.engines import transaction
 from ledger.errors import ConflictError, DuplicateError, LedgerError
@@ -207,14 +207,25 @@ def _number(numbering: _Numbering, append: Append, now_us: int) -> Receipt | Led
         return ConflictError(append.stream, append.expected_version, actual)
     position, chain_hash, _ = numbering.head
     first, version, stream = position + 1, actual, append.stream
+    stream_bytes = stream.encode()
     # The loop that every event goes through, inside the write lock: plain tuples, no names looked up twice.
     for event_id, event_type, schema_version, payload in append.events:
         position, version = position + 1, version + 1
-        columns = (position, event_id, stream, version, event_type, schema_version, now_us, payload)
-        chain_hash = link(chain_hash, leaf(*columns))
-        numbering.rows.append((*columns, chain_hash))
+        hashed = stored_leaf(
+            position,
+            event_id.encode(),
+            stream_bytes,
+            version,
+            event_type.encode(),
+            schema_version,
+            now_us,
+            payload,
+        )
+        chain_hash = link(chain_hash, hashed)
+        row = (position, event_id, stream, version, event_type, schema_version, now_us, payload, chain_hash)
+        numbering.rows.append(row)
         if append.keyed:
-            numbering.known[event_id] = Entry(*columns, chain_hash)
+            numbering.known[event_id] = Entry(*row)
     numbering.head = Head(position, chain_hash, now_us)
     numbering.versions[append.stream] = version
     return Receipt(first, position, version, now_us)
