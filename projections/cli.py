@@ -6,7 +6,7 @@ import click
 
 from ledger.errors import LedgerError
 from projections.backfill import BackfillError
-from projections.commands import asking, looking, moving, proving, replaying
+from projections.commands import decisions, looking, moving, proving, replaying, what_if
 from projections.commands.console import messages
 from projections.commands.source import DEFAULT_DATABASE, Source
 from projections.errors import ProjectionError
@@ -50,8 +50,8 @@ for command in (
     replaying.diff,
     replaying.compare,
     replaying.rebuild,
-    asking.decisions,
-    asking.what_if,
+    decisions.decisions,
+    what_if.what_if,
     moving.export_,
     moving.import_,
     moving.backup,

@@ -1,6 +1,5 @@
-"""decisions, what-if: why models were promoted, and what another rule would have done."""
+"""what-if: what another rule would have done."""
 
-from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -8,9 +7,9 @@ import click
 from msgspec import structs
 
 from ledger.vocabulary import FAMILIES, Family
+from projections.commands.cells import arm, decided, minute
 from projections.commands.console import (
     bad,
-    finding,
     good,
     json_option,
     model_option,
@@ -20,124 +19,9 @@ from projections.commands.console import (
     say,
 )
 from projections.commands.source import Source
-from projections.decisions import KNOWN_RULES, Audit, Checked, check_decisions
-from projections.moments import show_time
+from projections.decisions import KNOWN_RULES
 from projections.what_if import Change, Outcome
 from projections.what_if import what_if as other_history
-
-BLOCKS = "▁▂▃▄▅▆▇█"
-TREND_CYCLES = 12
-_COLUMNS = (
-    "position", "recorded", "family", "by", "Production", "B", "z", "p", "p so far", "decision", "anew"
-)  # fmt: skip
-_DECISIONS = {
-    "swap_production_b": "swap",
-    "retain_production": "retain",
-    "insufficient_data": "too few",
-    "alias_reorder": "re-rank",
-}
-
-
-def sparkline(values: Sequence[float | None]) -> str:
-    """Numbers from 0 to 1 as a row of blocks; a dot where there is none."""
-    return "".join("·" if one is None else BLOCKS[min(int(one * len(BLOCKS)), len(BLOCKS) - 1)] for one in values)
-
-
-@click.command()
-@model_option
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show the newest so many."
-)
-@json_option
-@click.pass_obj
-def decisions(source: Source, model: Family | None, limit: int, as_json: bool) -> None:
-    """Derive every promotion decision anew: recount its games, repeat the test, compare the verdict.
-
-    Example: rps-audit decisions --model xgboost
-    """
-    ledger = source.reader()
-    with progress("Recounting", ledger.head().position) as advance:
-        audit = check_decisions(ledger, (model,) if model else FAMILIES, advance)
-    if as_json:
-        print_json(_record(audit))
-    else:
-        _tell(audit, limit)
-    if not audit.agrees:
-        finding()
-
-
-def _tell(audit: Audit, limit: int) -> None:
-    rows = [_row(one, audit.decisions) for one in audit.decisions[-limit:]]
-    print_table("Promotion decisions, derived anew from raw games", _COLUMNS, rows)
-    if len(audit.decisions) > limit:
-        say(f"{len(audit.decisions) - limit} earlier ones are checked and not shown")
-    mismatches = [
-        (one.position, mismatch.field, str(mismatch.recorded), str(mismatch.recomputed))
-        for one in audit.decisions
-        for mismatch in one.mismatches
-    ]
-    if mismatches:
-        print_table("Mismatches", ("position", "what", "recorded", "anew"), mismatches)
-    if audit.problems:
-        problems = [(one.position, one.family, one.game_id, one.problem) for one in audit.problems]
-        print_table("Games that contradict themselves", ("position", "family", "game", "what"), problems)
-    for one in audit.decisions:
-        for note in one.notes:
-            say(f"position {one.position}, {note}")
-    agreeing = sum(one.agrees for one in audit.decisions)
-    total = len(audit.decisions)
-    say((good if audit.agrees else bad)(f"{agreeing} of {total} decisions agree"))
-
-
-def _row(one: Checked, decided: Sequence[Checked]) -> tuple[Any, ...]:
-    event = one.event
-    earlier = [
-        other.event.p_value
-        for other in decided
-        if other.event.model_type == event.model_type and other.position <= one.position
-    ]
-    verdict = good("agrees") if one.agrees else bad("differs")
-    outcome = _DECISIONS[event.decision] + (" + re-rank" if event.reordered else "")
-    return (
-        one.position,
-        _minute(one.recorded_us),
-        event.model_type,
-        event.trigger,
-        _arm(event.evidence.production) if event.evidence else None,
-        _arm(event.evidence.b) if event.evidence else None,
-        event.z_statistic,
-        event.p_value,
-        sparkline(earlier[-TREND_CYCLES:]),
-        outcome,
-        verdict,
-    )
-
-
-def _arm(arm: Any) -> str:
-    return f"v{arm.version} {arm.window.wins}/{arm.window.games}"
-
-
-def _record(audit: Audit) -> dict[str, Any]:
-    return {
-        "agrees": audit.agrees,
-        "decisions": [
-            {
-                "position": one.position,
-                "recorded": show_time(one.recorded_us),
-                "model_type": one.event.model_type,
-                "cycle": one.event.cycle,
-                "trigger": one.event.trigger,
-                "decision": one.event.decision,
-                "z_statistic": one.event.z_statistic,
-                "p_value": one.event.p_value,
-                "agrees": one.agrees,
-                "mismatches": one.mismatches,
-                "notes": one.notes,
-            }
-            for one in audit.decisions
-        ],
-        "problems": [problem._asdict() for problem in audit.problems],
-    }
 
 
 class AlphaType(click.ParamType[str]):
@@ -228,10 +112,6 @@ def _share(measured: tuple[float, float]) -> str | None:
     return f"{better / seconds:.0%} of {_duration(seconds)}" if seconds else None
 
 
-def _minute(recorded_us: int) -> str:
-    return show_time(recorded_us)[:16].replace("T", " ")
-
-
 def _duration(seconds: float) -> str:
     if seconds >= 2 * 86_400:
         return f"{seconds / 86_400:.1f} days"
@@ -242,19 +122,15 @@ def _cycle_row(cycle: Any) -> tuple[Any, ...]:
     evidence = cycle.other.evidence
     return (
         cycle.position,
-        _minute(cycle.recorded_us),
+        minute(cycle.recorded_us),
         cycle.model_type,
-        _decided(cycle.actual),
-        _decided(cycle.other),
-        _arm(evidence.production),
-        _arm(evidence.b),
+        decided(cycle.actual),
+        decided(cycle.other),
+        arm(evidence.production),
+        arm(evidence.b),
         cycle.other.p_value,
         cycle.exact,
     )
-
-
-def _decided(event: Any) -> str:
-    return _DECISIONS[event.decision] + (" + re-rank" if event.reordered else "")
 
 
 def _explain(one: Outcome) -> None:

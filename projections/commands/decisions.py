@@ -1,0 +1,127 @@
+"""decisions: why models were promoted, derived anew."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from ledger.vocabulary import FAMILIES, Family
+from projections.commands.cells import arm, decided, minute
+from projections.commands.console import (
+    bad,
+    finding,
+    good,
+    json_option,
+    model_option,
+    print_json,
+    print_table,
+    progress,
+    say,
+)
+from projections.commands.source import Source
+from projections.decisions import Audit, Checked, check_decisions
+from projections.moments import show_time
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+TREND_CYCLES = 12
+_COLUMNS = (
+    "position", "recorded", "family", "by", "Production", "B", "z", "p", "p so far", "decision", "anew"
+)  # fmt: skip
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Numbers from 0 to 1 as a row of blocks; a dot where there is none."""
+    return "".join("·" if one is None else BLOCKS[min(int(one * len(BLOCKS)), len(BLOCKS) - 1)] for one in values)
+
+
+@click.command()
+@model_option
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show the newest so many."
+)
+@json_option
+@click.pass_obj
+def decisions(source: Source, model: Family | None, limit: int, as_json: bool) -> None:
+    """Derive every promotion decision anew: recount its games, repeat the test, compare the verdict.
+
+    Example: rps-audit decisions --model xgboost
+    """
+    ledger = source.reader()
+    with progress("Recounting", ledger.head().position) as advance:
+        audit = check_decisions(ledger, (model,) if model else FAMILIES, advance)
+    if as_json:
+        print_json(_record(audit))
+    else:
+        _tell(audit, limit)
+    if not audit.agrees:
+        finding()
+
+
+def _tell(audit: Audit, limit: int) -> None:
+    rows = [_row(one, audit.decisions) for one in audit.decisions[-limit:]]
+    print_table("Promotion decisions, derived anew from raw games", _COLUMNS, rows)
+    if len(audit.decisions) > limit:
+        say(f"{len(audit.decisions) - limit} earlier ones are checked and not shown")
+    mismatches = [
+        (one.position, mismatch.field, str(mismatch.recorded), str(mismatch.recomputed))
+        for one in audit.decisions
+        for mismatch in one.mismatches
+    ]
+    if mismatches:
+        print_table("Mismatches", ("position", "what", "recorded", "anew"), mismatches)
+    if audit.problems:
+        problems = [(one.position, one.family, one.game_id, one.problem) for one in audit.problems]
+        print_table("Games that contradict themselves", ("position", "family", "game", "what"), problems)
+    for one in audit.decisions:
+        for note in one.notes:
+            say(f"position {one.position}, {note}")
+    agreeing = sum(one.agrees for one in audit.decisions)
+    total = len(audit.decisions)
+    say((good if audit.agrees else bad)(f"{agreeing} of {total} decisions agree"))
+
+
+def _row(one: Checked, checked: Sequence[Checked]) -> tuple[Any, ...]:
+    event = one.event
+    earlier = [
+        other.event.p_value
+        for other in checked
+        if other.event.model_type == event.model_type and other.position <= one.position
+    ]
+    verdict = good("agrees") if one.agrees else bad("differs")
+    outcome = decided(event)
+    return (
+        one.position,
+        minute(one.recorded_us),
+        event.model_type,
+        event.trigger,
+        arm(event.evidence.production) if event.evidence else None,
+        arm(event.evidence.b) if event.evidence else None,
+        event.z_statistic,
+        event.p_value,
+        sparkline(earlier[-TREND_CYCLES:]),
+        outcome,
+        verdict,
+    )
+
+
+def _record(audit: Audit) -> dict[str, Any]:
+    return {
+        "agrees": audit.agrees,
+        "decisions": [
+            {
+                "position": one.position,
+                "recorded": show_time(one.recorded_us),
+                "model_type": one.event.model_type,
+                "cycle": one.event.cycle,
+                "trigger": one.event.trigger,
+                "decision": one.event.decision,
+                "z_statistic": one.event.z_statistic,
+                "p_value": one.event.p_value,
+                "agrees": one.agrees,
+                "mismatches": one.mismatches,
+                "notes": one.notes,
+            }
+            for one in audit.decisions
+        ],
+        "problems": [problem._asdict() for problem in audit.problems],
+    }
