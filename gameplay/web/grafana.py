@@ -3,7 +3,7 @@
 Answers are data frames, which carry types: those of a plain table the plugin guesses from names and the first row.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, NamedTuple
 
 import anyio.to_thread
@@ -18,6 +18,7 @@ from gameplay.web.bodies import answer, decode, read_body
 from gameplay.web.promotion import DAYS, DAYS_MAX, HISTORY_LIMIT, HISTORY_LIMIT_MAX, read_rows, read_totals
 from gameplay.web.queries import parse_moment_us
 from ledger.vocabulary import DECISIONS, FAMILIES
+from projections.dashboard.history_targets import LEDGER_COLUMNS, SWAP_COLUMNS, Column
 from projections.history import Query
 from projections.history_row import render
 
@@ -213,22 +214,13 @@ def _between(range_: Range | None) -> tuple[int | None, int | None]:
         raise Invalid(f"the range is no pair of times: {error}") from error
 
 
-_HISTORY_FIELDS = (
-    Field("ts_ms", "time", "Time"),
-    Field("model_type", "string", "Model"),
-    Field("decision", "string", "Decision"),
-    Field("production_win_rate", "number", "Production win rate"),
-    Field("b_win_rate", "number", "B win rate"),
-    Field("z_statistic", "number", "z"),
-    Field("p_value", "number", "p"),
-    Field("reason", "string", "Reason"),
-)
-_SWAP_FIELDS = (
-    Field("ts_ms", "time", "time"),
-    Field("title", "string", "title"),
-    Field("text", "string", "text"),
-    Field("tags", "string", "tags"),
-)
+def _fields(columns: Iterable[Column]) -> tuple[Field, ...]:
+    """The board's columns; simPod takes times in milliseconds."""
+    return tuple(Field("ts_ms" if one.key == "ts" else one.key, one.type, one.heading) for one in columns)
+
+
+_HISTORY_FIELDS = _fields(LEDGER_COLUMNS)
+_SWAP_FIELDS = _fields(SWAP_COLUMNS)
 _TOTALS_FIELDS = (
     Field("model", "string", "Model"),
     *(Field(decision, "number", decision) for decision in DECISIONS),
