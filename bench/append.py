@@ -10,7 +10,6 @@ import uvloop
 from bench.ledgers import empty_ledger, fill_with_games
 from bench.scenario import Outcome, compare, seconds
 from gameplay.games import stream_of
-from ledger.engines import PRAGMAS
 from ledger.events import Event, PredictionMade, RoundPlayed
 from ledger.store import Entry, Ledger
 from ledger.writer import Writer
@@ -38,14 +37,13 @@ def scenario(folder: Path) -> Outcome:
         return EVENTS / spent
 
     def floor() -> float:
-        path = folder / f"append-{next(numbers)}.db"
-        empty_ledger(path).engine.dispose()
-        connection = sqlite3.connect(path, isolation_level=None)
-        for pragma in PRAGMAS:
-            connection.execute(pragma)
-        spent = seconds(lambda: _insert(connection, rows))
-        assert connection.execute("SELECT count(*) FROM events").fetchone() == (EVENTS,)
-        connection.close()
+        engine = empty_ledger(folder / f"append-{next(numbers)}.db").engine
+        with engine.connect() as prepared:
+            connection = prepared.connection.driver_connection
+            assert isinstance(connection, sqlite3.Connection)
+            spent = seconds(lambda: _insert(connection, rows))
+            assert connection.execute("SELECT count(*) FROM events").fetchone() == (EVENTS,)
+        engine.dispose()
         return EVENTS / spent
 
     return compare("durable append, 64 tasks", ours, floor, wanted="at least", target=0.6, unit="events/s")

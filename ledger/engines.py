@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from ledger.errors import StorageError
 
 BUSY_TIMEOUT_MS = 10_000
-PRAGMAS = (
-    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-)
+BUSY_RETRY_MS = 10
 
 
 def open_engine(url: str, *, must_exist: bool = False) -> Engine:
@@ -84,15 +80,39 @@ def transaction(engine: Engine, *, write: bool = False) -> Iterator[Connection]:
 
 
 def _prepare(dbapi_connection: Any, _record: object) -> None:
-    dbapi_connection.isolation_level = None  # or pysqlite would decide where transactions begin
-    for pragma in PRAGMAS:
-        dbapi_connection.execute(pragma)
+    _prepare_any(dbapi_connection)
+    _switch_to_wal(dbapi_connection)
+    dbapi_connection.execute("PRAGMA synchronous = FULL")
+    dbapi_connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _prepare_reader(dbapi_connection: Any, _record: object) -> None:
-    dbapi_connection.isolation_level = None
-    dbapi_connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    _prepare_any(dbapi_connection)
     dbapi_connection.execute("PRAGMA query_only = ON")
+
+
+def _prepare_any(dbapi_connection: Any) -> None:
+    dbapi_connection.isolation_level = None  # or pysqlite would decide where transactions begin
+    dbapi_connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+
+def _switch_to_wal(dbapi_connection: Any) -> None:
+    """Set the journal mode, waiting for others as long as the busy timeout says.
+
+    The mode stays in the file, so only the very first connection changes anything. But the change turns a read
+    lock into a write lock, and there SQLite answers "database is locked" at once instead of waiting (two that
+    wait in this place would wait for each other): of several first starts on one new file, some would fail.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            dbapi_connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(BUSY_RETRY_MS / 1000)
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:

@@ -1,9 +1,12 @@
+import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
+from ledger import engines
 from ledger.engines import BUSY_TIMEOUT_MS, open_engine, writing
 from ledger.errors import StorageError
 from ledger.store import Ledger
@@ -23,6 +26,36 @@ def test_every_connection_is_durable_and_patient(engine: Engine) -> None:
                 "synchronous": 2,
                 "foreign_keys": 1,
             }
+
+
+def test_a_first_connection_waits_for_another_that_is_writing(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE anything (number INTEGER)")
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.2, other.rollback)
+    release.start()
+    engine = open_engine(f"sqlite:///{path}")
+
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    release.join()
+    other.close()
+    engine.dispose()
+
+
+def test_a_first_connection_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "ledger.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("CREATE TABLE anything (number INTEGER)")
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(engines, "BUSY_TIMEOUT_MS", 50)
+    engine = open_engine(f"sqlite:///{path}")
+
+    with pytest.raises(OperationalError, match="locked"):
+        engine.connect()
+    other.close()
+    engine.dispose()
 
 
 def test_the_folder_of_a_new_database_is_made(tmp_path: Path) -> None:
