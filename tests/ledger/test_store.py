@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from ledger.errors import ConflictError, DuplicateError, InvalidEventError, StorageError
 from ledger.events import Event
-from ledger.store import Ledger, Receipt
+from ledger.store import INSERT_ROWS_MAX, Ledger, Receipt
 from ledger.writer import Writer
 from tests.builders import fell_back, game_finished, game_started, one_of_each, round_played
 from tests.ledger.chains import assert_intact
@@ -74,6 +74,17 @@ def test_events_read_back_in_the_order_of_their_appends(append: Append, ledger: 
         append("game-g1", [event], ledger.head().position)
 
     assert tuple(ledger.decode(entry) for entry in ledger.read()) == one_of_each()
+    assert_intact(ledger.read())
+
+
+@pytest.mark.parametrize("count", [1, 3, INSERT_ROWS_MAX - 1, INSERT_ROWS_MAX, 2 * INSERT_ROWS_MAX + 5])
+def test_an_append_of_any_size_lands_whole(append: Append, ledger: Ledger, count: int) -> None:
+    rounds = [round_played(round=number) for number in range(1, count + 1)]
+
+    receipt = append("game-g1", rounds, 0)
+
+    assert (receipt.first_position, receipt.last_position, receipt.version) == (1, count, count)
+    assert [ledger.decode(entry) for entry in ledger.read()] == rounds
     assert_intact(ledger.read())
 
 
