@@ -78,7 +78,6 @@ def _game(rng: random.Random) -> tuple[GameStarted, list[Event]]:
     alias = rng.choice(("Production", "B"))
     started = GameStarted(
         game_id=new_id(),
-        session_id="bench",
         player_kind="bot",
         player_id="gus",
         policy=policy,

@@ -92,14 +92,19 @@ def _bare_loop(ledger: Ledger, counts: dict[type, int]) -> None:
             after = page[-1][0]
 
 
-# What a start does before the models: the service's own modules, the migration check, the projections.
+# What `rps serve` does before the models: whether there is anything to set up, then the service's own start.
 _PROBE = """
 import sys
 from pathlib import Path
 from gameplay.config import Settings
 from gameplay.core import open_core
+from gameplay.setup import is_set_up
 import gameplay.web.app
-core = open_core(Settings(data_dir=Path(sys.argv[1]).parent, database_url="sqlite:///" + sys.argv[1]))
+settings = Settings(data_dir=Path(sys.argv[1]).parent, database_url="sqlite:///" + sys.argv[1])
+first = open_core(settings)
+is_set_up(first)
+first.close()
+core = open_core(settings)
 core.read_models.projector.start()
 print(core.read_models.projector.position)
 """

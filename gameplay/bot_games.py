@@ -36,7 +36,6 @@ def bot_game(user: BotName, opponent: BotName, rng: random.Random) -> tuple[Game
     game_id, user_seed = new_id(), rng.getrandbits(SEED_BITS)
     started = GameStarted(
         game_id=game_id,
-        session_id=game_id,
         player_kind="bot",
         player_id=user,
         policy=opponent,

@@ -4,11 +4,13 @@ import logging
 import sys
 
 import click
+from rich.console import Console
 from rich.logging import RichHandler
 
 from gameplay.commands.capture import capture
 from gameplay.commands.console import messages
 from gameplay.commands.dashboard import dashboard
+from gameplay.commands.forget import forget
 from gameplay.commands.models import models
 from gameplay.commands.promote import promote
 from gameplay.commands.serve import migrate, serve, setup
@@ -23,7 +25,7 @@ from projections.errors import ProjectionError
 
 EXIT_PROBLEM = 2
 PROBLEMS = (SettingError, LedgerError, ModelError, ProjectionError, Refusal, SimulationError)
-COMMANDS = (serve, setup, migrate, simulate, promote, train, models, capture, dashboard)
+COMMANDS = (serve, setup, migrate, simulate, promote, train, models, capture, dashboard, forget)
 
 
 def main() -> None:
@@ -43,13 +45,21 @@ def rps(context: click.Context) -> None:
 
     Settings come from the environment; docs/operations.md lists them.
     """
-    logging.basicConfig(
-        level=logging.INFO, format="%(message)s", handlers=[RichHandler(console=messages, show_path=False)]
-    )
+    _log_to(messages)
     # They tell of every step and every request, which would bury everything else.
     for chatty in ("alembic", "apscheduler", "httpx2", "httpcore2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     context.obj = read_settings()
+
+
+def _log_to(console: Console) -> None:
+    if console.is_terminal:
+        handler: logging.Handler = RichHandler(console=console, show_path=False)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    else:  # one event, one line, with its date: what keeps logs cuts and searches them by line
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 for command in COMMANDS:

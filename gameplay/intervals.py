@@ -28,7 +28,10 @@ def wilson(score: Score, confidence: float) -> Interval:
     centre = share + z * z / (2 * rows)
     margin = z * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows))
     scale = 1 + z * z / rows
-    return Interval(max(0.0, (centre - margin) / scale), min(1.0, (centre + margin) / scale))
+    # The interval of none or all of the rows ends at the share itself, which rounding may put outside.
+    return Interval(
+        max(0.0, min(share, (centre - margin) / scale)), min(1.0, max(share, (centre + margin) / scale))
+    )
 
 
 def difference(one: Score, other: Score, confidence: float) -> Interval:

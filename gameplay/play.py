@@ -25,7 +25,7 @@ from ledger.errors import ConflictError
 from ledger.events import Event, GameStarted, Lineup
 from ledger.ids import new_id
 from ledger.store import Ledger
-from ledger.vocabulary import MODEL_TYPE_OF_OPPONENT, Family, Move, Opponent
+from ledger.vocabulary import MODEL_TYPE_OF_OPPONENT, Family, Move, Opponent, PlayedAlias
 from ledger.writer import Writer
 from projections.read_models import ReadModels
 
@@ -53,6 +53,11 @@ class Split:
     share: float = 0.5
     enabled: bool = True
 
+    def probability(self, alias: PlayedAlias | None) -> float:
+        """With which probability a game gets the alias that it got; 0 where none was to be had."""
+        b_share = self.share if self.enabled else 0.0
+        return {"B": b_share, "Production": 1 - b_share, None: 0.0}[alias]
+
 
 class Play:
     """The games of one process. Used on one event loop."""
@@ -77,12 +82,10 @@ class Play:
         self._listen = listen
         self._games: OrderedDict[str, Game] = OrderedDict()
 
-    async def start(self, opponent: Opponent, player: Player, session_id: str, *, counted: bool) -> Game:
+    async def start(self, opponent: Opponent, player: Player, *, counted: bool) -> Game:
         """Start a game; alias, versions and swap count are of one moment and stay with it to the end."""
         game_id = new_id()
-        started = await anyio.to_thread.run_sync(
-            self._decide_start, game_id, opponent, player, session_id, counted
-        )
+        started = await anyio.to_thread.run_sync(self._decide_start, game_id, opponent, player, counted)
         await self._writer.append(stream_of(game_id), [started], 0)
         return self._keep(Game(started))
 
@@ -118,16 +121,13 @@ class Play:
             return game
         return await self._load(game_id)
 
-    def _decide_start(
-        self, game_id: str, opponent: Opponent, player: Player, session_id: str, counted: bool
-    ) -> GameStarted:
+    def _decide_start(self, game_id: str, opponent: Opponent, player: Player, counted: bool) -> GameStarted:
         model_type = MODEL_TYPE_OF_OPPONENT[opponent]
         scripted = model_type == "scripted"
         lineup, swap_count = (None, 0) if model_type == "scripted" else self._standing(model_type)
         alias = None if scripted else assigned_alias(game_id, self._split.share, self._split.enabled)
         return GameStarted(
             game_id=game_id,
-            session_id=session_id,
             player_kind=player.kind,
             player_id=player.player_id,
             policy=opponent,
@@ -136,7 +136,7 @@ class Play:
             model_version=getattr(lineup, alias) if lineup and alias else None,
             lineup=lineup,
             swap_count=swap_count,
-            assignment_probability=self._split.share if self._split.enabled and not scripted else 0.0,
+            assignment_probability=self._split.probability(alias),
             difficulty="standard",
             opening=None if scripted else draw_opening(self._rng).name,
             bot_seed=self._rng.getrandbits(SEED_BITS) if scripted else None,

@@ -6,7 +6,7 @@ from sqlalchemy import Engine, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from gameplay.bots import bot_named
-from ledger.engines import writing
+from ledger.engines import transaction
 from ledger.ids import keyed_id
 from ledger.schema import players as table
 from ledger.vocabulary import PlayerKind
@@ -27,21 +27,24 @@ def identify(name: str | None, session_id: str, *, scripted: bool = False) -> Pl
 
 
 def remember(engine: Engine, player_id: str, name: str) -> None:
-    """Keep the display name of an opaque id; a later name replaces it."""
+    """Keep the display name of an opaque id; a later name replaces it. Raises StorageError."""
     statement = insert(table).values(player_id=player_id, name=name)
-    with engine.connect() as connection, writing(connection).begin():
+    with transaction(engine, write=True) as connection:
         connection.execute(
             statement.on_conflict_do_update(index_elements=["player_id"], set_={"name": statement.excluded.name})
         )
 
 
-def name_of(engine: Engine, player_id: str) -> str | None:
-    """The display name behind an opaque id, unless it was never given or has been erased."""
-    with engine.connect() as connection:
-        return connection.scalar(select(table.c.name).where(table.c.player_id == player_id))
+def known_as(engine: Engine, name: str) -> list[str]:
+    """The opaque ids of everybody who gave this display name. Raises StorageError."""
+    with transaction(engine) as connection:
+        return list(connection.scalars(select(table.c.player_id).where(table.c.name == name)))
 
 
-def erase(engine: Engine, player_id: str) -> bool:
-    """Forget the name; the ledger, which never knew it, stays as it is. False when there was none."""
-    with engine.connect() as connection, writing(connection).begin():
-        return connection.execute(delete(table).where(table.c.player_id == player_id)).rowcount > 0
+def erase(engine: Engine, name: str) -> int:
+    """Forget a display name; the ledger, which never knew it, stays as it is. Returns how many players had it.
+
+    Raises StorageError.
+    """
+    with transaction(engine, write=True) as connection:
+        return connection.execute(delete(table).where(table.c.name == name)).rowcount

@@ -8,17 +8,19 @@ process) carries it on from the plan, and never from a difference read back from
 import copy
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from gameplay.errors import ModelUnavailable, RegistryError, StoreError
+from msgspec import structs
+
+from gameplay.errors import ModelUnavailable, RegistryError, StoreError, VersionMissing
 from gameplay.model_store import ModelStore
 from gameplay.refusals import Conflict
 from gameplay.registry import Registry
 from ledger.errors import ConflictError
 from ledger.events import AliasesAssigned, AliasesPlanned, Assignment, CycleDecided, Event, Lineup, Rule
 from ledger.store import Ledger, Receipt
-from ledger.vocabulary import ALIASES, FAMILIES, Alias, Cause, Family, PlanCause, Trigger
+from ledger.vocabulary import ALIASES, Alias, Cause, Family, PlanCause, Trigger
 from projections.cycle import assignments, decide_cycle, is_swap, plan
 from projections.read_models import ReadModels
 from projections.standings import OpenPlan, Standing
@@ -63,7 +65,8 @@ class Promotion:
         load: Loader | None = None,
     ) -> None:
         self.rule = rule
-        self.mismatches: dict[Family, str] = {}
+        self.problems: dict[Family, str] = {}
+        """What keeps the registry's aliases and the ledger's apart."""
         self._ledger = ledger
         self._read_models = read_models
         self._registry = registry
@@ -135,7 +138,9 @@ class Promotion:
                 try:
                     self._apply(family, open_plan.assignments if open_plan else _as_they_are(moment))
                 except (RegistryError, StoreError, ModelUnavailable) as error:
-                    log.warning("%s: the registry is not as it should be yet: %s", family, error)
+                    what = f"plan {open_plan.version} stays open" if open_plan else "its aliases are out of date"
+                    self.problems[family] = f"{what}: {error}"
+                    log.warning("%s: %s", family, self.problems[family])
                     return False
                 if open_plan:
                     # A conflict means that another process has completed it, and may have moved the aliases on
@@ -146,30 +151,55 @@ class Promotion:
                 else:
                     applied, moment = moment, self.moment(family)
                     overtaken = moment.standing.stream_version != applied.standing.stream_version
+            self.problems.pop(family, None)
             return True
+
+    def withdraw(self, family: Family) -> AliasesAssigned | None:
+        """Close the family's open plan without carrying it out; None when there is none.
+
+        For a plan that can never be completed, because a version of it is gone for good. Whatever was set of it
+        already is set back. Raises RegistryError or StoreError; then the plan is still open.
+        """
+        with self._lock:
+            for _ in range(ATTEMPTS_MAX):
+                moment = self.moment(family)
+                if (open_plan := moment.standing.plan) is None:
+                    return None
+                self._apply(family, _as_they_are(moment))
+                unmoved = assigned(family, "manual", moment.lineup(), moment.lineup())
+                withdrawn = structs.replace(unmoved, plan=open_plan.version)
+                if self._append(family, [withdrawn], moment) is not None:
+                    self.problems.pop(family, None)
+                    return withdrawn
+            raise Conflict(f"{family}: other processes kept moving its aliases; try again")
 
     def adopt(self, family: Family) -> AliasesAssigned | None:
         """Record the registry's aliases where they differ from the ledger's and no plan is open.
 
-        An inconsistent registry (an alias missing, a version that does not exist) is not adopted; `mismatches`
-        says what is wrong with it. Raises RegistryError.
+        An inconsistent registry (an alias missing, a version that does not exist or cannot be served, half an
+        exchange) is not adopted; `problems` says what is wrong with it. Raises RegistryError, StoreError.
         """
         with self._lock:
             moment = self.moment(family)
             if moment.standing.plan:
                 return None
             found = self._registry.aliases(family)
-            self.mismatches.pop(family, None)
+            self.problems.pop(family, None)
             if found == moment.standing.aliases:
                 return None
-            if problem := self._inconsistency(family, found):
-                self.mismatches[family] = problem
-                log.warning("%s: the registry's aliases are not adopted: %s", family, problem)
+            before = moment.standing.lineup()
+            if problem := self._inconsistency(family, before, found) or self._unservable(family, found):
+                self.problems[family] = f"the registry's aliases are not adopted: {problem}"
+                log.warning("%s: %s", family, self.problems[family])
                 return None
             after = Lineup(**{alias: found[alias] for alias in ALIASES})
-            before = moment.standing.lineup()
             adopted = assigned(family, "registry" if before else "bootstrap", before, after)
+            self._mark(family, adopted.assignments)
             return adopted if self._append(family, [adopted], moment) is not None else None
+
+    def exists(self, family: Family, version: int) -> bool:
+        """Whether the registry has this version. Raises RegistryError."""
+        return self._registry.exists(family, version)
 
     def moment(self, family: Family) -> Moment:
         """The family as it stands at the head."""
@@ -195,23 +225,51 @@ class Promotion:
             position=moment.position,
         )
 
-    def _apply(self, family: Family, wanted: tuple[Assignment, ...]) -> None:
-        """Everything that may fail comes before the completion; each step may be done twice."""
+    def _apply(self, family: Family, wanted: Sequence[Assignment]) -> None:
+        """Lead the registry to these versions; each step may be done twice.
+
+        Everything that may fail comes before the completion, and whether all versions exist before any alias is
+        set. An alias that is not moved need not have its version any more: what is lost stays lost, and must not
+        keep the others from moving.
+        """
+        moved = [one for one in wanted if one.before != one.after]
         if self._load is not None:
-            for assignment in wanted:
+            for assignment in moved:
                 self._load(family, assignment.after)
-        for assignment in wanted:
+        existing = [one for one in wanted if self._registry.exists(family, one.after)]
+        for assignment in moved:
+            if assignment not in existing:
+                raise VersionMissing(family, assignment.after, f"{assignment.alias} cannot be set to it")
+        for assignment in existing:
             self._registry.assign(family, assignment.alias, assignment.after)
+        self._mark(family, existing)
+
+    def _mark(self, family: Family, wanted: Sequence[Assignment]) -> None:
         if self._store is not None:
             for assignment in wanted:
                 self._store.set_marker(family, assignment.alias, assignment.after)
 
-    def _inconsistency(self, family: Family, found: dict[Alias, int]) -> str | None:
+    def _inconsistency(self, family: Family, before: Lineup | None, found: dict[Alias, int]) -> str | None:
         missing = [alias for alias in ALIASES if alias not in found]
         if missing:
             return f"{', '.join(missing)} not set"
         gone = [alias for alias in ALIASES if not self._registry.exists(family, found[alias])]
-        return f"{', '.join(gone)} name a version that does not exist" if gone else None
+        if gone:
+            return f"{', '.join(gone)} name a version that does not exist"
+        if before and before.Production != before.B and found["Production"] == found["B"]:
+            # Whoever exchanges them sets one alias after the other. Adopted half-way, it would be no swap.
+            return f"Production and B are both version {found['B']}, as in the middle of an exchange"
+        return None
+
+    def _unservable(self, family: Family, found: dict[Alias, int]) -> str | None:
+        """What keeps a version from being served; loaded before they are adopted, they keep no game waiting."""
+        if self._load is not None:
+            for version in sorted(set(found.values())):
+                try:
+                    self._load(family, version)
+                except ModelUnavailable as error:
+                    return str(error)
+        return None
 
     def _append(self, family: Family, batch: list[Event], moment: Moment) -> Receipt | None:
         """Append at the version that was looked at; None when somebody else has appended since."""
@@ -239,11 +297,6 @@ def assigned(
         swapped=is_swap(before, after),
         reordered=False,
     )
-
-
-def settle_all(promotion: Promotion) -> list[Family]:
-    """Complete every open plan; returns the families whose plan stays open."""
-    return [family for family in FAMILIES if not promotion.settle(family)]
 
 
 def _as_they_are(moment: Moment) -> tuple[Assignment, ...]:

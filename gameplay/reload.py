@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gameplay.core import Core
-from gameplay.errors import ModelUnavailable, RegistryError, RegistryUnavailable
+from gameplay.errors import ModelUnavailable, RegistryError, RegistryUnavailable, StoreError
 from gameplay.models import Key
 from gameplay.recording import record
 from gameplay.sync import Synced, sync
@@ -19,7 +19,7 @@ class Outcome:
 
     reloaded: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
+    registry_errors: list[str] = field(default_factory=list)
 
 
 def reload_models(
@@ -44,7 +44,8 @@ def reload_models(
         "failed": outcome.failed,
         "minio_synced": len(synced.copied),
         "minio_skipped": len(synced.kept),
-        "minio_errors": [*outcome.errors, *synced.errors],
+        "minio_errors": synced.errors,
+        "registry_errors": outcome.registry_errors,
         "message": f"{len(outcome.reloaded)} reloaded, {len(outcome.failed)} failed",
     }
     return {**answer, "minio_removed": synced.removed} if clean else answer
@@ -54,15 +55,17 @@ def _adopt(core: Core, families: Sequence[Family], outcome: Outcome) -> None:
     # The aliases that the ledger knows are loaded all the same; the caller hears of the rest.
     unreachable: RegistryUnavailable | None = None
     for family in families:
+        problem: str | None = None
         try:
             if unreachable is None and core.promotion.settle(family):
                 core.promotion.adopt(family)
+            problem = core.promotion.problems.get(family)
         except RegistryUnavailable as error:
             unreachable = error  # asking again for the next family would take as long again
-        except RegistryError as error:
-            outcome.errors.append(f"{family}: {error}")
-        if unreachable is not None:
-            outcome.errors.append(f"{family}: {unreachable}")
+        except (RegistryError, StoreError) as error:
+            problem = str(error)
+        if unreachable or problem:
+            outcome.registry_errors.append(f"{family}: {unreachable or problem}")
 
 
 def _reloaded(

@@ -1,12 +1,14 @@
 """An outside automation reports the cycle that it ran: recorded as it was said, without touching the registry."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
+from gameplay.errors import RegistryError
 from gameplay.promotion import Moment, Promotion, stream_of
-from gameplay.refusals import Conflict
+from gameplay.refusals import Conflict, Invalid, Unavailable
 from ledger.errors import ConflictError, DuplicateError
 from ledger.events import AliasesAssigned, CycleDecided, Event, Lineup, Report, ReportedAssignment
 from ledger.ids import keyed_id, new_id
@@ -47,7 +49,9 @@ def body_digest(value: Any) -> str:
 def record(ledger: Ledger, promotion: Promotion, report: Reported, key: str | None) -> Recorded:
     """Append the report; the same key and body again get the first answer.
 
-    Raises Conflict for another body under the same key, or while one of our own plans cannot be completed.
+    Raises Conflict for another body under the same key, or while one of our own plans cannot be completed;
+    Invalid for aliases that cannot be as they are told; Unavailable when the registry is asked for a version that
+    the ledger does not know, and does not answer.
     """
     family = report.model_type
     for _ in range(ATTEMPTS_MAX):
@@ -57,6 +61,7 @@ def record(ledger: Ledger, promotion: Promotion, report: Reported, key: str | No
             raise Conflict(f"{family} has an open plan that cannot be completed; is the registry up?")
         moment = promotion.moment(family)
         events = _events(report, moment)
+        _check_versions(events, promotion)
         ids = [new_id() if key is None else keyed_id(ROUTE, key, index) for index in range(len(events))]
         try:
             receipt = ledger.append(stream_of(family), events, moment.standing.stream_version, ids=ids)
@@ -81,7 +86,8 @@ def _events(report: Reported, moment: Moment) -> list[Event]:
     lineup = moment.standing.lineup()
     # Before the ledger knows the family's aliases there is nothing that could move.
     reordered = lineup is not None and (report.reorder_applied or report.decision == "alias_reorder")
-    swapped = report.decision == "swap_production_b" and not _already_adopted(report, moment)
+    adopted = report.decision == "swap_production_b" and _already_adopted(report, moment)
+    swapped = report.decision == "swap_production_b" and not adopted
     decided = CycleDecided(
         model_type=report.model_type,
         cycle=moment.standing.cycle + 1,
@@ -99,9 +105,9 @@ def _events(report: Reported, moment: Moment) -> list[Event]:
         tickers=tickers_after(moment.window, "swap_production_b" if swapped else "retain_production"),
         report=report.said,
     )
-    if lineup is None or not (swapped or reordered):
+    if lineup is None or not (swapped or reordered or adopted):
         return [decided]
-    after = _after(report, lineup, swapped=swapped)
+    after = _after(report, lineup, swapped=swapped, reordered=reordered)
     moved = AliasesAssigned(
         model_type=report.model_type,
         cause="report",
@@ -122,12 +128,33 @@ def _already_adopted(report: Reported, moment: Moment) -> bool:
     return moment.standing.adopted_swap
 
 
-def _after(report: Reported, lineup: Lineup, *, swapped: bool) -> Lineup:
+def _check_versions(events: Sequence[Event], promotion: Promotion) -> None:
+    """Refuse what would leave an alias without a version to serve, or lose one that nobody said is gone."""
+    for event in events:
+        if isinstance(event, AliasesAssigned):
+            family, after = event.model_type, {one.alias: one.after for one in event.assignments}
+            before = [one.before for one in event.assignments]
+            if len(set(after.values())) < len(set(before)):
+                told = ", ".join(f"{alias} = {version}" for alias, version in after.items())
+                raise Invalid(f"two aliases would have one version ({told}): tell every alias that has moved")
+            for alias, version in after.items():
+                if version not in before and not _exists(promotion, family, version):
+                    raise Invalid(f"{alias} is told to be version {version} of {family}, which does not exist")
+
+
+def _exists(promotion: Promotion, family: Family, version: int) -> bool:
+    try:
+        return promotion.exists(family, version)
+    except RegistryError as error:
+        raise Unavailable(f"version {version} of {family} is new, and cannot be looked up: {error}") from error
+
+
+def _after(report: Reported, lineup: Lineup, *, swapped: bool, reordered: bool) -> Lineup:
     """The lineup as the reporter says it is; where they name no versions, as their decision implies."""
     before = versions_of(lineup)
     versions = versions_of(swap(lineup) if swapped else lineup)
     for ranked in report.said.alias_rankings:
-        if ranked.source_alias is not None and report.reorder_applied:
+        if ranked.source_alias is not None and reordered:
             versions[ranked.alias] = before[ranked.source_alias]
     versions |= _told_versions(report.said.alias_assignments)
     # A swap exchanges exactly these two, and a re-rank leaves Production where it is, whatever else is told.

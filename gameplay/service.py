@@ -15,13 +15,15 @@ from starlette.requests import Request
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
 from gameplay.cross_family import CrossFamily
-from gameplay.errors import RegistryError
+from gameplay.errors import RegistryError, StoreError
 from gameplay.play import Play, Split
 from gameplay.refusals import Unavailable
 from gameplay.registry import Registry
 from gameplay.schedule import Schedule
+from ledger.errors import StorageError
 from ledger.vocabulary import FAMILIES, Family
 from ledger.writer import Writer
+from projections.errors import ProjectionError
 from projections.exposition import Exposition
 
 log = logging.getLogger(__name__)
@@ -132,6 +134,10 @@ def _prepare(service: Service, schedule: Schedule) -> None:
         schedule.start()
         for family in FAMILIES:
             _finish_and_adopt(service, family)
+    except ProjectionError:
+        # The projector goes on saying so, at /readyz too; another start would meet the same event.
+        log.exception("the projections have stopped")
+        raise
     except Exception as error:  # the thread's outermost frame: without these lines nobody would hear of it
         service.broken_start = str(error)
         log.exception("the service cannot become ready")
@@ -142,7 +148,7 @@ def _finish_and_adopt(service: Service, family: Family) -> None:
     try:
         if service.promotion.settle(family):
             service.promotion.adopt(family)
-    except RegistryError as error:
+    except (RegistryError, StoreError, StorageError) as error:
         log.warning("%s: the registry's aliases could not be compared with the ledger's: %s", family, error)
 
 
@@ -167,8 +173,8 @@ def _register_process_metrics(process: CollectorRegistry, service: Service) -> N
             lambda: sum(service.read_models.projector.discarded.values()),
         ),
         "rps_registry_mismatches": (
-            "Families whose registry holds aliases that cannot be adopted.",
-            lambda: len(service.promotion.mismatches),
+            "Families whose aliases in the registry and in the ledger differ and cannot be brought together.",
+            lambda: len(service.promotion.problems),
         ),
         "rps_models_loaded": ("Model versions in memory.", lambda: len(service.models.sources())),
     }

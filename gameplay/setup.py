@@ -15,6 +15,7 @@ from gameplay.recording import record
 from gameplay.training import Job, train_all
 from ledger.events import TrainingCompleted
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
+from projections.errors import ProjectionError
 
 FIRST_GAMES = 1_500
 EARLY_GAMES = 25
@@ -26,8 +27,11 @@ Track = Callable[[Iterable[Step], str, int], Iterable[Step]]
 
 
 def is_set_up(core: Core) -> bool:
-    """Whether every family has its aliases."""
-    core.read_models.projector.catch_up()
+    """Whether every family has its aliases; an event that cannot be folded is the service's to show."""
+    try:
+        core.read_models.projector.start()
+    except ProjectionError:
+        return True
     return not _families_without_aliases(core)
 
 
@@ -44,7 +48,7 @@ def set_up(
     The Production of the family `early` learns from EARLY_GAMES games only, so that a better B is there to be
     found. Raises TrainingError when a version could not be trained.
     """
-    core.read_models.projector.catch_up()
+    core.read_models.projector.start()
     # The counters may leave games out (METRICS_SINCE_DATE); then more are played, which does no harm.
     missing_games = games - sum(core.read_models.counters.state.games.values())
     if len(_families_without_aliases(core)) == len(FAMILIES) and missing_games > 0:

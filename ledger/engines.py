@@ -21,12 +21,15 @@ BUSY_RETRY_MS = 10
 def open_engine(url: str, *, must_exist: bool = False) -> Engine:
     """An engine for `sqlite:///FILE`; its folder is made, the file itself only if it need not exist.
 
-    Raises StorageError on any other URL, or when the file must exist and does not.
+    Raises StorageError on any other URL, when the folder cannot be made, or when the file must exist and does not.
     """
     path = _file_of(url)
     if must_exist and not path.is_file():
         raise StorageError(f"there is no database at {path}")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make the folder {path.parent}: {error.strerror}") from error
     engine = create_engine(url)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)

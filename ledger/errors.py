@@ -67,6 +67,9 @@ class SchemaError(LedgerError):
     """The database's schema is not the one that this release was written for."""
 
     def __init__(self, actual: str | None, expected: str) -> None:
-        super().__init__(f"the database is at migration {actual or 'none'}, not {expected}: run `rps migrate`")
+        # Migrations are numbered, so a later one has the greater name.
+        newer = actual is not None and actual > expected
+        mend = "a newer release has been here: run that one" if newer else "run `rps migrate`"
+        super().__init__(f"the database is at migration {actual or 'none'}, not {expected}: {mend}")
         self.actual = actual
         self.expected = expected

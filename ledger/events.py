@@ -64,10 +64,12 @@ class Lineup(Fact, frozen=True, kw_only=True):
 
 
 class GameStarted(Fact, frozen=True, kw_only=True, tag="game.started", tag_field="type"):
-    """A player sat down. The game keeps alias, versions and swap count to its end."""
+    """A player sat down. The game keeps alias, versions and swap count to its end.
+
+    `assignment_probability` is that of the alias which the game got, so that evidence can be weighed by it.
+    """
 
     game_id: Identifier
-    session_id: Identifier
     player_kind: PlayerKind
     player_id: Identifier
     policy: Opponent

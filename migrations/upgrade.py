@@ -6,7 +6,7 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from ledger.engines import writing
-from ledger.errors import StorageError
+from ledger.errors import SchemaError, StorageError
 from ledger.schema import REVISION
 
 
@@ -25,10 +25,13 @@ def upgrade(engine: Engine) -> bool:
     """Run the missing migrations in one transaction under the write lock; False when there were none.
 
     Several processes may start at once: the lock is taken before Alembic looks, so the second finds them
-    done.
+    done. Raises StorageError, and SchemaError for a database that a newer release has migrated.
     """
-    if current_revision(engine) == REVISION:
+    current = current_revision(engine)
+    if current == REVISION:
         return False
+    if current is not None and current > REVISION:
+        raise SchemaError(current, REVISION)
     # Alembic takes a while to import, and all starts but the first do not need it.
     from alembic import command
     from alembic.config import Config

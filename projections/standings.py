@@ -22,6 +22,8 @@ from ledger.vocabulary import ALIASES, FAMILIES, SHADOW_PREFIX, PlanCause
 from projections.projection import Handler, Projection
 from projections.tickers import is_evidence
 
+ACCURACIES_KEPT = 100
+
 
 class Record(Struct):
     """What one version has shown since the last swap."""
@@ -65,7 +67,7 @@ class Standing(Struct):
     ranks: dict[str, int] = field(default_factory=dict)
     """Challenger -> place at the last ranking, before any move that followed; 1 is next in line."""
     adopted_swap: bool = False
-    """The newest change of an alias was a swap that the registry told of, and no cycle has claimed it yet."""
+    """The newest change of an alias was a swap that the registry told of, and no report has claimed it yet."""
 
     def lineup(self) -> Lineup | None:
         """The version behind every alias; None until all four are known."""
@@ -107,7 +109,8 @@ def _cycle_decided(state: Standings, event: CycleDecided, entry: Entry) -> None:
     standing = state.families[event.model_type]
     standing.stream_version = entry.version
     standing.cycle = event.cycle
-    standing.adopted_swap = False
+    if event.report is not None:
+        standing.adopted_swap = False
     standing.evaluation = Evaluation(entry.recorded_us, event.z_statistic, event.p_value)
     ranking = event.report.alias_rankings if event.report else event.ranking
     if ranking:
@@ -132,24 +135,24 @@ def _aliases_assigned(state: Standings, event: AliasesAssigned, entry: Entry) ->
         standing.swap_count += 1
         standing.records.clear()
     standing.adopted_swap = event.swapped and event.cause == "registry"
-    _forget_old_versions(standing)
 
 
 def _training_completed(state: Standings, event: TrainingCompleted, _entry: Entry) -> None:
     if event.model_version is not None and event.holdout_accuracy is not None:
         standing = state.families[event.model_type]
         standing.holdout_accuracies[event.model_version] = event.holdout_accuracy
+        _forget_oldest(standing)
 
 
-def _forget_old_versions(standing: Standing) -> None:
-    """Keep accuracies of what is behind an alias or newer, so that the state does not grow with the ledger."""
-    behind = set(standing.aliases.values())
-    newest = max(behind, default=0)
-    standing.holdout_accuracies = {
-        version: accuracy
-        for version, accuracy in standing.holdout_accuracies.items()
-        if version in behind or version > newest
-    }
+def _forget_oldest(standing: Standing) -> None:
+    """Keep the accuracies of what is behind an alias and of the newest, so that the state does not grow for ever.
+
+    A version that is behind no alias now may come back: somebody rolls back to it.
+    """
+    accuracies, behind = standing.holdout_accuracies, set(standing.aliases.values())
+    idle = sorted(version for version in accuracies if version not in behind)
+    for version in idle[:-ACCURACIES_KEPT]:
+        del accuracies[version]
 
 
 def projection() -> Projection[Standings]:
@@ -162,4 +165,4 @@ def projection() -> Projection[Standings]:
         wire_name(AliasesAssigned): _aliases_assigned,
         wire_name(TrainingCompleted): _training_completed,
     }
-    return Projection("standings", 1, Standings, handlers)
+    return Projection("standings", 2, Standings, handlers)

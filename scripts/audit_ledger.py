@@ -102,7 +102,6 @@ class Author:
         alias = self.rng.choice(("Production", "B"))
         started = GameStarted(
             game_id=keyed_id("example", "game", self.games),
-            session_id=f"session-{self.games}",
             player_kind="bot",
             player_id="cal",
             policy=policy,

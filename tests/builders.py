@@ -124,7 +124,6 @@ def game_started(**changes: Any) -> GameStarted:
     return replace(
         GameStarted(
             game_id="g1",
-            session_id="s1",
             player_kind="human",
             player_id="p1",
             policy="brian",

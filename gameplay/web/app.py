@@ -72,7 +72,10 @@ def _post(path: str, endpoint: Endpoint) -> Route:
     return Route(path, endpoint, methods=["POST"])
 
 
+# Where Grafana and scrapers ask, a slash at the end is no other place: Starlette would send them to an address
+# that only this process knows.
 ROUTES = [
+    _post("/play", games.play),
     _get("/", health.root),
     _get("/healthz", health.healthz),
     _get("/readyz", health.readyz),
@@ -80,14 +83,15 @@ ROUTES = [
     _get("/metrics/", health.metrics, gzip=True),
     _post("/start_game", games.start_game),
     _get("/round_points", games.round_points_of),
-    _post("/play", games.play),
     _get("/policies", games.policies),
     _get("/models", models.models),
     _post("/models/reload", models.reload_all),
     _post("/models/reload/{model_type}/{alias}", models.reload_one),
     _post("/internal/promotion/report", promotion.report),
     _get("/internal/promotion/history", promotion.history, gzip=True),
+    _get("/internal/promotion/history/", promotion.history, gzip=True),
     _get("/internal/promotion/event_totals", promotion.event_totals),
+    _get("/internal/promotion/event_totals/", promotion.event_totals),
     _post("/internal/training/complete", training.complete),
     _get("/internal/grafana", grafana.root),
     _get("/internal/grafana/", grafana.root),

@@ -1,6 +1,7 @@
 """Request bodies in, JSON out: read up to a limit, decoded strictly, refused before anything is written."""
 
-from typing import Annotated, Any, TypeVar
+import re
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -14,8 +15,13 @@ BODY_BYTES_MAX = 1 << 20
 
 Body = TypeVar("Body")
 
-Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
+_ONE_LINE = r"\A[^\x00-\x1f\x7f]*\Z"
+
+Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=_ONE_LINE)]
 """One line of text: a name, a key, a source."""
+
+MaybeLine = Annotated[str, Meta(max_length=200, pattern=_ONE_LINE)]
+"""One line of text that may be empty."""
 
 Prose = Annotated[str, Meta(max_length=4_000, pattern=r"\A[^\x00]*\Z")]
 """A few sentences."""
@@ -39,9 +45,23 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[Body]") -> Body:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise Invalid(str(error)) from error
+        raise Invalid(_explained(str(error), decoder.type)) from error
     except DECODE_ERRORS as error:
         raise Refusal(f"the body is no JSON object: {error}") from error
+
+
+_PATTERN = re.compile(r"`str` matching regex .* - at ")
+_FIELD = re.compile(r"Invalid enum value .* - at `\$\.(\w+)`").fullmatch
+
+
+def _explained(problem: str, body: type) -> str:
+    """The decoder's sentence, with the words that there are, and without its regular expressions."""
+    if found := _FIELD(problem):
+        hint = get_type_hints(body).get(found[1])
+        closed = [part for part in (hint, *get_args(hint)) if get_origin(part) is Literal]
+        words = [word for part in closed for word in get_args(part)]
+        return f"{problem}: write one of {', '.join(words)}" if words else problem
+    return _PATTERN.sub("text without control characters - at ", problem)
 
 
 _encode = msgspec.json.Encoder().encode

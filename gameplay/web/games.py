@@ -12,7 +12,7 @@ from gameplay import players
 from gameplay.refusals import Refusal
 from gameplay.rules import TARGET_TENTHS, round_points
 from gameplay.service import Service, service_of
-from gameplay.web.bodies import Line, answer, decode, read_body
+from gameplay.web.bodies import Line, MaybeLine, answer, decode, read_body
 from gameplay.web.game_answers import DIFFICULTY_MODE, MoveValues, in_points, play_answer
 from ledger.events import Round
 from ledger.vocabulary import POLICIES, Move, Opponent
@@ -21,17 +21,17 @@ ANONYMOUS = "Player"
 
 
 class StartGame(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of `/start_game`."""
+    """The body of `/start_game`; null is as good as absent, and so is an empty name or session."""
 
     policy: Opponent
-    difficulty_mode: Literal["normal", "standard", "easy"] = "normal"
-    player_name: Line | None = None
+    difficulty_mode: Literal["normal", "standard", "easy"] | None = None
+    player_name: MaybeLine | None = None
     player_kind: Literal["human", "script"] = "human"
-    session_id: Line | None = None
-    mark_test_game: bool = False
-    is_test: bool = False
-    is_test_game: bool = False
-    is_test_data: bool = False
+    session_id: MaybeLine | None = None
+    mark_test_game: bool | None = None
+    is_test: bool | None = None
+    is_test_game: bool | None = None
+    is_test_data: bool | None = None
 
     def counted(self) -> bool:
         """Whether the game is no test."""
@@ -82,9 +82,10 @@ async def start_game(request: Request) -> Response:
     service.require_caught_up()
     session_id = asked.session_id or uuid.uuid4().hex
     player = players.identify(asked.player_name, session_id, scripted=asked.player_kind == "script")
-    game = await service.play.start(asked.policy, player, session_id, counted=asked.counted())
-    if asked.player_name is not None and player.kind != "bot":
+    if asked.player_name and player.kind != "bot":
+        # Before the game: it must not have begun for a client who is told that something failed.
         await _remember(service, player, asked.player_name)
+    game = await service.play.start(asked.policy, player, counted=asked.counted())
     started = game.started
     coerced = " Easy mode is retired: coerced to normal." if asked.difficulty_mode == "easy" else ""
     return answer(

@@ -33,10 +33,13 @@ async def root(request: Request) -> Response:
 
 
 async def healthz(request: Request) -> Response:
-    """GET /healthz: 200 as soon as the process serves."""
+    """GET /healthz: 200 as soon as the process serves; 503 when its start failed and only another one helps."""
     service = service_of(request)
     uptime = time.time() - service.started_us / 1_000_000
-    return answer({"ok": True, "version": service.version, "uptime_seconds": round(uptime, 3)})
+    shown = {"version": service.version, "uptime_seconds": round(uptime, 3)}
+    if service.broken_start is not None:
+        return answer({"ok": False, "detail": service.broken_start, **shown}, 503)
+    return answer({"ok": True, **shown})
 
 
 async def readyz(request: Request) -> Response:

@@ -12,7 +12,7 @@ from gameplay.refusals import NotFound
 from gameplay.reload import reload_models
 from gameplay.service import Service, service_of
 from gameplay.web.access import require_internal
-from gameplay.web.bodies import answer
+from gameplay.web.bodies import answer, read_body
 from gameplay.web.queries import flag
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 
@@ -28,6 +28,7 @@ async def reload_all(request: Request) -> Response:
     """POST /models/reload."""
     service = service_of(request)
     require_internal(request, service.settings)
+    await read_body(request)
     service.require_caught_up()
     return await _reload(request, FAMILIES, ALIASES)
 
@@ -39,6 +40,7 @@ async def reload_one(request: Request) -> Response:
     family, alias = request.path_params["model_type"], request.path_params["alias"]
     if family not in FAMILIES or alias not in ALIASES:
         raise NotFound(f"there is no {alias} of {family}")
+    await read_body(request)
     service.require_caught_up()
     return await _reload(request, (cast(Family, family),), (cast(Alias, alias),))
 
@@ -70,7 +72,7 @@ def _models(service: Service) -> dict[str, Any]:
                     }
                     for alias in ALIASES
                 },
-                "registry_mismatch": service.promotion.mismatches.get(family),
+                "registry_mismatch": service.promotion.problems.get(family),
             }
             for family in FAMILIES
         }

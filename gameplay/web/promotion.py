@@ -79,13 +79,18 @@ def _query(request: Request) -> Query:
 
 
 def read_rows(service: Service, query: Query) -> list[dict[str, Any]]:
-    """The stored rows that a query asks for, up to the head."""
+    """The stored rows that a query asks for, up to the head. Raises Unavailable before the first catch-up."""
+    service.require_caught_up()
     service.read_models.projector.catch_up()
     return service.read_models.history.rows(query)
 
 
 def read_totals(service: Service, days: int) -> list[dict[str, Any]]:
-    """What the cycles of the last days decided: a row for each family, and one for all."""
+    """What the cycles of the last days decided: a row for each family, and one for all.
+
+    Raises Unavailable before the first catch-up.
+    """
+    service.require_caught_up()
     to_us = int(time.time() * 1_000_000) + 1
     from_us = to_us - days * DAY_US
     service.read_models.projector.catch_up()

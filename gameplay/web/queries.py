@@ -1,6 +1,6 @@
 """Query parameters: unknown ones are ignored, a known one that does not parse is refused by name."""
 
-import math
+import re
 from collections.abc import Collection
 from datetime import UTC, datetime
 
@@ -10,7 +10,8 @@ from gameplay.refusals import Refusal
 
 # 2001 in milliseconds, or the year 5138 in seconds: nothing else can be meant.
 EPOCH_MILLISECONDS_MIN = 100_000_000_000
-MOMENT_US_MAX = 253_402_300_800_000_000  # the end of the year 9999
+MOMENT_SECONDS_MAX = 253_402_300_800  # the end of the year 9999
+_WHOLE = re.compile(r"-?[0-9]{1,20}").fullmatch
 
 
 def whole(request: Request, name: str, default: int, low: int, high: int) -> int:
@@ -18,10 +19,9 @@ def whole(request: Request, name: str, default: int, low: int, high: int) -> int
     text = request.query_params.get(name)
     if text is None:
         return default
-    try:
-        number = int(text)
-    except ValueError as error:
-        raise Refusal(f"{name}={text!r} is no whole number") from error
+    if not _WHOLE(text):  # int() would also take 1_0, and the digits of other scripts
+        raise Refusal(f"{name}={text!r} is no whole number")
+    number = int(text)
     if not low <= number <= high:
         raise Refusal(f"{name} must lie between {low} and {high}")
     return number
@@ -44,14 +44,15 @@ def flag(request: Request, name: str) -> bool:
 
 
 def moment_us(request: Request, *names: str) -> int | None:
-    """The first of the named times that is given, in microseconds since the epoch."""
+    """The first of the named times that is given, in microseconds since the epoch; all of them must be times."""
+    moments = []
     for name in names:
         if text := request.query_params.get(name):
             try:
-                return parse_moment_us(text)
+                moments.append(parse_moment_us(text))
             except ValueError as error:
                 raise Refusal(f"{name}={text!r} is neither ISO 8601 nor an epoch time") from error
-    return None
+    return moments[0] if moments else None
 
 
 def parse_moment_us(text: str) -> int:
@@ -63,10 +64,7 @@ def parse_moment_us(text: str) -> int:
         moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
         seconds = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
     else:
-        if not math.isfinite(number):
-            raise ValueError("it must be finite")
         seconds = number / 1_000 if abs(number) >= EPOCH_MILLISECONDS_MIN else number
-    microseconds = round(seconds * 1_000_000)
-    if not 0 <= microseconds < MOMENT_US_MAX:
+    if not 0 <= seconds < MOMENT_SECONDS_MAX:  # nor is a NaN
         raise ValueError("it must lie between 1970 and 9999")
-    return microseconds
+    return round(seconds * 1_000_000)

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Iterable
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from gameplay.refusals import Invalid
 from gameplay.reports import Reported, body_digest
@@ -21,6 +22,9 @@ from ledger.events import (
 from ledger.vocabulary import Decision, Family
 
 CLOCK_SKEW_SECONDS = 5
+
+# Far beyond what any games give, and far within what a panel can draw.
+Statistic = Annotated[float, Meta(ge=-1e6, le=1e6)]
 
 Reported_ = TypeVar("Reported_", bound=msgspec.Struct)
 
@@ -40,20 +44,20 @@ class Assigned(ReportedAssignment, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ReportBody(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of `POST /internal/promotion/report`."""
+    """The body of `POST /internal/promotion/report`; null is as good as absent wherever a field is optional."""
 
     model_type: Family
     decision: Decision
-    z_statistic: float | None = None
+    z_statistic: Statistic | None = None
     p_value: Share | None = None
     production_wins: Count | None = None
     production_total_games: Count | None = None
     b_wins: Count | None = None
     b_total_games: Count | None = None
-    reorder_applied: bool = False
-    alias_rankings: tuple[Ranking, ...] = ()
-    alias_accuracies: tuple[Accuracy, ...] = ()
-    alias_assignments: tuple[Assigned, ...] = ()
+    reorder_applied: bool | None = None
+    alias_rankings: tuple[Ranking, ...] | None = None
+    alias_accuracies: tuple[Accuracy, ...] | None = None
+    alias_assignments: tuple[Assigned, ...] | None = None
     production_games_since_swap: Count | None = None
     b_games_since_swap: Count | None = None
     promotion_cycles_since_swap: Count | None = None
@@ -71,10 +75,12 @@ def read_report(body: bytes) -> Reported:
     given = decode(body, _decoder)
     _check_wins("production", given.production_wins, given.production_total_games)
     _check_wins("b", given.b_wins, given.b_total_games)
-    _check_once("alias_rankings", "alias", [ranked.alias for ranked in given.alias_rankings])
-    _check_once("alias_rankings", "rank", [ranked.rank for ranked in given.alias_rankings])
-    _check_once("alias_accuracies", "alias", [accuracy.alias for accuracy in given.alias_accuracies])
-    _check_once("alias_assignments", "alias", [assigned.alias for assigned in given.alias_assignments])
+    rankings, accuracies = given.alias_rankings or (), given.alias_accuracies or ()
+    assigned = given.alias_assignments or ()
+    _check_once("alias_rankings", "alias", [one.alias for one in rankings])
+    _check_once("alias_rankings", "rank", [one.rank for one in rankings])
+    _check_once("alias_accuracies", "alias", [one.alias for one in accuracies])
+    _check_once("alias_assignments", "alias", [one.alias for one in assigned])
     said = Report(
         # Unknown fields are ignored, but they too tell two bodies apart, so they must be JSON.
         body_sha256=body_digest(decode(body, _any_decoder)),
@@ -85,9 +91,9 @@ def read_report(body: bytes) -> Reported:
         production_games_since_swap=given.production_games_since_swap,
         b_games_since_swap=given.b_games_since_swap,
         promotion_cycles_since_swap=given.promotion_cycles_since_swap,
-        alias_rankings=_plain(ReportedRanking, given.alias_rankings),
-        alias_accuracies=_plain(ReportedAccuracy, given.alias_accuracies),
-        alias_assignments=_plain(ReportedAssignment, given.alias_assignments),
+        alias_rankings=_plain(ReportedRanking, rankings),
+        alias_accuracies=_plain(ReportedAccuracy, accuracies),
+        alias_assignments=_plain(ReportedAssignment, assigned),
         created_us=_created_us(given.created_ts_utc),
     )
     return Reported(
@@ -95,7 +101,7 @@ def read_report(body: bytes) -> Reported:
         decision=given.decision,
         z_statistic=given.z_statistic,
         p_value=given.p_value,
-        reorder_applied=given.reorder_applied,
+        reorder_applied=bool(given.reorder_applied),
         reason=given.reason or "",
         source=given.source or "report",
         said=said,

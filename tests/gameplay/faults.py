@@ -6,7 +6,7 @@ from typing import NoReturn
 from gameplay.errors import RegistryUnavailable
 from ledger.events import Event
 from ledger.store import Ledger, Receipt
-from ledger.vocabulary import FAMILIES
+from ledger.vocabulary import FAMILIES, Alias, Family
 from tests.gameplay.fakes import FakeRegistry
 from tests.gameplay.graphs import files
 
@@ -26,20 +26,33 @@ def refuse() -> NoReturn:
 
 
 class FaultyRegistry(FakeRegistry):
-    """A registry in which something happens before its nth call from now."""
+    """A registry in which something happens before its nth call, or its nth setting of an alias, from now."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls = 0
+        self.assigned = 0
         self._actions: dict[int, Action] = {}
+        self._at_assignments: dict[int, Action] = {}
 
     def at_call(self, number: int, action: Action) -> None:
         """1 is the next call."""
         self._actions[self.calls + number] = action
 
+    def at_assignment(self, number: int, action: Action) -> None:
+        """1 is the next alias that is set."""
+        self._at_assignments[self.assigned + number] = action
+
     def forget(self) -> None:
         """Let nothing happen that has not happened yet."""
         self._actions.clear()
+        self._at_assignments.clear()
+
+    def assign(self, family: Family, alias: Alias, version: int) -> None:
+        self.assigned += 1
+        if action := self._at_assignments.pop(self.assigned, None):
+            action()
+        super().assign(family, alias, version)
 
     def _reach(self) -> None:
         self.calls += 1

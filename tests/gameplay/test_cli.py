@@ -9,12 +9,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gameplay.cli import EXIT_PROBLEM, main, rps
+from gameplay.commands.console import EXIT_FINDING
 from gameplay.config import Settings
+from gameplay.players import remember
 from ledger.engines import open_engine
 from ledger.schema import REVISION
 from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES
-from tests.builders import game_finished, game_started
+from projections.cycle import plan
+from tests.builders import game_finished, game_started, lineup
 
 Run = Callable[..., Result]
 
@@ -96,7 +99,57 @@ def test_a_dry_run_prints_a_decision_for_each_family_and_writes_nothing(run: Run
     for row in rows:
         assert row["decision"] == "insufficient_data"
         assert row["reason"].startswith("Production has 0 and B 0 games")
-        assert row.keys() >= {"reorder", "z_statistic", "p_value", "applied"}
+        assert row.keys() >= {"reorder", "z_statistic", "p_value"}
+        assert (row["applied"], row["problem"]) == (None, None)
+    assert ledger.head() == head
+
+
+def with_a_plan_to_a_lost_version(ledger: Ledger) -> None:
+    """Leave the family xgboost with an open plan to a version that no registry has."""
+    version = ledger.version("promotion-xgboost")
+    planned = plan("manual", "xgboost", lineup(), lineup((1, 2, 3, 77)))
+    ledger.append("promotion-xgboost", [planned], version)
+
+
+def test_a_plan_that_cannot_be_completed_hides_no_other_family(run: Run, ledger: Ledger) -> None:
+    with_a_plan_to_a_lost_version(ledger)
+
+    result = run("promote", "--json")
+
+    assert result.exit_code == EXIT_FINDING == 1
+    rows = {row["model_type"]: row for row in map(json.loads, result.stdout.splitlines())}
+    assert rows["xgboost"]["decision"] is None
+    assert "stays open: " in rows["xgboost"]["problem"]
+    assert [rows[family]["decision"] for family in FAMILIES if family != "xgboost"] == ["insufficient_data"] * 2
+
+
+def test_a_plan_that_cannot_be_completed_can_be_withdrawn(run: Run, ledger: Ledger) -> None:
+    with_a_plan_to_a_lost_version(ledger)
+
+    said = run("promote", "--withdraw", "--model-type", "xgboost")
+    again = run("promote", "--withdraw", "--model-type", "xgboost")
+
+    assert (said.exit_code, again.exit_code) == (0, 0)
+    assert "is withdrawn; the aliases stay Production v1, B v2, shadow1 v3, shadow2 v4" in said.output
+    assert "xgboost has no open plan" in again.output
+    assert run("promote", "--model-type", "xgboost").exit_code == 0
+
+
+def test_a_plan_is_withdrawn_for_a_family_that_is_named(run: Run) -> None:
+    result = run("promote", "--withdraw")
+
+    assert result.exit_code == 2
+    assert "--withdraw goes with --model-type" in result.output
+
+
+def test_a_name_is_forgotten_and_the_games_stay(run: Run, ledger: Ledger) -> None:
+    remember(ledger.engine, "p-1", "Ada [bold]")
+    head = ledger.head()
+
+    forgotten = run("forget", "Ada [bold]")
+
+    assert (forgotten.exit_code, forgotten.output) == (0, "p-1 has no name any more\n")
+    assert run("forget", "Ada [bold]").exit_code == EXIT_FINDING
     assert ledger.head() == head
 
 
@@ -116,7 +169,7 @@ def test_a_dry_run_of_a_swap_leaves_the_swap_to_be_made(run: Run, ledger: Ledger
     result = run("promote", "--model-type", "xgboost", "--dry-run", "--json")
 
     row = json.loads(result.stdout)
-    assert (row["decision"], row["applied"]) == ("swap_production_b", True)
+    assert (row["decision"], row["applied"]) == ("swap_production_b", False)
     assert row["p_value"] < 0.2
     assert ledger.head() == head
 

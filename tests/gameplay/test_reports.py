@@ -5,11 +5,13 @@ import pytest
 from sqlalchemy import Engine
 
 from gameplay.promotion import Promotion, stream_of
-from gameplay.refusals import Conflict
+from gameplay.refusals import Conflict, Invalid, Unavailable
 from gameplay.reports import Recorded, Reported, body_digest, record
 from ledger.events import AliasesAssigned, CycleDecided, Event, Report, ReportedAssignment, ReportedRanking
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, Decision, Family
+from projections.history import Query
+from projections.history_row import render
 from projections.read_models import ReadModels
 from tests.builders import Versions, aliases_assigned, game_finished, game_started, lineup, rule
 from tests.gameplay.faults import FaultyLedger, FaultyRegistry, registry_with_versions
@@ -76,6 +78,14 @@ def standing(ledger: Ledger) -> tuple[Versions, int]:
         return (aliases["Production"], aliases["B"], aliases["shadow1"], aliases["shadow2"]), family.swap_count
 
 
+def applied(ledger: Ledger) -> list[object]:
+    """What the history says of each cycle, the oldest first."""
+    read_models = ReadModels(ledger)
+    read_models.projector.start()
+    rows = read_models.history.rows(Query(model_type=FAMILY, order="asc"))
+    return [render(row)["applied"] for row in rows]
+
+
 def counted(ledger: Ledger) -> dict[str, int]:
     read_models = ReadModels(ledger)
     with read_models.projector.current():
@@ -126,12 +136,14 @@ def test_a_swap_that_adoption_has_recorded_does_not_swap_again(
     registry.named[FAMILY] = dict(zip(ALIASES, (2, 1, 3, 4), strict=True))
     assert promotion.adopt(FAMILY) is not None
 
+    promotion.cycle(FAMILY, trigger="schedule", source="a cycle in between")
     record(faulty, promotion, reported("swap_production_b"), None)
     assert standing(faulty) == ((2, 1, 3, 4), 1)
+    assert applied(faulty)[-1] is True, "what the report tells of has been done"
 
     record(faulty, promotion, reported("swap_production_b"), None)
     assert standing(faulty) == ((1, 2, 3, 4), 2), "the adopted swap has been claimed; this one is another"
-    assert counted(faulty) == {"swap_production_b": 2}
+    assert counted(faulty) == {"swap_production_b": 2, "insufficient_data": 1}
 
 
 @pytest.mark.parametrize(("versions", "swaps"), [((2, 1, 3, 4), 1), ((2, 1), 1), ((1, 2), 0)])
@@ -145,15 +157,17 @@ def test_a_report_that_tells_versions_is_compared_with_the_ledgers(
     assert counted(faulty) == {"swap_production_b": 2}
 
 
-@pytest.mark.parametrize("decision", ["alias_reorder", "retain_production"])
-def test_a_reported_re_rank_counts_once(faulty: FaultyLedger, promotion: Promotion, decision: Decision) -> None:
+@pytest.mark.parametrize(("decision", "flag"), [("alias_reorder", False), ("retain_production", True)])
+def test_a_reported_re_rank_counts_once(
+    faulty: FaultyLedger, promotion: Promotion, decision: Decision, flag: bool
+) -> None:
     rankings = (
         ReportedRanking(alias="B", rank=1, source_alias="shadow1", accuracy=0.4),
         ReportedRanking(alias="shadow1", rank=2, source_alias="B", accuracy=0.3),
     )
 
     said = {"alias_rankings": rankings}
-    recorded = record(faulty, promotion, reported(decision, reorder_applied=True, said=said), None)
+    recorded = record(faulty, promotion, reported(decision, reorder_applied=flag, said=said), None)
 
     assert recorded.event.reordered
     assert standing(faulty) == ((1, 3, 2, 4), 0)
@@ -167,6 +181,29 @@ def test_a_re_rank_never_moves_production(faulty: FaultyLedger, promotion: Promo
     record(faulty, promotion, report, None)
 
     assert standing(faulty) == ((1, 5, 2, 3), 0)
+
+
+def test_a_ranking_that_tells_half_of_the_moves_is_refused(faulty: FaultyLedger, promotion: Promotion) -> None:
+    half = {"alias_rankings": (ReportedRanking(alias="B", rank=1, source_alias="shadow1"),)}
+
+    with pytest.raises(Invalid, match=r"two aliases would have one version .*B = 3, shadow1 = 3"):
+        record(faulty, promotion, reported("retain_production", reorder_applied=True, said=half), None)
+
+    assert faulty.head().position == 1
+
+
+def test_a_version_that_does_not_exist_is_refused(
+    faulty: FaultyLedger, promotion: Promotion, registry: FaultyRegistry
+) -> None:
+    report = reported("retain_production", reorder_applied=True, said=told(1, 2, 3, 999))
+
+    with pytest.raises(Invalid, match="shadow2 is told to be version 999 of xgboost, which does not exist"):
+        record(faulty, promotion, report, None)
+    registry.down = True
+    with pytest.raises(Unavailable, match="version 999 of xgboost is new, and cannot be looked up"):
+        record(faulty, promotion, report, None)
+
+    assert faulty.head().position == 1
 
 
 def test_a_report_for_a_family_without_aliases_is_kept(engine: Engine) -> None:

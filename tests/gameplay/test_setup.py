@@ -72,8 +72,8 @@ def test_games_that_were_interrupted_are_played_on(tmp_path: Path) -> None:
 def test_a_set_up_that_dies_again_and_again_is_finished_in_the_end(
     tmp_path: Path, registry: FaultyRegistry
 ) -> None:
-    # One call for the aliases of each family, and one for each version of the two that are adopted.
-    registry.at_call(len(FAMILIES) + 2 * len(ALIASES) + 2, refuse)
+    # One call for the aliases of each family, and two for each version of the two that are adopted.
+    registry.at_call(len(FAMILIES) + 2 * 2 * len(ALIASES) + 2, refuse)
     with core_over(tmp_path, registry) as core:
         with pytest.raises(TrainingError, match="it was told not to"):
             set_up(core, quietly, games=GAMES)
@@ -86,7 +86,7 @@ def test_a_set_up_that_dies_again_and_again_is_finished_in_the_end(
             set_up(core, quietly, games=GAMES)
         assert registry.named[LAST].keys() == {"Production"}
         assert counted(core)[::2] == (GAMES, 2)
-        assert core.promotion.mismatches == {}
+        assert core.promotion.problems == {}
 
     with core_over(tmp_path, registry) as core:
         set_up(core, quietly, games=GAMES)

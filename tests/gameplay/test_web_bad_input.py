@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from gameplay.config import Settings
 from gameplay.web.bodies import BODY_BYTES_MAX
+from ledger.vocabulary import BOTS
 from tests.gameplay.faults import registry_with_versions
 from tests.gameplay.web_clients import HISTORY_PATH, REPORT_PATH, play, samples, serving, start, state
 
@@ -34,18 +35,14 @@ WRONG: dict[str, list[dict[str, object]]] = {
         {"policy": 7},
         {"policy": ["forrest"]},
         {"difficulty_mode": "hard"},
-        {"difficulty_mode": None},
-        {"player_name": ""},
         {"player_name": "x" * 201},
         {"player_name": "two\nlines"},
         {"player_name": "nul\x00"},
         {"player_name": 7},
-        {"session_id": ""},
         {"session_id": "x" * 201},
         {"session_id": {"a": 1}},
         {"mark_test_game": "yes"},
         {"is_test": 1},
-        {"is_test_data": None},
         {"player_kind": "bot"},
     ],
     "/play": [
@@ -89,7 +86,8 @@ WRONG: dict[str, list[dict[str, object]]] = {
         {"production_games_since_swap": -1},
         {"promotion_cycles_since_swap": 2**64},
         {"reorder_applied": "true"},
-        {"reorder_applied": None},
+        {"z_statistic": 2**70},
+        {"z_statistic": -1e300},
         {"alias_rankings": {}},
         {"alias_rankings": [[]]},
         {"alias_rankings": [{}]},
@@ -244,6 +242,10 @@ def test_a_broken_report_is_refused(client: TestClient, name: str) -> None:
     assert_refused(client, REPORT_PATH, BROKEN_REPORTS[name].replace(b"GOOD", fields), 400, 422)
 
 
+def test_a_reload_with_a_body_over_the_limit_is_413(client: TestClient) -> None:
+    assert client.post("/models/reload", content=b" " * (BODY_BYTES_MAX + 1)).status_code == 413
+
+
 @pytest.mark.parametrize("path", GOOD)
 def test_a_body_over_the_limit_is_413(client: TestClient, game_id: str, path: str) -> None:
     padded = json.dumps({**good(path, game_id), "padding": "x" * (2 * BODY_BYTES_MAX)}).encode()
@@ -265,6 +267,25 @@ def test_a_good_body_is_still_welcome(client: TestClient, game_id: str) -> None:
     assert play(client, game_id, round=1)["round"] == 1
     for path in (REPORT_PATH, TRAINING_PATH):
         assert client.post(path, json={**GOOD[path], "unknown": [1, None]}).status_code == 200
+
+
+def test_null_is_as_good_as_absent_where_a_field_is_optional(client: TestClient) -> None:
+    start = {"difficulty_mode": None, "player_name": "", "session_id": None, "is_test": None}
+    report = dict.fromkeys(("z_statistic", "reorder_applied", "alias_rankings", "alias_assignments", "reason"))
+
+    started = client.post("/start_game", json={"policy": "forrest", **start})
+    reported = client.post(REPORT_PATH, json={"model_type": "xgboost", "decision": "retain_production", **report})
+
+    assert (started.status_code, started.json()["player_name"]) == (200, "Player")
+    assert (reported.status_code, reported.json()["reorder_applied"]) == (200, False)
+
+
+def test_a_refusal_names_the_words_that_there_are(client: TestClient) -> None:
+    unknown = client.post("/start_game", json={"policy": "nobody"})
+    odd = client.post("/start_game", json={"policy": "forrest", "player_name": "nul\x00"})
+
+    assert unknown.json()["detail"].endswith("`$.policy`: write one of brian, forrest, logan, " + ", ".join(BOTS))
+    assert odd.json()["detail"] == "Expected text without control characters - at `$.player_name`"
 
 
 @pytest.mark.parametrize(
@@ -289,9 +310,14 @@ def test_a_reload_of_nothing_is_refused(client: TestClient, path: str, status: i
         "limit=-1",
         "limit=x",
         "limit=1.5",
+        "limit=1_0",
+        "limit=%2B5",
+        "limit=%D9%A1",
         "limit=",
         f"limit={'9' * 5_000}",
         "since=garbage",
+        "from=garbage&since=2026-01-01",
+        "from=1e308",
         "since=nan",
         "since=inf",
         "since=-1",

@@ -145,7 +145,7 @@ def test_the_same_ids_and_content_get_the_first_receipt(append: Append, ledger: 
     [
         ("game-g2", game_started()),
         ("game-g1", game_finished()),
-        ("game-g1", game_started(session_id="s2")),
+        ("game-g1", game_started(player_id="p2")),
     ],
     ids=["stream", "type", "payload"],
 )
@@ -269,7 +269,7 @@ def test_a_conflict_in_a_batch_fails_no_other(ledger: Ledger) -> None:
 
 
 def test_ids_are_compared_within_a_batch_too(ledger: Ledger) -> None:
-    start, other = [game_started()], [game_started(session_id="s2")]
+    start, other = [game_started()], [game_started(player_id="p2")]
     first, same, different, partly, elsewhere = ledger.append_all(
         [
             ledger.prepare("game-g1", start, 0, ids=["a"]),

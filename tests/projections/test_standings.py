@@ -2,7 +2,7 @@ import pytest
 
 from ledger.events import Event, ReportedRanking
 from projections import standings
-from projections.standings import Evaluation, Record, Standing, Standings
+from projections.standings import ACCURACIES_KEPT, Evaluation, Record, Standing, Standings
 from tests.builders import (
     aliases_assigned,
     aliases_planned,
@@ -157,12 +157,22 @@ def test_a_holdout_accuracy_waits_for_its_version_to_get_an_alias() -> None:
 
 def test_holdout_accuracies_do_not_grow_with_the_ledger() -> None:
     events: list[Event] = [aliases_assigned()]
-    for version in range(5, 50):
+    versions = range(5, 3 * ACCURACIES_KEPT)
+    for version in versions:
         events.append(training_completed(model_version=version))
-        after = (1, 2, version - 1, version)
-        events.append(aliases_assigned(assignments=assignments((1, 2, 3, 4), after)))
+        if version == 6:
+            events.append(aliases_assigned(assignments=assignments((1, 2, 3, 4), (1, 2, 5, 6))))
 
-    assert set(standing(*events).holdout_accuracies) == {48, 49}
+    assert set(standing(*events).holdout_accuracies) == {5, 6, *versions[-ACCURACIES_KEPT:]}
+
+
+def test_a_version_that_comes_back_still_has_its_accuracy() -> None:
+    away = aliases_assigned(assignments=assignments((1, 2, 3, 5), (1, 2, 3, 6)))
+    back = aliases_assigned(assignments=assignments((1, 2, 3, 6), (1, 2, 3, 5)))
+
+    rolled_back = standing(training_completed(model_version=5, holdout_accuracy=0.41), away, back)
+
+    assert rolled_back.holdout_accuracies == {5: 0.41}
 
 
 @pytest.mark.parametrize(
@@ -176,12 +186,13 @@ def test_a_training_without_a_version_or_an_accuracy_says_nothing(untold: Event)
     assert standing(untold).holdout_accuracies == {}
 
 
-def test_an_adopted_swap_is_remembered_until_a_cycle_claims_it() -> None:
+def test_an_adopted_swap_is_remembered_until_a_report_claims_it() -> None:
     adopted = aliases_assigned(cause="registry", swapped=True, assignments=SWAPPED)
     promoted = aliases_assigned(cause="promotion", swapped=True, assignments=SWAPPED)
 
     assert standing(adopted).adopted_swap
     assert standing(adopted).swap_count == 1
     assert not standing(promoted).adopted_swap
-    assert not standing(adopted, cycle_decided()).adopted_swap
+    assert standing(adopted, cycle_decided()).adopted_swap, "our own cycle knows nothing of it"
+    assert not standing(adopted, cycle_decided(report=report())).adopted_swap
     assert not standing(adopted, aliases_assigned(cause="registry")).adopted_swap

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gameplay.artifacts import Score
 from gameplay.intervals import Interval, difference, wilson
@@ -32,6 +34,15 @@ def test_an_interval_of_a_difference_is_the_reference_one(
     one: Score, other: Score, low: float, high: float
 ) -> None:
     assert difference(one, other, 0.90) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(1, 2_000), st.floats(0, 1), st.sampled_from([0.8, 0.95, 0.99]))
+def test_a_share_lies_in_its_interval(rows: int, part: float, confidence: float) -> None:
+    correct = round(part * rows)
+
+    assert correct / rows in wilson(Score(correct, rows), confidence)
+    assert wilson(Score(rows, rows), confidence).high == 1.0
+    assert wilson(Score(0, rows), confidence).low == 0.0
 
 
 def test_a_difference_turned_round_is_the_same_with_the_other_sign() -> None:

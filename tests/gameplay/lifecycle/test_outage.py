@@ -120,4 +120,4 @@ def test_versions_come_from_mlflow_while_the_store_is_down_and_games_outlast_bot
         s3.start()
         answer = ok(client.post("/models/reload", params={"sync_minio": "true"}))
         assert (answer["success"], answer["minio_skipped"]) == (True, 12)
-        assert len(answer["minio_errors"]) == len(FAMILIES)  # whose aliases in MLflow could not be looked at
+        assert len(answer["registry_errors"]) == len(FAMILIES)  # whose aliases in MLflow could not be looked at
