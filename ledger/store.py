@@ -132,11 +132,9 @@ class Ledger:
         Raises StorageError when the database refuses; then nothing of any of them is written.
         """
         with transaction(self.engine, write=True) as connection:
-            numbering = _Numbering(
-                head=_head(connection),
-                versions=_versions(connection, {append.stream for append in appends}),
-                known=_known(connection, [append for append in appends if append.keyed]),
-            )
+            head, versions = _head_and_versions(connection, {append.stream for append in appends})
+            known = _known(connection, [append for append in appends if append.keyed])
+            numbering = _Numbering(head, versions, known)
             now_us = max(int(self._clock() * 1_000_000), numbering.head.recorded_us)
             outcomes = [_number(numbering, append, now_us) for append in appends]
             _insert(connection, numbering.rows)
@@ -171,7 +169,7 @@ class Ledger:
     def version(self, stream: str) -> int:
         """The version of a stream's newest event; 0 for a stream that does not exist."""
         with transaction(self.engine) as connection:
-            return _versions(connection, {stream}).get(stream, 0)
+            return _head_and_versions(connection, {stream})[1].get(stream, 0)
 
     def find(self, event_id: str) -> Entry | None:
         """The entry with this event id, if there is one."""
@@ -185,7 +183,7 @@ class Ledger:
     def head(self) -> Head:
         """The newest entry's position, chain hash and time; GENESIS at 0 for an empty ledger."""
         with transaction(self.engine) as connection:
-            return _head(connection)
+            return _head_and_versions(connection, set())[0]
 
     def _entries(self, query: Select[tuple[object, ...]]) -> list[Entry]:
         with transaction(self.engine) as connection:
@@ -245,42 +243,39 @@ def _repeated(numbering: _Numbering, append: Append) -> Receipt | DuplicateError
 
 
 def _insert(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
-    """Insert the rows, in as few statements as powers of two allow.
+    """Insert the rows, INSERT_ROWS_MAX a statement.
 
     SQLite's driver lets go of the interpreter at every step of a statement, and `executemany` makes one a row. On
     a busy event loop each of them is a wait for its turn: the writer spent four fifths of its time so.
     """
-    start = 0
-    while start < len(rows):
-        size = min(INSERT_ROWS_MAX, 1 << (len(rows) - start).bit_length() - 1)
-        values = tuple(chain.from_iterable(rows[start : start + size]))
-        connection.exec_driver_sql(_INSERTS[size], values)
-        start += size
+    for start in range(0, len(rows), INSERT_ROWS_MAX):
+        some = rows[start : start + INSERT_ROWS_MAX]
+        connection.exec_driver_sql(_INSERTS[len(some)], tuple(chain.from_iterable(some)))
 
 
 _NAMES = ", ".join(column.name for column in COLUMNS)
 _VALUES = f"({', '.join('?' * len(COLUMNS))})"
-_INSERTS = {
-    1 << power: f"INSERT INTO events ({_NAMES}) VALUES {', '.join([_VALUES] * (1 << power))}"
-    for power in range(INSERT_ROWS_MAX.bit_length())
-}
-"""Number of rows -> the statement that inserts them; few texts, so that the driver keeps them all prepared."""
+_INSERTS = [
+    f"INSERT INTO events ({_NAMES}) VALUES {', '.join([_VALUES] * count)}" for count in range(INSERT_ROWS_MAX + 1)
+]
+"""The statement for each number of rows; not more than the driver keeps prepared."""
 
-# These two open every append, where Core's machinery around them would take longer than the database.
-_HEAD = "SELECT position, chain_hash, recorded_us FROM events ORDER BY position DESC LIMIT 1"
-# One index seek for each stream; GROUP BY would walk through all versions of all of them.
-_VERSIONS = "SELECT value, (SELECT max(version) FROM events WHERE stream = value) FROM json_each(?)"
+# Opens every append, in one row for the reason above, and past Core, whose machinery around it would take longer
+# than the database. One index seek for each stream: GROUP BY would walk through all versions of all of them.
+_HEAD_AND_VERSIONS = """
+SELECT position, chain_hash, recorded_us, (
+    SELECT json_group_object(value, (SELECT max(version) FROM events WHERE stream = value)) FROM json_each(?)
+) FROM events ORDER BY position DESC LIMIT 1"""
 _KNOWN = select(*COLUMNS).where(events.c.event_id.in_(bindparam("ids", expanding=True)))
 
 
-def _head(connection: Connection) -> Head:
-    row = connection.exec_driver_sql(_HEAD).first()
-    return Head._make(row) if row else Head(0, GENESIS, 0)
-
-
-def _versions(connection: Connection, streams: set[str]) -> dict[str, int]:
-    rows = connection.exec_driver_sql(_VERSIONS, (json.dumps(sorted(streams)),))
-    return {stream: version for stream, version in rows if version is not None}
+def _head_and_versions(connection: Connection, streams: set[str]) -> tuple[Head, dict[str, int]]:
+    """The newest entry, and the version of each of these streams that exists."""
+    row = connection.exec_driver_sql(_HEAD_AND_VERSIONS, (json.dumps(sorted(streams)),)).first()
+    if row is None:
+        return Head(0, GENESIS, 0), {}
+    *head, versions = row
+    return Head._make(head), {stream: version for stream, version in json.loads(versions).items() if version}
 
 
 def _known(connection: Connection, keyed: Sequence[Append]) -> dict[str, Entry]:
