@@ -36,6 +36,7 @@ FEATURE_NAMES: Final[tuple[str, ...]] = (
     "easy_mode",
 )
 
+_NOTHING: Final = (0.0, 0.0, 0.0)
 _MOVE_ONE_HOT: Final[dict[Move, tuple[float, float, float]]] = {
     "rock": (1.0, 0.0, 0.0),
     "paper": (0.0, 1.0, 0.0),
@@ -62,29 +63,28 @@ class PastRound(NamedTuple):
 def features(past: Sequence[PastRound], points: Points) -> npt.NDArray[np.float32]:
     """The features of the round after `past`, shape (50,), in the order of FEATURE_NAMES.
 
-    `past` holds every round of the game so far, in order, at least LOOK_BACK of them; `points` are those of
-    the round to come. Values are in points, not tenths; shares are over all of `past`; lag 1 is the round
-    just played.
+    `past` holds every round of the game so far, in order; `points` are those of the round to come. Values are in
+    points, not tenths; shares are over all of `past`; lag 1 is the round just played. Models are asked from the
+    round on that has LOOK_BACK rounds before it; earlier, what has not been played is all zeros.
     """
-    assert len(past) >= LOOK_BACK, f"{len(past)} past rounds, {LOOK_BACK} needed"
-    last = past[-1]
-    lags = (last, past[-2], past[-3])
+    lags = [past[-lag] if lag <= len(past) else None for lag in _LAGS]
     # One list, converted once: writing into an array element by element costs several times as much.
     values: list[float] = []
     for lag in lags:
-        values += _MOVE_ONE_HOT[lag.user_move]
+        values += _MOVE_ONE_HOT[lag.user_move] if lag else _NOTHING
     for lag in lags:
-        values += _MOVE_ONE_HOT[lag.bot_move]
+        values += _MOVE_ONE_HOT[lag.bot_move] if lag else _NOTHING
     for lag in lags:
-        values += _RESULT_ONE_HOT[lag.result]
+        values += _RESULT_ONE_HOT[lag.result] if lag else _NOTHING
     values += _in_points(points)
     for lag in lags:
-        values += _in_points(lag.points)
-    values += _tendencies(past)
+        values += _in_points(lag.points) if lag else _NOTHING
+    values += _tendencies(past) if past else _NOTHING + _NOTHING
+    user_score, bot_score = (past[-1].user_score_tenths, past[-1].bot_score_tenths) if past else (0, 0)
     values += (
-        (last.user_score_tenths - last.bot_score_tenths) / 10,
-        (TARGET_TENTHS - last.user_score_tenths) / 10,
-        (TARGET_TENTHS - last.bot_score_tenths) / 10,
+        (user_score - bot_score) / 10,
+        (TARGET_TENTHS - user_score) / 10,
+        (TARGET_TENTHS - bot_score) / 10,
         len(past) + 1.0,
         0.0,  # Easy mode is retired; its place stays, so that no model's input moves.
     )

@@ -17,13 +17,15 @@ TITLES = {
 def render(row: Mapping[str, Any], *, detail: bool = False) -> dict[str, Any]:
     """The public form of a stored row; `detail` adds the nested lists and the evidence."""
     nested = msgspec.json.decode(row["detail"])
-    moment = datetime.fromtimestamp(row["recorded_us"] / 1_000_000, UTC)
+    # When the cycle was: a report may reach the ledger long after it, and says so.
+    told_us = (nested["report"] or {}).get("created_us")
+    moment, created = (_utc(one) for one in (row["recorded_us"], told_us or row["recorded_us"]))
     applied = None if row["applied"] is None else bool(row["applied"])
     rendered = {
         "id": row["id"],
         "ts": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "ts_ms": row["recorded_us"] // 1_000,
-        "created_ts_utc": moment.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "created_ts_utc": created.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "model_type": row["model_type"],
         "decision": row["decision"],
         "z_statistic": row["z_statistic"],
@@ -55,6 +57,10 @@ def render(row: Mapping[str, Any], *, detail: bool = False) -> dict[str, Any]:
             for name in ("alias_rankings", "alias_accuracies", "alias_assignments", "evidence", "report")
         }
     return rendered
+
+
+def _utc(moment_us: int) -> datetime:
+    return datetime.fromtimestamp(moment_us / 1_000_000, UTC)
 
 
 def _rate(wins: int | None, games: int | None) -> float | None:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from gameplay.features import LOOK_BACK, features
+from gameplay.features import features
 from gameplay.games import Game
 from gameplay.policies import UNIFORM, expected_values
 from ledger.events import Points, Probabilities, RoundPlayed
@@ -47,7 +47,7 @@ class Assignment(msgspec.Struct, frozen=True):
 
 
 class Debug(msgspec.Struct, frozen=True):
-    """What the bot's move was chosen from; empty in the opening and for a scripted bot."""
+    """What a model saw, or would have seen; no probabilities where none was asked, as in the opening."""
 
     probabilities: MoveValues | None
     expected_values: MoveValues | None
@@ -135,14 +135,13 @@ def _assignment(played: RoundPlayed) -> Assignment | None:
 
 def _debug(game: Game, played: RoundPlayed) -> Debug:
     source = played.probability_source
-    if source not in ("model", "uniform"):
-        return Debug(None, None, [], 0, source, played.round)
     past = game.past[: played.round - 1]
-    assert len(past) >= LOOK_BACK
+    row: list[float] = features(past, played.points).tolist()
+    if source not in ("model", "uniform"):
+        return Debug(None, None, row, len(row), source, played.round)
     probabilities: Probabilities = game.served.get(played.round, UNIFORM)
     scores = (past[-1].user_score_tenths, past[-1].bot_score_tenths)
     values = expected_values(probabilities, played.points, *scores)
-    row: list[float] = features(past, played.points).tolist()
     return Debug(
         MoveValues(*probabilities),
         MoveValues(*(values[move] for move in MOVES)),

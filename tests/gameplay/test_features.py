@@ -150,9 +150,16 @@ def test_features_tell_the_players_taste_when_it_is_always_the_same(place: int, 
     assert shares == {share}
 
 
-def test_features_refuse_when_fewer_rounds_than_the_look_back_were_played() -> None:
-    with pytest.raises(AssertionError, match="2 past rounds, 3 needed"):
-        features(ROUNDS[:2], NEXT)
+def test_features_of_rounds_that_were_not_played_are_zero() -> None:
+    first = dict(zip(FEATURE_NAMES, features((), NEXT).tolist(), strict=True))
+    third = dict(zip(FEATURE_NAMES, features(ROUNDS[:2], NEXT).tolist(), strict=True))
+
+    told = {"points_rock", "points_paper", "points_scissors", "player_points_to_win", "bot_points_to_win"}
+    assert {name for name, value in first.items() if value} == {*told, "round_number"}
+    assert (first["player_points_to_win"], first["round_number"]) == (10, 1)
+    assert [third[f"player_lag{lag}_{move}"] for lag, move in ((1, "scissors"), (2, "rock"))] == [1, 1]
+    assert {third[name] for name in FEATURE_NAMES if "lag3" in name} == {0}
+    assert third["player_share_rock"] == third["player_share_scissors"] == 0.5
 
 
 @given(move_lists, game_ids)

@@ -132,7 +132,8 @@ def test_a_round_is_answered_with_all_that_the_contract_names(served: TestClient
         assert answer["user_move"] == answer["player_move"] == "rock"
         assert (answer["finished"], answer["winner"]) == (False, None)
         assert sum(answer["scores"].values()) == round_no
-    assert (opening["debug"]["probabilities"], opening["debug"]["features"]) == (None, [])
+    assert (opening["debug"]["probabilities"], opening["debug"]["feature_count"]) == (None, 50)
+    assert opening["debug"]["features"][FEATURE_NAMES.index("round_number")] == 1
     assert opening["model_info"]["probability_source"] == "opening"
     debug = modelled["debug"]
     assert debug["probabilities"].keys() == debug["expected_values"].keys() == MOVE_KEYS

@@ -130,6 +130,14 @@ def test_a_report_of_nothing_but_a_decision_has_nulls_for_the_rest(ledger: Ledge
     assert found["tags"] == f"promotion,{FAMILY},{decision}"
 
 
+def test_a_report_says_when_its_cycle_was(ledger: Ledger) -> None:
+    append(ledger, cycle_decided(trigger="report", report=report(created_us=BEGIN_US - 3_600_000_000)))
+
+    found = row(ledger)
+
+    assert (found["ts"], found["created_ts_utc"]) == ("2025-10-10T08:00:00Z", "2025-10-10T07:00:00.000000Z")
+
+
 def test_a_report_shows_the_reporters_counts_and_the_ledgers_tickers(ledger: Ledger) -> None:
     said = report(
         production_wins=1,
