@@ -1,5 +1,6 @@
 """`/metrics`: the folded states as Prometheus families, computed at scrape and remembered by ledger position."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ Encode = Callable[[Collector], bytes]
 
 FORMATS_MAX = 8
 _OPENMETRICS_END = b"# EOF\n"
+_ESCAPING = re.compile(r";\s*escaping=[^;,]*")
 
 
 class LedgerCollector(Collector):
@@ -110,9 +112,13 @@ class _Reserved(Collector):
 
 
 def _negotiate(accept: str) -> tuple[Encode, str]:
-    """The library's choice. It repeats the scraper's version in the content type, so there is no end of those."""
+    """The library's choice. It repeats the scraper's version in the content type, so there is no end of those.
+
+    How names shall be escaped is not passed on: every name here is legal unescaped, and asked for `values` the
+    library would escape the samples but not their TYPE lines.
+    """
     try:
-        return choose_encoder(accept)
+        return choose_encoder(_ESCAPING.sub("", accept))
     except TypeError:  # from comparing a version that is not made of numbers
         return choose_encoder("")
 
@@ -128,7 +134,7 @@ def ledger_samples(read_models: ReadModels) -> dict[str, Samples]:
         "rps_active_games": {(): read_models.open_games.state.counted()},
         "rps_ledger_position": {(): position},
         "rps_projection_position": {(name,): position for name in names},
-        # States are folded together and shown at the head alone: a projection that lags answers 503 instead.
+        # States are folded together and shown at the head alone: what cannot reach it answers 503 instead.
         "rps_projection_lag_seconds": {(name,): 0.0 for name in names},
     }
 

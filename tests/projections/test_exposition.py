@@ -418,6 +418,9 @@ def test_the_process_part_is_never_kept(ledger: Ledger) -> None:
         'application/openmetrics-text; version="1.0.0"',
         "application/openmetrics-text; version=; escaping=",
         "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.2",
+        "application/openmetrics-text; version=1.0.0; escaping=values",
+        "application/openmetrics-text; version=1.0.0; escaping=dots",
+        "text/plain;version=1.0.0;escaping=values;q=0.5",
         ";=,;=,=",
     ],
 )
