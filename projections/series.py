@@ -157,7 +157,7 @@ LEDGER_SERIES: tuple[Series, ...] = (
         "rps_projection_lag_seconds",
         "gauge",
         ("projection",),
-        "Age of the oldest event that the projection has not folded; 0 at the head.",
+        "Always 0: a scrape is answered when all is folded, and otherwise with a 503.",
     ),
 )
 
