@@ -14,6 +14,7 @@ from typing import Any, get_args
 from apscheduler.triggers.cron import CronTrigger
 
 from ledger.vocabulary import PlayerKind
+from projections.counters import SINCE_DATE
 
 SECRET = "***"
 CREDENTIALS = re.compile(r"://[^/@]*@")
@@ -130,7 +131,7 @@ class Settings:
     )
     metrics_since_us: int = _setting(
         "METRICS_SINCE_DATE",
-        _moment_us("2025-10-10T08:00:00+00:00"),
+        _moment_us(SINCE_DATE),
         _moment_us,
         "Counters leave out older events; changing it is a counter reset.",
     )

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from projections.counters import SINCE_DATE
 from projections.site import APP, CONTAINER_PORT, DASHBOARD_UID, NAMESPACE, SERVICE_PORT
 
 IMAGE = "rps-app:latest"
 DATA_FOLDER = "/data"
 SECRET = "rps-app"
-METRICS_SINCE_DATE = "2025-10-10T08:00:00Z"
 GRAFANA_URL = "https://grafana.example.com"
 
 _LABELS = {"app": APP}
@@ -77,7 +77,7 @@ def _container() -> dict[str, Any]:
         "RPS_HOST": "0.0.0.0",
         "RPS_PORT": str(CONTAINER_PORT),
         "RPS_DATA_DIR": DATA_FOLDER,
-        "METRICS_SINCE_DATE": METRICS_SINCE_DATE,
+        "METRICS_SINCE_DATE": SINCE_DATE,
         "GRAFANA_DASHBOARD_URL": f"{GRAFANA_URL}/d/{DASHBOARD_UID}",
     }
     return {
