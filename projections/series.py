@@ -163,17 +163,17 @@ LEDGER_SERIES: tuple[Series, ...] = (
 
 SERIES: dict[str, Series] = {series.name: series for series in LEDGER_SERIES}
 
+
+def sample_labels(name: str, kind: Kind, labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The name of each sample of a family -> its labels."""
+    if kind == "histogram":
+        return {f"{name}_bucket": (*labels, "le"), f"{name}_sum": labels, f"{name}_count": labels}
+    return {name: labels}
+
+
 SAMPLE_LABELS: dict[str, tuple[str, ...]] = {
     sample: labels
     for series in LEDGER_SERIES
-    for sample, labels in (
-        {
-            f"{series.name}_bucket": (*series.labels, "le"),
-            f"{series.name}_sum": series.labels,
-            f"{series.name}_count": series.labels,
-        }
-        if series.kind == "histogram"
-        else {series.name: series.labels}
-    ).items()
+    for sample, labels in sample_labels(series.name, series.kind, series.labels).items()
 }
 """What PromQL can select: the name of each sample -> its labels, without those that a scrape adds."""

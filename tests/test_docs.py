@@ -8,12 +8,14 @@ from pathlib import Path
 
 import click
 import pytest
+from prometheus_client.parser import text_string_to_metric_families as parse_text
 from starlette.testclient import TestClient
 
 from gameplay.artifacts import REGISTERED_NAMES
 from gameplay.config import VARIABLES, Settings
 from gameplay.web.app import create_app
-from projections.series import LEDGER_SERIES, SAMPLE_LABELS
+from projections.process_series import PROCESS_LABELS, STORED_LABELS
+from projections.series import LEDGER_SERIES
 from tests.gameplay.fakes import FakeRegistry
 
 ROOT = Path(__file__).parents[1]
@@ -22,18 +24,9 @@ OPERATIONS = ROOT / "docs" / "operations.md"
 METRICS = ROOT / "docs" / "metrics.md"
 SCRIPTS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
 
-# What the client library brings along: described as a group.
+# What the client library brings along, as far as the platform has it: described as a group.
 BROUGHT_ALONG = ("process_", "python_")
-
-
-@pytest.fixture(scope="module")
-def process_metrics(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The names of the series that are a process's own, as a scrape shows them."""
-    settings = Settings(data_dir=tmp_path_factory.mktemp("docs"), promotion_schedule=None)
-    with TestClient(create_app(settings, registry=FakeRegistry())) as client:
-        body = client.get("/metrics", params={"scope": "process"}).raise_for_status().text
-    names = re.findall(r"^# TYPE (\S+) ", body, re.MULTILINE)
-    return [name for name in names if not name.startswith(BROUGHT_ALONG) and not name.endswith("_created")]
+OF_THE_PROCESS = [name for name in PROCESS_LABELS if not name.startswith(BROUGHT_ALONG)]
 
 
 def commands(command: click.Command, words: str) -> Iterator[str]:
@@ -59,10 +52,22 @@ def test_a_series_of_the_ledger_is_described(name: str) -> None:
     assert is_named(name, METRICS.read_text("utf-8"))
 
 
-def test_the_series_of_the_process_are_described(process_metrics: list[str]) -> None:
+def test_the_series_of_the_process_are_listed_as_a_scrape_shows_them(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, promotion_schedule=None)
+    with TestClient(create_app(settings, registry=FakeRegistry())) as client:
+        client.get("/healthz").raise_for_status()
+        body = client.get("/metrics", params={"scope": "process"}).raise_for_status().text
+
+    scraped = {s.name: set(s.labels) for family in parse_text(body) for s in family.samples}
+    assert scraped.keys() >= set(OF_THE_PROCESS)
+    assert scraped.items() <= {name: set(labels) for name, labels in PROCESS_LABELS.items()}.items()
+
+
+def test_the_series_of_the_process_are_described() -> None:
     text = METRICS.read_text("utf-8")
 
-    assert [name for name in (*process_metrics, *BROUGHT_ALONG) if not re.search(rf"\b{name}", text)] == []
+    families = {re.sub("_(bucket|sum|count)$", "", name) for name in OF_THE_PROCESS}
+    assert [name for name in (*families, *BROUGHT_ALONG) if not re.search(rf"\b{name}", text)] == []
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -80,11 +85,9 @@ def test_every_command_is_described(script: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_no_page_names_what_does_not_exist(page: Path, process_metrics: list[str]) -> None:
+def test_no_page_names_what_does_not_exist(page: Path) -> None:
     text = page.read_text("utf-8")
-    histograms = [f"{name}{end}" for name in process_metrics for end in ("_bucket", "_sum", "_count")]
-    known = {*SAMPLE_LABELS, *process_metrics, *histograms, *(series.name for series in LEDGER_SERIES)}
-    known |= set(REGISTERED_NAMES.values())
+    known = {*STORED_LABELS, *REGISTERED_NAMES.values()}
 
     series = set(re.findall(r"(?<![\w:/.-])rps_\w+(?![\w(*])", text))
     variables = set(re.findall(r"(?<![\w$])RPS_[A-Z]\w+(?![\w*])", text))

@@ -15,8 +15,8 @@ from projections.alerts.grafana import provisioning_file, rule_group
 from projections.alerts.prometheus import rule_file
 from projections.alerts.rule_tests import cases, unit_tests
 from projections.dashboard.board import PANEL_IDS
+from projections.process_series import SCRAPE_LABELS, STORED_LABELS
 from projections.promql import names
-from projections.series import SAMPLE_LABELS
 from projections.site import DASHBOARD_UID, DATASOURCE_UIDS
 from tests.prometheus.conftest import require
 
@@ -118,7 +118,7 @@ def test_alerts_name_series_and_labels_that_exist() -> None:
     for alert in alerts():
         named = names(alert.expression)
         for metric, labels in named.metrics.items():
-            assert metric == "up" or labels <= {*SAMPLE_LABELS[metric]}, alert.name
+            assert labels <= {*STORED_LABELS[metric], *SCRAPE_LABELS}, alert.name
 
 
 def test_every_alert_leads_to_a_panel() -> None:
