@@ -5,13 +5,25 @@ from typing import NamedTuple
 
 from projections.series import SAMPLE_LABELS
 
-_OPERATORS = frozenset({"and", "or", "unless", "bool", "atan2", "offset", "inf", "nan", "Inf", "NaN"})
-_MATCHER = re.compile(r'(\w+)(?:=~|!~|!=|=)"')
-_TEXT = re.compile(r'"(?:\\.|[^"\\])*"')
+_OPERATORS = frozenset(
+    {"and", "or", "unless", "bool", "atan2", "offset", "inf", "nan", "group_left", "group_right"}
+)
+_AGGREGATIONS = "sum|min|max|avg|count|group|stddev|stdvar|quantile"
+_STRING = r""" "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' | `[^`]*` """
+_TEXT = re.compile(_STRING, re.VERBOSE)
+_TEXT_OR_COMMENT = re.compile(rf"{_STRING} | \#[^\n]*", re.VERBOSE)
+_VARIABLE = re.compile(r"\$\{(\w+)[^}]*\}")
+_LABEL = re.compile(r"(?<![\w$])\w+")
+_MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"')
 _RANGE = re.compile(r"\[[^\]]*\]")
-_GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)")
+# Keywords are written in either case; functions and names are not.
+_GROUPING = re.compile(r"\b(by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)", re.IGNORECASE)
+_NAMING = frozenset({"by", "on", "group_left", "group_right"})
 _SELECTOR = re.compile(r"(?<![\w.$])([A-Za-z_:][\w:]*)(?![\w:]|\s*\()\s*(?:\{([^}]*)\})?")
-_MADE = re.compile(r'\blabel_(?:join|replace)\s*\(.*?,\s*"(\w+)"', re.DOTALL)
+_MADE = re.compile(r"""\b(?:label_(?:join|replace)\s*\(.*?,|count_values\b.*?\()\s*["'](\w+)["']""", re.DOTALL)
+_OUTERMOST = re.compile(rf"(?:{_AGGREGATIONS})\s*(?:(by|without)\s*\(([^)]*)\)\s*)?\(", re.IGNORECASE)
+_BEHIND = re.compile(r"\s*(by|without)\s*\(([^)]*)\)", re.IGNORECASE)
+_JOIN = re.compile(r"\b(?:or|on|ignoring)\b", re.IGNORECASE)
 
 
 def vector(sample: str, *matchers: str, window: str = "") -> str:
@@ -43,7 +55,7 @@ def share(part: str, whole: str, *matchers: str, window: str, by: str) -> str:
 
 class Names(NamedTuple):
     """What an expression names: metrics with the labels they are selected by, the labels that it groups or joins
-    by, and the labels that it makes itself.
+    by, and the labels that it makes itself. Labels that it drops are in none of them.
     """
 
     metrics: dict[str, frozenset[str]]
@@ -53,11 +65,49 @@ class Names(NamedTuple):
 
 def names(expression: str) -> Names:
     """The names in an expression. Whether it is PromQL at all, only Prometheus can say."""
-    made = frozenset(_MADE.findall(expression))
-    text = _RANGE.sub("", _TEXT.sub('""', expression))
-    grouping = frozenset(word for labels in _GROUPING.findall(text) for word in re.findall(r"\w+", labels))
+    text = _plain(expression)
+    made = frozenset(_MADE.findall(text))
+    text = _RANGE.sub("", _TEXT.sub('""', text))
+    groupings = (labels for keyword, labels in _GROUPING.findall(text) if keyword.lower() in _NAMING)
+    grouping = frozenset(word for labels in groupings for word in _LABEL.findall(labels))
     metrics: dict[str, set[str]] = {}
     for metric, matchers in _SELECTOR.findall(_GROUPING.sub(" ", text)):
-        if metric not in _OPERATORS:
+        if metric.lower() not in _OPERATORS:
             metrics.setdefault(metric, set()).update(_MATCHER.findall(matchers))
     return Names({metric: frozenset(labels) for metric, labels in metrics.items()}, grouping, made)
+
+
+def labels_left(expression: str) -> frozenset[str] | None:
+    """The labels of the result where an aggregation over named labels, or over none, comes last.
+
+    None where it does not, and where something is joined to it: what is left then depends on the series.
+    """
+    text = _TEXT.sub('""', _plain(expression)).strip()
+    begun = _OUTERMOST.match(text)
+    if begun is None:
+        return None
+    rest = text[_closing(text, begun.end()) :]
+    keyword, labels = begun[1], begun[2]
+    if keyword is None and (behind := _BEHIND.match(rest)):
+        keyword, labels = behind[1], behind[2]
+        rest = rest[behind.end() :]
+    labels = labels or ""
+    if (keyword or "by").lower() == "without" or "$" in labels or _JOIN.search(rest):
+        return None
+    return frozenset(_LABEL.findall(labels))
+
+
+def _plain(expression: str) -> str:
+    """Without comments, and with Grafana's variables in their short form."""
+    said = _TEXT_OR_COMMENT.sub(lambda found: "" if found[0].startswith("#") else found[0], expression)
+    return _VARIABLE.sub(r"$\1", said)
+
+
+def _closing(text: str, begin: int) -> int:
+    """Where the parenthesis that was opened before `begin` has been closed."""
+    depth = 1
+    for at in range(begin, len(text)):
+        depth += (text[at] == "(") - (text[at] == ")")
+        if depth == 0:
+            return at + 1
+    return len(text)
