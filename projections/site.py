@@ -6,8 +6,11 @@ PROMETHEUS_UID: Final = "grafanacloud-ml-metrics"
 LEDGER_UID: Final = "rps-promotion-ledger"
 """The JSON data source, whichever of its three plugins serves it."""
 
-DATASOURCE_UIDS: Final = frozenset({PROMETHEUS_UID, LEDGER_UID, "-- Grafana --", "__expr__"})
-"""Every uid that a board or an alert may name; the last two are Grafana's own."""
+GRAFANA_UIDS: Final = frozenset({"-- Grafana --", "-- Mixed --", "-- Dashboard --", "grafana", "__expr__"})
+"""Sources that every Grafana has: its own data, several at once, another panel's data, expressions."""
+
+DATASOURCE_UIDS: Final = frozenset({PROMETHEUS_UID, LEDGER_UID}) | GRAFANA_UIDS
+"""Every uid that a board or an alert may name."""
 
 DASHBOARD_UID: Final = "18dc23df-eea3-406c-a7e7-99066a987538"
 FOLDER: Final = "RPS"
@@ -22,6 +25,7 @@ SERVICE_URL: Final = f"http://{SERVICE_HOST}"
 """No slash at the end: both JSON plugins glue the path to it."""
 
 HISTORY_PATH: Final = "/internal/promotion/history"
+TOTALS_PATH: Final = "/internal/promotion/event_totals"
 SIMPOD_PATH: Final = "/internal/grafana"
 
 PROCESS_JOB: Final = "rps-app"

@@ -18,7 +18,7 @@ from gameplay.web.bodies import answer, decode, read_body
 from gameplay.web.promotion import DAYS, DAYS_MAX, HISTORY_LIMIT, HISTORY_LIMIT_MAX, read_rows, read_totals
 from gameplay.web.queries import parse_moment_us
 from ledger.vocabulary import DECISIONS, FAMILIES
-from projections.dashboard.history_targets import LEDGER_COLUMNS, SWAP_COLUMNS, Column
+from projections.dashboard.history_query import LEDGER_COLUMNS, SWAP_COLUMNS, TOTALS_COLUMNS, Column
 from projections.history import Query
 from projections.history_row import render
 
@@ -219,17 +219,10 @@ def _fields(columns: Iterable[Column]) -> tuple[Field, ...]:
     return tuple(Field("ts_ms" if one.key == "ts" else one.key, one.type, one.heading) for one in columns)
 
 
-_HISTORY_FIELDS = _fields(LEDGER_COLUMNS)
-_SWAP_FIELDS = _fields(SWAP_COLUMNS)
-_TOTALS_FIELDS = (
-    Field("model", "string", "Model"),
-    *(Field(decision, "number", decision) for decision in DECISIONS),
-    Field("total_events", "number", "Cycles"),
-)
 METRICS: Mapping[str, Metric] = {
     "promotion_history": Metric(
-        "Promotion history", ("limit", "model_type", "decision"), _HISTORY_FIELDS, _history
+        "Promotion history", ("limit", "model_type", "decision"), _fields(LEDGER_COLUMNS), _history
     ),
-    "promotion_swaps": Metric("Swaps", ("model_type",), _SWAP_FIELDS, _swaps),
-    "promotion_event_totals": Metric("Promotion event totals", ("days",), _TOTALS_FIELDS, _totals),
+    "promotion_swaps": Metric("Swaps", ("model_type",), _fields(SWAP_COLUMNS), _swaps),
+    "promotion_event_totals": Metric("Promotion event totals", ("days",), _fields(TOTALS_COLUMNS), _totals),
 }

@@ -1,7 +1,8 @@
 """The whole board: rows, panels, variables and annotations, with the JSON API plugin for the ledger."""
 
 from ledger.vocabulary import POLICIES
-from projections.dashboard.history_targets import JSON_API, SWAP_COLUMNS, SWAPS, datasource, json_api
+from projections.dashboard.history_query import SWAP_COLUMNS, SWAPS, HistoryQuery
+from projections.dashboard.history_targets import JSON_API, datasource, json_api
 from projections.dashboard.policies import policy_panels
 from projections.dashboard.promotions import promotion_panels
 from projections.dashboard.traffic import traffic_panels, training_panels
@@ -53,7 +54,7 @@ def _policy() -> Json:
     games = f"label_values({vector('rps_games_total')}, policy)"
     return {
         "allValue": ".*",
-        "current": {"selected": True, "text": list(POLICIES), "value": list(POLICIES)},
+        "current": {"text": list(POLICIES), "value": list(POLICIES)},
         "datasource": PROMETHEUS,
         "definition": games,
         "hide": 0,
@@ -74,7 +75,7 @@ def _policy() -> Json:
 def _window() -> Json:
     options = [{"selected": window == WINDOW, "text": window, "value": window} for window in WINDOWS]
     return {
-        "current": {"selected": True, "text": WINDOW, "value": WINDOW},
+        "current": {"text": WINDOW, "value": WINDOW},
         "hide": 0,
         "includeAll": False,
         "label": "Window",
@@ -123,5 +124,5 @@ def _swaps_with_reasons() -> Json:
         "hide": False,
         "iconColor": "green",
         "name": "Swaps, with reasons",
-        "target": json_api(SWAP_COLUMNS, SWAPS, ref="Swaps"),
+        "target": json_api(HistoryQuery(SWAP_COLUMNS, SWAPS, ref="Swaps")),
     }

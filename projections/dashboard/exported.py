@@ -6,7 +6,8 @@ from typing import Any
 
 from projections.dashboard.board import TITLE
 from projections.dashboard.history_targets import INFINITY, JSON_API, SIMPOD
-from projections.dashboard.variants import panels, references
+from projections.dashboard.parts import panels, references, rows
+from projections.dashboard.shape import fault
 from projections.dashboard.visuals import Json
 from projections.site import DASHBOARD_UID, LEDGER_UID, PROMETHEUS_UID
 
@@ -23,13 +24,17 @@ UID_OF_TYPE = {
 _DROPPED = ("__inputs", "__requires", "__elements", "version", "iteration", "gnetId")
 # What Grafana writes into every panel that it saves, though nobody has chosen it.
 _SAVED_DEFAULTS: Mapping[str, Any] = {
+    "allowCustomValue": True,
     "axisColorMode": "text",
     "barWidthFactor": 0.6,
     "editorMode": "code",
     "gradientMode": "none",
+    "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": False},
+    "maxVizHeight": 300,
     "percentChangeColorMode": "standard",
     "pointSize": 5,
     "scaleDistribution": {"type": "linear"},
+    "textMode": "auto",
 }
 _MISSING = object()
 
@@ -40,7 +45,8 @@ class NoBoardError(ValueError):
 
 def is_adopted(board: Json) -> bool:
     """Whether people's own board has replaced the generated one."""
-    return ADOPTED in board.get("tags", [])
+    tags = board.get("tags")
+    return isinstance(tags, list) and ADOPTED in tags
 
 
 def normalized(exported: Json) -> Json:
@@ -55,14 +61,14 @@ def normalized(exported: Json) -> Json:
         panel.pop("pluginVersion", None)
     for reference in references(board):
         reference["uid"] = UID_OF_TYPE.get(reference.get("type", ""), reference["uid"])
-    title = str(board.get("title", TITLE)).removesuffix(" Copy")
+    title = (board.get("title") or TITLE).removesuffix(" Copy")
     return board | {"id": None, "title": title, "uid": DASHBOARD_UID}
 
 
 def adopted(exported: Json) -> Json:
     """The normalised board, marked. Raises NoBoardError."""
     board = normalized(exported)
-    tags = [*board.get("tags", []), *([] if is_adopted(board) else [ADOPTED])]
+    tags = [*(board.get("tags") or []), *([] if is_adopted(board) else [ADOPTED])]
     return board | {"tags": tags}
 
 
@@ -86,13 +92,15 @@ def _unwrapped(exported: Json) -> Json:
         raise NoBoardError("it is in Grafana's new form (v2); export it again in the classic one")
     if not isinstance(inner.get("panels"), list):
         raise NoBoardError("it has no panels")
+    if misshapen := fault(inner):
+        raise NoBoardError(misshapen)
     return inner
 
 
-def _by_id(board: Json) -> dict[int, Json]:
-    rows = [panel for panel in board["panels"] if panel.get("type") == "row"]
-    bare = [{name: value for name, value in row.items() if name != "panels"} for row in rows]
-    return {panel.get("id", 0): panel for panel in [*panels(board), *bare]}
+def _by_id(board: Json) -> dict[Any, Json]:
+    """Panels and rows by their id, or by their title where they have none."""
+    bare = [{name: value for name, value in row.items() if name != "panels"} for row in rows(board)]
+    return {panel.get("id") or panel.get("title"): panel for panel in [*panels(board), *bare]}
 
 
 def _named(panel: Json, change: str) -> str:

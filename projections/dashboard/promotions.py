@@ -2,7 +2,8 @@
 
 from statistics import NormalDist
 
-from projections.dashboard.history_targets import JSON_API, LEDGER_COLUMNS, datasource, json_api
+from projections.dashboard.history_query import LEDGER_COLUMNS, HistoryQuery
+from projections.dashboard.history_targets import JSON_API, datasource, json_api
 from projections.dashboard.visuals import (
     About,
     Json,
@@ -56,15 +57,17 @@ def _ledger() -> Json:
             "What did the last twenty cycles decide, on which evidence?",
             "An error instead of rows: the data source's URL must be the service's address without a path"
             " (Save and test must be green) and this query's path begins with a slash. An old newest row: the"
-            " automation has stalled. Empty z and p: there was nothing to test, and the reason says why.",
+            " automation has stalled. Applied is false: a change of aliases was decided and is not carried out"
+            " yet. Empty z and p: there was nothing to test, and the reason says why.",
         ),
         Place(0, 50, 24, 9),
-        [json_api(LEDGER_COLUMNS, {"limit": str(LEDGER_ROWS)})],
+        [json_api(HistoryQuery(LEDGER_COLUMNS, {"limit": str(LEDGER_ROWS)}))],
         datasource=datasource(JSON_API),
         sort_by="Time",
         overrides=[
             override("byName", "Time", {"custom.width": 170}),
             override("byName", "Decision", decision),
+            override("byName", "Applied", {"custom.width": 80}),
             override("byName", "Production win rate", share),
             override("byName", "B win rate", share),
             override("byName", "z", {"decimals": 3}),
@@ -110,7 +113,7 @@ def _trendlines() -> Json:
                     "thresholds": lines(P_LINE, color="orange"),
                     "unit": "short",
                 },
-            )
+            ),
         ],
         time_from="24h",
     )
@@ -186,6 +189,6 @@ def _since_swap() -> Json:
                     "min": 0,
                     "unit": "short",
                 },
-            )
+            ),
         ],
     )

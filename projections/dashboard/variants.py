@@ -1,100 +1,69 @@
 """The board for other data sources, and for a manual import: each made of the board, adopted ones too."""
 
 import copy
-from collections.abc import Iterator
 
-from projections.dashboard.history_targets import JSON_API, TRANSLATIONS, datasource
+from projections.dashboard.history_targets import INFINITY, JSON_API, PLUGINS, SIMPOD, datasource, read, write
+from projections.dashboard.parts import annotations, panels, references, source_type, targets
 from projections.dashboard.visuals import Json
 from projections.site import LEDGER_UID, PROMETHEUS_UID
 
-INPUTS = {
-    PROMETHEUS_UID: (
-        "DS_PROMETHEUS",
-        "Prometheus",
-        "prometheus",
-        "Where the metrics are: grafanacloud-ml-metrics.",
-    ),
-    LEDGER_UID: ("DS_LEDGER", "JSON API", JSON_API, "The service's promotion history: rps-promotion-ledger."),
-}
+PLUGIN_NAMES = {JSON_API: "JSON API", INFINITY: "Infinity", SIMPOD: "JSON"}
+
+
+def plugin_of(board: Json) -> str:
+    """The plugin by which a board asks for the ledger."""
+    types = (reference.get("type") for reference in references(board))
+    return next((plugin for plugin in types if plugin in PLUGINS), JSON_API)
 
 
 def translated(board: Json, plugin: str) -> Json:
-    """The board with every JSON API query put into another plugin's words."""
+    """The board with every query of the ledger in a plugin's words; its own board where it has that plugin."""
     varied = copy.deepcopy(board)
-    translate = TRANSLATIONS[plugin]
     for panel in panels(varied):
-        if _is_json_api(panel):
-            panel["datasource"] = datasource(plugin)
-        panel["targets"] = [
-            translate(target) if _is_json_api(target) else target for target in panel.get("targets", [])
-        ]
+        for target in targets(panel):
+            _put(target, source_type(target) or source_type(panel), plugin)
+        _move(panel, plugin)
     for annotation in annotations(varied):
-        if _is_json_api(annotation):
-            annotation["datasource"] = datasource(plugin)
-            annotation["target"] = translate(annotation["target"])
+        _put(annotation.get("target") or {}, source_type(annotation), plugin)
+        _move(annotation, plugin)
     return varied
+
+
+def _put(target: Json, source: str, plugin: str) -> None:
+    if source in PLUGINS and source != plugin:
+        query = read(source, target)
+        target.clear()
+        target.update(write(plugin, query))
+
+
+def _move(holder: Json, plugin: str) -> None:
+    if source_type(holder) in PLUGINS:
+        holder["datasource"] = datasource(plugin)
 
 
 def importable(board: Json) -> Json:
     """The board that asks for its data sources. Provisioned, it would look for sources by these very names."""
     varied = copy.deepcopy(board)
+    plugin = plugin_of(board)
+    asked = {
+        PROMETHEUS_UID: ("DS_PROMETHEUS", "Prometheus", "prometheus", "Where the metrics are"),
+        LEDGER_UID: ("DS_LEDGER", PLUGIN_NAMES[plugin], plugin, "The service's promotion history"),
+    }
     for reference in references(varied):
-        if reference["uid"] in INPUTS:
-            reference["uid"] = f"${{{INPUTS[reference['uid']][0]}}}"
+        if reference["uid"] in asked:
+            reference["uid"] = f"${{{asked[reference['uid']][0]}}}"
     inputs = [
         {
-            "description": about,
+            "description": f"{about}: {uid}.",
             "label": label,
             "name": name,
-            "pluginId": plugin,
+            "pluginId": id_,
             "pluginName": label,
             "type": "datasource",
         }
-        for name, label, plugin, about in INPUTS.values()
+        for uid, (name, label, id_, about) in asked.items()
     ]
     requires = [
-        {"id": plugin, "name": label, "type": "datasource", "version": ""}
-        for _, label, plugin, _ in INPUTS.values()
+        {"id": id_, "name": label, "type": "datasource", "version": ""} for _, label, id_, _ in asked.values()
     ]
     return {"__inputs": inputs, "__requires": requires, **varied}
-
-
-def panels(board: Json) -> Iterator[Json]:
-    """Every panel that shows something, those in closed rows too."""
-    for panel in board.get("panels", []):
-        if panel.get("type") == "row":
-            yield from panel.get("panels", [])
-        else:
-            yield panel
-
-
-def annotations(board: Json) -> list[Json]:
-    """Every annotation query."""
-    found: list[Json] = board.get("annotations", {}).get("list", [])
-    return found
-
-
-def variables(board: Json) -> list[Json]:
-    """Every variable."""
-    found: list[Json] = board.get("templating", {}).get("list", [])
-    return found
-
-
-def references(board: Json) -> Iterator[Json]:
-    """Every reference to a data source, as the board's own dict."""
-    for panel in panels(board):
-        for holder in (panel, *panel.get("targets", [])):
-            yield from _reference(holder)
-    for holder in (*annotations(board), *variables(board)):
-        yield from _reference(holder)
-        yield from _reference(holder.get("target", {}))
-
-
-def _reference(holder: Json) -> Iterator[Json]:
-    reference = holder.get("datasource")
-    if isinstance(reference, dict) and "uid" in reference:
-        yield reference
-
-
-def _is_json_api(holder: Json) -> bool:
-    return any(reference.get("type") == JSON_API for reference in _reference(holder))

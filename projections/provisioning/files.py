@@ -6,7 +6,7 @@ from projections.alerts.grafana import provisioning_file, rule_group
 from projections.alerts.prometheus import rule_file
 from projections.alerts.rule_tests import unit_tests
 from projections.dashboard.history_targets import INFINITY, SIMPOD
-from projections.dashboard.variants import importable, translated
+from projections.dashboard.variants import importable, plugin_of, translated
 from projections.dashboard.visuals import Json
 from projections.provisioning.grafana import dashboards_file, datasources_file
 from projections.provisioning.kubernetes import deployment, service
@@ -24,7 +24,7 @@ def documents(board: Json) -> dict[str, Any]:
         "grafana-dashboard.infinity.json": translated(board, INFINITY),
         "grafana-dashboard.simpod.json": translated(board, SIMPOD),
         "grafana-dashboard.import.json": importable(board),
-        "grafana/provisioning/datasources/rps.yaml": [datasources_file()],
+        "grafana/provisioning/datasources/rps.yaml": [datasources_file(plugin_of(board))],
         "grafana/provisioning/dashboards/rps.yaml": [dashboards_file()],
         "grafana/provisioning/alerting/rps.yaml": [provisioning_file()],
         "grafana/variants/datasources.infinity.yaml": [datasources_file(INFINITY)],

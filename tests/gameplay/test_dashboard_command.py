@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from gameplay.commands.dashboard import dashboard
 from projections.dashboard.board import board
-from projections.dashboard.variants import panels
+from projections.dashboard.parts import panels
 from projections.provisioning.files import COMPACT, PRETTY
 
 

@@ -8,8 +8,10 @@ from starlette.testclient import TestClient
 
 from ledger.vocabulary import DECISIONS, FAMILIES
 from projections.dashboard.board import board
-from projections.dashboard.history_targets import LEDGER_COLUMNS, SIMPOD, SWAP_COLUMNS
-from projections.dashboard.variants import annotations, panels, translated
+from projections.dashboard.history_query import LEDGER_COLUMNS, SWAP_COLUMNS
+from projections.dashboard.history_targets import SIMPOD
+from projections.dashboard.parts import annotations, panels
+from projections.dashboard.variants import translated
 from tests.gameplay.conftest import Serve
 from tests.gameplay.web_clients import REPORT_PATH, history, ok
 

@@ -1,6 +1,7 @@
 """The generated board: its panels, and what each of the three data sources is asked."""
 
 import json
+from itertools import permutations
 from statistics import NormalDist
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 
 from projections.dashboard import promotions
 from projections.dashboard.board import PANEL_IDS, board
-from projections.dashboard.history_targets import INFINITY, JSON_API, SIMPOD
+from projections.dashboard.history_query import LEDGER_COLUMNS, TOTALS_COLUMNS, HistoryQuery
+from projections.dashboard.history_targets import INFINITY, JSON_API, PLUGINS, SIMPOD, json_api, read, write
 from projections.dashboard.lint import findings, row_keys
-from projections.dashboard.variants import importable, panels, references, translated
-from projections.site import DASHBOARD_UID, LEDGER_UID, PROMETHEUS_UID
+from projections.dashboard.parts import panels, references
+from projections.dashboard.variants import importable, translated
+from projections.site import DASHBOARD_UID, HISTORY_PATH, LEDGER_UID, PROMETHEUS_UID, TOTALS_PATH
 
 
 def panel(id_: int, of: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -80,7 +83,7 @@ def test_the_ledger_is_asked_by_a_relative_path_and_typed_columns() -> None:
     assert target["datasource"] == {"type": JSON_API, "uid": "rps-promotion-ledger"}
     assert (target["urlPath"], target["params"]) == ("/internal/promotion/history", [["limit", "20"]])
     assert target["cacheDurationSeconds"] == 0
-    assert {field["type"] for field in target["fields"]} == {"time", "number", "string"}
+    assert {field["type"] for field in target["fields"]} == {"time", "number", "string", "boolean"}
 
 
 def test_infinity_is_asked_for_the_same_columns() -> None:
@@ -89,7 +92,8 @@ def test_infinity_is_asked_for_the_same_columns() -> None:
     columns = {column["text"]: (column["selector"], column["type"]) for column in target["columns"]}
     assert columns["Time"] == ("ts", "timestamp")
     assert columns["p"] == ("p_value", "number")
-    assert len(columns) == 8
+    assert columns["Applied"] == ("applied", "boolean")
+    assert len(columns) == 9
     assert (target["url"], target["parser"]) == ("/internal/promotion/history", "backend")
     assert target["url_options"]["params"] == [{"key": "limit", "value": "20"}]
     assert JSON_API not in json.dumps(translated(board(), INFINITY))
@@ -111,12 +115,46 @@ def test_simpod_is_asked_for_its_own_metrics() -> None:
     assert made["annotations"]["list"][-1]["target"]["target"] == "promotion_swaps"
 
 
-def test_an_import_asks_for_both_data_sources() -> None:
-    made = importable(board())
+@pytest.mark.parametrize(("first", "second"), [*permutations(PLUGINS, 2)])
+def test_every_plugins_board_can_be_put_into_every_others_words(first: str, second: str) -> None:
+    theirs = translated(board(), first)
+
+    made = translated(theirs, second)
+
+    assert made == translated(board(), second)
+    assert first not in json.dumps(made)
+    assert translated(theirs, first) == theirs
+
+
+def test_totals_and_chosen_swaps_keep_their_meaning_in_every_plugin() -> None:
+    totals = HistoryQuery(TOTALS_COLUMNS, {"days": "30"}, TOTALS_PATH, "T")
+    swaps = HistoryQuery(LEDGER_COLUMNS, {"decision": "swap_production_b", "limit": "5"})
+
+    for plugin in PLUGINS:
+        for query in (totals, swaps):
+            assert read(plugin, write(plugin, query)) == query
+
+
+def test_parameters_in_the_path_are_parameters() -> None:
+    target = json_api(HistoryQuery(LEDGER_COLUMNS, {"limit": "5"}))
+    target |= {"urlPath": f"{HISTORY_PATH}?model_type=xgboost", "queryParams": "decision=retain_production"}
+
+    asked = read(JSON_API, target)
+
+    assert (asked.path, asked.params) == (
+        HISTORY_PATH,
+        {"model_type": "xgboost", "decision": "retain_production", "limit": "5"},
+    )
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_an_import_asks_for_both_data_sources(plugin: str) -> None:
+    made = importable(translated(board(), plugin))
 
     named = {reference["uid"] for reference in references(made)}
     assert named == {"${DS_PROMETHEUS}", "${DS_LEDGER}", "-- Grafana --"}
-    assert [one["pluginId"] for one in made["__inputs"]] == ["prometheus", JSON_API]
+    assert [one["pluginId"] for one in made["__inputs"]] == ["prometheus", plugin]
+    assert [one["id"] for one in made["__requires"]] == ["prometheus", plugin]
     assert not {PROMETHEUS_UID, LEDGER_UID} & named
 
 

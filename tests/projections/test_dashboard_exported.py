@@ -7,8 +7,10 @@ import pytest
 
 from projections.dashboard.board import TITLE, board
 from projections.dashboard.exported import NoBoardError, adopted, changes, is_adopted, normalized
+from projections.dashboard.history_targets import PLUGINS
 from projections.dashboard.lint import findings, row_keys
-from projections.dashboard.variants import importable, panels
+from projections.dashboard.parts import panels, variables
+from projections.dashboard.variants import importable, plugin_of, translated
 from projections.site import DASHBOARD_UID
 
 Board = dict[str, Any]
@@ -24,6 +26,13 @@ def cloned() -> Board:
         panel["options"]["percentChangeColorMode"] = "standard"
         panel["fieldConfig"]["defaults"].setdefault("custom", {})["hideFrom"] = {"legend": False, "viz": False}
         panel["transparent"] = False
+        if panel["type"] == "bargauge":
+            legend = {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": False}
+            panel["options"] |= {"legend": legend, "maxVizHeight": 300, "textMode": "auto"}
+    for variable in variables(copied):
+        variable["allowCustomValue"] = True
+        for name in ("hide", "skipUrlSync"):
+            del variable[name]
     return copied
 
 
@@ -33,6 +42,10 @@ def panel(of: Board, id_: int) -> Board:
 
 def test_a_copy_that_nobody_edited_has_no_changes() -> None:
     assert changes(board(), normalized(cloned())) == []
+
+
+def test_a_variable_says_what_is_chosen_as_grafana_does() -> None:
+    assert [variable["current"].keys() for variable in variables(board())] == [{"text", "value"}] * 2
 
 
 def test_an_import_comes_back_as_the_board() -> None:
@@ -50,6 +63,7 @@ def test_a_board_is_taken_out_of_its_wrapping(wrapped: str) -> None:
         ({"spec": {"elements": {}, "layout": {}}}, "new form"),
         ({"title": "a rule group"}, "no panels"),
         ({"dashboard": None}, "no board"),
+        ({"panels": [None]}, "not made as Grafana makes boards: Expected `object`, got `null` - at `.\\.panels"),
     ],
 )
 def test_what_is_no_board_is_refused(exported: Board, said: str) -> None:
@@ -83,6 +97,35 @@ def test_edits_are_told_panel_by_panel() -> None:
     assert told[2].endswith("timeFrom is gone: '24h'")
     assert told[4].endswith("fieldConfig.defaults.max is new: 50")
     assert told[6] == "board: refresh: '30s' -> '5m'"
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_a_board_of_any_plugin_is_adopted_with_it(plugin: str) -> None:
+    taken = adopted(importable(translated(cloned(), plugin)))
+
+    assert plugin_of(taken) == plugin
+    assert findings(taken, row_keys()) == []
+
+
+def test_a_sparse_board_is_adopted() -> None:
+    sparse = cloned() | {"tags": None, "title": None}
+
+    taken = adopted(sparse)
+
+    assert (taken["title"], taken["tags"]) == (TITLE, ["adopted"])
+    assert not is_adopted(sparse | {"tags": 5})
+
+
+def test_panels_without_an_id_are_told_by_their_titles() -> None:
+    edited = cloned()
+    edited["panels"] += [{"title": "One", "type": "text"}, {"title": "Two", "type": "text"}]
+
+    told = changes(board(), normalized(edited))
+
+    assert [change for change in told if "added" in change] == [
+        "panel None (One): added",
+        "panel None (Two): added",
+    ]
 
 
 def test_an_adopted_board_is_ours_and_marked() -> None:

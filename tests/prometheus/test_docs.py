@@ -8,7 +8,7 @@ import pytest
 
 from projections.alerts.alerts import alerts
 from projections.dashboard.board import board
-from projections.dashboard.variants import panels
+from projections.dashboard.parts import panels
 from projections.dashboard.visuals import Json
 from projections.series import LEDGER_SERIES, Series
 from tests.prometheus.conftest import Live, require

@@ -20,8 +20,8 @@ from ledger.vocabulary import (
 from projections.alerts.alerts import Alert, alerts
 from projections.counters import TRAINING_BUCKETS_SECONDS
 from projections.dashboard.board import board
+from projections.dashboard.parts import annotations, panels
 from projections.dashboard.policies import POLICIES
-from projections.dashboard.variants import annotations, panels
 from tests.prometheus.conftest import Live
 from tests.prometheus.facts import Facts, Key, Numbers, by_family, key
 from tests.prometheus.processes import get, wait_for

@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from projections.dashboard.board import board
-from projections.dashboard.history_targets import LEDGER_COLUMNS, SWAP_COLUMNS
+from projections.dashboard.history_query import LEDGER_COLUMNS, SWAP_COLUMNS
 from projections.dashboard.lint import findings, row_keys
 from projections.series import LEDGER_SERIES
 from tests.prometheus.conftest import Live
@@ -136,6 +136,6 @@ def test_the_columns_of_the_board_are_keys_of_a_real_row(live: Live) -> None:
     assert len(rows) == len(live.facts.all_of("promotion.cycle_decided"))
     assert {frozenset(row) for row in rows} == {row_keys()}
     assert findings(board(), rows[0].keys()) == []
-    kinds = {"time": (str,), "string": (str,), "number": (int, float, type(None))}
+    kinds = {"time": (str,), "string": (str,), "number": (int, float, type(None)), "boolean": (bool, type(None))}
     for column in (*LEDGER_COLUMNS, *SWAP_COLUMNS):
         assert all(isinstance(row[column.key], kinds[column.type]) for row in rows), column
