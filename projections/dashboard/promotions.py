@@ -12,6 +12,7 @@ from projections.dashboard.visuals import (
     lines,
     override,
     query,
+    reaching,
     right_axis,
     table,
     time_series,
@@ -19,6 +20,7 @@ from projections.dashboard.visuals import (
 from projections.promql import grouped, growth, vector
 
 Z_LINE = 1.28
+Z_SHOWN = 1.5
 P_LINE = 0.2
 MINIMUM_GAMES = 3
 LEDGER_ROWS = 20
@@ -101,6 +103,7 @@ def _trendlines() -> Json:
         defaults={"unit": "short", "decimals": 3, "thresholds": lines(-Z_LINE, Z_LINE)},
         custom={"axisLabel": "z", "lineInterpolation": "stepAfter", "thresholdsStyle": {"mode": "line"}},
         overrides=[
+            reaching("A", low=-Z_SHOWN, high=Z_SHOWN),
             right_axis(
                 "B",
                 "p",
@@ -179,6 +182,7 @@ def _since_swap() -> Json:
         defaults={"decimals": 0, "min": 0, "thresholds": lines(MINIMUM_GAMES, color="orange"), "unit": "short"},
         custom={"axisLabel": "games", "lineInterpolation": "stepAfter", "thresholdsStyle": {"mode": "line"}},
         overrides=[
+            reaching("A", high=MINIMUM_GAMES + 1),
             right_axis(
                 "B",
                 "cycles",

@@ -121,8 +121,8 @@ def _outcomes() -> Json:
             "Round outcomes ($__range)",
             "How did the rounds of the chosen time end for the bot?",
             "About a third each is what chance gives. A sudden shift to losses: players have learned the"
-            " policy, or the models have stopped predicting (217). The numbers are extrapolated; the exact"
-            " ones are in 213's counters.",
+            " policy, or the models have stopped predicting (217). The numbers are extrapolated; the counters"
+            " themselves (rps_action_wins_total and its like) are exact.",
         ),
         Place(8, 34, 8, 6),
         [

@@ -73,6 +73,12 @@ def right_axis(ref: str, label: str, more: Mapping[str, Any]) -> Json:
     return override("byFrameRefID", ref, {"custom.axisPlacement": "right", "custom.axisLabel": label, **more})
 
 
+def reaching(ref: str, *, low: float | None = None, high: float) -> Json:
+    """An axis that shows at least so much: Grafana fits it to the data alone, and lines beyond would be off it."""
+    bounds = {"custom.axisSoftMin": low, "custom.axisSoftMax": high}
+    return override("byFrameRefID", ref, {name: value for name, value in bounds.items() if value is not None})
+
+
 def time_series(
     about: About,
     place: Place,

@@ -14,6 +14,7 @@ from projections.dashboard.history_targets import INFINITY, JSON_API, PLUGINS, S
 from projections.dashboard.lint import findings, row_keys
 from projections.dashboard.parts import panels, references
 from projections.dashboard.variants import importable, translated
+from projections.dashboard.visuals import override
 from projections.site import DASHBOARD_UID, HISTORY_PATH, LEDGER_UID, PROMETHEUS_UID, TOTALS_PATH
 
 
@@ -47,12 +48,22 @@ def test_the_trendlines_say_what_their_two_lines_are() -> None:
     for number in ("p < 0.20", "z > 0.842", "|z| = 1.28", "p = 0.100", "0.201 two-sided"):
         assert number in trend["description"]
     left = trend["fieldConfig"]["defaults"]["thresholds"]["steps"]
-    (right,) = trend["fieldConfig"]["overrides"]
+    (shown, right) = trend["fieldConfig"]["overrides"]
     properties = {one["id"]: one["value"] for one in right["properties"]}
     assert [step["value"] for step in left] == [None, -1.28, 1.28]
     assert [step["value"] for step in properties["thresholds"]["steps"]] == [None, 0.2]
     assert properties["custom.axisPlacement"] == "right"
     assert (trend["timeFrom"], right["matcher"]["options"]) == ("24h", "B")
+    # Autoscale does not look at thresholds, and z is mostly well within them.
+    assert shown == override("byFrameRefID", "A", {"custom.axisSoftMin": -1.5, "custom.axisSoftMax": 1.5})
+
+
+def test_the_line_of_the_least_games_is_on_its_axis_when_there_are_fewer() -> None:
+    games, cycles = panel(222)["fieldConfig"]["overrides"]
+
+    assert [step["value"] for step in panel(222)["fieldConfig"]["defaults"]["thresholds"]["steps"]] == [None, 3]
+    assert games == override("byFrameRefID", "A", {"custom.axisSoftMax": 4})
+    assert not [one for one in cycles["properties"] if "Soft" in one["id"]]
 
 
 def test_each_decision_has_its_colour() -> None:
