@@ -31,7 +31,7 @@ Text = Annotated[str, Meta(max_length=200)]
 class Target(msgspec.Struct, frozen=True):
     """One query of a panel; the plugin's form fields come as text, and empty where nothing is chosen."""
 
-    target: Text = ""
+    target: Text | None = None
     refId: Text = "A"  # noqa: N815 - Grafana's word
     payload: Payload | None = None
 
@@ -147,6 +147,8 @@ def _options(name: str) -> list[dict[str, str]]:
 def _frames(service: Service, asked: QueryBody) -> list[dict[str, Any]]:
     frames = []
     for target in asked.targets:
+        if not target.target:
+            continue  # a query that somebody has just added; refused, it would blank the panel's others too
         metric = METRICS.get(target.target)
         if metric is None:
             raise Invalid(f"target={target.target!r} is unknown; there are {', '.join(METRICS)}")
@@ -195,7 +197,9 @@ def _word(payload: Payload, name: str) -> str | None:
 
 
 def _whole(payload: Payload, name: str, default: int, high: int) -> int:
-    given = payload.get(name) or default
+    given = payload.get(name)
+    if given is None or given == "":
+        return default
     try:
         number = int(str(given))
     except ValueError as error:

@@ -141,6 +141,8 @@ def test_variables_are_the_closed_sets(serve: Serve) -> None:
         ("query", {"targets": [{"target": "rps_games_total"}]}, "rps_games_total"),
         ("query", {"targets": [{"target": "promotion_history", "payload": {"limit": "many"}}]}, "limit='many'"),
         ("query", {"targets": [{"target": "promotion_history", "payload": {"limit": 201}}]}, "between 1 and 200"),
+        ("query", {"targets": [{"target": "promotion_history", "payload": {"limit": 0}}]}, "between 1 and 200"),
+        ("query", {"targets": [{"target": "promotion_event_totals", "payload": {"days": False}}]}, "days=False"),
         ("query", {"targets": [{"target": "promotion_history", "payload": {"decision": "maybe"}}]}, "maybe"),
         ("query", {"targets": [{"target": "promotion_history", "payload": {"model_type": ["a"]}}]}, "model_type"),
         ("query", {"targets": [{"target": "promotion_swaps"}], "range": {"from": "soon", "to": "now"}}, "range"),
@@ -163,6 +165,14 @@ def test_a_bad_request_is_refused_with_its_reason(serve: Serve, path: str, body:
 def test_what_is_no_json_is_refused(serve: Serve, path: str) -> None:
     with serve() as client:
         assert client.post(f"{ROOT}/{path}", content=b"{").status_code == 400
+
+
+@pytest.mark.parametrize("unset", [{}, {"target": "", "payload": {}}, {"target": None}])
+def test_a_query_that_asks_for_nothing_yet_leaves_the_others_alone(serve: Serve, unset: dict[str, Any]) -> None:
+    with serve() as client:
+        frames = ok(ask(client, {"refId": "B", **unset}, {"refId": "A", "target": "promotion_history"}))
+
+    assert [frame["refId"] for frame in frames] == ["A"]
 
 
 def test_no_targets_are_no_frames(serve: Serve) -> None:
