@@ -13,6 +13,7 @@ from projections.dashboard.lint import findings, row_keys
 from projections.dashboard.visuals import Json
 from projections.provisioning.files import COMPACT, PRETTY, documents
 
+MENDING = "mend it in Grafana and adopt it again, or go back to the generated one: rps dashboard --discard-adopted"
 NOTE = "# Made by `rps dashboard`; change the generator and run it again.\n"
 
 
@@ -32,12 +33,8 @@ def write(folder: Path, board: Json) -> list[str]:
     return changed
 
 
-def problems(folder: Path) -> list[str]:
-    """Files that are not as they would be written now, and, where the board is people's own, its lint.
-
-    Raises OpsError.
-    """
-    board = current_board(folder)
+def differences(folder: Path, board: Json) -> list[str]:
+    """Files that are not as they would be written now."""
     found = []
     for path, text in rendered(board).items():
         target = folder / path
@@ -45,16 +42,23 @@ def problems(folder: Path) -> list[str]:
             found.append(f"{path} is missing")
         elif target.read_bytes() != text.encode():
             found.append(f"{path} differs")
-    return found + [f"{PRETTY}: {finding}" for finding in findings(board, row_keys())]
+    return found
 
 
 def current_board(folder: Path) -> Json:
-    """People's own board where they have adopted one, otherwise the generated one. Raises OpsError."""
+    """People's own board where they have adopted one, otherwise the generated one.
+
+    Raises OpsError, with all that is wrong with an adopted board: nothing can be made of one that is broken.
+    """
     path = folder / PRETTY
     if not path.exists():
         return generated_board()
     stored = read_board(path)
-    return stored if is_adopted(stored) else generated_board()
+    if not is_adopted(stored):
+        return generated_board()
+    if found := findings(stored, row_keys()):
+        raise OpsError("\n".join([f"{path} is an adopted board, and it is broken:", *found, MENDING]))
+    return stored
 
 
 def read_board(path: Path) -> Json:

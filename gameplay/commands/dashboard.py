@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from gameplay.ops_folder import OpsError, current_board, problems, read_board, write
+from gameplay.ops_folder import OpsError, current_board, differences, read_board, write
 from projections.dashboard.board import board as generated_board
 from projections.dashboard.exported import NoBoardError, adopted, changes, is_adopted, normalized
 from projections.dashboard.lint import findings, row_keys
@@ -32,10 +32,10 @@ def dashboard(context: click.Context, check: bool, discard_adopted: bool, folder
     context.obj = folder
     if context.invoked_subcommand is not None:
         return
-    if check:
-        _check(folder)
-        return
     board = generated_board() if discard_adopted else _current(folder)
+    if check:
+        _check(folder, board)
+        return
     if is_adopted(board):
         click.echo(
             "the board is an adopted one: it stays, and its variants follow it (--discard-adopted ends that)"
@@ -70,14 +70,10 @@ def adopt(folder: Path, file: Path) -> None:
     _tell(write(folder, board), folder)
 
 
-def _check(folder: Path) -> None:
-    try:
-        found = problems(folder)
-    except OpsError as error:
-        raise click.ClickException(str(error)) from error
-    if found:
-        for problem in found:
-            click.echo(f"{folder}: {problem}", err=True)
+def _check(folder: Path, board: Json) -> None:
+    if found := differences(folder, board):
+        for difference in found:
+            click.echo(f"{folder}: {difference}", err=True)
         click.echo("run `rps dashboard` to write the files anew", err=True)
         sys.exit(EXIT_DIFFERENT)
 

@@ -9,8 +9,19 @@ from click.testing import CliRunner, Result
 
 from gameplay.commands.dashboard import dashboard
 from projections.dashboard.board import board
+from projections.dashboard.history_targets import INFINITY, JSON_API, SIMPOD
 from projections.dashboard.parts import panels
+from projections.dashboard.variants import translated
 from projections.provisioning.files import COMPACT, PRETTY
+
+# The last one is simPod's.
+OF_THE_PLUGIN = (
+    PRETTY,
+    "grafana-dashboard.infinity.json",
+    "grafana-dashboard.import.json",
+    "grafana/provisioning/datasources/rps.yaml",
+    "grafana-dashboard.simpod.json",
+)
 
 
 @pytest.fixture
@@ -85,11 +96,39 @@ def test_an_adopted_board_is_linted(ops: Path, tmp_path: Path) -> None:
     (ops / PRETTY).write_text(spoiled)
     (ops / COMPACT).write_text(json.dumps(json.loads(spoiled), separators=(",", ":"), ensure_ascii=False) + "\n")
 
+    for arguments in ((), ("--check",), ("diff", str(exported(tmp_path)))):
+        told = call(ops, *arguments)
+        assert told.exit_code == 1
+        assert "there is no series rps_model_rank" in told.output
+        assert "adopt it again" in told.output
+        assert "to write the files anew" not in told.output
+    assert call(ops, "--discard-adopted").exit_code == 0
+
+
+def test_an_adopted_board_that_cannot_be_read_is_told(ops: Path, tmp_path: Path) -> None:
+    call(ops, "adopt", str(exported(tmp_path)))
+    spoiled = json.loads((ops / PRETTY).read_text())
+    spoiled["panels"][1]["targets"] = None
+    spoiled["panels"][2]["id"] = "202"
+    (ops / PRETTY).write_text(json.dumps(spoiled))
+
     told = call(ops, "--check")
 
     assert told.exit_code == 1
-    assert "there is no series rps_model_rank" in told.output
-    assert f"{COMPACT} differs" not in told.output
+    assert "Expected `int | null`, got `str`" in told.output
+
+
+def test_a_board_of_another_plugin_is_adopted_with_its_data_source(ops: Path, tmp_path: Path) -> None:
+    path = tmp_path / "exported.json"
+    path.write_text(json.dumps(translated(board(), INFINITY)))
+
+    assert call(ops, "adopt", str(path)).exit_code == 0
+
+    assert call(ops, "--check").exit_code == 0
+    files = {name: (ops / name).read_text() for name in OF_THE_PLUGIN}
+    assert [JSON_API in text for text in files.values()] == [False] * len(files)
+    assert [INFINITY in text for text in files.values()] == [True, True, True, True, False]
+    assert SIMPOD in files["grafana-dashboard.simpod.json"]
 
 
 def test_a_board_that_is_broken_is_not_adopted(ops: Path, tmp_path: Path) -> None:

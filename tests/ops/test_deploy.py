@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from projections.dashboard.board import board
 from projections.site import DASHBOARD_UID
 from tests.ops.grafana_server import Grafana, grafana
 from tests.prometheus.conftest import require
 
 ROOT = Path(__file__).parents[2]
 KEY = "glsa_a1B2c3D4e5F6_0badcafe"
+BOARD = json.loads((ROOT / "ops" / "grafana-dashboard.json").read_text())
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_the_board_is_put_in_place_of_the_one_before(ops: Path, server: Grafana)
     told = deploy(ops, server, GRAFANA_API_KEY=KEY)
 
     assert (told.returncode, told.stdout) == (0, f"{DASHBOARD_UID}\n")
-    assert server.boards[DASHBOARD_UID] == board()
+    assert server.boards[DASHBOARD_UID] == BOARD
     assert server.requests[0]["overwrite"] is True
     assert server.requests[0]["dashboard"]["id"] is None
     assert f"{server.url}/d/{DASHBOARD_UID}/rps" in told.stderr
@@ -135,7 +135,7 @@ def test_a_key_that_would_change_the_request_is_refused(ops: Path, server: Grafa
 
 def test_another_board_can_be_given(ops: Path, server: Grafana, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
-    other.write_text(json.dumps({**board(), "uid": "other"}, indent=2))
+    other.write_text(json.dumps({**BOARD, "uid": "other"}, indent=2))
     command = ["bash", str(ops / "deploy_clean_dashboard.sh"), str(other)]
     environment = {"PATH": os.environ["PATH"], "GRAFANA_URL": server.url + "/", "GRAFANA_API_KEY": KEY}
 

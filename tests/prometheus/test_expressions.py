@@ -3,10 +3,12 @@
 import re
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gameplay.ops_folder import current_board
 from ledger.vocabulary import (
     ALIASES,
     DECISIONS,
@@ -20,14 +22,19 @@ from ledger.vocabulary import (
 from projections.alerts.alerts import Alert, alerts
 from projections.counters import TRAINING_BUCKETS_SECONDS
 from projections.dashboard.board import board
-from projections.dashboard.parts import annotations, panels
+from projections.dashboard.parts import annotations, expressions, panels, variables
 from projections.dashboard.policies import POLICIES
+from projections.dashboard.visuals import Json
 from tests.prometheus.conftest import Live
 from tests.prometheus.facts import Facts, Key, Numbers, by_family, key
 from tests.prometheus.processes import get, wait_for
 
 RATE_MINUTES = 4
 VARIABLES = {"$__rate_interval": f"{RATE_MINUTES}m", "$__range": "24h", "$window": "12h", "$policy": ".*"}
+MACROS = {"__rate_interval": f"{RATE_MINUTES}m", "__range": "24h", "__range_s": "86400", "__interval_ms": "60000"}
+VARIABLE = re.compile(r"\$(?:\{(\w+)[^}]*\}|(\w+))")
+DEPLOYED = current_board(Path(__file__).parents[2] / "ops")
+"""The board that people get, be it the generated one or one that was adopted."""
 
 Expected = Callable[[Facts], Numbers]
 
@@ -40,8 +47,15 @@ def filled(expression: str) -> str:
     return expression
 
 
+def filled_in(of: Json, expression: str) -> str:
+    """The expression with a board's variables put in, whichever they are and however they are written."""
+    chosen = {one.get("name"): (one.get("current") or {}).get("value") for one in variables(of)}
+    values = MACROS | {name: value if isinstance(value, str) else ".*" for name, value in chosen.items()}
+    return VARIABLE.sub(lambda found: values.get(found[1] or found[2], "1m"), expression)
+
+
 def queries() -> dict[str, str]:
-    """`201A` -> PromQL, for every query of every panel."""
+    """`201A` -> PromQL, for every query of every panel of the generated board."""
     return {
         f"{panel['id']}{target['refId']}": target["expr"]
         for panel in panels(board())
@@ -208,6 +222,26 @@ def test_a_panel_shows_what_the_ledger_says(live: Live, name: str) -> None:
 
     assert expected, f"{name} has nothing to show, so nothing was proved"
     assert agree(found, expected), f"{queries()[name]}\n{found}\n{expected}"
+
+
+@pytest.mark.parametrize(("where", "expression"), [(where, text) for where, text, _ in expressions(DEPLOYED)])
+def test_every_query_that_is_deployed_is_one_for_prometheus(live: Live, where: str, expression: str) -> None:
+    assert live.query(filled_in(DEPLOYED, expression)) is not None, where
+
+
+def test_a_query_that_is_no_promql_is_refused(live: Live) -> None:
+    with pytest.raises(AssertionError, match="400"):
+        live.query("sum by (policy (rps_games_total)")
+
+
+def test_variables_are_put_in_however_they_are_written() -> None:
+    own = {
+        "list": [{"name": "size", "current": {"value": "5m"}}, {"name": "who", "current": {"value": ["a", "b"]}}]
+    }
+
+    asked = filled_in({"templating": own}, 'x{y=~"${who:regex}"}[$size] + z[$__rate_interval] + w[${__interval}]')
+
+    assert asked == f'x{{y=~".*"}}[5m] + z[{RATE_MINUTES}m] + w[1m]'
 
 
 def test_a_swap_is_marked_at_its_own_time(live: Live) -> None:

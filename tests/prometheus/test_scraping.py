@@ -5,18 +5,21 @@ import json
 import urllib.error
 import urllib.request
 from email.message import Message
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from gameplay.ops_folder import current_board
 from projections.dashboard.board import board
-from projections.dashboard.history_query import LEDGER_COLUMNS, SWAP_COLUMNS
-from projections.dashboard.lint import findings, row_keys
+from projections.dashboard.history_query import LEDGER_COLUMNS, SWAP_COLUMNS, TOTALS_COLUMNS
+from projections.dashboard.lint import TOTALS_KEYS, findings, row_keys
 from projections.series import LEDGER_SERIES
 from tests.prometheus.conftest import Live
 
+OPS = Path(__file__).parents[2] / "ops"
 PROMETHEUS_2 = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
@@ -135,7 +138,11 @@ def test_the_columns_of_the_board_are_keys_of_a_real_row(live: Live) -> None:
 
     assert len(rows) == len(live.facts.all_of("promotion.cycle_decided"))
     assert {frozenset(row) for row in rows} == {row_keys()}
-    assert findings(board(), rows[0].keys()) == []
+    for one in (board(), current_board(OPS)):
+        assert findings(one, rows[0].keys()) == []
     kinds = {"time": (str,), "string": (str,), "number": (int, float, type(None)), "boolean": (bool, type(None))}
-    for column in (*LEDGER_COLUMNS, *SWAP_COLUMNS):
-        assert all(isinstance(row[column.key], kinds[column.type]) for row in rows), column
+    totals = json.loads(ask(live, "/internal/promotion/event_totals").body)
+    assert {frozenset(row) for row in totals} == {TOTALS_KEYS}
+    for columns, found in (((*LEDGER_COLUMNS, *SWAP_COLUMNS), rows), (TOTALS_COLUMNS, totals)):
+        for column in columns:
+            assert all(isinstance(row[column.key], kinds[column.type]) for row in found), column
