@@ -2,14 +2,24 @@
 
 from typing import Final, Literal, NamedTuple
 
+from ledger.vocabulary import FAMILY_OF_POLICY, Policy
+from projections.dashboard.policies import POLICIES, accuracy_panel
 from projections.promql import grouped, growth, share, vector
 from projections.site import LEDGER_JOB, PROCESS_JOB
 
 P_ALERT: Final = 0.05
-FRESH_SECONDS: Final = 7_200
-"""Four cycles of the default schedule: an older p-value is history, and no cycle for so long a stall."""
+P_FRESH_SECONDS: Final = 7_200
+"""Four cycles of the default schedule: an older p-value is history."""
+STALLED_SECONDS: Final = 93_600
+"""A day and two hours: whoever decides once a day is not late yet."""
 DRIFT_POINTS: Final = 0.05
 DRIFT_PREDICTIONS_MIN: Final = 200
+MOVES_OF_GAMES: Final = (
+    "rps_games_total",
+    "rps_action_wins_total",
+    "rps_action_losses_total",
+    "rps_action_ties_total",
+)
 
 Severity = Literal["info", "warning", "critical"]
 
@@ -27,6 +37,19 @@ class Alert(NamedTuple):
     panel_id: int
     summary: str
     description: str
+    policy: Policy | None = None
+    """Whose models it watches, where every policy has an alert of its own."""
+
+    @property
+    def title(self) -> str:
+        """Unlike the name no two alerts share it, which Grafana asks for."""
+        return self.name if self.policy is None else f"{self.name} ({self.policy})"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What a route or a silence can tell it by."""
+        of_policy = {} if self.policy is None else {"policy": self.policy}
+        return {"severity": self.severity, "service": "rps", **of_policy}
 
     @property
     def expression(self) -> str:
@@ -51,7 +74,7 @@ def alerts() -> list[Alert]:
         _challenger(),
         _fallback(),
         _insufficient(),
-        _drift(),
+        *(_drift(policy) for policy in POLICIES),
         _plateau(),
         _stalled(),
         _pending(),
@@ -67,7 +90,7 @@ def _challenger() -> Alert:
         "<",
         P_ALERT,
         # A p-value that outlives its evaluation would page again after every restart.
-        f"and on (model) (time() - {evaluated} < {FRESH_SECONDS})",
+        f"and on (model) (time() - {evaluated} < {P_FRESH_SECONDS})",
         "0s",
         "info",
         219,
@@ -98,7 +121,6 @@ def _insufficient() -> Alert:
         growth("rps_model_promotion_events_total", 'decision="insufficient_data"', window="1h", by="model"),
         ">",
         0,
-        # label_join and not label_replace: Grafana's provisioning would take a $1 for one of its variables.
         f'and on (model) label_join({trained} > 0, "model", "", "model_type")',
         "0s",
         "info",
@@ -108,59 +130,64 @@ def _insufficient() -> Alert:
     )
 
 
-def _drift() -> Alert:
-    production = 'alias="Production"'
+def _drift(policy: Policy) -> Alert:
+    production = (f'model="{FAMILY_OF_POLICY[policy]}"', 'alias="Production"')
     counters = ("rps_model_correct_predictions_by_alias_total", "rps_model_predictions_by_alias_total")
-    live = share(*counters, production, window="12h", by="model, alias")
-    trained = grouped("max", "model, alias", vector("rps_model_training_accuracy", production))
-    predictions = growth(counters[1], production, window="12h", by="model, alias")
+    live = share(*counters, *production, window="12h", by="model, alias")
+    trained = grouped("max", "model, alias", vector("rps_model_training_accuracy", *production))
+    predictions = growth(counters[1], *production, window="12h", by="model, alias")
+    # The predictions are the alias's, the hold-out accuracy its present version's: after a swap they are of two.
+    changes = f"changes({vector('rps_model_alias_version', *production, window='12h')})"
     return Alert(
         "RpsProductionAccuracyDrift",
         f"abs({live} - on (model, alias) {trained})",
         ">",
         DRIFT_POINTS,
-        f"and on (model, alias) {predictions} > {DRIFT_PREDICTIONS_MIN}",
+        f"and on (model, alias) {predictions} > {DRIFT_PREDICTIONS_MIN}"
+        f" and on (model, alias) {grouped('max', 'model, alias', changes)} == 0",
         "30m",
         "warning",
-        201,
+        accuracy_panel(policy),
         "{{ $labels.model }}: Production's live accuracy is off its hold-out accuracy",
-        "More than 5 points apart over 12 hours and 200 predictions: other players than in training, or broken"
-        " features.",
+        "More than 5 points apart over 12 hours of one version and 200 predictions: other players than in"
+        " training, or broken features.",
+        policy,
     )
 
 
 def _plateau() -> Alert:
     games = vector("rps_active_games")
     still = f"changes({vector('rps_active_games', window='30m')}) == 0"
-    finished = growth("rps_games_total", window="30m", by="")
+    moving = " or ".join(f"{growth(counter, window='30m', by='')} > 0" for counter in MOVES_OF_GAMES)
     return Alert(
         "RpsActiveGamesPlateau",
         games,
         ">",
         0,
-        f"and {still} unless on () ({finished} > 0)",
+        f"and {still} unless on () ({moving})",
         "15m",
         "warning",
         212,
         "Open games do not move",
-        "Games are open, none was begun, finished or closed for 30 minutes. Are idle games still being closed?",
+        "Games are open, and for 30 minutes none was begun, played or closed. Are idle games still being closed?",
     )
 
 
 def _stalled() -> Alert:
     evaluated = grouped("max", "model", vector("rps_model_promotion_last_evaluation_timestamp_seconds"))
-    # A family that had its aliases two hours ago and was never evaluated counts as evaluated in 1970.
-    never = f"0 * {grouped('max', 'model', vector('rps_model_alias_version') + ' offset 2h')}"
+    # A family that had its aliases so long ago and was never evaluated counts as evaluated in 1970.
+    had = f"{vector('rps_model_alias_version')} offset {STALLED_SECONDS}s"
+    never = f"0 * {grouped('max', 'model', had)}"
     return Alert(
         "RpsAutoPromotionStalled",
         f"time() - ({evaluated} or {never})",
         ">",
-        FRESH_SECONDS,
+        STALLED_SECONDS,
         "",
         "5m",
         "warning",
         218,
-        "{{ $labels.model }}: no promotion cycle for two hours",
+        f"{{{{ $labels.model }}}}: no promotion cycle for {STALLED_SECONDS // 3_600} hours",
         "The schedule (RPS_PROMOTION_SCHEDULE) or the outside automation does not run. `rps promote --dry-run`"
         " tries.",
     )

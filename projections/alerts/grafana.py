@@ -36,7 +36,7 @@ def rule_group() -> dict[str, Any]:
 def _rule(alert: Alert) -> dict[str, Any]:
     return {
         "uid": _uid(alert),
-        "title": alert.name,
+        "title": alert.title,
         "condition": "C",
         "data": [_query(alert), _threshold(alert)],
         # The queries filter, so an empty answer is the good case; Grafana would tell of it by default.
@@ -50,14 +50,14 @@ def _rule(alert: Alert) -> dict[str, Any]:
             "summary": alert.summary,
             "description": alert.description,
         },
-        "labels": {"severity": alert.severity, "service": "rps"},
+        "labels": alert.labels,
         "isPaused": False,
     }
 
 
 def _uid(alert: Alert) -> str:
-    """Follows from the name, so that a second import changes the rule and makes no other."""
-    return f"rps-{hashlib.sha256(alert.name.encode()).hexdigest()[:12]}"
+    """Follows from the title, so that a second import changes the rule and makes no other."""
+    return f"rps-{hashlib.sha256(alert.title.encode()).hexdigest()[:12]}"
 
 
 def _query(alert: Alert) -> dict[str, Any]:

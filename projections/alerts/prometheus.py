@@ -18,6 +18,6 @@ def _rule(alert: Alert) -> dict[str, Any]:
         "alert": alert.name,
         "expr": alert.expression,
         **({"for": alert.hold} if alert.hold != "0s" else {}),
-        "labels": {"severity": alert.severity, "service": "rps"},
+        "labels": alert.labels,
         "annotations": alert.annotations,
     }

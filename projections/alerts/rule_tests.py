@@ -3,9 +3,12 @@
 Every bound, window and gate of a rule has a moment at which another one would give another answer.
 """
 
+from itertools import permutations
 from typing import Any, NamedTuple
 
-from projections.alerts.alerts import alerts
+from ledger.vocabulary import FAMILY_OF_POLICY, Policy
+from projections.alerts.alerts import MOVES_OF_GAMES, P_FRESH_SECONDS, STALLED_SECONDS, Alert, alerts
+from projections.dashboard.policies import POLICIES
 from projections.promql import vector
 from projections.site import LEDGER_JOB, PROCESS_JOB
 
@@ -21,7 +24,7 @@ Labels = dict[str, str]
 class Case(NamedTuple):
     """Series in promtool's notation, a value each `step` minutes; after so many minutes, which alerts."""
 
-    alert: str
+    title: str
     story: str
     series: dict[str, str]
     moments: dict[int, list[Labels]]
@@ -36,23 +39,48 @@ def unit_tests(rule_file: str) -> dict[str, Any]:
 
 def cases() -> list[Case]:
     """All of them."""
-    return [_challenger(), _fallback(), _insufficient(), _drift(), *_plateaus(), _stalled(), _pending(), *_downs()]
+    return [
+        *_challengers(),
+        _fallback(),
+        _insufficient(),
+        *_drifts(),
+        *_plateaus(),
+        *_stalled(),
+        _pending(),
+        *_downs(),
+    ]
 
 
-def _challenger() -> Case:
+def _challengers() -> list[Case]:
     evaluated = "rps_model_promotion_last_evaluation_timestamp_seconds"
     p_value = "rps_model_promotion_p_value"
-    return Case(
-        "RpsChallengerOutperformsProduction",
-        "B is better by the test for xgboost, not quite for feedforward_nn; after two hours both are history",
-        {
-            vector(p_value, X): "0.04x140",
-            vector(p_value, F): "0.06x140",
-            vector(evaluated, X): "0x140",
-            vector(evaluated, F): "0x140",
-        },
-        {100: [XGBOOST], 130: []},
-    )
+    name = "RpsChallengerOutperformsProduction"
+    fresh = P_FRESH_SECONDS // 60
+    return [
+        Case(
+            name,
+            "B is better by the test for xgboost, not quite for feedforward_nn; when they are no longer fresh both"
+            " are history",
+            {
+                vector(p_value, X): f"0.04x{fresh + 20}",
+                vector(p_value, F): f"0.06x{fresh + 20}",
+                vector(evaluated, X): f"0x{fresh + 20}",
+                vector(evaluated, F): f"0x{fresh + 20}",
+            },
+            {fresh - 20: [XGBOOST], fresh + 10: []},
+        ),
+        Case(
+            name,
+            "that feedforward_nn was evaluated a moment ago makes xgboost's p-value no fresher",
+            {
+                vector(p_value, X): f"0.04x{fresh + 20}",
+                vector(p_value, F): f"0.04x{fresh + 20}",
+                vector(evaluated, X): f"0x{fresh + 20}",
+                vector(evaluated, F): f"0+60x{fresh + 20}",
+            },
+            {fresh + 10: [FEEDFORWARD]},
+        ),
+    ]
 
 
 def _fallback() -> Case:
@@ -85,27 +113,73 @@ def _insufficient() -> Case:
     )
 
 
-def _drift() -> Case:
-    correct, predictions = "rps_model_correct_predictions_by_alias_total", "rps_model_predictions_by_alias_total"
-    trained = "rps_model_training_accuracy"
+def _drifts() -> list[Case]:
+    """What each policy's alert is for; and with one of them, all that it must keep quiet about."""
+    return [
+        *(
+            _drift(
+                policy,
+                "30 % where 40 % were hoped for",
+                "0+15x12",
+                "0+50x12",
+                {40: [], 60: [_drifted(policy)]},
+            )
+            for policy in POLICIES
+        ),
+        _drift("forrest", "37 % are near enough", "0+185x12", "0+500x12", {60: []}),
+        _drift(
+            "forrest",
+            "all was foreseen in the first hour, and half a day later 37 %",
+            "0+50x12 600x148 600+37x24",
+            "0+50x12 600x148 600+100x24",
+            {910: []},
+        ),
+        _drift(
+            "forrest",
+            "enough was predicted in the first hour, and half a day later 100 times, with 10 %",
+            "0+20x12 240x148 240+1x10 250x14",
+            "0+50x12 600x148 600+10x10 700x14",
+            {910: []},
+        ),
+        _drift(
+            "forrest",
+            "30 % are the version's before, until the swap is twelve hours old",
+            "0+15x172",
+            "0+50x172",
+            {60: [], 775: [], 800: [_drifted("forrest")]},
+            version="1x5 2x178",
+        ),
+    ]
+
+
+def _drift(
+    policy: Policy,
+    story: str,
+    correct: str,
+    predictions: str,
+    moments: dict[int, list[Labels]],
+    version: str = "1x184",
+) -> Case:
+    """Production as told, hold-out accuracy 40 %, beside a B that foresees nothing."""
+    family = f'model="{FAMILY_OF_POLICY[policy]}"'
+    counters = ("rps_model_correct_predictions_by_alias_total", "rps_model_predictions_by_alias_total")
+    gauges = ("rps_model_training_accuracy", "rps_model_alias_version")
+    told = zip((*counters, *gauges), (correct, predictions, "0.4x184", version), strict=True)
+    of_b = zip((*counters, *gauges), ("0x184", "0+50x184", "0.4x184", "7x184"), strict=True)
     return Case(
-        "RpsProductionAccuracyDrift",
-        "xgboost predicts 30 % where it was trained to 40 %, feedforward_nn 37 %; multinomial_logistic has too few"
-        " predictions; from the second hour on nobody plays",
+        f"RpsProductionAccuracyDrift ({policy})",
+        story,
         {
-            vector(correct, X, PRODUCTION): "0+15x12 180x160",
-            vector(predictions, X, PRODUCTION): "0+50x12 600x160",
-            vector(correct, F, PRODUCTION): "0+185x12 2220x160",
-            vector(predictions, F, PRODUCTION): "0+500x12 6000x160",
-            vector(correct, L, PRODUCTION): "0+5x12 60x160",
-            vector(predictions, L, PRODUCTION): "0+15x12 180x160",
-            vector(trained, X, PRODUCTION): "0.4x172",
-            vector(trained, F, PRODUCTION): "0.4x172",
-            vector(trained, L, PRODUCTION): "0.4x172",
+            **{vector(sample, family, PRODUCTION): values for sample, values in told},
+            **{vector(sample, family, 'alias="B"'): values for sample, values in of_b},
         },
-        {40: [], 60: [{**XGBOOST, "alias": "Production"}], 840: []},
+        moments,
         step=5,
     )
+
+
+def _drifted(policy: Policy) -> Labels:
+    return {"model": FAMILY_OF_POLICY[policy], "alias": "Production", "policy": policy}
 
 
 def _plateaus() -> list[Case]:
@@ -119,25 +193,47 @@ def _plateaus() -> list[Case]:
             {open_games: "1x39 2x80", finished: "7x120"},
             {10: [], 20: [{}], 60: [], 100: [{}]},
         ),
-        Case(name, "as many are begun as finished", {open_games: "3x60", finished: "0+1x60"}, {40: []}),
+        *(
+            Case(
+                name,
+                f"as many are begun as finished while {counter} rises, and then no longer",
+                {open_games: "3x120", vector(counter, 'policy="brian"', 'difficulty="standard"'): "0+1x30 30x90"},
+                {40: [], 100: [{}]},
+            )
+            for counter in MOVES_OF_GAMES
+        ),
         Case(name, "no game is open", {open_games: "0x60", finished: "7x60"}, {40: []}),
     ]
 
 
-def _stalled() -> Case:
+def _stalled() -> list[Case]:
     evaluated, version = "rps_model_promotion_last_evaluation_timestamp_seconds", "rps_model_alias_version"
-    return Case(
-        "RpsAutoPromotionStalled",
-        "xgboost was evaluated once, feedforward_nn again after 100 minutes, multinomial_logistic never",
-        {
-            vector(evaluated, X): "0x140",
-            vector(evaluated, F): "0x99 6000x40",
-            vector(version, X, PRODUCTION): "1x140",
-            vector(version, F, PRODUCTION): "1x140",
-            vector(version, L, PRODUCTION): "1x140",
-        },
-        {60: [], 122: [], 128: [XGBOOST, LOGISTIC]},
-    )
+    name = "RpsAutoPromotionStalled"
+    step = 5
+    late, steps = STALLED_SECONDS // 60, STALLED_SECONDS // 60 // step
+    again = (steps - 10) * step * 60
+    return [
+        Case(
+            name,
+            "xgboost was evaluated once, feedforward_nn again a while ago, multinomial_logistic never",
+            {
+                vector(evaluated, X): f"0x{steps + 10}",
+                vector(evaluated, F): f"0x{steps - 10} {again}x20",
+                vector(version, X, PRODUCTION): f"1x{steps + 10}",
+                vector(version, F, PRODUCTION): f"1x{steps + 10}",
+                vector(version, L, PRODUCTION): f"1x{steps + 10}",
+            },
+            {late // 2: [], late + 5: [], late + 12: [XGBOOST, LOGISTIC]},
+            step,
+        ),
+        Case(
+            name,
+            "multinomial_logistic has only just been given its aliases",
+            {vector(version, L, PRODUCTION): f"_x{steps} 1x20"},
+            {late + 60: []},
+            step,
+        ),
+    ]
 
 
 def _pending() -> Case:
@@ -163,32 +259,36 @@ def _downs() -> list[Case]:
         ),
         Case(
             name,
-            "one target is not scraped at all",
-            {up[PROCESS_JOB]: "1x30"},
-            {3: [], 10: [{"job": LEDGER_JOB}]},
+            "the other one is down",
+            {up[PROCESS_JOB]: "1x30", up[LEDGER_JOB]: "1 0x29"},
+            {8: [ledger]},
+        ),
+        *(
+            Case(name, f"{missing} is not scraped at all", {up[there]: "1x30"}, {3: [], 10: [{"job": missing}]})
+            for there, missing in permutations((PROCESS_JOB, LEDGER_JOB))
         ),
     ]
 
 
 def _test(case: Case) -> dict[str, Any]:
-    alert = next(alert for alert in alerts() if alert.name == case.alert)
+    alert = next(alert for alert in alerts() if alert.title == case.title)
     return {
-        "name": f"{case.alert}: {case.story}",
+        "name": f"{case.title}: {case.story}",
         "interval": f"{case.step}m",
         "input_series": [{"series": series, "values": values} for series, values in case.series.items()],
         "alert_rule_test": [
             {
                 "eval_time": f"{minutes}m",
-                "alertname": case.alert,
-                "exp_alerts": [_expected(alert.severity, labels, alert.annotations) for labels in firing],
+                "alertname": alert.name,
+                "exp_alerts": [_expected(alert, labels) for labels in firing],
             }
             for minutes, firing in case.moments.items()
         ],
     }
 
 
-def _expected(severity: str, labels: Labels, annotations: dict[str, str]) -> dict[str, Any]:
-    filled = dict(annotations)
+def _expected(alert: Alert, labels: Labels) -> dict[str, Any]:
+    filled = dict(alert.annotations)
     for label, value in labels.items():
         filled = {name: text.replace(f"{{{{ $labels.{label} }}}}", value) for name, text in filled.items()}
-    return {"exp_labels": {"severity": severity, "service": "rps", **labels}, "exp_annotations": filled}
+    return {"exp_labels": {**alert.labels, **labels}, "exp_annotations": filled}

@@ -19,8 +19,13 @@ def policy_panels() -> list[Json]:
     return [
         panel
         for line, policy in enumerate(POLICIES)
-        for panel in _panels(policy, FIRST_ID + line * PANELS_A_POLICY, FIRST_Y + line * HEIGHT)
+        for panel in _panels(policy, accuracy_panel(policy), FIRST_Y + line * HEIGHT)
     ]
+
+
+def accuracy_panel(policy: Policy) -> int:
+    """The number of the panel that shows how a policy's models predict."""
+    return FIRST_ID + POLICIES.index(policy) * PANELS_A_POLICY
 
 
 def _panels(policy: Policy, first_id: int, y: int) -> list[Json]:

@@ -114,7 +114,7 @@ def test_every_panel_is_documented(panel: Json) -> None:
 
 def test_every_alert_is_documented() -> None:
     for alert in alerts():
-        told = section(DASHBOARDS, alert.name)
+        told = section(DASHBOARDS, alert.title)
         for part in (alert.value, alert.gate, alert.description, f"`{alert.comparison} {alert.threshold}`"):
             assert part in told
 
