@@ -19,23 +19,30 @@ fail() {
     exit "${2:-1}"
 }
 
-read_key() {
-    local file
-    if [[ -n ${GRAFANA_API_KEY:-} ]]; then
-        printf '%s' "$GRAFANA_API_KEY"
-        return
-    fi
-    for file in "${key_files[@]}"; do
-        if [[ -s $file ]]; then
-            tr -d '[:space:]' <"$file"
-            return
-        fi
-    done
+# Without the white space around it, which an editor or a copied line leaves there.
+trimmed() {
+    local text=$1
+    text=${text#"${text%%[![:space:]]*}"}
+    printf '%s' "${text%"${text##*[![:space:]]}"}"
 }
 
-# One string field of a JSON answer, without asking for jq.
+# The first place that holds more than white space.
+read_key() {
+    local file found
+    found=$(trimmed "${GRAFANA_API_KEY:-}")
+    for file in "${key_files[@]}"; do
+        [[ -z $found && -r $file ]] || continue
+        found=$(trimmed "$(<"$file")")
+    done
+    printf '%s' "$found"
+}
+
+# One string field of a JSON answer, without asking for jq. A server may repeat the key in what it says.
 field() {
-    sed -nE 's/.*"'"$1"'"[[:space:]]*:[[:space:]]*"([^"]*)".*/\1/p' "$2" | head -n 1
+    local text
+    text=$(sed -nE 's/.*"'"$1"'"[[:space:]]*:[[:space:]]*"(([^"\\]|\\.)*)".*/\1/p' "$work/answer" | head -n 1)
+    text=$(sed -E 's/\\(["\/])/\1/g' <<<"$text")
+    printf '%s' "${text//"$key"/***}"
 }
 
 [[ -r $board ]] || fail "there is no board at $board; rps dashboard writes it" 2
@@ -62,14 +69,20 @@ status=$(printf 'header = "Authorization: Bearer %s"\n' "$key" |
 
 case $status in
     200) ;;
+    400)
+        message=$(field message)
+        [[ $message != *provisioned* ]] ||
+            fail "$message (400): Grafana takes this board from a file, so put the new one there"
+        fail "Grafana does not take the board (400): $message"
+        ;;
     401) fail "Grafana refuses the key (401): make a fresh one (Administration, Service accounts, Add token)" ;;
     403) fail "the key may not write dashboards (403): its service account needs the role Editor" ;;
     404) fail "there is no Grafana API at $url (404)" ;;
-    412) fail "Grafana keeps this board from being overwritten (412): is it provisioned from a file?" ;;
-    *) fail "Grafana answered $status: $(field message "$work/answer")" ;;
+    412) fail "Grafana does not put the board in another's place (412): $(field message)" ;;
+    *) fail "Grafana answered $status: $(field message)" ;;
 esac
 
-uid=$(field uid "$work/answer")
+uid=$(field uid)
 [[ -n $uid ]] || fail "Grafana's answer names no uid"
 printf '%s\n' "$uid"
-printf '%s%s\n' "$url" "$(field url "$work/answer")" >&2
+printf '%s%s\n' "$url" "$(field url)" >&2

@@ -84,6 +84,28 @@ def test_the_variable_goes_before_the_files(ops: Path, server: Grafana) -> None:
     assert deploy(ops, server).returncode == 1
 
 
+@pytest.mark.parametrize("white", ["\n", " \t\r\n"])
+def test_a_place_with_nothing_but_white_space_holds_no_key(ops: Path, server: Grafana, white: str) -> None:
+    (ops / ".grafana_api_key").write_text(white)
+    path = ops.parent / "home" / ".config" / "rps" / "grafana_api_key"
+    path.parent.mkdir(parents=True)
+    path.write_text(KEY)
+
+    assert deploy(ops, server).returncode == 0
+    assert deploy(ops, server, GRAFANA_API_KEY=white).returncode == 0
+
+
+@pytest.mark.parametrize("given", [f"{KEY}\r", f" {KEY} ", f"\n{KEY}\n"])
+def test_white_space_around_the_variable_does_not_matter(ops: Path, server: Grafana, given: str) -> None:
+    assert deploy(ops, server, GRAFANA_API_KEY=given).returncode == 0
+
+
+def test_a_key_in_two_pieces_is_refused(ops: Path, server: Grafana) -> None:
+    told = deploy(ops, server, GRAFANA_API_KEY=f"{KEY[:9]} {KEY[9:]}")
+
+    assert (told.returncode, server.requests) == (2, [])
+
+
 def test_without_a_key_it_says_where_one_may_be(ops: Path, server: Grafana) -> None:
     told = deploy(ops, server)
 
@@ -104,15 +126,32 @@ def test_a_refused_key_asks_for_a_fresh_one(ops: Path, server: Grafana) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(403, "Editor"), (412, "provisioned"), (500, "Grafana answered 500: out of space")]
+    ("status", "message", "said"),
+    [
+        (400, "Cannot save provisioned dashboard", "Cannot save provisioned dashboard (400): Grafana takes this"),
+        (400, "bad request data", "Grafana does not take the board (400): bad request data\n"),
+        (403, "You'll need additional permissions", "role Editor"),
+        (412, "A dashboard with the same name already exists", "(412): A dashboard with the same name already"),
+        (500, "out of space", "Grafana answered 500: out of space\n"),
+        (500, 'no "RPS" in C:\\boards/new', 'answered 500: no "RPS" in C:\\boards/new\n'),
+    ],
 )
-def test_a_refusal_is_explained(ops: Path, server: Grafana, status: int, said: str) -> None:
-    server.refusal = (status, "out of space")
+def test_a_refusal_is_explained(ops: Path, server: Grafana, status: int, message: str, said: str) -> None:
+    server.refusal = (status, message)
 
     told = deploy(ops, server, GRAFANA_API_KEY=KEY)
 
     assert told.returncode == 1
     assert said in told.stderr
+
+
+@pytest.mark.parametrize("status", [400, 412, 500])
+def test_a_key_that_the_server_repeats_is_not_printed(ops: Path, server: Grafana, status: int) -> None:
+    server.refusal = (status, f"token {KEY} of provisioned Bearer {KEY} is known")
+
+    told = deploy(ops, server, GRAFANA_API_KEY=KEY)  # which looks for the key
+
+    assert "token *** of provisioned Bearer *** is known" in told.stderr
 
 
 def test_nobody_at_home_is_explained(ops: Path, server: Grafana) -> None:
