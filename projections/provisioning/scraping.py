@@ -71,15 +71,17 @@ discovery.relabel "rps" {{
   }}
 
   rule {{
-    source_labels = ["__meta_kubernetes_pod_container_port_number"]
-    regex         = "{CONTAINER_PORT}"
-    action        = "keep"
-  }}
-
-  rule {{
     source_labels = ["__meta_kubernetes_pod_annotation_prometheus_io_path"]
     regex         = "(.+)"
     target_label  = "__metrics_path__"
+  }}
+
+  // A pod's ports are a target each; under the port that it names they are one.
+  rule {{
+    source_labels = ["__address__", "__meta_kubernetes_pod_annotation_prometheus_io_port"]
+    regex         = "(.+?)(?::\\\\d+)?;(\\\\d+)"
+    replacement   = "$1:$2"
+    target_label  = "__address__"
   }}
 
   rule {{

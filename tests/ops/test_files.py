@@ -122,6 +122,36 @@ def test_the_service_the_pods_and_the_scrape_agree() -> None:
     assert f"http://{address}" == SERVICE_URL
 
 
+def test_alloy_reads_each_annotation_of_the_pods() -> None:
+    alloy = (OPS / "alloy-config.alloy").read_text()
+    _, deployment = documents("k8s-deployment.yaml")
+
+    annotations = deployment["spec"]["template"]["metadata"]["annotations"]
+    assert set(re.findall(r"__meta_kubernetes_pod_annotation_(\w+)", alloy)) == {
+        re.sub(r"[./]", "_", name) for name in annotations
+    }
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "scraped"),
+    [
+        ("10.0.0.7:9999", "8080", "10.0.0.7:8080"),
+        ("10.0.0.7", "8080", "10.0.0.7:8080"),
+        ("[fd00::7]:80", "8080", "[fd00::7]:8080"),
+        ("10.0.0.7:9999", "", "10.0.0.7:9999"),
+    ],
+)
+def test_the_port_that_a_pod_names_is_the_one_that_is_scraped(address: str, port: str, scraped: str) -> None:
+    alloy = (OPS / "alloy-config.alloy").read_text()
+    (rule,) = re.findall(r'_port"\]\s+regex\s+= "(.+)"\s+replacement\s+= "(.+)"', alloy)
+    pattern, replacement = (json.loads(f'"{text}"') for text in rule)  # Alloy escapes as JSON does
+
+    # As relabelling does it: the labels joined by a semicolon, the pattern anchored, no change without a match.
+    found = re.fullmatch(pattern, f"{address};{port}")
+
+    assert (found.expand(replacement.replace("$", "\\")) if found else address) == scraped
+
+
 def test_alloy_scrapes_as_prometheus_does() -> None:
     alloy = (OPS / "alloy-config.alloy").read_text()
     (prometheus,) = documents("prometheus.yml")
