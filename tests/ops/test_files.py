@@ -86,6 +86,17 @@ def test_the_alerts_name_known_data_sources_and_the_board() -> None:
         assert rule["annotations"]["__dashboardUid__"] == DASHBOARD_UID
 
 
+def test_the_docs_put_the_rule_group_where_it_belongs() -> None:
+    commands = (OPS.parent / "docs" / "dashboards.md").read_text()
+    group = json.loads((OPS / "snippets" / "auto-promotion-alert.json").read_text())
+
+    (provider,) = documents("grafana/provisioning/dashboards/rps.yaml")[0]["providers"]
+    folder = {"uid": group["folderUid"], "title": provider["folder"]}
+    assert f"-d '{json.dumps(folder)}'" in commands
+    assert f"/folder/{group['folderUid']}/rule-groups/{group['title']}" in commands
+    assert f"cp ops/{COMPACT} {provider['options']['path']}/" in commands
+
+
 def test_the_deployment_sets_settings_that_exist() -> None:
     claim, deployment = documents("k8s-deployment.yaml")
     pod = deployment["spec"]["template"]["spec"]
