@@ -30,7 +30,7 @@ def row_keys() -> frozenset[str]:
         "recorded_us": 0,
         "model_type": "",
         "decision": next(iter(TITLES)),
-        "detail": b'{"alias_rankings":[]}',
+        "detail": b'{"alias_rankings":[],"report":null}',
     }
     return frozenset(render({**blank, **known}))
 
