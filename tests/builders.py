@@ -60,7 +60,7 @@ def assignments(before: Versions | None, after: Versions) -> tuple[Assignment, .
 
 
 def rule(**changes: Any) -> Rule:
-    return replace(Rule(name="z-test", alpha="0.20", minimum_games=3, minimum_predictions=30), **changes)
+    return replace(Rule(name="ztest/1", alpha="0.20", minimum_games=3, minimum_predictions=30), **changes)
 
 
 def arm(version: int, games: int, wins: int, *, own: tuple[int, int] | None = None) -> Arm:

@@ -83,7 +83,7 @@ def test_a_cycle_is_a_row_whose_id_is_its_position(ledger: Ledger, clock: Clock)
 
     found = row(ledger)
 
-    assert found | {"rule": "z-test", "alpha": 0.2, "source": "scheduler"} == found
+    assert found | {"rule": "ztest/1", "alpha": 0.2, "source": "scheduler"} == found
     assert (found["id"], found["position"]) == (2, 2)
     assert found["ts"] == "2025-10-10T08:00:00Z"
     assert found["ts_ms"] == BEGIN_US // 1_000 + 250
