@@ -19,7 +19,7 @@ from projections.commands.console import (
     say,
 )
 from projections.commands.source import Source
-from projections.decisions import KNOWN_RULES
+from projections.rules import KNOWN_RULES
 from projections.what_if import Change, Outcome
 from projections.what_if import what_if as other_history
 
@@ -44,7 +44,7 @@ class AlphaType(click.ParamType[str]):
 @click.option("--alpha", type=AlphaType(), default=None, help="Swap when p is below it.")
 @click.option("--minimum-games", type=click.IntRange(min=1), default=None, help="Games that each alias needs.")
 @click.option("--minimum-predictions", type=click.IntRange(min=1), default=None, help="Predictions for a re-rank.")
-@click.option("--rule", type=click.Choice(sorted(KNOWN_RULES)), default=None, help="Another test.")
+@click.option("--rule", type=click.Choice(KNOWN_RULES), default=None, help="Another test.")
 @model_option
 @json_option
 @click.pass_obj

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ledger.events import Evidence, Tally
-from projections.rules import decide, pooled_z_test
+from projections.rules import ANYTIME_SIGN, Z_TEST, RuleError, decide, pooled_z_test
 from tests.builders import arm, evidence, rule
 from tests.projections.stories import repeatable
 
@@ -185,3 +185,81 @@ def test_the_sentence_names_the_numbers() -> None:
 
     assert re.search(r"12 of 20 .* 8 of 20, z = 1\.2649, p = 0\.1030: below alpha = 0\.20", better)
     assert re.search(r"55 of 100 .* 50 of 100, z = 0\.7080, p = 0\.2395: not below alpha = 0\.20", retained)
+
+
+@pytest.mark.parametrize("name", [Z_TEST, ANYTIME_SIGN])
+def test_every_rule_has_the_same_gates(name: str) -> None:
+    asked = rule(name=name, minimum_games=3)
+
+    assert decide(compared((2, 2), (0, 30)), asked)[:2] == ("insufficient_data", "too_few_games")
+    newcomer = decide(compared((30, 30), (0, 30), b_own=(2, 2)), asked)
+    assert newcomer[:2] == ("insufficient_data", "version_too_new")
+    assert decide(compared((30, 30), (0, 30)), asked)[:2] == ("swap_production_b", "better")
+    assert decide(compared((0, 30), (30, 30)), asked)[:2] == ("retain_production", "not_better")
+
+
+@pytest.mark.parametrize(
+    ("b", "production", "p"),
+    [
+        ((5, 5), (0, 5), 0.109227),
+        ((3, 3), (0, 3), 0.312280),
+        ((60, 100), (50, 100), 0.737115),
+        ((580, 1000), (500, 1000), 0.008920),
+        ((5, 5), (5, 5), 1),
+        ((450, 1000), (500, 1000), 1),
+    ],
+)
+def test_the_anytime_rule_gives_the_reference_p_and_no_z(
+    b: tuple[int, int], production: tuple[int, int], p: float
+) -> None:
+    verdict = decide(compared(b, production), rule(name=ANYTIME_SIGN))
+
+    assert verdict.z_statistic is None
+    assert verdict.p_value == pytest.approx(p, abs=1e-6)
+    assert (verdict.decision == "swap_production_b") == (p <= 0.20)
+
+
+@pytest.mark.parametrize(
+    ("games", "least"),
+    [(8, 8), (10, 10), (15, 13), (20, 16), (30, 21), (40, 27), (60, 39), (100, 61), (200, 116)],
+)
+def test_the_anytime_rule_swaps_from_its_bound_on(games: int, least: int) -> None:
+    """A favourable game is one that B won, or that Production did not."""
+    b_games = games // 2
+    production_games = games - b_games
+
+    def decision(favourable: int) -> str:
+        b_wins = min(favourable, b_games)
+        lost = favourable - b_wins
+        evidence_of = compared((b_wins, b_games), (production_games - lost, production_games))
+        return decide(evidence_of, rule(name=ANYTIME_SIGN, alpha="0.20")).decision
+
+    assert [decision(least - 1), decision(least)] == ["retain_production", "swap_production_b"]
+
+
+def test_the_anytime_rule_looks_at_tosses_and_not_at_rates() -> None:
+    """The same numbers of favourable and other games give the same verdict, whoever played them."""
+    one = decide(compared((8, 10), (4, 10)), rule(name=ANYTIME_SIGN))
+    other = decide(compared((12, 14), (4, 6)), rule(name=ANYTIME_SIGN))
+
+    assert one.p_value == other.p_value
+
+
+def test_the_anytime_rule_names_its_numbers() -> None:
+    better = decide(compared((5, 5), (0, 5)), rule(name=ANYTIME_SIGN)).reason
+    retained = decide(compared((5, 5), (5, 5)), rule(name=ANYTIME_SIGN)).reason
+
+    assert better == "B won 5 of 5 against Production's 0 of 5, ln E = 2.2143, p = 0.1092: within alpha = 0.20."
+    assert "p = 1.0000: not within alpha = 0.20." in retained
+
+
+@pytest.mark.parametrize("alpha", ["0", "1", "-0.2", "1e-400", "1/5", "NaN", "sNaN", "Infinity", "one in five"])
+@pytest.mark.parametrize("name", [Z_TEST, ANYTIME_SIGN])
+def test_an_alpha_that_is_none_is_told(name: str, alpha: str) -> None:
+    with pytest.raises(RuleError, match="a decimal between 0 and 1"):
+        decide(compared((12, 20), (8, 20)), rule(name=name, alpha=alpha))
+
+
+def test_a_rule_that_nobody_knows_is_told() -> None:
+    with pytest.raises(RuleError, match=r"'coin/1' is no name .* one of ztest/1, anytime-sign/1"):
+        decide(compared((0, 0), (0, 0)), rule(name="coin/1"))
