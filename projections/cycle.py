@@ -4,6 +4,7 @@ A cycle makes one kind of move: it swaps Production and B, or it re-ranks the ch
 """
 
 from ledger.events import (
+    AliasesAssigned,
     AliasesPlanned,
     Assignment,
     CycleDecided,
@@ -32,7 +33,7 @@ def decide_cycle(
 ) -> tuple[CycleDecided, AliasesPlanned | None]:
     """The cycle's decision at `position`, and the plan when something moves.
 
-    The family must have its aliases, and no open plan.
+    The family must have its aliases, and no open plan. Raises RuleError.
     """
     lineup = standing.lineup()
     assert lineup is not None
@@ -105,6 +106,13 @@ def is_swap(before: Lineup | None, after: Lineup) -> bool:
     if before is None or before.Production == before.B:
         return False
     return (before.Production, before.B) == (after.B, after.Production)
+
+
+def is_withdrawal(event: AliasesAssigned) -> bool:
+    """Whether an operator has closed a plan that could not be completed: it is named, and nothing moves."""
+    kept = all(assignment.before == assignment.after for assignment in event.assignments)
+    outside = event.cause == "manual" and event.cycle is None
+    return outside and event.plan is not None and kept and not (event.swapped or event.reordered)
 
 
 def versions_of(lineup: Lineup) -> dict[Alias, int]:

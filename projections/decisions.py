@@ -5,23 +5,23 @@ two recorded positions. So each decision can be made again, and must come out as
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from ledger.events import AliasesAssigned, AliasesPlanned, CycleDecided, Event, Evidence, Lineup, Tally
-from ledger.store import Entry, Ledger
+from ledger.events import AliasesAssigned, CycleDecided, Evidence, Tally
+from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES, PLAYED_ALIASES, Family
-from projections.cycle import decide_cycle, tickers_after
+from projections.cycle import assignments, decide_cycle, is_withdrawal, tickers_after
 from projections.evidence import gather
+from projections.promotions import Decided, Move, Promotions, read_promotions
 from projections.recount import Count, GameProblem, Span, Tallied, recount
 from projections.replay import flatten, plain
-from projections.rules import Z_TEST, pooled_z_test
+from projections.rules import KNOWN_RULES, RuleError, pooled_z_test
 from projections.standings import Record, Standing
 from projections.tickers import Score, Window
 
-KNOWN_RULES = frozenset({Z_TEST})
 _DIGITS_LOST = 1e-12
 """Another machine's library may round a last digit otherwise; the decision itself has to be the same."""
 
@@ -49,16 +49,25 @@ class Checked(msgspec.Struct, frozen=True):
         return not self.mismatches
 
 
+class MoveProblem(NamedTuple):
+    """An assignment of aliases that is not what its plan says, where no decision planned it."""
+
+    position: int
+    family: Family
+    problem: str
+
+
 class Audit(NamedTuple):
-    """All decisions, by position, and the games that contradict themselves."""
+    """All decisions, by position, the games that contradict themselves, and moves that nobody planned so."""
 
     decisions: list[Checked]
     problems: list[GameProblem]
+    moves: list[MoveProblem]
 
     @property
     def agrees(self) -> bool:
         """Whether there is nothing to find."""
-        return not self.problems and all(one.agrees for one in self.decisions)
+        return not self.problems and not self.moves and all(one.agrees for one in self.decisions)
 
 
 def check_decisions(
@@ -67,81 +76,50 @@ def check_decisions(
     progress: Callable[[int], None] | None = None,
 ) -> Audit:
     """Derive every decision of the families anew; `progress` hears how many entries were read since."""
-    pending = [one for family in families for one in _recorded_decisions(ledger, family)]
-    counted = recount(ledger, [one.span for one in pending if one.span], progress)
-    decisions = [_check(one, counted.counts.get(one.span) if one.span else None) for one in pending]
+    told = {family: read_promotions(ledger, family) for family in families}
+    pending = [(one, _span(one.event)) for stream in told.values() for one in stream.decided]
+    counted = recount(ledger, [span for _, span in pending if span], progress)
+    decisions = [_check(one, counted.counts.get(span) if span else None) for one, span in pending]
     problems = [problem for problem in counted.problems if problem.family in families]
-    return Audit(sorted(decisions, key=lambda one: one.position), problems)
+    moves = [problem for family, stream in told.items() for problem in _check_moves(family, stream)]
+    return Audit(sorted(decisions, key=lambda one: one.position), problems, moves)
 
 
-class _Recorded(NamedTuple):
-    """A decision as the family's stream tells it, with what the stream says stood before it."""
-
-    entry: Entry
-    event: CycleDecided
-    lineup: Lineup | None
-    swaps: int
-    last_swap_position: int
-    previous_position: int
-    previous_cycle: int
-    cycles_since_swap: int
-    plan: AliasesPlanned | None
-    swapped: bool
-
-    @property
-    def span(self) -> Span | None:
-        evidence = self.event.evidence
-        if evidence is None:
-            return None
-        return Span(self.event.model_type, evidence.after_position, evidence.through_position)
+def _span(event: CycleDecided) -> Span | None:
+    evidence = event.evidence
+    if evidence is None:
+        return None
+    return Span(event.model_type, evidence.after_position, evidence.through_position)
 
 
-def _recorded_decisions(ledger: Ledger, family: Family) -> Iterator[_Recorded]:
-    entries = ledger.read_stream(f"promotion-{family}")
-    events = [ledger.decode(entry) for entry in entries]
-    lineup: Lineup | None = None
-    swaps = last_swap = previous = cycle = cycles = 0
-    for index, (entry, event) in enumerate(zip(entries, events, strict=True)):
-        if isinstance(event, CycleDecided):
-            plan, swapped = _consequences(event, events[index + 1 :])
-            yield _Recorded(entry, event, lineup, swaps, last_swap, previous, cycle, cycles, plan, swapped)
-            cycle, cycles = event.cycle, cycles + 1
-        elif isinstance(event, AliasesAssigned):
-            lineup = Lineup(**{one.alias: one.after for one in event.assignments})
-            if event.swapped:
-                swaps, last_swap, cycles = swaps + 1, entry.position, 0
-        previous = entry.position
-
-
-def _consequences(decided: CycleDecided, later: Iterable[Event]) -> tuple[AliasesPlanned | None, bool]:
-    """The plan that was recorded with a decision, and whether it led to a swap."""
-    plan: AliasesPlanned | None = None
-    for event in later:
-        match event:
-            case CycleDecided():
-                break
-            case AliasesPlanned() if event.cycle == decided.cycle:
-                plan = event
-            case AliasesAssigned() if event.cycle == decided.cycle:
-                return plan, event.swapped
-            case _:
-                continue
-    return plan, False
-
-
-def _check(recorded: _Recorded, count: Count | None) -> Checked:
+def _check(recorded: Decided, count: Count | None) -> Checked:
     event = recorded.event
     mismatches = list(_check_positions(recorded))
-    notes: tuple[str, ...] = ()
-    if event.trigger == "report":
+    notes: list[str] = []
+    # An outside decision is known by what it brings, and by having no rule of ours. A word in the event, such as
+    # its trigger, must not decide whether the event is checked.
+    if event.report is not None and event.rule is None:
         mismatches += _check_report(recorded, count)
-        notes = tuple(_report_notes(event))
-    elif event.rule is None or event.rule.name not in KNOWN_RULES:
-        name = event.rule.name if event.rule else None
-        mismatches.append(Mismatch("rule.name", name, f"one of {', '.join(sorted(KNOWN_RULES))}"))
-    elif recorded.lineup is None or count is None:
-        mismatches.append(Mismatch("evidence", "none", "a family without aliases cannot decide"))
+        notes += _report_notes(event)
     else:
+        mismatches += _check_own(recorded, count)
+    if recorded.move is not None:
+        mismatches += _check_move(recorded.move)
+        notes += _move_notes(recorded.move)
+    return Checked(recorded.entry.position, recorded.entry.recorded_us, event, tuple(mismatches), tuple(notes))
+
+
+def _check_own(recorded: Decided, count: Count | None) -> Iterator[Mismatch]:
+    event = recorded.event
+    if event.trigger == "report":
+        yield Mismatch("trigger", event.trigger, "schedule or manual: a report brings itself and no rule")
+    if event.rule is None:
+        yield Mismatch("rule.name", None, f"one of {', '.join(KNOWN_RULES)}")
+        return
+    if recorded.lineup is None or count is None:
+        yield Mismatch("evidence", "none", "a family without aliases cannot decide")
+        return
+    try:
         decided, planned = decide_cycle(
             event.model_type,
             _standing(recorded, count),
@@ -151,12 +129,57 @@ def _check(recorded: _Recorded, count: Count | None) -> Checked:
             source=event.source,
             position=event.evidence.through_position if event.evidence else 0,
         )
-        mismatches += _differences("", event, decided)
-        mismatches += _differences("plan", recorded.plan, planned)
-    return Checked(recorded.entry.position, recorded.entry.recorded_us, event, tuple(mismatches), notes)
+    except RuleError as error:
+        yield Mismatch(f"rule.{error.part}", error.found, error.expected)
+        return
+    yield from _differences("", event, decided)
+    yield from _differences("plan", recorded.move and recorded.move.plan, planned)
 
 
-def _check_positions(recorded: _Recorded) -> Iterator[Mismatch]:
+def _check_move(move: Move) -> Iterator[Mismatch]:
+    """What ended a plan has to be what it said, or nothing at all where an operator has withdrawn it."""
+    if move.overtaken:
+        yield Mismatch("completion", "later", "before anything else is decided or planned")
+    if move.end is None:
+        return
+    if _is_withdrawn(move):
+        kept = move.lineup and assignments(move.lineup, move.lineup)
+        yield from _differences("withdrawal", move.end.assignments, kept)
+        return
+    completion = AliasesAssigned(
+        model_type=move.plan.model_type,
+        cause=move.plan.cause,
+        cycle=move.plan.cycle,
+        plan=move.planned.version,
+        assignments=move.plan.assignments,
+        swapped=move.plan.swapped,
+        reordered=move.plan.reordered,
+    )
+    yield from _differences("completion", move.end, completion)
+
+
+def _move_notes(move: Move) -> Iterator[str]:
+    if _is_withdrawn(move):
+        yield "its plan was withdrawn"
+
+
+def _is_withdrawn(move: Move) -> bool:
+    return move.end is not None and move.end.plan == move.planned.version and is_withdrawal(move.end)
+
+
+def _check_moves(family: Family, told: Promotions) -> Iterator[MoveProblem]:
+    """The moves of which no decision tells: a training's, an operator's."""
+    with_decision = {one.move.planned.position for one in told.decided if one.move is not None}
+    for move in told.moves:
+        if move.planned.position not in with_decision:
+            for one in _check_move(move):
+                problem = f"{one.field} is {one.recorded}, the plan gives {one.recomputed}"
+                yield MoveProblem(move.planned.position, family, problem)
+    for entry, event in told.strays:
+        yield MoveProblem(entry.position, family, f"it completes version {event.plan}, which is no open plan")
+
+
+def _check_positions(recorded: Decided) -> Iterator[Mismatch]:
     """The evidence must have been taken after whatever came before on the stream, and before the decision."""
     evidence = recorded.event.evidence
     if evidence is None:
@@ -166,10 +189,13 @@ def _check_positions(recorded: _Recorded) -> Iterator[Mismatch]:
         yield Mismatch("evidence.through_position", evidence.through_position, expected)
 
 
-def _check_report(recorded: _Recorded, count: Count | None) -> Iterator[Mismatch]:
+def _check_report(recorded: Decided, count: Count | None) -> Iterator[Mismatch]:
     """The decision was somebody else's; the ledger's own evidence and tickers beside it can be checked."""
     event = recorded.event
+    yield from _differences("trigger", event.trigger, "report")
+    yield from _differences("reason_code", event.reason_code, "reported")
     yield from _differences("cycle", event.cycle, recorded.previous_cycle + 1)
+    yield from _differences("plan", recorded.move and recorded.move.plan, None)
     if recorded.lineup is None or count is None or event.evidence is None:
         return
     window = _window(recorded, count)
@@ -204,7 +230,7 @@ def _counts(evidence: Evidence) -> tuple[int, int, int, int]:
     return production.wins, production.games, b.wins, b.games
 
 
-def _standing(recorded: _Recorded, count: Count) -> Standing:
+def _standing(recorded: Decided, count: Count) -> Standing:
     aliases = plain(recorded.lineup)
     records: dict[int, Record] = {}
     for version in {*count.version_games, *count.predictions}:
@@ -214,7 +240,7 @@ def _standing(recorded: _Recorded, count: Count) -> Standing:
     return Standing(cycle=recorded.previous_cycle, swap_count=recorded.swaps, aliases=aliases, records=records)
 
 
-def _window(recorded: _Recorded, count: Count) -> Window:
+def _window(recorded: Decided, count: Count) -> Window:
     scores: dict[str, Score] = {}
     for alias in PLAYED_ALIASES:
         games = count.alias_games.get(alias, Tallied())

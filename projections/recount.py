@@ -1,7 +1,11 @@
-"""Counting games again, from their rounds up, between two positions: no projection has a part in it."""
+"""Counting games again between two positions, each held against its own rounds, and each round against its moves.
+
+No projection has a part in it, and nothing is taken over: what beats what and what a round is worth is written
+down here once more, so that a fault or a change in the game's code shows as a contradiction.
+"""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct, field
 
@@ -17,7 +21,7 @@ from ledger.events import (
     wire_name,
 )
 from ledger.store import Entry, Ledger
-from ledger.vocabulary import SHADOW_PREFIX, Family, Winner
+from ledger.vocabulary import SHADOW_PREFIX, Family, Move, Result, Winner
 
 _READ = frozenset(
     wire_name(cls)
@@ -63,7 +67,7 @@ class Count(Struct):
 
 
 class GameProblem(NamedTuple):
-    """A game whose end is not what its start and its rounds say."""
+    """A round that is not what its moves give, or an end that is not what its game's start and rounds say."""
 
     position: int
     game_id: str
@@ -79,9 +83,9 @@ class Recount(NamedTuple):
 
 
 def recount(ledger: Ledger, spans: Iterable[Span], progress: Callable[[int], None] | None = None) -> Recount:
-    """Count every span in one pass over the log up to the last of them."""
+    """Count every span in one pass over the log; games that no span holds are looked at all the same."""
     counter = _Counter(set(spans))
-    for page in ledger.pages(through=counter.last_position):
+    for page in ledger.pages():
         for entry in page:
             counter.reach(entry.position)
             if entry.type in _READ:
@@ -98,6 +102,8 @@ class _Game(Struct):
     bot_score_tenths: int = 0
     rounds: int = 0
     degraded: bool = False
+    told: bool = False
+    """Its first contradiction is told; those that follow from it would only hide other games."""
 
 
 class _Counter:
@@ -135,9 +141,7 @@ class _Counter:
                 self._games[event.game_id] = _Game(event)
             case RoundPlayed():
                 if game := self._games.get(event.game_id):
-                    game.user_score_tenths += event.user_delta_tenths
-                    game.bot_score_tenths += event.bot_delta_tenths
-                    game.rounds += 1
+                    self._play(entry, event, game)
             case InferenceFellBack():
                 if event.served and (game := self._games.get(event.game_id)):
                     game.degraded = True
@@ -155,12 +159,21 @@ class _Counter:
             case _:
                 raise AssertionError(f"{entry.type} is not among the types that are read")
 
+    def _play(self, entry: Entry, event: RoundPlayed, game: _Game) -> None:
+        deltas = round_deltas(event)
+        game.user_score_tenths += deltas[0]
+        game.bot_score_tenths += deltas[1]
+        game.rounds += 1
+        if not game.told and (problem := _odd_round(game, event, deltas)):
+            game.told = True
+            self._complain(entry, event, problem)
+
     def _finish(self, entry: Entry, event: GameFinished) -> None:
         game = self._games.pop(event.game_id, None)
         if game is None:
             self._complain(entry, event, "it never started")
             return
-        if problem := _contradiction(game, event):
+        if not game.told and (problem := _odd_end(game, event)):
             self._complain(entry, event, problem)
         started = game.started
         if started.alias is None or started.model_version is None or not started.counted or game.degraded:
@@ -171,17 +184,58 @@ class _Counter:
                 count.alias_games.setdefault(started.alias, Tallied()).add(won)
                 count.version_games.setdefault(started.model_version, Tallied()).add(won)
 
-    def _complain(self, entry: Entry, event: GameFinished, problem: str) -> None:
+    def _complain(self, entry: Entry, event: RoundPlayed | GameFinished, problem: str) -> None:
         self.problems.append(GameProblem(entry.position, event.game_id, event.model_type, problem))
 
 
-def _contradiction(game: _Game, event: GameFinished) -> str | None:
+_BEATS: Final[dict[Move, Move]] = {"rock": "scissors", "paper": "rock", "scissors": "paper"}
+_DRAW_TENTHS: Final = 5
+
+
+def round_result(user_move: Move, bot_move: Move) -> Result:
+    """Who wins, as the player sees it."""
+    if user_move == bot_move:
+        return "draw"
+    return "win" if _BEATS[user_move] == bot_move else "lose"
+
+
+def round_deltas(event: RoundPlayed) -> tuple[int, int]:
+    """What a round gives to player and bot, in tenths: the winner's move's points, or half a point to both."""
+    match round_result(event.user_move, event.bot_move):
+        case "win":
+            return getattr(event.points, event.user_move), 0
+        case "lose":
+            return 0, getattr(event.points, event.bot_move)
+        case "draw":
+            return _DRAW_TENTHS, _DRAW_TENTHS
+
+
+def _odd_round(game: _Game, event: RoundPlayed, deltas: tuple[int, int]) -> str | None:
+    """What a round says otherwise than its moves and the rounds before it; `game` has taken it in already."""
+    given = {
+        "round": game.rounds,
+        "result": round_result(event.user_move, event.bot_move),
+        "user_delta_tenths": deltas[0],
+        "bot_delta_tenths": deltas[1],
+        "user_score_tenths": game.user_score_tenths,
+        "bot_score_tenths": game.bot_score_tenths,
+    }
+    for name, value in given.items():
+        if (told := getattr(event, name)) != value:
+            moves = f"{event.user_move} against {event.bot_move}"
+            return f"round {game.rounds}, {moves}, says {name} = {told} where it has to be {value}"
+    return None
+
+
+def _odd_end(game: _Game, event: GameFinished) -> str | None:
     scores = (game.user_score_tenths, game.bot_score_tenths)
     if (event.user_score_tenths, event.bot_score_tenths) != scores:
         told = f"{event.user_score_tenths}:{event.bot_score_tenths}"
         return f"its end says {told} (tenths), its rounds say {scores[0]}:{scores[1]}"
     if event.winner != (winner := _winner(*scores)):
         return f"its end says that the winner is {event.winner}, its rounds say {winner}"
+    if event.rounds != game.rounds:
+        return f"its end says {event.rounds} rounds, there are {game.rounds}"
     if event.degraded != game.degraded:
         return f"its end says degraded = {event.degraded}, its rounds say {game.degraded}"
     for name in ("model_type", "alias", "model_version", "swap_count", "counted"):

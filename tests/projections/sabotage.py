@@ -4,12 +4,15 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from ledger.engines import open_engine, transaction
 from ledger.schema import TRIGGERS
 from ledger.store import Ledger
+
+Edit = Callable[[dict[str, Any]], object]
 
 
 @contextmanager
@@ -27,10 +30,10 @@ def database(ledger: Ledger) -> Path:
     return Path(ledger.engine.url.database)
 
 
-def edit(ledger: Ledger, position: int, change: Callable[[dict[str, object]], object]) -> None:
+def edit(ledger: Ledger, position: int, change: Edit) -> None:
     """Change a stored payload, as somebody with the file could."""
     (entry,) = ledger.read(position - 1, limit=1)
-    payload = msgspec.json.decode(entry.payload, type=dict[str, object])
+    payload = msgspec.json.decode(entry.payload, type=dict[str, Any])
     change(payload)
     with transaction(ledger.engine, write=True) as connection:
         connection.exec_driver_sql("DROP TRIGGER events_refuse_update")

@@ -16,7 +16,7 @@ from projections.rebuild import READ_MODELS, rebuild
 from projections.replay import Replay, flatten, plain, read_rows
 from scripts.audit_docs import tamper
 from tests.builders import cycle_decided, game_finished, game_started
-from tests.projections.sabotage import database, writable_copy
+from tests.projections.sabotage import database
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +25,6 @@ def ledger_of_games(example: Path) -> Iterator[Ledger]:
     engine = open_reader(f"sqlite:///{example}")
     yield Ledger(engine)
     engine.dispose()
-
-
-@pytest.fixture
-def copy(example: Path, tmp_path: Path) -> Iterator[Ledger]:
-    """The example, for writing."""
-    with writable_copy(example, tmp_path) as ledger:
-        yield ledger
 
 
 def test_a_replay_to_the_head_is_what_the_service_has(copy: Ledger) -> None:

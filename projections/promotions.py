@@ -1,0 +1,118 @@
+"""A family's promotion stream as a story: its decisions, each with what stood before it, and its moves.
+
+A move is a plan with what ended it. At most one is open, and nothing is decided, planned or adopted meanwhile; so
+whatever assigns aliases while one is open has to be its end.
+"""
+
+from msgspec import Struct, field
+
+from ledger.events import AliasesAssigned, AliasesPlanned, CycleDecided, Lineup
+from ledger.store import Entry, Ledger
+from ledger.vocabulary import Family
+
+
+class Move(Struct):
+    """A plan, the aliases that it found, and the assignment that ended it."""
+
+    planned: Entry
+    plan: AliasesPlanned
+    lineup: Lineup | None
+    end: AliasesAssigned | None = None
+    overtaken: bool = False
+    """Something else was decided or planned while it was open."""
+
+
+class Decided(Struct):
+    """A cycle as the stream tells it, with what the stream says stood before it."""
+
+    entry: Entry
+    event: CycleDecided
+    lineup: Lineup | None
+    swaps: int
+    last_swap_position: int
+    previous_position: int
+    previous_cycle: int
+    cycles_since_swap: int
+    move: Move | None = None
+    swapped: bool = False
+
+
+class Promotions(Struct):
+    """Everything that the stream tells, in its order; `strays` name a plan that was not open."""
+
+    decided: list[Decided] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    strays: list[tuple[Entry, AliasesAssigned]] = field(default_factory=list)
+    lineup: Lineup | None = None
+    swaps: int = 0
+    last_swap_position: int = 0
+    previous_position: int = 0
+    cycles_since_swap: int = 0
+
+    @property
+    def latest(self) -> Decided | None:
+        """The newest decision."""
+        return self.decided[-1] if self.decided else None
+
+    @property
+    def open_move(self) -> Move | None:
+        """The newest plan, if nothing has ended it."""
+        return self.moves[-1] if self.moves and self.moves[-1].end is None else None
+
+
+def read_promotions(ledger: Ledger, family: Family) -> Promotions:
+    """The family's stream, read from its beginning."""
+    told = Promotions()
+    for entry in ledger.read_stream(f"promotion-{family}"):
+        match ledger.decode(entry):
+            case CycleDecided() as event:
+                _decide(told, entry, event)
+            case AliasesPlanned() as event:
+                _plan(told, entry, event)
+            case AliasesAssigned() as event:
+                _assign(told, entry, event)
+            case _:
+                pass  # nobody writes anything else here; if somebody has, it says nothing of decisions
+        told.previous_position = entry.position
+    return told
+
+
+def _decide(told: Promotions, entry: Entry, event: CycleDecided) -> None:
+    if told.open_move is not None:
+        told.open_move.overtaken = True
+    told.decided.append(
+        Decided(
+            entry=entry,
+            event=event,
+            lineup=told.lineup,
+            swaps=told.swaps,
+            last_swap_position=told.last_swap_position,
+            previous_position=told.previous_position,
+            previous_cycle=told.latest.event.cycle if told.latest else 0,
+            cycles_since_swap=told.cycles_since_swap,
+        )
+    )
+    told.cycles_since_swap += 1
+
+
+def _plan(told: Promotions, entry: Entry, event: AliasesPlanned) -> None:
+    if told.open_move is not None:
+        told.open_move.overtaken = True
+    move = Move(entry, event, told.lineup)
+    told.moves.append(move)
+    if told.latest is not None and event.cycle == told.latest.event.cycle and told.latest.move is None:
+        told.latest.move = move
+
+
+def _assign(told: Promotions, entry: Entry, event: AliasesAssigned) -> None:
+    if told.open_move is not None:
+        told.open_move.end = event
+    elif event.plan is not None:
+        told.strays.append((entry, event))
+    if told.latest is not None and event.cycle == told.latest.event.cycle:
+        told.latest.swapped |= event.swapped
+    told.lineup = Lineup(**{one.alias: one.after for one in event.assignments})
+    if event.swapped:
+        told.swaps += 1
+        told.last_swap_position = entry.position
+        told.cycles_since_swap = 0
