@@ -7,7 +7,6 @@ count: from that position on the answer is a guess, and says so.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from msgspec import Struct, field, structs
@@ -27,7 +26,10 @@ from ledger.events import (
 )
 from ledger.store import Entry, Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, SHADOW_PREFIX, Family
-from projections.cycle import decide_cycle, is_swap
+from projections.cycle import decide_cycle, is_swap, is_withdrawal
+from projections.errors import ProjectionError
+from projections.outcome import Cycle, Outcome, Reign, Score
+from projections.rules import RuleError
 from projections.standings import Record, Standing
 from projections.tickers import Window
 
@@ -59,89 +61,16 @@ class Change(Struct, frozen=True):
         return structs.replace(rule, **changes)
 
 
-class Cycle(Struct, frozen=True):
-    """One cycle in both histories."""
-
-    position: int
-    recorded_us: int
-    model_type: str
-    actual: CycleDecided
-    other: CycleDecided
-    exact: bool
-
-    @property
-    def differs(self) -> bool:
-        """Whether the other rule would have decided or moved otherwise."""
-        return (self.actual.decision, self.actual.reordered) != (self.other.decision, self.other.reordered)
-
-
-class Reign(NamedTuple):
-    """From this moment on, these versions stood behind Production and B."""
-
-    position: int
-    recorded_us: int
-    production: int
-    b: int
-
-
-class Outcome(Struct, frozen=True):
-    """One family under both rules.
-
-    `parted_position`: where the aliases first differ; `exact_until`: the last position up to which the other
-    history needs no game that was not played. Both None: never. `unused_games`: games that the other history
-    could not use, because the version that played them would have been a shadow.
-    """
-
-    model_type: str
-    cycles: tuple[Cycle, ...]
-    actual_reigns: tuple[Reign, ...]
-    other_reigns: tuple[Reign, ...]
-    parted_position: int | None
-    exact_until: int | None
-    unused_games: int
-    win_rates: dict[int, tuple[int, int]]
-    """Version -> (games won, games played), over the whole ledger."""
-    last_us: int
-
-    @property
-    def actual_swaps(self) -> list[Reign]:
-        """Where Production really changed hands with B."""
-        return _swaps(self.actual_reigns)
-
-    @property
-    def other_swaps(self) -> list[Reign]:
-        """Where it would have."""
-        return _swaps(self.other_reigns)
-
-    def better_share(self, reigns: Sequence[Reign]) -> tuple[float, float]:
-        """(seconds with the better of the two versions as Production, seconds in all).
-
-        Better: by the win rates over the whole ledger, as only hindsight knows them. Time in which the two have
-        the same rate, or one of them never played, counts for neither.
-        """
-        better = seconds = 0.0
-        ends = [reign.recorded_us for reign in reigns[1:]] + [self.last_us]
-        for reign, end_us in zip(reigns, ends, strict=True):
-            production, b = self._rate(reign.production), self._rate(reign.b)
-            if production is None or b is None or production == b:
-                continue
-            length = (end_us - reign.recorded_us) / 1_000_000
-            seconds += length
-            better += length * (production > b)
-        return better, seconds
-
-    def _rate(self, version: int) -> float | None:
-        won, played = self.win_rates.get(version, (0, 0))
-        return won / played if played else None
-
-
 def what_if(
     ledger: Ledger,
     change: Change,
     families: Sequence[Family] = FAMILIES,
     progress: Callable[[int], None] | None = None,
 ) -> list[Outcome]:
-    """The families' histories under the changed rule. Writes nothing."""
+    """The families' histories under the changed rule. Writes nothing.
+
+    Raises ProjectionError where a cycle cannot be decided: by a rule that this release does not know.
+    """
     worlds = {family: _World(family, change, _cycles(ledger, family)) for family in families}
     head = ledger.head()
     for page in ledger.pages(through=head.position):
@@ -206,7 +135,7 @@ class _World(Struct):
     """(cycle, lineup): the same move is under way in the real history, and takes effect when it does there."""
     twins: dict[tuple[int, Lineup], _Twin] = field(default_factory=dict)
     games: dict[str, _Played] = field(default_factory=dict)
-    rates: dict[int, tuple[int, int]] = field(default_factory=dict)
+    scores: dict[int, Score] = field(default_factory=dict)
     cycles: list[Cycle] = field(default_factory=list)
     actual_reigns: list[Reign] = field(default_factory=list)
     reigns: list[Reign] = field(default_factory=list)
@@ -255,8 +184,8 @@ class _World(Struct):
         if played is None or event.model_version is None or event.degraded or not event.counted:
             return
         won = event.winner == "bot"
-        wins, games = self.rates.get(event.model_version, (0, 0))
-        self.rates[event.model_version] = wins + won, games + 1
+        wins, games = self.scores.get(event.model_version, (0, 0))
+        self.scores[event.model_version] = Score(wins + won, games + 1)
         if played.alias is None:
             self.unused_games += 1
         elif played.epoch == self.window.swap_count:
@@ -273,15 +202,18 @@ class _World(Struct):
             return
         assert due.event.rule is not None
         standing = Standing(cycle=self.cycle, aliases=_by_alias(self.lineup), records=self.records)
-        decided, planned = decide_cycle(
-            self.family,
-            standing,
-            self.window,
-            self.change.applied(due.event.rule),
-            trigger=due.event.trigger,
-            source=due.event.source,
-            position=due.through_position,
-        )
+        try:
+            decided, planned = decide_cycle(
+                self.family,
+                standing,
+                self.window,
+                self.change.applied(due.event.rule),
+                trigger=due.event.trigger,
+                source=due.event.source,
+                position=due.through_position,
+            )
+        except RuleError as error:
+            raise ProjectionError(due.position, wire_name(CycleDecided), str(error)) from error
         self.decided = decided, _after(planned) if planned else None
 
     def _conclude(self, entry: Entry, event: CycleDecided) -> None:
@@ -303,6 +235,10 @@ class _World(Struct):
             self._move(entry, after)
 
     def _assign(self, entry: Entry, event: AliasesAssigned) -> None:
+        if is_withdrawal(event):
+            # The move that is under way will not come, nor will the one that was to take effect with it.
+            self.waiting = None
+            return
         before = self.actual_lineup
         if before is not None and self.lineup is not None:
             self.twins[self.actual_swaps, before] = _Twin(self.window.swap_count, self.lineup)
@@ -367,7 +303,7 @@ class _World(Struct):
             parted_position=self.parted_position,
             exact_until=self.exact_until,
             unused_games=self.unused_games,
-            win_rates=self.rates,
+            scores=self.scores,
             last_us=last_us,
         )
 
@@ -382,11 +318,3 @@ def _by_alias(lineup: Lineup) -> dict[str, int]:
 
 def _reign(entry: Entry, lineup: Lineup) -> Reign:
     return Reign(entry.position, entry.recorded_us, lineup.Production, lineup.B)
-
-
-def _swaps(reigns: Sequence[Reign]) -> list[Reign]:
-    return [
-        after
-        for before, after in pairwise(reigns)
-        if (before.production, before.b) == (after.b, after.production) and before.b != before.production
-    ]

@@ -3,11 +3,12 @@
 from ledger.events import Arm, CycleDecided
 from projections.moments import show_time
 
+RE_RANK = "re-rank"
 DECISION_WORDS = {
     "swap_production_b": "swap",
     "retain_production": "retain",
     "insufficient_data": "too few",
-    "alias_reorder": "re-rank",
+    "alias_reorder": RE_RANK,
 }
 
 
@@ -22,5 +23,13 @@ def arm(side: Arm) -> str:
 
 
 def decided(event: CycleDecided) -> str:
-    """What a cycle came to."""
-    return DECISION_WORDS[event.decision] + (" + re-rank" if event.reordered else "")
+    """What a cycle came to; only one that retains Production re-ranks, unless it was reported."""
+    word = DECISION_WORDS[event.decision]
+    if not event.reordered or word == RE_RANK:
+        return word
+    return RE_RANK if event.decision == "retain_production" else f"{word} + {RE_RANK}"
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of something whose plural takes an s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

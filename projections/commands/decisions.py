@@ -7,6 +7,7 @@ import click
 
 from ledger.vocabulary import FAMILIES, Family
 from projections.commands.cells import arm, decided, minute
+from projections.commands.columns import print_fitting
 from projections.commands.console import (
     bad,
     finding,
@@ -27,6 +28,7 @@ TREND_CYCLES = 12
 _COLUMNS = (
     "position", "recorded", "family", "by", "Production", "B", "z", "p", "p so far", "decision", "anew"
 )  # fmt: skip
+_SPARE = (("p so far",), ("by",), ("z",), ("Production", "B"), ("recorded",))
 
 
 def sparkline(values: Sequence[float | None]) -> str:
@@ -58,8 +60,14 @@ def decisions(source: Source, model: Family | None, limit: int, as_json: bool) -
 
 
 def _tell(audit: Audit, limit: int) -> None:
+    # First what casts doubt on the games and moves themselves: everything below it rests on them.
+    if audit.problems:
+        problems = [(one.position, one.family, one.game_id, one.problem) for one in audit.problems]
+        print_table("Games that contradict themselves", ("position", "family", "game", "what"), problems)
+    if audit.moves:
+        print_table("Moves that are not their plans", ("position", "family", "what"), audit.moves)
     rows = [_row(one, audit.decisions) for one in audit.decisions[-limit:]]
-    print_table("Promotion decisions, derived anew from raw games", _COLUMNS, rows)
+    print_fitting("Promotion decisions, derived anew from raw games", _COLUMNS, rows, *_SPARE)
     if len(audit.decisions) > limit:
         say(f"{len(audit.decisions) - limit} earlier ones are checked and not shown")
     mismatches = [
@@ -69,9 +77,6 @@ def _tell(audit: Audit, limit: int) -> None:
     ]
     if mismatches:
         print_table("Mismatches", ("position", "what", "recorded", "anew"), mismatches)
-    if audit.problems:
-        problems = [(one.position, one.family, one.game_id, one.problem) for one in audit.problems]
-        print_table("Games that contradict themselves", ("position", "family", "game", "what"), problems)
     for one in audit.decisions:
         for note in one.notes:
             say(f"position {one.position}, {note}")
@@ -124,4 +129,5 @@ def _record(audit: Audit) -> dict[str, Any]:
             for one in audit.decisions
         ],
         "problems": [problem._asdict() for problem in audit.problems],
+        "moves": [move._asdict() for move in audit.moves],
     }

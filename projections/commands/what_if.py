@@ -1,13 +1,14 @@
 """what-if: what another rule would have done."""
 
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterator
 from typing import Any
 
 import click
 from msgspec import structs
 
 from ledger.vocabulary import FAMILIES, Family
-from projections.commands.cells import arm, decided, minute
+from projections.commands.cells import arm, counted, decided, minute
+from projections.commands.columns import print_fitting
 from projections.commands.console import (
     bad,
     good,
@@ -19,8 +20,9 @@ from projections.commands.console import (
     say,
 )
 from projections.commands.source import Source
-from projections.rules import KNOWN_RULES
-from projections.what_if import Change, Outcome
+from projections.outcome import GAMES_FEW, Cycle, Outcome, Reign, Time
+from projections.rules import KNOWN_RULES, RuleError, read_alpha
+from projections.what_if import Change
 from projections.what_if import what_if as other_history
 
 
@@ -32,16 +34,19 @@ class AlphaType(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The text of a decimal that can be an alpha."""
         try:
-            fits = Decimal(0) < Decimal(str(value)) < Decimal(1)
-        except InvalidOperation:
-            fits = False
-        if not fits:
-            self.fail(f"{value!r} is no decimal between 0 and 1", param, ctx)
+            read_alpha(str(value))
+        except RuleError as error:
+            self.fail(f"{value!r} is not {error.expected}", param, ctx)
         return str(value)
 
 
 @click.command("what-if")
-@click.option("--alpha", type=AlphaType(), default=None, help="Swap when p is below it.")
+@click.option(
+    "--alpha",
+    type=AlphaType(),
+    default=None,
+    help="Swap when p is below it, or, by the anytime rule, not above it.",
+)
 @click.option("--minimum-games", type=click.IntRange(min=1), default=None, help="Games that each alias needs.")
 @click.option("--minimum-predictions", type=click.IntRange(min=1), default=None, help="Predictions for a re-rank.")
 @click.option("--rule", type=click.Choice(KNOWN_RULES), default=None, help="Another test.")
@@ -68,30 +73,34 @@ def what_if(
     if as_json:
         print_json({"change": change, "outcomes": [_outcome(one) for one in outcomes]})
         return
-    changed = ", ".join(f"{name} = {value}" for name, value in _changes(change)) or "nothing changed"
-    print_table(f"Under another rule ({changed})", _HEADINGS, [_family_row(one) for one in outcomes])
-    rows = [_cycle_row(cycle) for one in outcomes for cycle in one.cycles if cycle.differs]
-    if rows:
-        headings = ("position", "recorded", "family", "decided", "otherwise", "Production", "B", "p", "exact")
-        print_table("Cycles that would have gone otherwise", headings, rows)
+    _tell(change, outcomes)
+
+
+def _tell(change: Change, outcomes: list[Outcome]) -> None:
+    print_table(f"Under another rule ({_changes(change)})", _FAMILY, [_family_row(one) for one in outcomes])
+    print_table("Time with the better version as Production", _TIME, [_time_row(one) for one in outcomes])
     for one in outcomes:
-        _explain(one)
+        if one.scores:
+            say(_scores(one))
+    if swaps := [row for one in outcomes for row in _swap_rows(one)]:
+        print_table("Swaps", ("position", "recorded", "family", "Production", "history"), swaps)
+    if cycles := [_cycle_row(cycle) for one in outcomes for cycle in one.cycles if cycle.differs]:
+        arms, time = ("Production", "B"), ("recorded",)
+        print_fitting("Cycles that would have gone otherwise", _CYCLE, cycles, arms, time)
+    for one in outcomes:
+        if told := _limits(one):
+            say(f"{one.model_type}: {told}")
 
 
-_HEADINGS = (
-    "family",
-    "cycles",
-    "otherwise",
-    "swaps",
-    "otherwise",
-    "better one was Production",
-    "otherwise",
-    "exact",
-)
+_FAMILY = ("family", "cycles", "otherwise", "swaps", "otherwise", "exact")
+_TIME = ("family", "whole time", "better", "otherwise", "neither", "otherwise")
+_CYCLE = ("position", "recorded", "family", "decided", "otherwise", "Production", "B", "p", "exact")
 
 
-def _changes(change: Change) -> list[tuple[str, Any]]:
-    return [(name, value) for name, value in structs.asdict(change).items() if value is not None]
+def _changes(change: Change) -> str:
+    named = {"rule": change.name, **structs.asdict(change)}
+    told = [f"{name} = {value}" for name, value in named.items() if value is not None and name != "name"]
+    return ", ".join(told) or "nothing changed"
 
 
 def _family_row(one: Outcome) -> tuple[Any, ...]:
@@ -101,15 +110,24 @@ def _family_row(one: Outcome) -> tuple[Any, ...]:
         sum(cycle.differs for cycle in one.cycles),
         len(one.actual_swaps),
         len(one.other_swaps),
-        _share(one.better_share(one.actual_reigns)),
-        _share(one.better_share(one.other_reigns)),
         good("throughout") if one.exact_until is None else bad(f"up to {one.exact_until:,}"),
     )
 
 
-def _share(measured: tuple[float, float]) -> str | None:
-    better, seconds = measured
-    return f"{better / seconds:.0%} of {_duration(seconds)}" if seconds else None
+def _time_row(one: Outcome) -> tuple[Any, ...]:
+    actual, other = one.time(one.actual_reigns), one.time(one.other_reigns)
+    return (
+        one.model_type,
+        _duration(actual.whole_seconds) if one.actual_reigns else None,
+        _share(actual.better_seconds, actual),
+        _share(other.better_seconds, other),
+        _share(actual.level_seconds, actual),
+        _share(other.level_seconds, other),
+    )
+
+
+def _share(seconds: float, time: Time) -> str | None:
+    return f"{seconds / time.whole_seconds:.0%}" if time.whole_seconds else None
 
 
 def _duration(seconds: float) -> str:
@@ -118,8 +136,30 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 3_600:.1f} h" if seconds >= 3_600 else f"{seconds:.0f} s"
 
 
-def _cycle_row(cycle: Any) -> tuple[Any, ...]:
+def _scores(one: Outcome) -> str:
+    """What "better" rests on: each version's games, and whether they are enough to say so."""
+    compared = one.compared
+    told = ", ".join(f"v{version} won {score.won} of {score.played}" for version, score in compared.items())
+    few = [f"v{version}" for version, score in compared.items() if score.played < GAMES_FEW]
+    doubt = f"; fewer than {GAMES_FEW} games say little: {', '.join(few)}" if few else ""
+    return f"{one.model_type}: {told}{doubt}"
+
+
+def _swap_rows(one: Outcome) -> Iterator[tuple[Any, ...]]:
+    """The swaps of both histories, by position."""
+    actual, other = set(one.actual_swaps), set(one.other_swaps)
+    for swap in sorted(actual | other):
+        history = "both" if swap in actual & other else "actual" if swap in actual else "otherwise"
+        yield swap.position, minute(swap.recorded_us), one.model_type, _step(swap), history
+
+
+def _step(swap: Reign) -> str:
+    return f"v{swap.b} -> v{swap.production}"
+
+
+def _cycle_row(cycle: Cycle) -> tuple[Any, ...]:
     evidence = cycle.other.evidence
+    assert evidence is not None
     return (
         cycle.position,
         minute(cycle.recorded_us),
@@ -133,17 +173,20 @@ def _cycle_row(cycle: Any) -> tuple[Any, ...]:
     )
 
 
-def _explain(one: Outcome) -> None:
+def _limits(one: Outcome) -> str | None:
+    """How far the answer can be trusted."""
     if one.exact_until is not None:
-        say(
-            f"{one.model_type}: from position {one.exact_until:,} on, a version would have stood behind Production"
-            f" or B that did not play there; {one.unused_games} games of others were left out; the rest is a guess"
+        unused = f"; {counted(one.unused_games, 'game')} of others left out" if one.unused_games else ""
+        return (
+            f"after position {one.exact_until:,} a version would have stood behind Production or B that did not"
+            f" play there{unused}; the rest is a guess"
         )
-    elif one.parted_position is not None:
-        say(
-            f"{one.model_type}: the histories part at position {one.parted_position:,}; the same two versions play"
-            " on, so their games count for them"
+    if one.parted_position is not None:
+        return (
+            f"the histories part at position {one.parted_position:,}; the same two versions play on, and their"
+            " games are a fair sample of those that would have been played"
         )
+    return None
 
 
 def _outcome(one: Outcome) -> dict[str, Any]:
@@ -166,10 +209,10 @@ def _outcome(one: Outcome) -> dict[str, Any]:
         ],
         "swaps": [reign._asdict() for reign in one.actual_swaps],
         "otherwise_swaps": [reign._asdict() for reign in one.other_swaps],
-        "better_seconds": one.better_share(one.actual_reigns),
-        "otherwise_better_seconds": one.better_share(one.other_reigns),
+        "time": one.time(one.actual_reigns)._asdict(),
+        "otherwise_time": one.time(one.other_reigns)._asdict(),
         "parted_position": one.parted_position,
         "exact_until": one.exact_until,
         "unused_games": one.unused_games,
-        "win_rates": {str(version): rate for version, rate in sorted(one.win_rates.items())},
+        "scores": {str(version): score._asdict() for version, score in sorted(one.scores.items())},
     }

@@ -6,18 +6,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from ledger.schema import TRIGGERS
-from projections import cli
-from projections.cli import PROBLEMS, rps_audit
+from projections.cli import rps_audit
 from scripts.audit_docs import PAGE, render, tamper
 from scripts.audit_ledger import SIGNER
 from tests.projections.programs import require
 from tests.projections.sabotage import writable_copy
+from tests.projections.terminal import ask
 
 COMMANDS = sorted(rps_audit.commands)
 READERS = {
@@ -32,27 +32,6 @@ READERS = {
     "decisions": [],
     "what-if": ["--alpha", "0.05"],
 }
-
-
-class Answer(NamedTuple):
-    status: int
-    output: str
-    problem: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.output)
-
-
-def ask(database: Path | str, *arguments: str) -> Answer:
-    """What a command says, and its exit status; a problem is what `main` would tell on standard error."""
-    url = database if isinstance(database, str) else f"sqlite:///{database}"
-    result = CliRunner().invoke(rps_audit, ["--database", url, *arguments], prog_name="rps-audit")
-    if isinstance(result.exception, PROBLEMS):
-        return Answer(cli.EXIT_PROBLEM, result.stdout, str(result.exception))
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return Answer(result.exit_code, result.stdout, result.stderr)
 
 
 @pytest.fixture
@@ -233,7 +212,9 @@ def test_status_of_an_empty_ledger_is_zero_everywhere(tmp_path: Path) -> None:
     found = ask(empty, "status", "--json").json
 
     assert (found["head"]["position"], found["events"], found["last_seal"]) == (0, {}, None)
-    assert ask(empty, "status").status == ask(empty, "verify").status == ask(empty, "decisions").status == 0
+    assert [ask(empty, *command).status for command in (["status"], ["verify"], ["decisions"], ["what-if"])] == [
+        0
+    ] * 4
     assert "no events" in ask(empty, "show", "1").problem
 
 

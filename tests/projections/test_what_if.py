@@ -4,11 +4,14 @@ from pathlib import Path
 import pytest
 
 from ledger.engines import open_reader
-from ledger.events import AliasesAssigned, CycleDecided, Event
+from ledger.events import AliasesAssigned, CycleDecided, Event, Lineup
 from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES
 from projections.cycle import assignments, plan, swap
-from projections.what_if import Change, Outcome, Reign, what_if
+from projections.errors import ProjectionError
+from projections.outcome import Outcome, Reign, Score, Time
+from projections.rules import ANYTIME_SIGN
+from projections.what_if import Change, what_if
 from tests.builders import (
     aliases_assigned,
     arm,
@@ -93,6 +96,7 @@ class Story:
         self.swaps = 0
         self.games = 0
         self.cycles = 0
+        self.rule = RULE
         self.tell(aliases_assigned())
 
     def tell(self, *events: Event) -> None:
@@ -112,21 +116,31 @@ class Story:
             self.ledger.append(f"game-{game_id}", [started, finished], 0)
 
     def cycle(self, decision: str) -> None:
-        """A cycle that decided so."""
+        """A cycle that decided so, and what followed."""
+        if decision != "swap_production_b":
+            self.tell(self.decide(decision))
+            return
+        version, after = self.plan_swap()
+        self.assign(after, "promotion", plan=version, cycle=self.cycles, swapped=True)
+
+    def decide(self, decision: str) -> CycleDecided:
         self.cycles += 1
         through = self.ledger.head().position
         proof = evidence(through_position=through, production=arm(1, 0, 0), b=arm(2, 0, 0))
-        event = cycle_decided(
-            cycle=self.cycles, decision=decision, evidence=proof, rule=RULE, ranking=(), reordered=False
+        return cycle_decided(
+            cycle=self.cycles, decision=decision, evidence=proof, rule=self.rule, ranking=(), reordered=False
         )
-        if decision != "swap_production_b":
-            self.tell(event)
-            return
+
+    def plan_swap(self) -> tuple[int, Lineup]:
+        """A cycle whose swap is not carried out yet: the plan's stream version, and where it leads."""
+        decided = self.decide("swap_production_b")
         after = swap(self.lineup)
-        planned = plan("promotion", "feedforward_nn", self.lineup, after, cycle=self.cycles)
-        self.tell(event, planned)
-        version = self.ledger.version("promotion-feedforward_nn")
-        self.assign(after, "promotion", plan=version, cycle=self.cycles, swapped=True)
+        self.tell(decided, plan("promotion", "feedforward_nn", self.lineup, after, cycle=self.cycles))
+        return self.ledger.version("promotion-feedforward_nn"), after
+
+    def withdraw(self) -> None:
+        """An operator closes the open plan."""
+        self.assign(self.lineup, "manual", plan=self.ledger.version("promotion-feedforward_nn"))
 
     def assign(self, after: object, cause: str, **more: object) -> None:
         """Aliases change."""
@@ -248,24 +262,80 @@ def test_what_an_outside_hand_does_happens_in_both_histories(story: Story) -> No
     assert outcome.other_reigns[-1][2:] == outcome.actual_reigns[-1][2:] == (2, 1)
 
 
-def test_time_is_counted_where_one_of_the_two_was_better() -> None:
-    second = 1_000_000
-    outcome = Outcome(
-        model_type="xgboost",
-        cycles=(),
-        actual_reigns=(),
-        other_reigns=(),
-        parted_position=None,
-        exact_until=None,
-        unused_games=0,
-        win_rates={1: (1, 4), 2: (3, 4), 3: (3, 4)},
-        last_us=100 * second,
-    )
-    reigns = [
-        Reign(1, 0, 1, 2),
-        Reign(2, 30 * second, 2, 1),
-        Reign(3, 70 * second, 2, 3),  # as good as one another
-        Reign(4, 90 * second, 2, 4),  # version 4 never played
-    ]
+def test_a_move_that_was_withdrawn_comes_in_neither_history(story: Story) -> None:
+    """Both rules swap; the plan could not be completed, and an operator closed it. The games go on counting."""
+    story.play(1, won=0, lost=3)
+    story.play(2, won=3, lost=0)
+    story.plan_swap()
+    story.withdraw()
+    story.play(2, won=1, lost=0)
+    story.cycle("retain_production")
 
-    assert outcome.better_share(reigns) == (40.0, 70.0)
+    outcome = story.ask()
+
+    assert [cycle.other.decision for cycle in outcome.cycles] == ["swap_production_b", "swap_production_b"]
+    assert outcome.other_swaps == [outcome.other_reigns[-1]]
+    assert outcome.other_swaps[0].position == outcome.cycles[1].position
+    assert outcome.cycles[1].other.evidence is not None
+    assert outcome.cycles[1].other.evidence.b == arm(2, 4, 4)
+
+
+def test_the_anytime_rule_waits_for_more_games(story: Story) -> None:
+    story.play(1, won=0, lost=3)
+    story.play(2, won=3, lost=0)
+    story.cycle("swap_production_b")
+    story.play(1, won=0, lost=3)
+    story.play(2, won=3, lost=0)
+    story.cycle("insufficient_data")
+
+    outcome = story.ask(name=ANYTIME_SIGN)
+
+    assert [cycle.other.decision for cycle in outcome.cycles] == ["retain_production", "swap_production_b"]
+    assert [cycle.other.z_statistic for cycle in outcome.cycles] == [None, None]
+    assert outcome.exact_until is None
+
+
+def test_a_cycle_of_a_rule_that_nobody_knows_is_told(story: Story) -> None:
+    story.rule = rule(name="coin/1")
+    story.cycle("retain_production")
+
+    with pytest.raises(ProjectionError, match=r"position 2 .* 'coin/1'"):
+        story.ask()
+    assert story.ask(name="ztest/1").cycles[0].other.decision == "insufficient_data"
+
+
+def test_an_empty_ledger_has_no_time_and_no_swap(ledger: Ledger) -> None:
+    outcomes = what_if(ledger, Change())
+
+    assert [outcome.model_type for outcome in outcomes] == list(FAMILIES)
+    for outcome in outcomes:
+        assert outcome.time(outcome.actual_reigns) == outcome.time(outcome.other_reigns) == Time(0, 0, 0)
+        assert (outcome.actual_swaps, outcome.other_swaps, outcome.compared) == ([], [], {})
+
+
+SECOND = 1_000_000
+OUTCOME = Outcome(
+    model_type="xgboost",
+    cycles=(),
+    actual_reigns=(
+        Reign(1, 0, 1, 2),
+        Reign(2, 30 * SECOND, 2, 1),
+        Reign(3, 70 * SECOND, 2, 3),  # as good as one another
+        Reign(4, 90 * SECOND, 2, 4),  # version 4 never played
+    ),
+    other_reigns=(Reign(1, 0, 1, 2),),
+    parted_position=None,
+    exact_until=None,
+    unused_games=0,
+    scores={1: Score(1, 4), 2: Score(3, 4), 3: Score(3, 4), 9: Score(1, 1)},
+    last_us=100 * SECOND,
+)
+
+
+def test_time_with_the_better_version_is_a_share_of_the_same_time_in_both_histories() -> None:
+    assert OUTCOME.time(OUTCOME.actual_reigns) == Time(40, 30, 100)
+    assert OUTCOME.time(OUTCOME.other_reigns) == Time(0, 0, 100)
+
+
+def test_the_versions_that_are_compared_have_their_scores() -> None:
+    assert OUTCOME.compared == {1: (1, 4), 2: (3, 4), 3: (3, 4), 4: (0, 0)}
