@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
+from ledger.codec import DECODE_ERRORS
 from ledger.errors import UnreadableEventError
 from ledger.events import Event
 from ledger.schema import metadata, projection_checkpoints, promotion_history
@@ -103,9 +104,21 @@ def flatten(value: Any, path: str = "") -> dict[str, Any]:
 
 
 def read_rows(history: History) -> list[dict[str, Any]]:
-    """All rows of a promotion history, by id, with their detail decoded."""
+    """All rows of a promotion history, by id, with their detail decoded; as text where it is no JSON."""
     rows = history.rows(Query(limit=-1, order="asc"))  # SQLite's word for no limit
-    return [{**row, "detail": msgspec.json.decode(row["detail"])} for row in rows]
+    return [{**row, "detail": _decoded(row["detail"])} for row in rows]
+
+
+def by_id(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The rows of a promotion history by their id: an index would mean another row once one is missing."""
+    return {str(row["id"]): row for row in rows}
+
+
+def _decoded(detail: bytes) -> Any:
+    try:
+        return msgspec.json.decode(detail)
+    except DECODE_ERRORS:
+        return detail.decode(errors="replace")
 
 
 def _dispatch(tracked: tuple[Tracked[Any], ...]) -> dict[str, list[tuple[Handler[Any], Any]]]:

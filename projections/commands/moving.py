@@ -13,7 +13,7 @@ from ledger.store import Ledger
 from ledger.transfer import ImportRefusedError, NotExportedError, export_lines, import_lines
 from projections.backfill import LOOKBACK_SECONDS, BackfillError, make_blocks, write_backfill
 from projections.commands.console import bad, finding, good, json_option, print_json, progress, say
-from projections.commands.replaying import since_option, since_us
+from projections.commands.since import since_option, since_us
 from projections.commands.source import Source, has_tables
 from projections.moments import parse_time, show_time
 from projections.site import LEDGER_INSTANCE, LEDGER_JOB

@@ -8,29 +8,18 @@ from prometheus_client import CollectorRegistry, generate_latest
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES
 from projections.commands.console import bad, finding, good, json_option, print_json, print_table, progress, say
+from projections.commands.since import since_option, since_us
 from projections.commands.source import Source
+from projections.compare import Comparison
 from projections.compare import compare as compare_stored
-from projections.compare import counters_since
 from projections.exposition import LedgerCollector
+from projections.history import NAME as HISTORY
 from projections.moments import check_position, parse_time, position_at, resolve, show_time
 from projections.rebuild import READ_MODELS
 from projections.rebuild import rebuild as rebuild_stored
-from projections.replay import Replay, flatten
-
-SINCE = "2025-10-10T08:00:00Z"
-"""From when on counters count where nothing is said: the service's own default."""
+from projections.replay import Replay, by_id, flatten
 
 projection_option = click.option("--projection", type=click.Choice(READ_MODELS), help="One read model only.")
-since_option = click.option(
-    "--metrics-since",
-    default=None,
-    help=f"Counters leave out older events; by default as the stored counters do, else {SINCE}.",
-)
-
-
-def since_us(ledger: Ledger, text: str | None) -> int:
-    """From when on counters count, in microseconds since the epoch."""
-    return parse_time(text) if text else counters_since(ledger) or parse_time(SINCE)
 
 
 def replayed(ledger: Ledger, position: int, since: int) -> Replay:
@@ -65,6 +54,8 @@ def replay(
     ledger = source.reader()
     if to is not None and until is not None:
         raise click.UsageError("--to and --until say the same thing: give one of them")
+    if form == "prometheus" and (projection is not None or as_json):
+        raise click.UsageError("--format prometheus prints every series as text: no --projection, no --json")
     if until is not None:
         position = position_at(ledger, parse_time(until))
     else:
@@ -75,21 +66,37 @@ def replay(
         registry.register(LedgerCollector(state.read_models))
         click.echo(generate_latest(registry), nl=False)
         return
-    plain = {name: one for name, one in state.plain().items() if projection in (None, name)}
     if as_json or form == "json":
         recorded = show_time(state.head.recorded_us) if position else None
+        plain = {name: one for name, one in state.plain().items() if projection in (None, name)}
         print_json({"position": position, "recorded": recorded, "states": plain})
         return
-    for name, one in plain.items():
-        rows = [(path, value) for path, value in flatten(one).items() if _telling(value)]
-        print_table(
-            f"{name} at position {position:,}", ("what", "value"), [(path, str(value)) for path, value in rows]
-        )
+    for name, one in _shown(state, projection).items():
+        rows = [(path, _cell(path, value)) for path, value in flatten(one).items() if _telling(name, value)]
+        print_table(f"{name} at position {position:,}", ("what", "value"), rows)
 
 
-def _telling(value: Any) -> bool:
-    """A table leaves out what never happened; the JSON has all of it."""
-    return value is not None and value != 0 and value != ""
+def _shown(state: Replay, projection: str | None) -> dict[str, Any]:
+    """The states asked for, as people look at them."""
+    states = {**state.plain(), HISTORY: by_id(state.history_rows())}
+    return {name: one for name, one in states.items() if projection in (None, name)}
+
+
+def _telling(name: str, value: Any) -> bool:
+    """A table leaves out what is absent, and of the counters, which know every label, what never happened."""
+    return value not in (None, "") and not (name == "counters" and value == 0)
+
+
+def _cell(path: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return show_time(value) if _is_time(path) else str(value)
+
+
+def _is_time(path: str) -> bool:
+    return path.endswith("_us")
 
 
 @click.command()
@@ -133,10 +140,10 @@ def diff(source: Source, a: str, b: str, projection: str | None, metrics_since: 
     ledger = source.reader()
     first, second = sorted((resolve(ledger, a), resolve(ledger, b)))
     state = replayed(ledger, first, since_us(ledger, metrics_since))
-    before = _flat(state, projection)
+    before = flatten(_shown(state, projection))
     with progress("Replaying", second - first) as advance:
         state.advance(second, advance)
-    after = _flat(state, projection)
+    after = flatten(_shown(state, projection))
     changes = [
         (path, before.get(path), after.get(path))
         for path in dict.fromkeys((*before, *after))
@@ -146,22 +153,21 @@ def diff(source: Source, a: str, b: str, projection: str | None, metrics_since: 
         listed = [{"path": path, "before": one, "after": other} for path, one, other in changes]
         print_json({"from": first, "to": second, "changes": listed})
         return
-    rows = [(path, _cell(one), _cell(other), _step(one, other)) for path, one, other in changes]
+    rows = [
+        (path, _cell(path, one), _cell(path, other), step_between(path, one, other))
+        for path, one, other in changes
+    ]
     headings = ("what", f"at {first:,}", f"at {second:,}", "change")
     print_table(f"Between position {first:,} and {second:,}", headings, rows)
 
 
-def _flat(state: Replay, projection: str | None) -> dict[str, Any]:
-    return flatten({name: one for name, one in state.plain().items() if projection in (None, name)})
-
-
-def _cell(value: Any) -> str:
-    return "-" if value is None else str(value)
-
-
-def _step(before: Any, after: Any) -> str:
-    numbers = all(isinstance(value, int | float) for value in (before, after))
-    return f"{after - before:+g}" if numbers else ""
+def step_between(path: str, before: Any, after: Any) -> str:
+    """The difference of two numbers, to the last digit; of two times, in seconds."""
+    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in (before, after)):
+        return ""
+    if _is_time(path):
+        return f"{(after - before) / 1_000_000:+.3f} s"
+    return f"{after - before:+d}" if isinstance(after - before, int) else f"{after - before:+.12g}"
 
 
 @click.command()
@@ -176,21 +182,30 @@ def compare(source: Source, as_json: bool) -> None:
     with progress("Comparing", ledger.head().position) as advance:
         found = compare_stored(ledger, advance)
     if as_json:
-        print_json({"equal": not found.differences, **found._asdict()})
+        print_json({"equal": not found.differences, **found._asdict(), "not_stored": _not_stored(found)})
     else:
-        wrong = {one.read_model for one in found.differences}
-        outcomes = [
-            (name, position, bad("differs") if name in wrong else good("equal"))
-            for name, position in found.compared.items()
-        ]
-        print_table("Stored read models against a full replay", ("name", "position", "outcome"), outcomes)
-        if found.differences:
-            differences = [
-                (one.read_model, one.path, str(one.stored), str(one.replayed)) for one in found.differences
-            ]
-            print_table("Differences", ("read model", "what", "stored", "replayed"), differences)
+        _tell(found)
     if found.differences:
         finding()
+
+
+def _not_stored(found: Comparison) -> list[str]:
+    return [name for name in READ_MODELS if name not in found.compared]
+
+
+def _tell(found: Comparison) -> None:
+    wrong = {one.read_model for one in found.differences}
+    outcomes: list[tuple[Any, ...]] = [
+        (name, position, bad("differs") if name in wrong else good("equal"))
+        for name, position in found.compared.items()
+    ]
+    outcomes += [(name, None, "not stored") for name in _not_stored(found)]
+    print_table("Stored read models against a full replay", ("name", "position", "outcome"), outcomes)
+    if not found.compared:
+        say("nothing is stored, so there is nothing to compare: the next start replays everything")
+    if found.differences:
+        differences = [(one.read_model, one.path, str(one.stored), str(one.replayed)) for one in found.differences]
+        print_table("Differences", ("read model", "what", "stored", "replayed"), differences)
 
 
 @click.command()

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from ledger.engines import open_reader
 from ledger.store import Ledger
-from projections.compare import compare
+from projections.compare import compare, counters_since
 from projections.errors import ProjectionError
 from projections.history import History
 from projections.projection import Tracked
@@ -97,6 +97,10 @@ def test_stored_read_models_are_equal_to_a_replay(ledger_of_games: Ledger) -> No
         ),
         ("DELETE FROM promotion_history WHERE id = 1588", "promotion_history"),
         ("UPDATE promotion_history SET detail = CAST('{}' AS BLOB) WHERE id = 1588", "promotion_history"),
+        ("UPDATE promotion_history SET detail = CAST('junk' AS BLOB) WHERE id = 1588", "promotion_history"),
+        ("UPDATE promotion_history SET detail = x'ff' WHERE id = 1588", "promotion_history"),
+        ("UPDATE promotion_history SET detail = CAST('[]' AS BLOB) WHERE id = 1588", "promotion_history"),
+        ("DELETE FROM projection_checkpoints", "promotion_history"),
         ("UPDATE projection_checkpoints SET version = 99", "promotion_history"),
         ("UPDATE projection_checkpoints SET position = 100000", "promotion_history"),
         ("UPDATE projection_snapshots SET chain_hash = zeroblob(32) WHERE name = 'tickers'", "tickers"),
@@ -120,6 +124,56 @@ def test_whatever_is_stored_otherwise_is_listed_and_mended(copy: Ledger, stateme
 
     rebuild(copy, READ_MODELS, since_us=0)
     assert {difference.read_model for difference in compare(copy).differences} <= {"extra"}
+
+
+def change(ledger: Ledger, statement: str) -> None:
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def test_rows_without_a_checkpoint_are_compared_all_the_same(copy: Ledger) -> None:
+    change(copy, "DELETE FROM projection_checkpoints")
+    change(copy, "UPDATE promotion_history SET b_wins = 99 WHERE id = 1588")
+
+    found = compare(copy)
+
+    paths = {difference.path: difference.stored for difference in found.differences}
+    assert paths["checkpoint"] == "(absent)"
+    assert paths["1588.b_wins"] == 99
+    assert found.compared["promotion_history"] == copy.head().position
+
+
+def test_a_history_without_rows_needs_no_checkpoint(copy: Ledger) -> None:
+    change(copy, "DELETE FROM projection_checkpoints")
+    change(copy, "DELETE FROM promotion_history")
+
+    found = compare(copy)
+
+    assert found.differences == []
+    assert "promotion_history" not in found.compared
+
+
+def test_a_checkpoint_that_no_read_model_has_is_listed(copy: Ledger) -> None:
+    change(
+        copy,
+        "INSERT INTO projection_checkpoints SELECT 'extra', version, position, chain_hash"
+        " FROM projection_checkpoints",
+    )
+
+    assert [(one.read_model, one.path) for one in compare(copy).differences] == [("extra", "name")]
+
+
+def test_a_detail_that_is_no_json_is_told_in_one_line(copy: Ledger) -> None:
+    change(copy, "UPDATE promotion_history SET detail = CAST('junk' AS BLOB) WHERE id = 1588")
+
+    (difference,) = compare(copy).differences
+
+    assert (difference.path, difference.stored, difference.replayed) == ("1588.detail", "junk", "a JSON object")
+
+
+def test_counters_that_begin_at_zero_are_not_counters_that_are_not_stored(copy: Ledger, ledger: Ledger) -> None:
+    assert counters_since(copy) == 0
+    assert counters_since(ledger) is None
 
 
 def test_a_changed_event_shows_in_every_read_model_that_reads_it(copy: Ledger) -> None:

@@ -1,0 +1,24 @@
+"""From when on counters count: asked by every command that replays them."""
+
+import click
+
+from ledger.store import Ledger
+from projections.compare import counters_since
+from projections.moments import parse_time
+
+SINCE = "2025-10-10T08:00:00Z"
+"""Where nothing is said and nothing is stored: the service's own default."""
+
+since_option = click.option(
+    "--metrics-since",
+    default=None,
+    help=f"Counters leave out older events; by default as the stored counters do, else {SINCE}.",
+)
+
+
+def since_us(ledger: Ledger, text: str | None) -> int:
+    """From when on counters count, in microseconds since the epoch. Raises MomentError."""
+    if text is not None:
+        return parse_time(text)
+    stored = counters_since(ledger)
+    return parse_time(SINCE) if stored is None else stored  # a stored 0 means from the beginning
