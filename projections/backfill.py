@@ -5,8 +5,10 @@ a second sample at one time. It takes milliseconds for seconds. So what is writt
 checked, and the samples in the blocks are counted against those in the files.
 """
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +29,7 @@ LOOKBACK_SECONDS = 300
 DAY_SECONDS = 86_400
 PROMTOOL_SECONDS_MAX = 600
 MANIFEST = "backfill.json"
+_FILE_PREFIX = "ledger-"
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 
@@ -78,44 +81,47 @@ def write_backfill(
     if not first:
         raise BackfillError("the ledger has no events")
     start, end = _grid(first[0].recorded_us, head.recorded_us, step_seconds, now_seconds, from_us, to_us)
-    _prepare(out)
-    replay = Replay(ledger, since_us=since_us)
-    writer = _Writer(out, labels)
-    entries = _by_time(ledger, head.position, progress)
-    for seconds in range(start, end + 1, step_seconds):
-        if batch := next_batch(entries, seconds):
-            replay.fold(batch)
-        writer.sample(seconds, replay, changed=bool(batch) or seconds == start)
-    writer.close()
-    manifest = Manifest(
-        last_position=replay.head.position,
-        from_seconds=start,
-        to_seconds=end,
-        step_seconds=step_seconds,
-        labels=dict(labels),
-        series=len(writer.prefixes),
-        samples=writer.samples,
-        files=tuple(path.name for path in writer.files),
-    )
-    _check(out, manifest, now_seconds)
-    (out / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    with _all_or_nothing(out):
+        replay = Replay(ledger, since_us=since_us)
+        writer = _Writer(out, labels)
+        entries = _by_time(ledger, head.position, progress)
+        for seconds in range(start, end + 1, step_seconds):
+            if batch := next_batch(entries, seconds):
+                replay.fold(batch)
+            writer.sample(seconds, replay, changed=bool(batch) or seconds == start)
+        writer.close()
+        manifest = Manifest(
+            last_position=replay.head.position,
+            from_seconds=start,
+            to_seconds=end,
+            step_seconds=step_seconds,
+            labels=dict(labels),
+            series=len(writer.prefixes),
+            samples=writer.samples,
+            files=tuple(path.name for path in writer.files),
+        )
+        _check(out, manifest, now_seconds)
+        (out / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     return manifest
 
 
 def make_blocks(out: Path, manifest: Manifest, promtool: str) -> Blocks:
     """Have promtool make blocks of the files, in `out`/blocks, and count their samples. Raises BackfillError."""
     blocks = out / "blocks"
-    for name in manifest.files:
-        options = ["--quiet", "--max-block-duration=24h"]
-        _run([promtool, "tsdb", "create-blocks-from", *options, "openmetrics", str(out / name), str(blocks)])
-    listed = _run([promtool, "tsdb", "list", str(blocks)])
-    # BLOCK ULID, MIN TIME, MAX TIME, DURATION, NUM SAMPLES, ...; a row a block.
-    counts = [int(row.split()[4]) for row in listed.splitlines()[1:] if row.strip()]
-    made = Blocks(len(counts), sum(counts))
-    if made.samples != manifest.samples:
-        raise BackfillError(
-            f"{manifest.samples} samples were written and the blocks hold {made.samples}: promtool dropped some"
-        )
+    with ExitStack() as undo:
+        # Half of the blocks would be taken in by a server like any other.
+        undo.callback(shutil.rmtree, blocks, ignore_errors=True)
+        for name in manifest.files:
+            options = ["--quiet", "--max-block-duration=24h"]
+            _run([promtool, "tsdb", "create-blocks-from", *options, "openmetrics", str(out / name), str(blocks)])
+        listed = _run([promtool, "tsdb", "list", str(blocks)])
+        # BLOCK ULID, MIN TIME, MAX TIME, DURATION, NUM SAMPLES, ...; a row a block.
+        counts = [int(row.split()[4]) for row in listed.splitlines()[1:] if row.strip()]
+        made = Blocks(len(counts), sum(counts))
+        if made.samples != manifest.samples:
+            written = f"{manifest.samples} samples were written"
+            raise BackfillError(f"{written} and the blocks hold {made.samples}: promtool dropped some")
+        undo.pop_all()
     return made
 
 
@@ -183,7 +189,7 @@ class _Writer:
         if self._day is None or not self._lines:
             return
         moment = datetime.fromtimestamp(self._day * DAY_SECONDS, UTC)
-        path = self._out / f"ledger-{moment:%Y-%m-%d}.om"
+        path = self._out / f"{_FILE_PREFIX}{moment:%Y-%m-%d}.om"
         with path.open("wb") as file:
             for name, series in self._lines.items():
                 file.write(self._heads[name])
@@ -222,10 +228,16 @@ def _grid(
     """The first and the last time of the samples, in seconds: all is zero at the one, all is told at the other."""
     start = (first_us // 1_000_000 - 1) // step * step
     end = -(-last_us // (step * 1_000_000)) * step
+    if from_us is not None and to_us is not None and from_us > to_us:
+        raise BackfillError(f"nothing to write: {show_time(from_us)} is after {show_time(to_us)}")
     if from_us is not None:
         start = max(start, from_us // (step * 1_000_000) * step)
+        if start > end:
+            raise BackfillError(f"nothing to write from {show_time(from_us)} on: {_ledger('ends', last_us)}")
     if to_us is not None:
         end = min(end, to_us // (step * 1_000_000) * step)
+        if start > end:
+            raise BackfillError(f"nothing to write up to {show_time(to_us)}: {_ledger('begins', first_us)}")
     newest = int(now_seconds - HEAD_BLOCK_SECONDS) // step * step
     end = min(end, newest)
     if start > end:
@@ -234,13 +246,33 @@ def _grid(
     return start, end
 
 
-def _prepare(out: Path) -> None:
+def _ledger(does: str, recorded_us: int) -> str:
+    return f"the ledger {does} at {show_time(recorded_us)}"
+
+
+@contextmanager
+def _all_or_nothing(out: Path) -> Iterator[None]:
+    """An empty folder to write into, empty again if anything goes wrong. Raises BackfillError.
+
+    What was written until then would pass for a whole backfill, and keep the next attempt out of the folder.
+    """
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        if any(out.iterdir()):
-            raise BackfillError(f"{out} is not empty: blocks that are made twice double the data")
+        with ExitStack() as undo:
+            if not out.exists():
+                undo.callback(out.rmdir)
+            out.mkdir(parents=True, exist_ok=True)
+            if any(out.iterdir()):
+                raise BackfillError(f"{out} is not empty: blocks that are made twice double the data")
+            undo.callback(_empty, out)
+            yield
+            undo.pop_all()
     except OSError as error:
         raise BackfillError(f"cannot write into {out}: {error.strerror}") from error
+
+
+def _empty(out: Path) -> None:
+    for path in (*out.glob(f"{_FILE_PREFIX}*"), out / MANIFEST):
+        path.unlink(missing_ok=True)
 
 
 def _by_time(ledger: Ledger, through: int, progress: Callable[[int], None] | None) -> Peekable:

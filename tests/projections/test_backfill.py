@@ -1,5 +1,7 @@
+import resource
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -195,6 +197,57 @@ def test_a_ledger_that_is_too_young_has_nothing_to_fill_in(played: Ledger, tmp_p
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("from_hours", "to_hours", "reason"),
+    [
+        (16, 4, "2025-11-04T00:00:00.000Z is after 2025-11-03T12:00:00.000Z"),
+        (None, -24, "up to 2025-11-02T08:00:00.000Z: the ledger begins at 2025-11-03T08:00"),
+        (-48, -24, "up to 2025-11-02T08:00:00.000Z: the ledger begins at 2025-11-03T08:00"),
+        (240, None, "from 2025-11-13T08:00:00.000Z on: the ledger ends at 2025-11-09T03:02"),
+    ],
+)
+def test_a_time_without_the_ledger_is_refused_for_what_it_is(
+    played: Ledger, tmp_path: Path, from_hours: int | None, to_hours: int | None, reason: str
+) -> None:
+    from_us, to_us = (
+        None if hours is None else (BEGAN + hours * 3_600) * 10**6 for hours in (from_hours, to_hours)
+    )
+
+    with pytest.raises(BackfillError, match=reason):
+        fill(played, tmp_path / "out", from_us=from_us, to_us=to_us)
+
+    assert not (tmp_path / "out").exists()
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """As on a full disk: the system refuses whatever would make a file longer."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("made_before", [True, False])
+def test_a_full_disk_is_told_and_nothing_half_written_stays(
+    played: Ledger, tmp_path: Path, made_before: bool
+) -> None:
+    out = tmp_path / "out"
+    if made_before:
+        out.mkdir()
+
+    with (
+        files_of_at_most(3_000_000),
+        pytest.raises(BackfillError, match=r"cannot write into .*out: File too large"),
+    ):
+        fill(played, out)
+
+    assert list(tmp_path.rglob("*")) == ([out] if made_before else [])
+    assert fill(played, out).samples > 0
+
+
 def test_an_empty_ledger_has_nothing_to_fill_in(ledger: Ledger, tmp_path: Path) -> None:
     with pytest.raises(BackfillError, match="no events"):
         fill(ledger, tmp_path / "out")
@@ -220,6 +273,7 @@ def test_samples_that_promtool_drops_are_noticed(written: tuple[Path, Manifest],
 
     with pytest.raises(BackfillError, match="6 samples were written and the blocks hold 3"):
         make_blocks(tmp_path, spoiled, promtool)
+    assert not (tmp_path / "blocks").exists()
 
 
 def test_a_file_that_promtool_refuses_is_an_error(tmp_path: Path, written: tuple[Path, Manifest]) -> None:
