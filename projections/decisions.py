@@ -75,7 +75,10 @@ def check_decisions(
     families: Sequence[Family] = FAMILIES,
     progress: Callable[[int], None] | None = None,
 ) -> Audit:
-    """Derive every decision of the families anew; `progress` hears how many entries were read since."""
+    """Derive every decision of the families anew; `progress` hears how many entries were read since.
+
+    Raises ProjectionError for an assignment that leaves an alias out.
+    """
     told = {family: read_promotions(ledger, family) for family in families}
     pending = [(one, _span(one.event)) for stream in told.values() for one in stream.decided]
     counted = recount(ledger, [span for _, span in pending if span], progress)

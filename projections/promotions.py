@@ -8,7 +8,8 @@ from msgspec import Struct, field
 
 from ledger.events import AliasesAssigned, AliasesPlanned, CycleDecided, Lineup
 from ledger.store import Entry, Ledger
-from ledger.vocabulary import Family
+from ledger.vocabulary import ALIASES, Family
+from projections.errors import ProjectionError
 
 
 class Move(Struct):
@@ -61,7 +62,7 @@ class Promotions(Struct):
 
 
 def read_promotions(ledger: Ledger, family: Family) -> Promotions:
-    """The family's stream, read from its beginning."""
+    """The family's stream, read from its beginning. Raises ProjectionError."""
     told = Promotions()
     for entry in ledger.read_stream(f"promotion-{family}"):
         match ledger.decode(entry):
@@ -75,6 +76,14 @@ def read_promotions(ledger: Ledger, family: Family) -> Promotions:
                 pass  # nobody writes anything else here; if somebody has, it says nothing of decisions
         told.previous_position = entry.position
     return told
+
+
+def lineup_after(entry: Entry, event: AliasesPlanned | AliasesAssigned) -> Lineup:
+    """Where an event leads the aliases. Raises ProjectionError where it leaves one out, as no service would."""
+    versions = {assignment.alias: assignment.after for assignment in event.assignments}
+    if missing := [alias for alias in ALIASES if alias not in versions]:
+        raise ProjectionError(entry.position, entry.type, f"it does not say what is behind {', '.join(missing)}")
+    return Lineup(**versions)
 
 
 def _decide(told: Promotions, entry: Entry, event: CycleDecided) -> None:
@@ -111,7 +120,7 @@ def _assign(told: Promotions, entry: Entry, event: AliasesAssigned) -> None:
         told.strays.append((entry, event))
     if told.latest is not None and event.cycle == told.latest.event.cycle:
         told.latest.swapped |= event.swapped
-    told.lineup = Lineup(**{one.alias: one.after for one in event.assignments})
+    told.lineup = lineup_after(entry, event)
     if event.swapped:
         told.swaps += 1
         told.last_swap_position = entry.position

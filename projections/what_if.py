@@ -29,6 +29,7 @@ from ledger.vocabulary import ALIASES, FAMILIES, SHADOW_PREFIX, Family
 from projections.cycle import decide_cycle, is_swap, is_withdrawal
 from projections.errors import ProjectionError
 from projections.outcome import Cycle, Outcome, Reign, Score
+from projections.promotions import lineup_after
 from projections.rules import RuleError
 from projections.standings import Record, Standing
 from projections.tickers import Window
@@ -69,7 +70,8 @@ def what_if(
 ) -> list[Outcome]:
     """The families' histories under the changed rule. Writes nothing.
 
-    Raises ProjectionError where a cycle cannot be decided: by a rule that this release does not know.
+    Raises ProjectionError where a cycle cannot be decided, by a rule that this release does not know, and for an
+    assignment that leaves an alias out.
     """
     worlds = {family: _World(family, change, _cycles(ledger, family)) for family in families}
     head = ledger.head()
@@ -162,7 +164,7 @@ class _World(Struct):
             case CycleDecided():
                 self._conclude(entry, event)
             case AliasesPlanned():
-                if self.waiting is not None and _after(event) != self.waiting[1]:
+                if self.waiting is not None and lineup_after(entry, event) != self.waiting[1]:
                     self._move(entry, self._take_waiting())
             case AliasesAssigned():
                 self._assign(entry, event)
@@ -242,7 +244,7 @@ class _World(Struct):
         before = self.actual_lineup
         if before is not None and self.lineup is not None:
             self.twins[self.actual_swaps, before] = _Twin(self.window.swap_count, self.lineup)
-        self.actual_lineup = _after(event)
+        self.actual_lineup = lineup_after(entry, event)
         self.actual_swaps += event.swapped
         self.actual_reigns.append(_reign(entry, self.actual_lineup))
         if event.cause == "promotion":
@@ -308,8 +310,8 @@ class _World(Struct):
         )
 
 
-def _after(event: AliasesAssigned | AliasesPlanned) -> Lineup:
-    return Lineup(**{one.alias: one.after for one in event.assignments})
+def _after(planned: AliasesPlanned) -> Lineup:
+    return Lineup(**{one.alias: one.after for one in planned.assignments})
 
 
 def _by_alias(lineup: Lineup) -> dict[str, int]:

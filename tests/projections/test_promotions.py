@@ -7,8 +7,10 @@ from ledger.store import Entry, Ledger
 from ledger.vocabulary import Move
 from projections.cycle import decide_cycle
 from projections.decisions import check_decisions
+from projections.errors import ProjectionError
 from projections.read_models import ReadModels
 from projections.rules import ANYTIME_SIGN, KNOWN_RULES, Z_TEST
+from projections.what_if import Change, what_if
 from tests.builders import (
     FIRST_VERSIONS,
     Versions,
@@ -50,6 +52,17 @@ def test_a_completion_that_is_not_its_plan_is_named(
     edit(copy, completion, change)
 
     assert field in mismatched(check_decisions(copy))[entry.position]
+
+
+def test_an_assignment_that_leaves_an_alias_out_is_told_with_its_position(
+    copy: Ledger, events: list[tuple[Entry, Event]]
+) -> None:
+    entry = next(entry for entry, event in events if isinstance(event, AliasesAssigned) and event.plan is not None)
+    edit(copy, entry.position, lambda payload: payload["assignments"].pop())
+
+    for ask in (check_decisions, lambda ledger: what_if(ledger, Change())):
+        with pytest.raises(ProjectionError, match=f"position {entry.position} .* behind shadow2"):
+            ask(copy)
 
 
 def tell(ledger: Ledger, *happened: Event) -> int:
