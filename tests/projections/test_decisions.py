@@ -124,6 +124,7 @@ def test_a_changed_field_of_a_decision_is_named(
     "change",
     [
         lambda payload: payload.update(trigger="report"),
+        lambda payload: payload.update(trigger="report", reason_code="reported", ranking=[]),
         lambda payload: payload.update(trigger="report", report=to_builtins(report())),
         lambda payload: payload.update(report=to_builtins(report())),
         lambda payload: payload.update(trigger="report", rule=None),
@@ -131,7 +132,7 @@ def test_a_changed_field_of_a_decision_is_named(
         lambda payload: payload.update(rule=None, report=to_builtins(report()), reason_code="reported"),
     ],
 )
-@pytest.mark.parametrize("decision", ["swap_production_b", "retain_production"])
+@pytest.mark.parametrize("decision", ["swap_production_b", "retain_production", "insufficient_data"])
 def test_a_decision_of_ours_cannot_be_passed_off_as_a_report(
     copy: Ledger, events: list[tuple[Entry, Event]], decision: str, change: Edit
 ) -> None:

@@ -280,6 +280,22 @@ def test_a_move_that_was_withdrawn_comes_in_neither_history(story: Story) -> Non
     assert outcome.cycles[1].other.evidence.b == arm(2, 4, 4)
 
 
+def test_what_moves_after_a_withdrawal_does_not_bring_the_old_move_back(story: Story) -> None:
+    story.play(1, won=0, lost=3)
+    story.play(2, won=3, lost=0)
+    story.plan_swap()
+    story.withdraw()
+    trained = lineup((1, 2, 3, 5))
+    story.tell(plan("training", "feedforward_nn", story.lineup, trained))
+    story.assign(trained, "training", plan=story.ledger.version("promotion-feedforward_nn"))
+
+    outcome = story.ask()
+
+    assert outcome.other_swaps == []
+    assert outcome.other_reigns == outcome.actual_reigns
+    assert (outcome.parted_position, outcome.exact_until) == (None, None)
+
+
 def test_the_anytime_rule_waits_for_more_games(story: Story) -> None:
     story.play(1, won=0, lost=3)
     story.play(2, won=3, lost=0)
