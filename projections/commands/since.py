@@ -4,15 +4,13 @@ import click
 
 from ledger.store import Ledger
 from projections.compare import counters_since
+from projections.counters import SINCE_DATE
 from projections.moments import parse_time
-
-SINCE = "2025-10-10T08:00:00Z"
-"""Where nothing is said and nothing is stored: the service's own default."""
 
 since_option = click.option(
     "--metrics-since",
     default=None,
-    help=f"Counters leave out older events; by default as the stored counters do, else {SINCE}.",
+    help=f"Counters leave out older events; by default as the stored counters do, else {SINCE_DATE}.",
 )
 
 
@@ -21,4 +19,4 @@ def since_us(ledger: Ledger, text: str | None) -> int:
     if text is not None:
         return parse_time(text)
     stored = counters_since(ledger)
-    return parse_time(SINCE) if stored is None else stored  # a stored 0 means from the beginning
+    return parse_time(SINCE_DATE) if stored is None else stored  # a stored 0 means from the beginning

@@ -4,7 +4,8 @@ import pytest
 
 from ledger.store import Ledger
 from projections.commands.replaying import step_between
-from projections.commands.since import SINCE, since_us
+from projections.commands.since import since_us
+from projections.counters import SINCE_DATE
 from projections.moments import parse_time
 from projections.rules import KNOWN_RULES
 from tests.projections.sabotage import database, writable_copy
@@ -139,5 +140,5 @@ def test_counters_that_are_stored_from_the_beginning_are_rebuilt_so(example: Pat
         assert since_us(copy, None) == 0
         with copy.engine.begin() as connection:
             connection.exec_driver_sql("DELETE FROM projection_snapshots")
-        assert since_us(copy, None) == parse_time(SINCE)
+        assert since_us(copy, None) == parse_time(SINCE_DATE)
         assert since_us(copy, "1970-01-01") == 0

@@ -15,8 +15,7 @@ from ledger.vocabulary import (
     TRAINING_STATUSES,
 )
 from projections import counters, open_games, standings, tickers
-from projections.commands import replaying
-from projections.counters import SINCE_DATE, TRAINING_BUCKETS_SECONDS, Counters, Durations
+from projections.counters import TRAINING_BUCKETS_SECONDS, Counters, Durations
 from tests.builders import (
     aliases_assigned,
     aliases_planned,
@@ -270,10 +269,6 @@ def test_older_events_are_left_out_of_the_counters_by_their_time() -> None:
 def test_the_cut_is_a_setting_of_the_counters_alone() -> None:
     assert counters.projection(1).settings != counters.projection(2).settings
     assert {one.projection().settings for one in (tickers, standings, open_games)} == {""}
-
-
-def test_the_audit_begins_where_the_service_does() -> None:
-    assert replaying.SINCE == SINCE_DATE
 
 
 def test_an_impossible_label_is_refused_when_it_is_folded() -> None:
