@@ -109,10 +109,10 @@ class History:
         return totals
 
     def _trusted(self, connection: Connection) -> int | None:
-        """How far the rows are folded; None when they are of another version or of another history."""
+        """How far the rows are folded; None when nothing says so, or they are of another version or history."""
         row = connection.execute(select(checkpoints).where(checkpoints.c.name == NAME)).first()
         if row is None:
-            return 0
+            return None if connection.scalar(select(table.c.id).limit(1)) else 0
         entries = self._ledger.read(row.position - 1, limit=1) if row.version == VERSION else []
         return int(row.position) if entries and entries[0].chain_hash == row.chain_hash else None
 
