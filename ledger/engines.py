@@ -12,10 +12,11 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from ledger.errors import StorageError
+from ledger.errors import DamagedError, StorageError
 
 BUSY_TIMEOUT_MS = 10_000
 BUSY_RETRY_MS = 10
+_UNDECODABLE = "Could not decode to UTF-8"
 
 
 def open_engine(url: str, *, must_exist: bool = False) -> Engine:
@@ -23,7 +24,7 @@ def open_engine(url: str, *, must_exist: bool = False) -> Engine:
 
     Raises StorageError on any other URL, when the folder cannot be made, or when the file must exist and does not.
     """
-    path = _file_of(url)
+    path = file_of(url)
     if must_exist and not path.is_file():
         raise StorageError(f"there is no database at {path}")
     try:
@@ -41,7 +42,7 @@ def open_reader(url: str) -> Engine:
 
     Raises StorageError on any other URL, or when the file does not exist.
     """
-    path = _file_of(url)
+    path = file_of(url)
     if not path.is_file():
         raise StorageError(f"there is no database at {path}")
     # Beside a database in WAL mode a reader has to make two files, unless nobody else can write there either.
@@ -53,7 +54,8 @@ def open_reader(url: str) -> Engine:
     return engine
 
 
-def _file_of(url: str) -> Path:
+def file_of(url: str) -> Path:
+    """The file that `sqlite:///FILE` names. Raises StorageError on any other URL."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -74,12 +76,27 @@ def writing(connection: Connection) -> Connection:
 
 @contextmanager
 def transaction(engine: Engine, *, write: bool = False) -> Iterator[Connection]:
-    """One transaction on a connection of its own. Raises StorageError when the database refuses."""
+    """One transaction on a connection of its own.
+
+    Raises StorageError when the database refuses, DamagedError when its file cannot be read.
+    """
     try:
         with engine.connect() as connection, (writing(connection) if write else connection).begin():
             yield connection
     except DBAPIError as error:
-        raise StorageError(f"the database refused: {error.orig}") from error
+        raise _refusal(error.orig) from error
+    except sqlite3.Error as error:  # whoever reads from the driver's cursor gets the driver's own errors
+        raise _refusal(error) from error
+
+
+def _refusal(error: BaseException | None) -> StorageError:
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & 0xFF == sqlite3.SQLITE_CORRUPT:
+        return DamagedError(str(error))
+    if str(error).startswith(_UNDECODABLE):
+        # The driver's message goes on with the text itself, whatever bytes and lines that holds.
+        return DamagedError("a text is not UTF-8")
+    return StorageError(f"the database refused: {error}")
 
 
 def _prepare(dbapi_connection: Any, _record: object) -> None:

@@ -63,6 +63,14 @@ class StorageError(LedgerError):
     """The database refused (disk full, locked too long, a trigger); nothing was written."""
 
 
+class DamagedError(StorageError):
+    """The database's file is not as the database wrote it."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"the database is damaged ({problem}): run `rps-audit verify`")
+        self.problem = problem
+
+
 class SchemaError(LedgerError):
     """The database's schema is not the one that this release was written for."""
 

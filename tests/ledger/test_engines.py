@@ -7,8 +7,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from ledger import engines
-from ledger.engines import BUSY_TIMEOUT_MS, open_engine, writing
-from ledger.errors import StorageError
+from ledger.engines import BUSY_TIMEOUT_MS, file_of, open_engine, transaction, writing
+from ledger.errors import DamagedError, StorageError
 from ledger.store import Ledger
 from tests.builders import game_started
 
@@ -140,3 +140,32 @@ def test_a_connection_returns_to_the_pool_as_a_reader(engine: Engine) -> None:
         with writing(writer).begin():
             pass
     engine.dispose()
+
+
+def test_a_page_that_is_overwritten_is_a_damaged_error(engine: Engine, ledger: Ledger) -> None:
+    ledger.append("game-g1", [game_started()], 0)
+    engine.dispose()
+    path = file_of(str(engine.url))
+    content = bytearray(path.read_bytes())
+    content[4_096:] = b"\xff" * (len(content) - 4_096)
+    path.write_bytes(content)
+
+    with pytest.raises(
+        DamagedError, match=r"damaged \(database disk image is malformed\): run `rps-audit verify`"
+    ):
+        ledger.read()
+
+
+@pytest.mark.parametrize("column", ["event_id", "stream", "type"])
+def test_a_text_that_is_not_utf_8_is_a_damaged_error_in_one_line(
+    engine: Engine, ledger: Ledger, column: str
+) -> None:
+    ledger.append("game-g1", [game_started()], 0)
+    with transaction(engine, write=True) as connection:
+        connection.exec_driver_sql("DROP TRIGGER events_refuse_update")
+        connection.exec_driver_sql(f"UPDATE events SET {column} = CAST(x'ff0a41' AS TEXT)")
+
+    with pytest.raises(DamagedError) as caught:
+        ledger.read()
+
+    assert str(caught.value) == "the database is damaged (a text is not UTF-8): run `rps-audit verify`"
