@@ -19,9 +19,10 @@ from rich.progress import track
 from rich.table import Table
 
 from bench.ledgers import bootstrap, empty_ledger, fill_with_games
-from ledger.audit import Anchor, Finding
+from ledger.audit import Anchor
 from ledger.chain import link
 from ledger.engines import open_engine, open_reader
+from ledger.findings import Finding
 from ledger.rows import Row
 from ledger.schema import TRIGGERS
 from ledger.seal import Signer
@@ -89,6 +90,13 @@ class Vandal:
         self.connection.execute("UPDATE sqlite_sequence SET seq = (SELECT max(position) FROM events)")
         self.connection.execute("COMMIT")
 
+    def loosen(self) -> None:
+        """Have a table that takes anything, as whoever can write the schema can."""
+        self.connection.execute("PRAGMA writable_schema = ON")
+        for words in (" NOT NULL", "STRICT"):
+            self.connection.execute("UPDATE sqlite_master SET sql = replace(sql, ?, '')", (words,))
+        self.connection.execute("PRAGMA writable_schema = RESET")
+
     def set(self, position: int, column: str, value: int | bytes) -> None:
         """Write one column of one row."""
         stored = "CAST(? AS TEXT)" if column in TEXT_COLUMNS else "?"
@@ -99,9 +107,11 @@ class Vandal:
         self.connection.execute("DELETE FROM seals")
         self.connection.executemany("INSERT INTO seals VALUES (?, ?, ?)", seals)
 
-    def findings(self, anchors: Sequence[Anchor] = ()) -> list[Finding]:
+    def findings(
+        self, anchors: Sequence[Anchor] = (), witnessed: Sequence[tuple[int, bytes]] = ()
+    ) -> list[Finding]:
         """What an auditor who has the key finds, but for the missing triggers, which alone would give all away."""
-        report = audit(self.ledger, verifiers=[SIGNER.verifier], anchors=anchors)
+        report = audit(self.ledger, verifiers=[SIGNER.verifier], anchors=anchors, witnessed=witnessed)
         return [finding for finding in report.findings if finding.kind != "unguarded"]
 
 
@@ -157,10 +167,17 @@ def renumbered(rows: Sequence[Row]) -> list[Row]:
     return [row._replace(position=position) for position, row in enumerate(rows, start=1)]
 
 
-def extra_row(row: Row) -> Row:
+def extra_row(row: Row, version: int = 1) -> Row:
     """A believable event that never happened."""
-    columns = row._replace(event_id=b"00000000-0000-7000-8000-000000000000", stream=b"game-never", version=1)
+    event_id = f"00000000-0000-7000-8000-{version:012}".encode()
+    columns = row._replace(event_id=event_id, stream=b"game-never", version=version)
     return columns._replace(chain_hash=link(bytes(32), columns.leaf()))
+
+
+def with_extra(rows: Sequence[Row], after: int, count: int) -> list[Row]:
+    """The rows with `count` extra ones after a position, at dense positions with the hashes that they had."""
+    extra = [extra_row(rows[after - 1], version) for version in range(1, count + 1)]
+    return renumbered([*rows[:after], *extra, *rows[after:]])
 
 
 def exchanged(rows: Sequence[Row], one: int, other: int, *, with_hash: bool) -> list[Row]:
@@ -200,11 +217,15 @@ def changes(count: int) -> list[Change]:
             "out of order",
             0,
         ),
+        Change("insert one, renumber", lambda rows: with_extra(rows, middle, 1), "inserted", middle + 1),
+        Change("insert two, renumber", lambda rows: with_extra(rows, middle, 2), "inserted", middle + 1),
+        Change("insert many, renumber", lambda rows: with_extra(rows, middle, 40), "inserted", middle + 1),
+        Change("insert two before the last", lambda rows: with_extra(rows, last - 1, 2), "inserted", last),
         Change(
-            "insert one, renumber",
-            lambda rows: renumbered([*rows[:middle], extra_row(rows[middle]), *rows[middle:]]),
-            "inserted",
-            middle + 1,
+            "move one to the end, renumber",
+            lambda rows: renumbered([*rows[: middle - 1], *rows[middle:], rows[middle - 1]]),
+            "moved",
+            middle,
         ),
         Change(
             "insert one, chain anew",
@@ -231,6 +252,21 @@ def changes(count: int) -> list[Change]:
         Change("swap first and last", lambda rows: exchanged(rows, 1, last, with_hash=True), "swapped", 1),
         Change(
             "swap all but the hashes", lambda rows: exchanged(rows, 2, last - 1, with_hash=False), "swapped", 2
+        ),
+        Change(
+            "swap neighbours but for their hashes",
+            lambda rows: exchanged(rows, middle, middle + 1, with_hash=False),
+            "swapped",
+            middle,
+        ),
+        Change(
+            "swap the last two", lambda rows: exchanged(rows, last - 1, last, with_hash=True), "swapped", last - 1
+        ),
+        Change(
+            "swap the last two but for their hashes",
+            lambda rows: exchanged(rows, last - 1, last, with_hash=False),
+            "swapped",
+            last - 1,
         ),
         Change("cut one off", lambda rows: rows[:-1], "cut tail", last),
         Change("cut half off", lambda rows: rows[:middle], "cut tail", middle + 1),
@@ -305,8 +341,11 @@ def seal_problems(vandal: Vandal, *, every: int = 1) -> list[str]:
             note, edge = (changed, seal.edge) if column == "note" else (seal.note, changed)
             vandal.reseal(Seal(seal.size, bytes(note), bytes(edge)))
             expect(f"flip bit {bit} of a seal's {column}", "bad seal", vandal.findings())
-    vandal.reseal(seal._replace(size=seal.size - 1))
-    expect("move a seal", "bad seal", vandal.findings())
+    for size in (seal.size - 1, 0, -1):
+        vandal.reseal(seal._replace(size=size))
+        expect(f"move a seal to {size}", "bad seal", vandal.findings())
+    vandal.reseal()
+    expect("take the seal away", "missing seal", vandal.findings(witnessed=[(seal.size, seal.note)]))
     vandal.reseal(seal)
     return problems
 

@@ -8,31 +8,16 @@ from typing import NamedTuple
 import msgspec
 
 from ledger.chain import GENESIS, stored_leaf
-from ledger.diagnosis import Diagnosis, Kind, diagnose_gap, diagnose_row, moved_to
-from ledger.engines import transaction
-from ledger.errors import StorageError
+from ledger.diagnosis import Diagnosis, diagnose_gap, diagnose_row, moved_to
+from ledger.errors import DamagedError, LedgerError
+from ledger.findings import Finding, Kind
+from ledger.integrity import unguarded
 from ledger.merkle import Edge
 from ledger.rows import RawRow, Row, Rows
-from ledger.schema import TRIGGERS
 from ledger.store import Ledger
 
 FINDINGS_MAX = 10
 """After so many the walk stops: a log that was renumbered differs at every position."""
-
-
-_STORED_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """Something that is not as it was written; `position` is None where it is about no single event."""
-
-    position: int | None
-    kind: Kind
-    problem: str
-
-    def __str__(self) -> str:
-        where = "" if self.position is None else f"position {self.position}: "
-        return f"{where}{self.kind}: {self.problem}"
 
 
 class Anchor(NamedTuple):
@@ -40,6 +25,18 @@ class Anchor(NamedTuple):
 
     position: int
     chain_hash: bytes
+
+
+class AnchorError(LedgerError):
+    """An anchor of which the verification would see nothing."""
+
+    def __init__(self, position: int, first: int) -> None:
+        super().__init__(
+            f"the anchor at position {position} says nothing of positions {first} and later:"
+            f" verify from {position + 1} or before"
+        )
+        self.position = position
+        self.first = first
 
 
 class Claim(NamedTuple):
@@ -59,6 +56,12 @@ class Report(msgspec.Struct, frozen=True):
     chain_hash: bytes
     claims: int
     findings: tuple[Finding, ...]
+    unchecked_from: int | None = None
+    """The position from which on nothing was looked at, where the walk stopped before the head."""
+    seals: int = 0
+    witnessed: int = 0
+    signers: tuple[str, ...] = ()
+    """The keys whose signatures hold, by name and id."""
 
     @property
     def intact(self) -> bool:
@@ -76,14 +79,18 @@ def verify(
 ) -> Report:
     """Verify the entries from position `first` to the head, as the head is now.
 
-    With `first` above 1 the chain hash before it is taken on trust, and claims, which are about the whole log,
-    are not looked at. `progress` hears the number of entries checked since its last call.
+    With `first` above 1 the chain hash before it is taken on trust, unless an anchor speaks of it, and claims,
+    which are about the whole log, are not looked at. `progress` hears the number of entries checked since its last
+    call. Raises AnchorError, StorageError; a damaged file is a finding.
     """
+    for anchor in anchors:
+        if anchor.position < first - 1:
+            raise AnchorError(anchor.position, first)
     rows = Rows(ledger.engine)
     walk = _Walk(rows, first, anchors, claims if first == 1 else ())
     try:
         extent = rows.extent()
-        walk.begin()
+        walk.begin(extent.last_position)
         for page in rows.pages(None if first == 1 else first - 1, extent.last_position):
             walk.check(page)
             if progress is not None:
@@ -92,9 +99,10 @@ def verify(
                 break
         else:
             walk.end(extent.remembered_position)
-        walk.findings += _unguarded(ledger)
-    except StorageError as error:
-        walk.add(None, "damaged", str(error))
+        walk.findings += unguarded(ledger.engine)
+    except DamagedError as error:
+        walk.add(None, "damaged", error.problem)
+        walk.stopped = True
     return walk.report()
 
 
@@ -112,15 +120,28 @@ class _Walk:
         self._events = 0
         self._versions: dict[bytes, int] = {}
         self._explained: dict[int, bytes | None] = {}
-        self._anchors = {anchor.position: anchor.chain_hash for anchor in anchors}
+        self._head = 0
+        self._anchors: dict[int, list[bytes]] = {}
+        for anchor in anchors:
+            self._anchors.setdefault(anchor.position, []).append(anchor.chain_hash)
         self._edge = Edge()
         self._claims = sorted(claims, reverse=True)  # the next one is the last
         self._claims_held = 0
+        self._held_sizes: dict[str, int] = {}
 
-    def begin(self) -> None:
-        if self._first > 1:
-            before = self._rows.at(self._first - 1)
-            self._previous = before.chain_hash if before else None
+    def begin(self, head: int) -> None:
+        self._head = head
+        trusted = self._first - 1
+        anchored = self._anchors.get(trusted, [])
+        if trusted:
+            before = self._rows.at(trusted)
+            if before is None or before.misfit():
+                self.add(trusted, "missing", "no event stands there whose hash could be taken on trust")
+                self._previous = anchored[0] if anchored else None
+            else:
+                self._previous = before.chain_hash
+        if anchored and self._previous is not None:
+            self._check_anchors(trusted, self._previous)
 
     def check(self, page: list[RawRow]) -> None:
         """The fast way: as long as everything fits, nothing but two hashes and three comparisons a row."""
@@ -128,18 +149,20 @@ class _Walk:
         versions, anchors, claimed = self._versions, self._anchors, bool(self._claims)
         leaves: list[bytes] = []
         for position, event_id, stream, version, kind, schema_version, time_us, payload, chain_hash in page:
-            known = versions.get(stream, 0) if self._first == 1 else versions.get(stream, version - 1)
             try:
                 leaf = stored_leaf(position, event_id, stream, version, kind, schema_version, time_us, payload)
                 fits = previous is not None and sha256(previous + leaf).digest() == chain_hash
+                known = versions.get(stream, 0) if self._first == 1 else versions.get(stream, version - 1)
             except (TypeError, struct.error):
-                leaf, fits = bytes(32), False
+                leaf, fits, known = bytes(32), False, 0
             if position == expected and fits and version == known + 1 and time_us >= recorded_us:
                 previous = chain_hash
                 expected += 1
             else:
                 row = Row(position, event_id, stream, version, kind, schema_version, time_us, payload, chain_hash)
                 self._previous, self._expected, self._recorded_us = previous, expected, recorded_us
+                self._check_claims(leaves)  # what fits until here is worth to know
+                leaves = []
                 belongs = self._look_closer(row, known)
                 previous, expected = self._previous, self._expected
                 if self.stopped:
@@ -147,7 +170,7 @@ class _Walk:
                 if not belongs:
                     continue
             if anchors and position in anchors:
-                self._check_anchor(position, chain_hash)
+                self._check_anchors(position, chain_hash)
             versions[stream] = version
             if time_us > recorded_us:
                 recorded_us = time_us
@@ -174,6 +197,10 @@ class _Walk:
             return False
         if row.position > self._expected:
             self._step_over_gap(row)
+        if column := row.misfit():
+            self.add(row.position, "edited", f"column {column}: what it holds is not of its type")
+            self._previous, self._expected = None, row.position + 1
+            return False
         if self._previous is None:
             self._trust(row)  # its own link cannot be checked; that of the next one can
         elif row.hash_after(self._previous) != row.chain_hash:
@@ -186,7 +213,6 @@ class _Walk:
             if not self.findings:  # after a gap no version follows the one before
                 self._check_order(row, known_version)
             self._trust(row)
-        self.stopped |= len(self.findings) >= FINDINGS_MAX
         return True
 
     def _step_over_gap(self, row: Row) -> None:
@@ -216,11 +242,11 @@ class _Walk:
         self._previous = row.chain_hash
         self._expected = row.position + 1
 
-    def _check_anchor(self, position: int, chain_hash: bytes) -> None:
-        expected = self._anchors.pop(position)
-        if chain_hash != expected:
-            problem = f"the chain hash is {chain_hash.hex()}, not the expected {expected.hex()}"
-            self.add(position, "unexpected hash", problem)
+    def _check_anchors(self, position: int, chain_hash: bytes) -> None:
+        for expected in self._anchors.pop(position):
+            if chain_hash != expected:
+                problem = f"the chain hash is {chain_hash.hex()}, not the expected {expected.hex()}"
+                self.add(position, "unexpected hash", problem)
 
     def _check_claims(self, leaves: list[bytes]) -> None:
         """Extend the Merkle tree, stopping at each size that a checkpoint speaks of."""
@@ -232,10 +258,13 @@ class _Walk:
             self._edge.extend(leaves[start : start + stop])
             start += stop
             if self._edge.root() != claim.root:
-                problem = f"{claim.source} over {claim.size} events has another root: one of them was rewritten"
+                since = self._held_sizes.get(claim.source, 0) + 1
+                where = f"position {since}" if since == claim.size else f"positions {since} to {claim.size}"
+                problem = f"{claim.source} over {claim.size} events has another root: {where} were written anew"
                 self.add(claim.size, "rewritten", problem)
                 return
             self._claims_held += 1
+            self._held_sizes[claim.source] = claim.size
         self._edge.extend(leaves[start:])
 
     def end(self, remembered_position: int | None) -> None:
@@ -268,6 +297,7 @@ class _Walk:
 
     def add(self, position: int | None, kind: Kind, problem: str) -> None:
         self.findings.append(Finding(position, kind, problem))
+        self.stopped |= len(self.findings) >= FINDINGS_MAX
 
     def report(self) -> Report:
         return Report(
@@ -277,17 +307,5 @@ class _Walk:
             chain_hash=self._previous or GENESIS,
             claims=self._claims_held,
             findings=tuple(self.findings),
+            unchecked_from=self._expected if self.stopped and self._expected <= self._head else None,
         )
-
-
-def _unguarded(ledger: Ledger) -> list[Finding]:
-    """The triggers that keep the log append-only are part of what an auditor relies on."""
-    with transaction(ledger.engine) as connection:
-        if connection.dialect.name != "sqlite":
-            return []
-        stored = {row.name: row.sql for row in connection.exec_driver_sql(_STORED_TRIGGERS)}
-    return [
-        Finding(None, "unguarded", f"trigger {name} is {'changed' if name in stored else 'missing'}")
-        for name, statement in TRIGGERS.items()
-        if stored.get(name) != statement.strip()
-    ]

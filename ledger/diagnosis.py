@@ -2,33 +2,19 @@
 
 import re
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 from ledger.events import EVENT_TYPES
+from ledger.findings import Kind
 from ledger.rows import Row, Rows
 from ledger.vocabulary import ALIASES, DECISIONS, MOVES, Result, Winner
-
-Kind = Literal[
-    "edited",
-    "missing",
-    "moved",
-    "inserted",
-    "swapped",
-    "renumbered",
-    "cut tail",
-    "out of order",
-    "unexpected hash",
-    "rewritten",
-    "bad seal",
-    "unguarded",
-    "damaged",
-]
 
 _WORDS = tuple(
     frozenset(word.encode() for word in words)
     for words in (get_args(Winner), MOVES, get_args(Result), ALIASES, DECISIONS, ("true", "false"))
 )
-RENUMBERED_MAX = 1_024
+RENUMBERED_MAX = 20_000
+"""To try so many takes a tenth of a second, ten times at most: then the walk stops."""
 BITS_TRIED_BYTES = 8_192
 _SCHEMA_VERSIONS = range(1, 17)
 _TAG = re.compile(rb'"type":"([a-z_.]+)"')
@@ -57,19 +43,22 @@ def diagnose_row(rows: Rows, previous: bytes, row: Row) -> Diagnosis:
     position = row.position
     following = rows.at(position + 1)
     own_hash = row.hash_after(previous)
-    if own_hash is not None and following is not None and _follows(following, own_hash):
-        return Diagnosis("edited", "column chain_hash: it is not the hash of its row", own_hash)
+    if own_hash is not None and following is not None and following.follows(own_hash):
+        return _hash_edited(own_hash)
     if (home := rows.find(previous, position, besides=position)) is not None:
         return _displaced(rows, row, home)
-    if following is not None and _follows(following, row.chain_hash):
-        exchanged = _exchanged_columns(rows, previous, row)
-        return exchanged or Diagnosis("edited", edited_column(rows, previous, row), row.chain_hash)
-    if following is not None and (removed := _removed_before(row, following)):
+    if following is None:
+        near = own_hash is not None and _bits_apart(own_hash, row.chain_hash) < _HASH_BITS_CLOSE
+        return _hash_edited(own_hash) if near else _edited(rows, previous, row)
+    if following.follows(row.chain_hash):
+        return _exchanged_columns(rows, previous, row) or _edited(rows, previous, row)
+    if following.hash_after(previous, position) == row.chain_hash:
+        return _without_hashes(row, following)
+    if removed := _removed_before(row, following):
         text = f"{removed} event{'s' * (removed > 1)} taken out here and the later ones renumbered"
         return Diagnosis("renumbered", text, None)
-    if following is None and own_hash is not None and _bits_apart(own_hash, row.chain_hash) < _HASH_BITS_CLOSE:
-        return Diagnosis("edited", "column chain_hash: it is not the hash of its row", own_hash)
-    return Diagnosis("edited", edited_column(rows, previous, row), row.chain_hash)
+    edited = _edited(rows, previous, row)
+    return edited._replace(text=f"{edited.text}; nor does the event after it fit, so more may have been done here")
 
 
 def diagnose_gap(rows: Rows, previous: bytes, expected: int, found: int) -> Diagnosis:
@@ -90,32 +79,53 @@ def moved_to(home: Row) -> Diagnosis:
 def edited_column(rows: Rows, previous: bytes, row: Row) -> str:
     """Which column was changed, if putting back a likely value or a single bit makes the row fit again."""
     for column, value in _likely_values(rows, row):
-        if _put_back(row, column, value).hash_after(previous) == row.chain_hash:
+        if _put_back(row, column, value).follows(previous):
             return f"column {column}: it is {_shown(getattr(row, column))} and was {_shown(value)}"
     for column in ("event_id", "stream", "type", "payload"):
         stored: bytes = getattr(row, column)
         for bit in range(8 * min(len(stored), BITS_TRIED_BYTES)):
             flipped = bytearray(stored)
             flipped[bit // 8] ^= 1 << bit % 8
-            if _put_back(row, column, bytes(flipped)).hash_after(previous) == row.chain_hash:
+            if _put_back(row, column, bytes(flipped)).follows(previous):
                 return f"column {column}: bit {bit % 8} of byte {bit // 8} is flipped"
     for was, now, payload in _near_payloads(row.payload):
-        if row._replace(payload=payload).hash_after(previous) == row.chain_hash:
+        if row._replace(payload=payload).follows(previous):
             return f"column payload: it says {_shown(now)} where it said {_shown(was)}"
     return "its columns (most likely payload, event_id or recorded_us) do not give its chain hash"
+
+
+def _hash_edited(own_hash: bytes | None) -> Diagnosis:
+    return Diagnosis("edited", "column chain_hash: it is not the hash of its row", own_hash)
+
+
+def _edited(rows: Rows, previous: bytes, row: Row) -> Diagnosis:
+    return Diagnosis("edited", edited_column(rows, previous, row), row.chain_hash)
 
 
 def _displaced(rows: Rows, row: Row, home: Row) -> Diagnosis:
     """The event that belongs at `row`'s position is `home`, which stands elsewhere."""
     position, elsewhere = row.position, home.position
     before = home.chain_hash if elsewhere == position + 1 else _hash_at(rows, elsewhere - 1)
-    if before is not None and row.hash_after(before, elsewhere) == row.chain_hash:
+    if before is not None and row.follows(before, elsewhere):
         text = f"with the event at position {elsewhere}"
         return Diagnosis("swapped", text, home.chain_hash, elsewhere, row.chain_hash)
-    if elsewhere == position + 1:
-        return Diagnosis("inserted", "this event is an extra one; the later ones are renumbered", None)
+    if elsewhere > position and _goes_on(rows, home, position):
+        extra = elsewhere - position
+        several = f"{extra} events, up to position {elsewhere - 1}, are extra ones"
+        what = "this event is an extra one" if extra == 1 else several
+        return Diagnosis("inserted", f"{what}; the later ones are renumbered", None)
     text = f"another event stands here; the one that belongs here is at {elsewhere}"
     return Diagnosis("moved", text, home.chain_hash, elsewhere)
+
+
+def _goes_on(rows: Rows, home: Row, position: int) -> bool:
+    """Whether what belongs after `position` stands after `home`, so that not this event alone was moved up."""
+    after = rows.at(home.position + 1)
+    if after is not None:
+        return after.follows(home.chain_hash, position + 1)
+    # The last one of all. Were it moved up alone, the one that stood after it would be where it was.
+    here = rows.at(position)
+    return here is None or not here.follows(home.chain_hash, position + 1)
 
 
 def _exchanged_columns(rows: Rows, previous: bytes, row: Row) -> Diagnosis | None:
@@ -123,14 +133,18 @@ def _exchanged_columns(rows: Rows, previous: bytes, row: Row) -> Diagnosis | Non
     for page in rows.pages():
         for other in map(Row._make, page):
             if other.position != row.position and other.hash_after(previous, row.position) == row.chain_hash:
-                text = f"with the event at position {other.position}, but for their chain hashes"
-                return Diagnosis("swapped", text, row.chain_hash, other.position, other.chain_hash)
+                return _without_hashes(row, other)
     return None
+
+
+def _without_hashes(row: Row, other: Row) -> Diagnosis:
+    text = f"with the event at position {other.position}, but for their chain hashes"
+    return Diagnosis("swapped", text, row.chain_hash, other.position, other.chain_hash)
 
 
 def _removed_before(row: Row, following: Row) -> int | None:
     for removed in range(1, RENUMBERED_MAX + 1):
-        if following.hash_after(row.chain_hash, following.position + removed) == following.chain_hash:
+        if following.follows(row.chain_hash, following.position + removed):
             return removed
     return None
 
@@ -170,10 +184,6 @@ def _likely_values(rows: Rows, row: Row) -> list[tuple[str, int | bytes]]:
         signed = [stored ^ 1 << bit for bit in range(63)]
         values += [(column, value) for value in (*signed, stored + 2**63)]
     return values
-
-
-def _follows(following: Row, chain_hash: bytes) -> bool:
-    return following.hash_after(chain_hash) == following.chain_hash
 
 
 def _hash_at(rows: Rows, position: int) -> bytes | None:

@@ -39,6 +39,15 @@ class Row(NamedTuple):
         except (TypeError, struct.error):
             return None
 
+    def follows(self, previous: bytes, position: int | None = None) -> bool:
+        """Whether the row's chain hash is what its columns give after `previous`, at `position` if not its own."""
+        return self.hash_after(previous, position) == (self.chain_hash or b"")
+
+    def misfit(self) -> str | None:
+        """The first column whose value is not of its type, as only a changed schema or a damage leaves it."""
+        types = self.__annotations__
+        return next((name for name in self._fields if type(getattr(self, name)) is not types[name]), None)
+
 
 RawRow = tuple[int, bytes, bytes, int, bytes, int, int, bytes, bytes]
 """The columns of a Row, without their names."""
@@ -91,7 +100,7 @@ class Rows:
         """The row that belongs at `position` after `previous` by its own chain hash, wherever it stands now."""
         for page in self.pages():
             for row in map(Row._make, page):
-                if row.position != besides and row.hash_after(previous, position) == row.chain_hash:
+                if row.position != besides and row.follows(previous, position):
                     return row
         return None
 
@@ -101,7 +110,8 @@ class Rows:
             cast(events.c.stream, LargeBinary) == stream, events.c.position < before
         )
         with transaction(self._engine) as connection:
-            return connection.scalar(query) or 0
+            found = connection.scalar(query)
+        return found if isinstance(found, int) else 0
 
     def _between(self, after: int | None, through: int | None) -> Select[Any]:
         query = _ROWS
