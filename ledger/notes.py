@@ -45,6 +45,11 @@ class Signature(NamedTuple):
     key_id: bytes
     signature: bytes
 
+    @property
+    def signer(self) -> str:
+        """The key, as people compare it."""
+        return f"{self.key_name}+{self.key_id.hex()}"
+
 
 class Note(NamedTuple):
     """A checkpoint, the text as it was signed, and the signatures under it."""

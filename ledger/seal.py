@@ -34,17 +34,22 @@ class Verifier:
         self._public_bytes = public_key
         self._public_key = Ed25519PublicKey.from_public_bytes(public_key)
 
+    @property
+    def label(self) -> str:
+        """The key's name and id, as people compare it."""
+        return f"{self.name}+{self.key_id.hex()}"
+
     def text(self) -> str:
         """The key as one line that anybody may have: name, key id and key."""
-        return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(_ED25519 + self._public_bytes).decode()}"
+        return f"{self.label}+{base64.b64encode(_ED25519 + self._public_bytes).decode()}"
 
     def open(self, note: bytes) -> Note:
         """The note, if this key has signed it. Raises NoteError."""
         opened = parse_note(note)
         mine = [one for one in opened.signatures if (one.key_name, one.key_id) == (self.name, self.key_id)]
         if not mine:
-            signers = ", ".join(f"{one.key_name}+{one.key_id.hex()}" for one in opened.signatures)
-            raise NoteError(f"it is signed by {signers}, not by {self.name}+{self.key_id.hex()}")
+            signers = ", ".join(one.signer for one in opened.signatures)
+            raise NoteError(f"it is signed by {signers}, not by {self.label}")
         try:
             for one in mine:
                 self._public_key.verify(one.signature, opened.text)

@@ -1,16 +1,17 @@
 """Seals: signed checkpoints of the log, each beside the number of events that it covers. Written once."""
 
-import struct
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from msgspec import structs
 from sqlalchemy import Connection, func, insert, select
 
-from ledger.audit import Anchor, Claim, Finding, Report, verify
-from ledger.chain import GENESIS, link
+from ledger.audit import Anchor, Claim, Report, verify
+from ledger.chain import GENESIS
 from ledger.engines import transaction
-from ledger.errors import LedgerError, StorageError
+from ledger.errors import DamagedError, LedgerError
+from ledger.findings import Finding
+from ledger.integrity import damages
 from ledger.merkle import Edge
 from ledger.notes import Note, NoteError, parse_note
 from ledger.rows import Row, Rows
@@ -34,8 +35,16 @@ class Seal(NamedTuple):
     edge: bytes
 
 
-Witness = Callable[[int, bytes], None]
-"""Takes (size, note) to a place outside the database."""
+class Witness(Protocol):
+    """A place outside the database where notes are kept."""
+
+    def __call__(self, size: int, note: bytes) -> None:
+        """Keep the note over `size` events."""
+        ...
+
+    def newest(self, after: int = 0) -> tuple[int, bytes] | None:
+        """The (size, note) of the most events, if they are more than `after`."""
+        ...
 
 
 class Sealer:
@@ -45,49 +54,64 @@ class Sealer:
         self._ledger = ledger
         self._signer = signer
         self._witness = witness
-        self._witnessed_size = 0
+        self._witnessed: tuple[int, bytes] | None = None
 
-    def run(self, now_us: int, *, wait: bool = True) -> Seal | None:
+    def run(self, now_us: int) -> Seal | None:
         """Seal what is due at `now_us` (microseconds since the epoch), and show the witness what it has not seen.
 
-        Due: SEAL_EVENTS or more since the last seal, or SEAL_IDLE_SECONDS since the last event, or anything at all
-        without `wait`. Raises SealError,
+        Due: SEAL_EVENTS or more since the last seal, or SEAL_IDLE_SECONDS since the last event. Raises SealError,
         StorageError and whatever the witness raises; what it has not taken it is shown again.
         """
-        last = last_seal(self._ledger)
-        sealed = last.size if last else 0
-        head = self._ledger.head()
-        idle = now_us - head.recorded_us >= SEAL_IDLE_SECONDS * 1_000_000
-        new = None
-        if head.position - sealed >= SEAL_EVENTS or (head.position > sealed and (idle or not wait)):
-            new = seal_head(self._ledger, self._signer)
+        due = self._is_due(now_us)
+        if self._witness is not None and (due or self._witnessed is None):
+            self._compare(self._witness)
+        new = seal_head(self._ledger, self._signer) if due else None
         if self._witness is not None:
-            for seal in read_seals(self._ledger, after=self._witnessed_size):
+            for seal in read_seals(self._ledger, after=self._witnessed[0] if self._witnessed else 0):
                 self._witness(seal.size, seal.note)
-                self._witnessed_size = seal.size
+                self._witnessed = (seal.size, seal.note)
         return new
+
+    def _is_due(self, now_us: int) -> bool:
+        last, head = last_seal(self._ledger), self._ledger.head()
+        unsealed = head.position - (last.size if last else 0)
+        idle = now_us - head.recorded_us >= SEAL_IDLE_SECONDS * 1_000_000
+        return unsealed >= SEAL_EVENTS or (unsealed > 0 and idle)
+
+    def _compare(self, witness: Witness) -> None:
+        """The witness's newest note must be among the seals, or nothing is signed.
+
+        A log that was written anew has a chain that fits, and whoever wrote it took away the seals that do not.
+        Signed with the true key it would be as good as the true one. So there is no sealing either while the
+        witness cannot be asked: the next seal covers what this one would have.
+        """
+        self._witnessed = witness.newest(self._witnessed[0] if self._witnessed else 0) or self._witnessed
+        if self._witnessed is None:
+            return
+        size, note = self._witnessed
+        stored = {seal.size: seal.note for seal in read_seals(self._ledger, after=size - 1)}
+        if stored.get(size) != note:
+            what = "another seal" if size in stored else "a seal that the ledger lacks,"
+            raise SealError(f"the witness has {what} over {size} events: run `rps-audit verify` with the witness")
 
 
 def seal_head(ledger: Ledger, signer: Signer) -> Seal | None:
     """Seal everything up to the head; None when it is sealed already. Raises SealError.
 
-    The events since the last seal are read once more and must fit the chain: a broken one is not signed.
+    The events since the last seal are read once more and must fit the chain: a broken one is not signed. Nor is
+    one whose last seal is by another key: a seal stays for ever, and two keys in one log look like a forgery.
     """
     last = last_seal(ledger)
-    edge, previous = _start(ledger, last)
+    edge, previous = _start(ledger, last, signer.verifier)
     head = ledger.head().position
     if head <= edge.size:
         return None
     for page in Rows(ledger.engine).pages(edge.size, head):
         leaves: list[bytes] = []
         for row in map(Row._make, page):
-            try:
-                leaf = row.leaf()
-            except (TypeError, struct.error):
-                leaf = b""
-            if row.position != edge.size + len(leaves) + 1 or link(previous, leaf) != row.chain_hash:
-                raise SealError(f"position {row.position} does not fit the chain: `rps-audit verify` says more")
-            leaves.append(leaf)
+            if row.position != edge.size + len(leaves) + 1 or not row.follows(previous):
+                raise SealError(f"position {row.position} does not fit the chain: run `rps-audit verify`")
+            leaves.append(row.leaf())
             previous = row.chain_hash
         edge.extend(leaves)
     seal = Seal(edge.size, signer.sign(edge.size, edge.root()), edge.encode())
@@ -98,47 +122,67 @@ def seal_head(ledger: Ledger, signer: Signer) -> Seal | None:
     return seal
 
 
-def read_seals(ledger: Ledger, after: int = 0) -> list[Seal]:
-    """The stored seals over more than `after` events, by size."""
+def read_seals(ledger: Ledger, after: int | None = None) -> list[Seal]:
+    """The stored seals, or those over more than `after` events, by size."""
+    query = select(table).order_by(table.c.size)
     with transaction(ledger.engine) as connection:
-        found = connection.execute(select(table).where(table.c.size > after).order_by(table.c.size))
+        found = connection.execute(query if after is None else query.where(table.c.size > after))
         return [Seal._make(row) for row in found]
 
 
-def last_seal(ledger: Ledger, covering: int = 0) -> Seal | None:
-    """The newest seal, if it covers position `covering`."""
+def last_seal(ledger: Ledger) -> Seal | None:
+    """The newest seal."""
     with transaction(ledger.engine) as connection:
         row = connection.execute(select(table).order_by(table.c.size.desc()).limit(1)).first()
-    return Seal._make(row) if row and row.size >= covering else None
+    return Seal._make(row) if row else None
 
 
 def audit(
     ledger: Ledger,
     *,
     verifiers: Sequence[Verifier] = (),
-    witnessed: Iterable[tuple[int, bytes]] = (),
+    witnessed: Sequence[tuple[int, bytes]] = (),
     first: int = 1,
     anchors: Sequence[Anchor] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Report:
-    """Verify chain and seals together; `witnessed` are (size, note) as a witness outside the database has them."""
-    try:
-        claims, findings = check_seals(read_seals(ledger), verifiers)
-    except StorageError as error:
-        claims, findings = [], [Finding(None, "damaged", str(error))]
-    witness_claims, witness_findings = check_notes(witnessed, verifiers, "the witness's seal")
-    claims += witness_claims
-    report = verify(ledger, first=first, anchors=anchors, claims=claims, progress=progress)
-    return structs.replace(report, findings=(*report.findings, *findings, *witness_findings))
+    """Verify chain, seals and the database's own structures.
 
-
-def check_seals(seals: Sequence[Seal], verifiers: Sequence[Verifier]) -> tuple[list[Claim], list[Finding]]:
-    """What the seals claim of the log, and what is wrong with the seals themselves.
-
-    Without verifiers the signatures stay unchecked, but all of them must be by one key.
+    `witnessed` are (size, note) as a witness outside the database has them. They must have been read before this
+    is called: a seal goes to the table first, so that what is sealed meanwhile is not missed there.
     """
-    claims, findings = check_notes([(seal.size, seal.note) for seal in seals], verifiers, "the seal")
-    roots = {claim.size: claim.root for claim in claims}
+    damaged: list[Finding] = []
+    try:
+        seals = read_seals(ledger)
+    except DamagedError as error:
+        seals = []
+        damaged = [Finding(None, "damaged", f"the seals cannot be read: {error.problem}")]
+    stored, kept = check_seals(seals, verifiers), check_notes(witnessed, verifiers, "the witness's seal")
+    claims = (*stored.claims, *kept.claims)
+    report = verify(ledger, first=first, anchors=anchors, claims=claims, progress=progress)
+    missing = [] if damaged else missing_seals(seals, witnessed)
+    found = (*report.findings, *missing, *stored.findings, *kept.findings, *damaged, *damages(ledger.engine))
+    return structs.replace(
+        report,
+        findings=tuple(dict.fromkeys(found)),  # a damage may have been met twice
+        seals=len(seals),
+        witnessed=len(witnessed),
+        signers=tuple(sorted({*stored.signers, *kept.signers})),
+    )
+
+
+class Checked(NamedTuple):
+    """What notes claim of the log, what is wrong with the notes themselves, and the keys that signed them."""
+
+    claims: list[Claim]
+    findings: list[Finding]
+    signers: set[str]
+
+
+def check_seals(seals: Sequence[Seal], verifiers: Sequence[Verifier]) -> Checked:
+    """The seals' notes and edges. Without verifiers the signatures stay unchecked, but must all be by one key."""
+    checked = check_notes([(seal.size, seal.note) for seal in seals], verifiers, "the seal")
+    roots = {claim.size: claim.root for claim in checked.claims}
     for seal in seals:
         try:
             fits = Edge.decode(seal.size, seal.edge).root() == roots.get(seal.size, b"")
@@ -146,24 +190,22 @@ def check_seals(seals: Sequence[Seal], verifiers: Sequence[Verifier]) -> tuple[l
             fits = False
         if seal.size in roots and not fits:
             problem = f"the seal over {seal.size} events has an edge that does not lead to its root"
-            findings.append(Finding(seal.size, "bad seal", problem))
-    return claims, findings
+            checked.findings.append(Finding(seal.size, "bad seal", problem))
+    return checked
 
 
-def check_notes(
-    notes: Iterable[tuple[int, bytes]], verifiers: Sequence[Verifier], source: str
-) -> tuple[list[Claim], list[Finding]]:
+def check_notes(notes: Iterable[tuple[int, bytes]], verifiers: Sequence[Verifier], source: str) -> Checked:
     """As `check_seals`, of notes that are said to be over so many events each."""
     claims: list[Claim] = []
     findings: list[Finding] = []
-    signers: set[tuple[str, bytes]] = set()
+    signers: set[str] = set()
     for size, note in notes:
         try:
-            opened = _opened(note, verifiers)
+            opened, signer = _opened(note, verifiers)
         except NoteError as error:
             findings.append(Finding(size, "bad seal", f"{source} over {size} events: {error}"))
             continue
-        signers |= {(one.key_name, one.key_id) for one in opened.signatures}
+        signers.add(signer)
         if opened.checkpoint.size != size:
             problem = f"{source} stored for {size} events is over {opened.checkpoint.size}"
             findings.append(Finding(size, "bad seal", problem))
@@ -173,33 +215,53 @@ def check_notes(
             problem = f"{source} over {size} events is signed by another key than those before"
             findings.append(Finding(size, "bad seal", problem))
             break
-    return claims, findings
+    return Checked(claims, findings, signers)
 
 
-def _opened(note: bytes, verifiers: Sequence[Verifier]) -> Note:
-    if not verifiers:
-        return parse_note(note)
+def missing_seals(seals: Sequence[Seal], witnessed: Sequence[tuple[int, bytes]]) -> list[Finding]:
+    """What the witness has and the table has not: seals are never taken away, so somebody did."""
+    stored = {seal.size for seal in seals}
+    missing = sorted(size for size, _note in witnessed if size not in stored)
+    if not missing:
+        return []
+    several = f"{len(missing)} of the witness's seals, the last one over {missing[-1]} events, are"
+    what = several if len(missing) > 1 else f"the witness's seal over {missing[0]} events is"
+    return [Finding(missing[0], "missing seal", f"{what} not in the ledger")]
+
+
+def open_seal(seal: Seal, verifiers: Sequence[Verifier]) -> Note:
+    """The seal's note, signed by one of the verifiers if there are any. Raises NoteError."""
+    return _opened(seal.note, verifiers)[0]
+
+
+def _opened(note: bytes, verifiers: Sequence[Verifier]) -> tuple[Note, str]:
+    """The note, and the key that it says or is known to be signed by."""
     problem = NoteError("it is no checkpoint")
     for verifier in verifiers:
         try:
-            return verifier.open(note)
+            return verifier.open(note), verifier.label
         except NoteError as error:
             problem = error
-    raise problem
+    if verifiers:
+        raise problem
+    opened = parse_note(note)
+    return opened, ", ".join(one.signer for one in opened.signatures)
 
 
-def _start(ledger: Ledger, last: Seal | None) -> tuple[Edge, bytes]:
-    """The tree and the chain hash at the last seal."""
+def _start(ledger: Ledger, last: Seal | None, verifier: Verifier) -> tuple[Edge, bytes]:
+    """The tree and the chain hash at the last seal, which must be by the same key."""
     if last is None:
         return Edge(), GENESIS
     row = Rows(ledger.engine).at(last.size)
     try:
         edge = Edge.decode(last.size, last.edge)
-        sound = edge.root() == parse_note(last.note).checkpoint.root
-    except (ValueError, NoteError) as error:
+        sound = edge.root() == verifier.open(last.note).checkpoint.root
+    except ValueError as error:
         raise SealError(f"the seal over {last.size} events is damaged: {error}") from error
+    except NoteError as error:
+        raise SealError(f"the seal over {last.size} events cannot be built upon: {error}") from error
     if row is None or not sound:
-        raise SealError(f"the seal over {last.size} events does not fit the log: `rps-audit verify` says more")
+        raise SealError(f"the seal over {last.size} events does not fit the log: run `rps-audit verify`")
     return edge, row.chain_hash
 
 
