@@ -4,7 +4,7 @@ import base64
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from sqlalchemy import Connection, func, insert, inspect, select, text
@@ -38,19 +38,21 @@ class NotEmptyError(LedgerError):
         self.position = position
 
 
+# What a column can hold: a larger number would be refused by the driver, in its own words and without the line.
+Stored = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _ABSENT = msgspec.Raw()  # a union with None is not to be had: anything at all would be a Raw
 
 
 class ExportedEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One line. The payload stands in it as it is stored; as base64 where that is not the text of a JSON value."""
 
-    position: int
+    position: Stored
     event_id: str
     stream: str
-    version: int
+    version: Stored
     type: str
-    schema_version: int
-    recorded_us: int
+    schema_version: Stored
+    recorded_us: Stored
     chain_hash: str
     payload: msgspec.Raw = _ABSENT
     payload_base64: str | None = None
@@ -129,6 +131,7 @@ def _is_json(payload: bytes) -> bool:
 
 def _checked(lines: Iterable[bytes]) -> Iterator[Entry]:
     previous, recorded_us = GENESIS, 0
+    versions: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         entry = _imported(number, line)
         if entry.position != number:
@@ -137,7 +140,11 @@ def _checked(lines: Iterable[bytes]) -> Iterator[Entry]:
             raise ImportRefusedError(number, f"the entry at position {number} does not give its chain hash")
         if entry.recorded_us < recorded_us:
             raise ImportRefusedError(number, f"position {number} is earlier than the entry before it")
+        if entry.version != (known := versions.get(entry.stream, 0)) + 1:
+            problem = f"version {entry.version} of stream {entry.stream!r} follows version {known}"
+            raise ImportRefusedError(number, problem)
         previous, recorded_us = entry.chain_hash, entry.recorded_us
+        versions[entry.stream] = entry.version
         yield entry
 
 

@@ -34,13 +34,14 @@ def test_a_backup_is_restored_verified_and_replayed_to_the_same_state(
     before, head = Replay(ledger), ledger.head()
     before.advance(head.position)
 
-    report = back_up(engine, tmp_path / "backup.db")
+    heard: list[int] = []
+    report = back_up(engine, tmp_path / "backup.db", heard.append)
     restored_path = shutil.copy(tmp_path / "backup.db", tmp_path / "restored.db")
     restored = Ledger(open_engine(f"sqlite:///{restored_path}", must_exist=True))
     after = Replay(restored)
     after.advance(restored.head().position)
 
-    assert (report.intact, report.events, report.claims) == (True, 40, 1)
+    assert (report.intact, report.events, report.claims, sum(heard)) == (True, 40, 1, 40)
     assert restored.head() == head
     assert after.plain() == before.plain()
     assert read_seals(restored) == read_seals(ledger)

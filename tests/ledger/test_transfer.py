@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from ledger.audit import verify
+from ledger.chain import GENESIS, leaf, link
 from ledger.engines import open_engine, transaction
-from ledger.store import Ledger
+from ledger.store import Entry, Ledger
 from ledger.transfer import ImportRefusedError, NotEmptyError, NotExportedError, export_lines, import_lines
 from migrations import current_revision, upgrade
 from tests.builders import game_started, one_of_each
@@ -100,10 +101,30 @@ def test_a_line_that_does_not_fit_is_named_and_nothing_is_imported(exported: lis
             assert connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar() == 0
 
 
+def test_a_version_that_does_not_follow_is_named_with_its_line(exported: list[bytes], new: Ledger) -> None:
+    """Whoever exports from a changed log can compute hashes that fit."""
+    spoiled, previous = [], GENESIS
+    for number, line in enumerate(exported, start=1):
+        fields = {**json.loads(line), "version": 9} if number == 5 else json.loads(line)
+        payload = exported[number - 1].partition(b'"payload":')[2].removesuffix(b"}\n")
+        entry = Entry._make([*(fields[name] for name in Entry._fields[:7]), payload, b""])
+        previous = link(previous, leaf(*entry[:-1]))
+        spoiled.append(changed(line, version=fields["version"], chain_hash=previous.hex()))
+
+    with pytest.raises(
+        ImportRefusedError, match="line 5: version 9 of stream 'stream-2' follows version 0"
+    ) as refused:
+        import_lines(new, spoiled)
+
+    assert refused.value.line == 5
+
+
 @pytest.mark.parametrize(
     "line",
     [
         b"",
+        b'{"position":1,"event_id":"a","stream":"s","version":1,"type":"t","schema_version":9223372036854775808,'
+        b'"recorded_us":1,"chain_hash":"00","payload":{}}',
         b"{}",
         b"\xff",
         b"null",
