@@ -3,15 +3,26 @@
 Whoever can rewrite the database, seals and all, would have to rewrite these too.
 """
 
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from configparser import ConfigParser
+from configparser import Error as ConfigError
+from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore, ObjectStore
+from obstore.store import LocalStore, ObjectStore, S3Store
 
 from ledger.errors import LedgerError
 
 FOLDER = "seals"
+READERS = 16
+"""So many notes are read at once: one after the other, each would wait for its own round trip."""
+_ENDPOINT = re.compile(r"https?://([\w.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[\w./~-]*)?", re.ASCII).fullmatch
+_SIZE = re.compile(rf"{FOLDER}/([0-9]+)\.note").fullmatch
+_SECTION = "default"
 
 
 class WitnessError(LedgerError):
@@ -26,41 +37,104 @@ class Witness:
 
     def __call__(self, size: int, note: bytes) -> None:
         """Keep a note for ever; the same one may come again. Raises WitnessError."""
-        path = f"{FOLDER}/{size:020d}.note"
-        try:
-            self._objects.put(path, note, mode="create")
-        except AlreadyExistsError as error:
-            if bytes(self._objects.get(path).bytes()) != note:
-                raise WitnessError(f"the witness has another seal over {size} events") from error
-        except (BaseError, OSError) as error:
-            raise WitnessError(f"cannot write to the witness: {_first_line(error)}") from error
+        with _translated("write to"):
+            try:
+                self._objects.put(_path(size), note, mode="create")
+            except AlreadyExistsError as error:
+                if self._note(_path(size)) != note:
+                    raise WitnessError(f"the witness has another seal over {size} events") from error
 
     def notes(self) -> list[tuple[int, bytes]]:
         """Every (size, note), by size. Raises WitnessError."""
-        try:
-            paths = sorted(str(meta["path"]) for page in self._objects.list(FOLDER) for meta in page)
-            notes = [(path, bytes(self._objects.get(path).bytes())) for path in paths]
-        except (BaseError, OSError) as error:
-            raise WitnessError(f"cannot read the witness: {_first_line(error)}") from error
-        named = [(path.removeprefix(f"{FOLDER}/").removesuffix(".note"), note) for path, note in notes]
-        return [(int(size), note) for size, note in named if size.isdecimal()]
+        with _translated("read"), ThreadPoolExecutor(READERS) as readers:
+            paths = self._paths()
+            return list(zip(sorted(paths), readers.map(self._note, map(paths.get, sorted(paths))), strict=True))
+
+    def newest(self, after: int = 0) -> tuple[int, bytes] | None:
+        """The (size, note) of the most events, if they are more than `after`. Raises WitnessError."""
+        with _translated("read"):
+            paths = self._paths(after)
+            size = max(paths, default=0)
+            return (size, self._note(paths[size])) if size > after else None
+
+    def _paths(self, after: int = 0) -> dict[int, str]:
+        listed = self._objects.list(FOLDER, offset=_path(after))
+        found = [_SIZE(meta["path"]) for page in listed for meta in page]
+        return {int(one[1]): one[0] for one in found if one}
+
+    def _note(self, path: str) -> bytes:
+        return bytes(self._objects.get(path).bytes())
 
 
-def open_witness(url: str) -> Witness:
-    """The witness in a folder, given as its path or as file:///FOLDER. Raises WitnessError.
+def open_witness(url: str, endpoint: str | None = None, credentials: Path | None = None) -> Witness:
+    """The witness in a folder, given as its path or as file:///FOLDER, or at s3://BUCKET[/PREFIX].
 
-    For object storage elsewhere: copy its folder `seals` with whatever tool has the keys to it.
+    The latter takes the endpoint, unless it is AWS's own, and a file with keys in the form of AWS's credentials:
+    `aws_access_key_id` and `aws_secret_access_key` in the section `default`. Raises WitnessError.
     """
-    parts = urlsplit(url)
+    parts = _parts(url)
+    if parts.scheme == "s3" and parts.netloc:
+        return Witness(_s3(parts.netloc, parts.path.strip("/"), endpoint, credentials))
     if parts.scheme not in ("", "file") or parts.netloc:
-        raise WitnessError(
-            f"{url} is no folder: copy the notes from there, and name the folder that has `{FOLDER}`"
-        )
+        raise WitnessError(f"{url} is no witness: name a folder that has `{FOLDER}`, or s3://BUCKET/PREFIX")
     path = Path(unquote(parts.path)).absolute()
     if not (path / FOLDER).is_dir():
         raise WitnessError(f"there is no folder {path / FOLDER}")
     return Witness(LocalStore(path))
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+def _s3(bucket: str, prefix: str, endpoint: str | None, credentials: Path | None) -> S3Store:
+    # obstore panics on an endpoint that is none, past every `except Exception`.
+    if endpoint is not None and (not _ENDPOINT(endpoint) or _parts(endpoint).port == 0):
+        raise WitnessError(f"the witness's endpoint {endpoint!r} is no http:// or https:// address")
+    if credentials is None:
+        raise WitnessError(f"s3://{bucket} needs keys: name their file with --witness-credentials")
+    access_key, secret_key = _read_keys(credentials)
+    with _translated("open"):
+        return S3Store(
+            bucket,
+            prefix=prefix or None,
+            endpoint=endpoint,
+            access_key_id=access_key,
+            secret_access_key=secret_key,
+            region="us-east-1",
+            virtual_hosted_style_request=False,
+            client_options={"timeout": "10s", "connect_timeout": "3s", "allow_http": True},
+            retry_config={"max_retries": 2},
+        )
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # it is looked at when it is asked for
+    except ValueError as error:
+        raise WitnessError(f"{url!r} is no address: {error}") from error
+    return parts
+
+
+def _read_keys(path: Path) -> tuple[str, str]:
+    parser = ConfigParser(interpolation=None)
+    try:
+        parser.read_string(path.read_text("utf-8"))
+        keys = parser[_SECTION]
+        return keys["aws_access_key_id"], keys["aws_secret_access_key"]
+    except OSError as error:
+        raise WitnessError(f"cannot read the keys in {path}: {error.strerror}") from error
+    except (ConfigError, KeyError, UnicodeDecodeError) as error:
+        # Not with the error's own words, in which a key may stand.
+        form = f"[{_SECTION}], aws_access_key_id = ... and aws_secret_access_key = ..."
+        raise WitnessError(f"{path} holds no keys: three lines are expected, {form}") from error
+
+
+def _path(size: int) -> str:
+    return f"{FOLDER}/{size:020d}.note"
+
+
+@contextmanager
+def _translated(operation: str) -> Iterator[None]:
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        # The first line says what happened; what follows is the library's own view of its internals.
+        raise WitnessError(f"cannot {operation} the witness: {str(error).partition(chr(10))[0]}") from error
