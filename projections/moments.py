@@ -1,11 +1,13 @@
 """Moments of the ledger: a position, or a time and the position that the log had reached then."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ledger.store import Ledger
 
-_POSITION = re.compile(r"[0-9]{1,18}").fullmatch
+_POSITION = re.compile(r"[0-9]{1,18}|[0-9]{1,3}(?:,[0-9]{3}){1,5}").fullmatch
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class MomentError(ValueError):
@@ -16,21 +18,32 @@ def parse_time(text: str) -> int:
     """An ISO 8601 time (UTC where it names no zone) as microseconds since the epoch. Raises MomentError."""
     try:
         moment = datetime.fromisoformat(text)
-        seconds = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+        return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError) as error:
         raise MomentError(f"{text!r} is no ISO 8601 time such as 2026-11-12 or 2026-11-12T09:30:00Z") from error
-    return round(seconds * 1_000_000)
 
 
 def show_time(recorded_us: int) -> str:
-    """The time as ISO 8601 in UTC, to the millisecond."""
-    moment = datetime.fromtimestamp(recorded_us / 1_000_000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """The time as ISO 8601 in UTC, to the microsecond, so that `parse_time` gives the same one.
+
+    Any number can stand in a row that was changed: one that is no time is shown as it is.
+    """
+    try:
+        moment = _EPOCH + recorded_us * _MICROSECOND
+    except OverflowError:
+        return f"{recorded_us} us, which is no time"
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def parse_position(text: str) -> int | None:
+    """A position, with the commas that tables print or without; None if the text is none."""
+    return int(text.replace(",", "")) if _POSITION(text) else None
 
 
 def resolve(ledger: Ledger, text: str) -> int:
     """The position that a text means: digits are a position, anything else is a time. Raises MomentError."""
-    return check_position(ledger, int(text)) if _POSITION(text) else position_at(ledger, parse_time(text))
+    position = parse_position(text)
+    return position_at(ledger, parse_time(text)) if position is None else check_position(ledger, position)
 
 
 def check_position(ledger: Ledger, position: int) -> int:

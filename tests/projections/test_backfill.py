@@ -200,10 +200,10 @@ def test_a_ledger_that_is_too_young_has_nothing_to_fill_in(played: Ledger, tmp_p
 @pytest.mark.parametrize(
     ("from_hours", "to_hours", "reason"),
     [
-        (16, 4, "2025-11-04T00:00:00.000Z is after 2025-11-03T12:00:00.000Z"),
-        (None, -24, "up to 2025-11-02T08:00:00.000Z: the ledger begins at 2025-11-03T08:00"),
-        (-48, -24, "up to 2025-11-02T08:00:00.000Z: the ledger begins at 2025-11-03T08:00"),
-        (240, None, "from 2025-11-13T08:00:00.000Z on: the ledger ends at 2025-11-09T03:02"),
+        (16, 4, "2025-11-04T00:00:00.000000Z is after 2025-11-03T12:00:00.000000Z"),
+        (None, -24, "up to 2025-11-02T08:00:00.000000Z: the ledger begins at 2025-11-03T08:00"),
+        (-48, -24, "up to 2025-11-02T08:00:00.000000Z: the ledger begins at 2025-11-03T08:00"),
+        (240, None, "from 2025-11-13T08:00:00.000000Z on: the ledger ends at 2025-11-09T03:02"),
     ],
 )
 def test_a_time_without_the_ledger_is_refused_for_what_it_is(

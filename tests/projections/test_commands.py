@@ -73,8 +73,8 @@ def test_diff_gives_whole_numbers_to_the_last_digit_and_times_as_times(example: 
     rows = told(ask(example, "diff", "1587", "1592", "--projection", "standings"))
 
     assert rows["standings.families.xgboost.evaluation.evaluated_us"] == [
-        "2025-11-04T03:01:02.000Z",
-        "2025-11-04T09:01:00.000Z",
+        "2025-11-04T03:01:02.000000Z",
+        "2025-11-04T09:01:00.000000Z",
         "+21598.000",
         "s",
     ]
@@ -109,7 +109,7 @@ def test_a_row_of_the_history_is_named_by_its_id(example: Path) -> None:
     replayed = ask(example, "replay", "--to", "1592", "--projection", "promotion_history")
     changed = ask(example, "diff", "1587", "1592", "--projection", "promotion_history", "--json").json
 
-    assert told(replayed)["1588.recorded_us"] == ["2025-11-04T09:01:00.000Z"]
+    assert told(replayed)["1588.recorded_us"] == ["2025-11-04T09:01:00.000000Z"]
     assert {change["path"].split(".")[1] for change in changed["changes"]} == {"1588", "1591"}
 
 
