@@ -13,10 +13,13 @@ from rich.json import JSON
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from ledger.vocabulary import FAMILIES
 
 PIPE_COLUMNS = 140
+NUMBER_COLUMNS = 12
+"""A date, a count of games, a position: what is longer is a name or a hash, which may be broken."""
 EXIT_FINDING = 1
 """The command did its work, and what it found is not as it should be."""
 BAR_FROM_EVENTS = 20_000
@@ -48,7 +51,26 @@ def say(*words: str) -> None:
 
 def print_json(value: Any) -> None:
     """One line of JSON; bytes as hexadecimal digits."""
-    click.echo(msgspec.json.encode(value, enc_hook=_encode).decode())
+    plain = _hexadecimal(msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True))
+    click.echo(msgspec.json.encode(plain).decode())
+
+
+def _hexadecimal(value: Any) -> Any:
+    """With text for bytes, which msgspec would write as base64: a hash has one form, whoever prints it."""
+    match value:
+        case bytes():
+            return value.hex()
+        case dict():
+            return {key: _hexadecimal(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_hexadecimal(one) for one in value]
+        case _:
+            return value
+
+
+def printable(text: str) -> str:
+    """The text in one line, whatever is in it: what does not print is escaped, or it could fake lines."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def print_payload(payload: bytes) -> None:
@@ -58,14 +80,53 @@ def print_payload(payload: bytes) -> None:
 
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table; numbers stand to the right, and an absent value is a dash."""
+    output = _output()
+    numbers = [bool(rows) and all(_is_number(row[index]) for row in rows) for index in range(len(headings))]
+    cells = [[show(cell) for cell in row] for row in rows]
+    between = 2 * len(headings) + 1
+    widths = _widths(list(zip(headings, *cells, strict=True)), numbers, output.width - between)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for index, heading in enumerate(headings):
-        numbers = all(isinstance(row[index], int | float) or row[index] is None for row in rows)
-        table.add_column(heading, justify="right" if numbers and rows else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(show, row))
+    for heading, number, width in zip(headings, numbers, widths, strict=True):
+        table.add_column(heading, justify="right" if number else "left", overflow="fold", width=width)
+    for row in cells:
+        table.add_row(*row)
     say(title)
-    _output().print(table)
+    output.width = max(output.width, sum(widths) + between)  # the terminal breaks lines where nothing else helps
+    output.print(table)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or isinstance(value, int | float)
+
+
+def _widths(columns: Sequence[Sequence[str]], numbers: Sequence[bool], room: int) -> list[int]:
+    natural = [max(map(_width, column)) for column in columns]
+    least = [
+        width if number else max(map(_unbroken, column[1:]), default=1)
+        for column, width, number in zip(columns, natural, numbers, strict=True)
+    ]
+    return fitted(natural, least, room)
+
+
+def fitted(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """The widths, taken from the widest columns as long as those have something to give, until they fit."""
+    fitting = list(widths)
+    while sum(fitting) > room:
+        able = [index for index, width in enumerate(fitting) if width > least[index]]
+        if not able:
+            break
+        fitting[max(able, key=fitting.__getitem__)] -= 1
+    return fitting
+
+
+def _width(markup: str) -> int:
+    return Text.from_markup(markup).cell_len
+
+
+def _unbroken(markup: str) -> int:
+    """How wide a cell is at least: a number that is broken in two would be read as another one."""
+    words = Text.from_markup(markup).plain.split()
+    return min(NUMBER_COLUMNS, max((len(word) for word in words if any(map(str.isdigit, word))), default=1))
 
 
 def show(value: Any) -> str:
@@ -78,7 +139,9 @@ def show(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.4f}"
-    return str(value) if isinstance(value, Styled) else escape(str(value))
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value) if isinstance(value, Styled) else escape(printable(str(value)))
 
 
 class Styled(str):
@@ -89,30 +152,32 @@ class Styled(str):
 
 def good(text: str) -> Styled:
     """Text that says that all is well."""
-    return Styled(f"[green]{escape(text)}[/green]")
+    return Styled(f"[green]{escape(printable(text))}[/green]")
 
 
 def bad(text: str) -> Styled:
     """Text that says what is not."""
-    return Styled(f"[red]{escape(text)}[/red]")
+    return Styled(f"[red]{escape(printable(text))}[/red]")
 
 
 @contextmanager
-def progress(description: str, events: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, where somebody looks at it and it takes long enough; yields what moves it."""
+def progress(description: str, events: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error, where somebody looks at it and it takes long enough; yields what moves it.
+
+    Where nobody knows how many events there will be, it only counts.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    shown = messages.is_terminal and events >= BAR_FROM_EVENTS
+    shown = messages.is_terminal and (events is None or events >= BAR_FROM_EVENTS)
     with Progress(*columns, console=messages, transient=True, disable=not shown) as bar:
         task = bar.add_task(description, total=events)
         yield lambda done: bar.advance(task, done)
 
 
+def remark(text: str) -> None:
+    """A line about the output, on standard error, where it disturbs nobody who reads the output."""
+    messages.print(escape(printable(text)), highlight=False, soft_wrap=True)
+
+
 def finding() -> None:
     """End the command with the status that says so."""
     click.get_current_context().exit(EXIT_FINDING)
-
-
-def _encode(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.hex()
-    raise NotImplementedError(f"no JSON for {type(value).__name__}")
