@@ -2,6 +2,7 @@
 
 import base64
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,10 +12,11 @@ from ledger.merkle import HASH_BYTES, inclusion_path, root_from_path
 from ledger.notes import Checkpoint
 from ledger.rows import Row, Rows
 from ledger.seal import Verifier
-from ledger.seals import Seal
+from ledger.seals import Seal, open_seal
 from ledger.store import Ledger
 
 FORMAT = "promotion-ledger/proof/1"
+_ADVICE = "run `rps-audit verify`"
 
 
 class ProofError(LedgerError):
@@ -54,32 +56,55 @@ class Proven(msgspec.Struct, frozen=True):
     checkpoint: Checkpoint
 
 
-def make_proof(ledger: Ledger, position: int, seal: Seal) -> Proof:
+def make_proof(ledger: Ledger, position: int, seal: Seal, verifiers: Sequence[Verifier] = ()) -> Proof:
     """The proof that the entry at `position` is among those that `seal` covers; reads all of these.
 
-    Raises ProofError when the stored entries do not lead to the sealed root.
+    Raises ProofError when the stored entries do not lead to the sealed root, NoteError when the seal is not signed
+    by one of the verifiers, if there are any.
     """
     assert 1 <= position <= seal.size
+    checkpoint = open_seal(seal, verifiers).checkpoint
     leaves: list[bytes] = []
     proven: Row | None = None
     for page in Rows(ledger.engine).pages(0, seal.size):
         rows = list(map(Row._make, page))
-        leaves += [row.leaf() for row in rows]
+        leaves += map(_leaf, rows)
         proven = next((row for row in rows if row.position == position), proven)
     if proven is None or len(leaves) != seal.size:
-        raise ProofError(f"the log holds {len(leaves)} of the {seal.size} events that are sealed")
+        raise ProofError(f"the log holds {len(leaves)} of the {seal.size} events that are sealed: {_ADVICE}")
     path = inclusion_path(leaves, position - 1)
-    event = ProvenEvent(
-        event_id=proven.event_id.decode(),
-        stream=proven.stream.decode(),
-        version=proven.version,
-        type=proven.type.decode(),
-        schema_version=proven.schema_version,
-        recorded_us=proven.recorded_us,
-        payload=base64.b64encode(proven.payload).decode(),
-    )
+    # Whoever is given the file would see that it does not hold; whoever writes it should be the first to know.
+    if (
+        checkpoint.size != seal.size
+        or root_from_path(_leaf(proven), position - 1, seal.size, path) != checkpoint.root
+    ):
+        raise ProofError(f"the log is not what was sealed at {seal.size} events: {_ADVICE}")
     encoded = tuple(base64.b64encode(one).decode() for one in path)
-    return Proof(FORMAT, position, event, encoded, seal.note.decode())
+    return Proof(FORMAT, position, _event(proven), encoded, seal.note.decode())
+
+
+def _leaf(row: Row) -> bytes:
+    try:
+        return row.leaf()
+    except (TypeError, struct.error) as error:
+        raise ProofError(f"position {row.position} holds what no event can have had: {_ADVICE}") from error
+
+
+def _event(row: Row) -> ProvenEvent:
+    try:
+        return ProvenEvent(
+            event_id=row.event_id.decode(),
+            stream=row.stream.decode(),
+            version=row.version,
+            type=row.type.decode(),
+            schema_version=row.schema_version,
+            recorded_us=row.recorded_us,
+            payload=base64.b64encode(row.payload).decode(),
+        )
+    except UnicodeDecodeError as error:
+        raise ProofError(
+            f"position {row.position} has a text that is not UTF-8, which no proof can hold"
+        ) from error
 
 
 def check_proof(proof: Proof, verifier: Verifier) -> Proven:
@@ -108,9 +133,9 @@ def check_proof(proof: Proof, verifier: Verifier) -> Proven:
     return Proven(row, checkpoint)
 
 
-def write_proof(proof: Proof, path: Path) -> None:
-    """Write the proof as indented JSON. Raises OSError."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(proof), indent=2) + b"\n")
+def encode_proof(proof: Proof) -> bytes:
+    """The proof as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(proof), indent=2) + b"\n"
 
 
 def read_proof(path: Path) -> Proof:

@@ -1,20 +1,22 @@
 """export, import, backup, backfill: the ledger in other places."""
 
 import shutil
+import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
 import click
+from msgspec import structs
 
 from ledger.backup import back_up
-from ledger.errors import StorageError
-from ledger.store import Ledger
 from ledger.transfer import ImportRefusedError, NotExportedError, export_lines, import_lines
 from projections.backfill import LOOKBACK_SECONDS, BackfillError, make_blocks, write_backfill
 from projections.commands.console import bad, finding, good, json_option, print_json, progress, say
+from projections.commands.outputs import new_file
 from projections.commands.since import since_option, since_us
-from projections.commands.source import Source, has_tables
+from projections.commands.source import Source, length
 from projections.moments import parse_time, show_time
 from projections.site import LEDGER_INSTANCE, LEDGER_JOB
 
@@ -22,21 +24,24 @@ _UNITS = {"s": 1, "m": 60}
 
 
 @click.command("export")
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True), default="-")
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default="-")
 @click.pass_obj
-def export_(source: Source, file: str) -> None:
-    """Write the log as JSON Lines, with positions, ids and hashes; to standard output, or to FILE.
+def export_(source: Source, file: Path) -> None:
+    """Write the log as JSON Lines, with positions, ids and hashes; to standard output, or to a new FILE.
 
     Example: rps-audit export ledger.jsonl
     """
     ledger = source.reader()
-    try:
-        with click.open_file(file, "wb") as lines, progress("Exporting", ledger.head().position) as advance:
-            for line in export_lines(ledger):
-                lines.write(line)
-                advance(1)
-    except OSError as error:
-        raise StorageError(f"cannot write {file}: {error.strerror}") from error
+    with _opened(file) as lines, progress("Exporting", ledger.head().position) as advance:
+        for line in export_lines(ledger):
+            lines.write(line)
+            advance(1)
+
+
+def _opened(file: Path) -> AbstractContextManager[BinaryIO]:
+    if str(file) == "-":
+        return nullcontext(sys.stdout.buffer)
+    return new_file(file)
 
 
 @click.command("import")
@@ -48,25 +53,23 @@ def import_(source: Source, file: BinaryIO, as_json: bool) -> None:
 
     Example: rps-audit --database sqlite:///copy.db import ledger.jsonl
     """
-    ledger = _empty(source)
     try:
-        imported = import_lines(ledger, file)
+        with source.empty() as ledger, progress("Importing", None) as advance:
+            imported = import_lines(ledger, file, advance)
+            head = ledger.head()
     except NotExportedError:
         raise
     except ImportRefusedError as error:
-        say(bad(str(error)))
+        if as_json:
+            print_json({"imported": 0, "line": error.line, "problem": error.problem})
+        else:
+            say(bad(str(error)))
         finding()
         return
-    head = ledger.head()
     if as_json:
         print_json({"imported": imported, "chain_hash": head.chain_hash})
     else:
-        say(f"{imported} events imported, head {head.position}:{head.chain_hash.hex()}")
-
-
-def _empty(source: Source) -> Ledger:
-    ledger = source.new_file()
-    return source.writer() if has_tables(ledger.engine) else ledger
+        say(f"{imported:,} events imported, head {head.position}:{head.chain_hash.hex()}")
 
 
 @click.command()
@@ -78,15 +81,16 @@ def backup(source: Source, file: Path, as_json: bool) -> None:
 
     Example: rps-audit backup ledger-2026-11-12.db
     """
-    with progress("Copying", source.reader().head().position):
-        report = back_up(source.reader().engine, file)
+    ledger = source.reader()
+    with progress("Verifying the copy", length(ledger)) as advance:
+        report = back_up(ledger.engine, file, advance)
     if as_json:
         print_json({"file": str(file), "bytes": file.stat().st_size, "intact": report.intact, "report": report})
     else:
         for found in report.findings:
             say(bad(str(found)))
         verdict = good("verified") if report.intact else bad("copied as it is, and not intact")
-        say(f"{file}: {report.events} events, head {report.last}, ", verdict)
+        say(f"{file}: {report.events:,} events, head {report.last}, ", verdict)
     if not report.intact:
         finding()
 
@@ -160,14 +164,10 @@ def backfill(
         )
     made = make_blocks(out, manifest, promtool) if promtool else None
     if as_json:
-        print_json({**_asdict(manifest), "blocks": made._asdict() if made else None})
+        print_json({**structs.asdict(manifest), "blocks": made._asdict() if made else None})
         return
     began, ended = (show_time(seconds * 1_000_000) for seconds in (manifest.from_seconds, manifest.to_seconds))
     say(f"{manifest.samples:,} samples of {manifest.series} series in {len(manifest.files)} files, checked")
     say(f"from {began} to {ended}, the ledger up to position {manifest.last_position}")
     if made:
         say(f"{made.blocks} blocks with as many samples in {out / 'blocks'}")
-
-
-def _asdict(manifest: object) -> dict[str, object]:
-    return {name: getattr(manifest, name) for name in getattr(manifest, "__struct_fields__", ())}

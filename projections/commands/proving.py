@@ -1,42 +1,30 @@
 """verify, seal, prove, verify-proof: whether the ledger is what was written."""
 
-import re
-import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ledger.audit import Anchor, Report
 from ledger.chain import GENESIS
+from ledger.errors import DamagedError
+from ledger.findings import Finding
 from ledger.notes import NoteError
-from ledger.proofs import ProofError, check_proof, make_proof, read_proof, write_proof
-from ledger.seal import open_signer, read_verifier
-from ledger.seals import Sealer, audit, last_seal, read_seals
+from ledger.proofs import ProofError, check_proof, encode_proof, make_proof, read_proof
+from ledger.seal import Verifier, open_signer, read_signer, read_verifier
+from ledger.seals import audit, last_seal, seal_head
 from projections.commands.console import bad, finding, good, json_option, print_json, print_payload, progress, say
-from projections.commands.source import Source
+from projections.commands.outputs import new_file
+from projections.commands.positions import AnchorType, PositionType
+from projections.commands.source import Source, length
 from projections.moments import MomentError, check_position, show_time
-from projections.witness import open_witness
+from projections.witness import WitnessError, open_witness
 
-_ANCHOR = re.compile(r"([0-9]{1,18}):([0-9a-fA-F]{64})").fullmatch
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-class AnchorType(click.ParamType[Anchor]):
-    """POSITION:HASH."""
-
-    name = "position:hash"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Anchor:
-        """An anchor from its text."""
-        found = _ANCHOR(str(value))
-        if not found:
-            self.fail(f"{value!r} is no anchor: write a position, a colon and 64 hexadecimal digits", param, ctx)
-        return Anchor(int(found[1]), bytes.fromhex(found[2]))
-
-
 @click.command()
-@click.option("--from", "first", type=click.IntRange(min=1), default=1, help="Trust what is before this position.")
+@click.option("--from", "first", type=PositionType(1), default=1, help="Trust what is before this position.")
 @click.option("--expect", "anchors", type=AnchorType(), multiple=True, help="A chain hash written down elsewhere.")
 @click.option(
     "--key",
@@ -45,7 +33,13 @@ class AnchorType(click.ParamType[Anchor]):
     multiple=True,
     help="Public key of the seals; default: beside the database.",
 )
-@click.option("--witness", default=None, help="Folder with copies of the seals: the model store's.")
+@click.option(
+    "--witness", default=None, help="Copies of the seals: the model store's folder, or s3://BUCKET/PREFIX."
+)
+@click.option("--witness-endpoint", "endpoint", default=None, help="URL of an S3 API that is not AWS's own.")
+@click.option(
+    "--witness-credentials", "credentials", type=FILE, default=None, help="File with keys, in AWS's form."
+)
 @json_option
 @click.pass_obj
 def verify(
@@ -54,53 +48,100 @@ def verify(
     anchors: tuple[Anchor, ...],
     keys: tuple[Path, ...],
     witness: str | None,
+    endpoint: str | None,
+    credentials: Path | None,
     as_json: bool,
 ) -> None:
     """Recompute the chain and the seals from the stored bytes; name what was changed, and where.
 
     Example: rps-audit verify --expect 4711:6f1e... --witness data/models
     """
-    ledger = source.reader()
-    head = ledger.head().position
-    if head or first > 1:
-        check_position(ledger, first)
     verifiers = source.verifiers(keys)
-    witnessed = open_witness(witness).notes() if witness else []
-    with progress("Verifying", head - first + 1) as advance:
-        report = audit(
-            ledger,
-            verifiers=verifiers,
-            witnessed=witnessed,
-            first=first,
-            anchors=anchors,
-            progress=advance,
-        )
+    # Before the ledger: what is sealed meanwhile would be missing there, not at the witness.
+    witnessed = _witnessed(witness, endpoint, credentials)
+    try:
+        report = _audited(source, first, anchors, verifiers, witnessed)
+    except DamagedError as error:
+        report = _unreadable(first, error)
     if as_json:
-        print_json({"intact": report.intact, "signatures_checked": bool(verifiers), "report": report})
+        found = {"intact": report.intact, "signatures_checked": bool(verifiers), "key_named": bool(keys)}
+        print_json({**found, "report": report})
     else:
-        _tell(report, len(read_seals(ledger)), signed=bool(verifiers))
+        for line in _told(report, verifiers, beside=not keys, witness=witness is not None):
+            say(line)
     if not report.intact:
         finding()
 
 
-def _tell(report: Report, seals: int, *, signed: bool) -> None:
+def _witnessed(url: str | None, endpoint: str | None, credentials: Path | None) -> list[tuple[int, bytes]]:
+    if url is None:
+        if endpoint is not None or credentials is not None:
+            raise click.UsageError("no witness is named: add --witness s3://BUCKET/PREFIX")
+        return []
+    notes = open_witness(url, endpoint, credentials).notes()
+    if not notes:
+        raise WitnessError(f"the witness at {url} has no seals: it is another one's, or somebody took them away")
+    return notes
+
+
+def _audited(
+    source: Source,
+    first: int,
+    anchors: tuple[Anchor, ...],
+    verifiers: list[Verifier],
+    witnessed: list[tuple[int, bytes]],
+) -> Report:
+    ledger = source.reader()
+    events = length(ledger)
+    if first > 1 and events is not None:
+        check_position(ledger, first)
+    with progress("Verifying", events and events - first + 1) as advance:
+        return audit(
+            ledger, verifiers=verifiers, witnessed=witnessed, first=first, anchors=anchors, progress=advance
+        )
+
+
+def _unreadable(first: int, error: DamagedError) -> Report:
+    """What can be said of a file in which not even the tables are found."""
+    found = (Finding(None, "damaged", error.problem),)
+    return Report(
+        first=first, last=0, events=0, chain_hash=GENESIS, claims=0, findings=found, unchecked_from=first
+    )
+
+
+def _told(report: Report, verifiers: list[Verifier], *, beside: bool, witness: bool) -> Iterator[str]:
     for found in report.findings:
-        say(bad(str(found)))
+        yield bad(str(found))
+    if report.unchecked_from is not None:
+        yield bad(f"from position {report.unchecked_from:,} on nothing was looked at: the walk ended there")
     if report.intact:
         what = f"positions {report.first:,} to {report.last:,}" if report.events else "an empty ledger"
-        say(good(f"intact: {what}"))
-        say(f"head {report.last}:{(report.chain_hash if report.events else GENESIS).hex()}")
+        yield good(f"intact: {what}")
+        yield f"head {report.last}:{report.chain_hash.hex()}"
     if report.first > 1:
-        say(f"what is before position {report.first} was taken on trust; seals were not compared")
-    elif report.claims:
-        by = "their signatures hold" if signed else "their signatures are not checked: no public key is named"
-        say(f"{report.claims} checkpoints fit, {by}")
-    elif not seals:
-        say("there is no seal: a log that was rewritten as a whole would look the same")
+        yield f"what is before position {report.first:,} was taken on trust; seals were not compared"
+        return
+    if not report.seals:
+        yield "there is no seal: a log that was rewritten as a whole would look the same"
+    if report.seals or report.witnessed:
+        counted = f"{report.seals:,} seal{'s' * (report.seals != 1)}"
+        counted += f", {report.witnessed:,} of the witness's" if witness else ""
+        some = f"{report.claims:,} fit{'s' * (report.claims == 1)}, as far as the chain does"
+        yield f"{counted}: {'all fit' if report.claims == report.seals + report.witnessed else some}"
+        yield _signed(report, verifiers, beside=beside)
+
+
+def _signed(report: Report, verifiers: list[Verifier], *, beside: bool) -> str:
+    if not verifiers:
+        return "their signatures are not checked: no public key is named"
+    if not report.signers:
+        return "none of them is signed by " + ", ".join(key.label for key in verifiers)
+    by = f"they are signed by {', '.join(report.signers)}"
+    return f"{by}, the key that lies beside the database: compare it with one from elsewhere" if beside else by
 
 
 @click.command()
-@click.option("--key", type=FILE, required=True, help="Private key; made on first use.")
+@click.option("--key", type=FILE, required=True, help="Private key; made where there is no seal yet.")
 @json_option
 @click.pass_obj
 def seal(source: Source, key: Path, as_json: bool) -> None:
@@ -109,7 +150,8 @@ def seal(source: Source, key: Path, as_json: bool) -> None:
     Example: rps-audit seal --key data/seal.key
     """
     ledger = source.writer()
-    made = Sealer(ledger, open_signer(key)).run(time.time_ns() // 1_000, wait=False)
+    # Once there is a seal every other key is a stranger's: a name that is mistyped must not make one.
+    made = seal_head(ledger, read_signer(key) if last_seal(ledger) else open_signer(key))
     if as_json:
         print_json({"sealed": made.size if made else None, "note": made.note.decode() if made else None})
     else:
@@ -117,8 +159,8 @@ def seal(source: Source, key: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("position", type=click.INT)
-@click.option("--out", type=FILE, default=None, help="Where to; by default proof-POSITION.json.")
+@click.argument("position", type=PositionType())
+@click.option("--out", type=FILE, default=None, help="A new file; by default proof-POSITION.json.")
 @json_option
 @click.pass_obj
 def prove(source: Source, position: int, out: Path | None, as_json: bool) -> None:
@@ -132,13 +174,18 @@ def prove(source: Source, position: int, out: Path | None, as_json: bool) -> Non
     if newest is None or newest.size < position:
         covered = f"the last seal covers {newest.size} events" if newest else "there is no seal yet"
         raise MomentError(f"position {position} is not sealed: {covered}")
+    try:
+        proof = encode_proof(make_proof(ledger, position, newest, source.verifiers(())))
+    except (ProofError, NoteError) as error:
+        _tell_broken(error, "proved", as_json=as_json)
+        return
     path = out or Path(f"proof-{position}.json")
-    write_proof(make_proof(ledger, position, newest), path)
-    size_bytes = path.stat().st_size
+    with new_file(path) as file:
+        file.write(proof)
     if as_json:
-        print_json({"position": position, "size": newest.size, "file": str(path), "bytes": size_bytes})
+        print_json({"position": position, "size": newest.size, "file": str(path), "bytes": len(proof)})
     else:
-        say(f"{path}: position {position} is among the {newest.size} events sealed, {size_bytes} bytes")
+        say(f"{path}: position {position:,} is among the {newest.size:,} events sealed, {len(proof):,} bytes")
 
 
 @click.command("verify-proof")
@@ -154,16 +201,21 @@ def verify_proof(file: Path, key: Path, as_json: bool) -> None:
     try:
         proven = check_proof(proof, verifier)
     except (ProofError, NoteError) as error:
-        if as_json:
-            print_json({"holds": False, "problem": str(error)})
-        else:
-            say(bad(str(error)))
-        finding()
+        _tell_broken(error, "holds", as_json=as_json)
         return
     row, checkpoint = proven.row, proven.checkpoint
     if as_json:
         print_json({"holds": True, "position": row.position, "origin": checkpoint.origin, "size": checkpoint.size})
         return
-    say(good(f"holds: position {row.position} of {checkpoint.origin}, sealed at {checkpoint.size} events"))
+    say(good(f"holds: position {row.position:,} of {checkpoint.origin}, sealed at {checkpoint.size:,} events"))
+    say(f"signed by {verifier.label}")
     say(f"{proof.event.type} on {proof.event.stream}, recorded {show_time(row.recorded_us)}")
     print_payload(row.payload)
+
+
+def _tell_broken(error: Exception, what: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({what: False, "problem": str(error)})
+    else:
+        say(bad(str(error)))
+    finding()

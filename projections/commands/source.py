@@ -1,15 +1,18 @@
 """The ledger that the commands look at, opened for reading unless a command says otherwise."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 
-from ledger.engines import open_engine, open_reader, transaction
-from ledger.errors import SchemaError, StorageError
+from ledger.engines import file_of, open_engine, open_reader, transaction
+from ledger.errors import DamagedError, SchemaError, StorageError
 from ledger.schema import REVISION
 from ledger.seal import Verifier, public_path, read_verifier
 from ledger.store import Ledger
+from ledger.transfer import NotEmptyError
 
 DEFAULT_DATABASE = "sqlite:///data/ledger.db"
 KEY_NAME = "seal.key"
@@ -31,26 +34,49 @@ class Source:
         self.reader().engine.dispose()
         return Ledger(open_engine(self.url, must_exist=True))
 
-    def new_file(self) -> Ledger:
-        """A ledger without tables, in a file that need not exist. Raises StorageError."""
-        return Ledger(open_engine(self.url))
+    @contextmanager
+    def empty(self) -> Iterator[Ledger]:
+        """A ledger to fill: in a file that is a ledger, or has no tables, or is not there yet.
+
+        A file that is made for the block is gone again when the block fails. Raises NotEmptyError, StorageError,
+        SchemaError.
+        """
+        path = file_of(self.url)
+        found = path.exists()
+        if found and self._has_tables() and (position := self.reader().head().position):
+            raise NotEmptyError(position)
+        ledger = Ledger(open_engine(self.url))
+        whole = False
+        try:
+            yield ledger
+            whole = True
+        finally:
+            ledger.engine.dispose()
+            if not (found or whole):
+                path.unlink(missing_ok=True)
+
+    def _has_tables(self) -> bool:
+        engine = open_reader(self.url)
+        try:
+            with transaction(engine) as connection:
+                return connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").scalar() is not None
+        finally:
+            engine.dispose()
 
     def verifiers(self, keys: tuple[Path, ...]) -> list[Verifier]:
         """The public keys to trust: those named, or the one beside the database. Raises KeyFileError."""
         if not keys:
-            beside = public_path(self.folder() / KEY_NAME)
+            beside = public_path(file_of(self.url).with_name(KEY_NAME))
             keys = (beside,) if beside.is_file() else ()
         return [read_verifier(path) for path in keys]
 
-    def folder(self) -> Path:
-        """Where the database file is."""
-        return Path(make_url(self.url).database or "").parent
 
-
-def has_tables(engine: Engine) -> bool:
-    """Whether there is anything in the database. Raises StorageError."""
-    with transaction(engine) as connection:
-        return connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").scalar() is not None
+def length(ledger: Ledger) -> int | None:
+    """How many events a bar is to reach; None where the file is too damaged for that: the command says so."""
+    try:
+        return ledger.head().position
+    except DamagedError:
+        return None
 
 
 def _checked(engine: Engine) -> Ledger:
@@ -58,6 +84,8 @@ def _checked(engine: Engine) -> Ledger:
         with transaction(engine) as connection:
             connection.exec_driver_sql("SELECT 1 FROM events LIMIT 1")
             revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    except DamagedError:
+        raise  # it was one
     except StorageError as error:
         raise StorageError(f"{engine.url.database} is no ledger: {error}") from error
     if revision != REVISION:

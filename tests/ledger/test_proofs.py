@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from ledger.engines import transaction
 from ledger.notes import NoteError
-from ledger.proofs import NoProofError, Proof, ProofError, check_proof, make_proof, read_proof, write_proof
+from ledger.proofs import NoProofError, Proof, ProofError, check_proof, encode_proof, make_proof, read_proof
 from ledger.seal import Signer
 from ledger.seals import last_seal, seal_head
 from ledger.store import Ledger
@@ -29,7 +29,7 @@ def proofs(ledger: Ledger) -> list[Proof]:
 def test_every_event_is_proved_from_its_file_alone(proofs: list[Proof], ledger: Ledger, tmp_path: Path) -> None:
     for proof, entry in zip(proofs, ledger.read(), strict=True):
         path = tmp_path / f"{entry.position}.json"
-        write_proof(proof, path)
+        path.write_bytes(encode_proof(proof))
 
         proven = check_proof(read_proof(path), SIGNER.verifier)
 
@@ -108,3 +108,39 @@ def test_a_log_that_was_cut_gives_no_proof(proofs: list[Proof], ledger: Ledger) 
 
     with pytest.raises(ProofError, match=f"{EVENTS - 1} of the {EVENTS}"):
         make_proof(ledger, 1, seal)
+
+
+@pytest.mark.parametrize("position", [7, 8])
+@pytest.mark.parametrize("change", ["payload = x'7b7d'", "version = -1", "stream = CAST(x'ff' AS TEXT)"])
+def test_a_log_that_was_changed_gives_no_proof(
+    proofs: list[Proof], ledger: Ledger, change: str, position: int
+) -> None:
+    seal = last_seal(ledger)
+    assert proofs
+    assert seal is not None
+    with transaction(ledger.engine, write=True) as connection:
+        connection.exec_driver_sql("DROP TRIGGER events_refuse_update")
+        connection.exec_driver_sql(f"UPDATE events SET {change} WHERE position = 7")
+
+    with pytest.raises(ProofError, match="run `rps-audit verify`"):
+        make_proof(ledger, position, seal)
+
+
+def test_a_seal_by_another_key_gives_no_proof(proofs: list[Proof], ledger: Ledger) -> None:
+    seal = last_seal(ledger)
+    assert proofs
+    assert seal is not None
+
+    with pytest.raises(NoteError, match="not by"):
+        make_proof(ledger, 1, seal, [Signer("example.com/log", bytes([1] * 32)).verifier])
+
+    assert make_proof(ledger, 1, seal, [SIGNER.verifier]) == proofs[0]
+
+
+def test_a_seal_in_another_one_s_place_gives_no_proof(proofs: list[Proof], ledger: Ledger) -> None:
+    seal = last_seal(ledger)
+    assert proofs
+    assert seal is not None
+
+    with pytest.raises(ProofError, match="not what was sealed"):
+        make_proof(ledger, 1, seal._replace(size=EVENTS - 1))

@@ -35,3 +35,10 @@ def copy(example: Path, tmp_path: Path) -> Iterator[Ledger]:
     """The example, for writing."""
     with writable_copy(example, tmp_path) as ledger:
         yield ledger
+
+
+@pytest.fixture
+def copied(example: Path, tmp_path: Path) -> Iterator[Path]:
+    """The example's file, for writing."""
+    with writable_copy(example, tmp_path):
+        yield tmp_path / "copy.db"

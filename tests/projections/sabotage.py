@@ -1,8 +1,9 @@
 """Copies of the example that may be written to, and changes to events that no service would make."""
 
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,17 @@ def database(ledger: Ledger) -> Path:
     """The file of a ledger."""
     assert ledger.engine.url.database
     return Path(ledger.engine.url.database)
+
+
+def execute(path: Path, *statements: str) -> None:
+    """Run SQL as somebody with the file can: no trigger is in the way, and none is missing afterwards."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for trigger in TRIGGERS:
+            connection.execute(f"DROP TRIGGER {trigger}")
+        for statement in statements:
+            connection.execute(statement)
+        for trigger in TRIGGERS.values():
+            connection.execute(trigger)
 
 
 def edit(ledger: Ledger, position: int, change: Edit) -> None:

@@ -1,0 +1,121 @@
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from projections.commands.outputs import OutputError, new_file
+from tests.projections.asking import ask
+
+
+@pytest.fixture
+def lines(example: Path, tmp_path: Path) -> Path:
+    """The example, exported."""
+    path = tmp_path / "ledger.jsonl"
+    assert ask(example, "export", str(path)).status == 0
+    return path
+
+
+def test_an_export_takes_no_other_file_s_place(copied: Path) -> None:
+    before = copied.read_bytes()
+
+    answer = ask(copied, "export", str(copied))
+
+    assert (answer.status, answer.output) == (2, "")
+    assert answer.problem == f"{copied} exists already: name a new file"
+    assert copied.read_bytes() == before
+
+
+def test_an_export_to_standard_output_is_the_same(example: Path, lines: Path) -> None:
+    assert ask(example, "export").output == lines.read_text("utf-8")
+
+
+def write_half(path: Path) -> None:
+    with new_file(path) as file:
+        file.write(b"half")
+        raise ZeroDivisionError
+
+
+def test_a_new_file_is_gone_when_it_is_not_written_to_its_end(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        write_half(tmp_path / "file")
+
+    assert not (tmp_path / "file").exists()
+
+
+def test_a_file_that_is_there_already_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("mine")
+
+    with pytest.raises(OutputError, match="exists already"), new_file(path):
+        raise AssertionError
+
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("content", [b"no export\n", b'{"position":2}\n'])
+def test_an_import_that_is_refused_leaves_no_file(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "lines").write_bytes(content)
+
+    answer = ask(tmp_path / "new.db", "import", str(tmp_path / "lines"))
+
+    assert answer.status == 2
+    assert os.listdir(tmp_path) == ["lines"]
+
+
+def test_an_import_whose_lines_do_not_fit_leaves_no_file_and_says_so_in_json_too(
+    lines: Path, tmp_path: Path
+) -> None:
+    lines.write_bytes(lines.read_bytes().replace(b'"winner":"user"', b'"winner":"bot"', 1))
+
+    as_json = ask(tmp_path / "new.db", "import", str(lines), "--json")
+
+    assert as_json.status == 1
+    assert as_json.json["imported"] == 0
+    assert as_json.json["line"] > 1
+    assert "does not give its chain hash" in as_json.json["problem"]
+    assert os.listdir(tmp_path) == ["ledger.jsonl"]
+
+
+def test_an_import_into_what_is_no_ledger_changes_nothing(lines: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE mine (number INTEGER)")
+    text = tmp_path / "text.db"
+    text.write_text("no database" * 1_000)
+
+    for path in (other, text):
+        before = path.read_bytes()
+        answer = ask(path, "import", str(lines))
+
+        assert answer.status == 2
+        assert path.read_bytes() == before
+    assert sorted(os.listdir(tmp_path)) == ["ledger.jsonl", "other.db", "text.db"]
+
+
+def test_an_import_into_a_ledger_with_events_changes_nothing(example: Path, lines: Path, tmp_path: Path) -> None:
+    backup = tmp_path / "backup.db"
+    assert ask(example, "backup", str(backup)).status == 0
+    before = backup.read_bytes()
+
+    answer = ask(backup, "import", str(lines))
+
+    assert answer.status == 2
+    assert "already holds 7550 events" in answer.problem
+    assert backup.read_bytes() == before
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_an_import_says_the_head_in_hexadecimal_digits(
+    example: Path, lines: Path, tmp_path: Path, there: bool
+) -> None:
+    new = tmp_path / "new.db"
+    if there:
+        new.touch()
+
+    imported = ask(new, "import", str(lines), "--json").json
+
+    head = json.loads(ask(example, "status", "--json").output)["head"]
+    assert imported == {"imported": 7_550, "chain_hash": head["chain_hash"]}
