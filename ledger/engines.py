@@ -87,6 +87,8 @@ def transaction(engine: Engine, *, write: bool = False) -> Iterator[Connection]:
         raise _refusal(error.orig) from error
     except sqlite3.Error as error:  # whoever reads from the driver's cursor gets the driver's own errors
         raise _refusal(error) from error
+    except UnicodeDecodeError as error:  # so may its message be, where it repeats a schema that is damaged
+        raise DamagedError("a text is not UTF-8") from error
 
 
 def _refusal(error: BaseException | None) -> StorageError:

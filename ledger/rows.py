@@ -45,8 +45,13 @@ class Row(NamedTuple):
 
     def misfit(self) -> str | None:
         """The first column whose value is not of its type, as only a changed schema or a damage leaves it."""
-        types = self.__annotations__
-        return next((name for name in self._fields if type(getattr(self, name)) is not types[name]), None)
+        return misfit(self)
+
+
+def misfit(columns: NamedTuple) -> str | None:
+    """As `Row.misfit`, of any columns that have their types as annotations."""
+    types = type(columns).__annotations__
+    return next((name for name in types if type(getattr(columns, name)) is not types[name]), None)
 
 
 RawRow = tuple[int, bytes, bytes, int, bytes, int, int, bytes, bytes]

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, func, insert, inspect, select, text
 
 from ledger.chain import GENESIS, leaf, link
 from ledger.engines import transaction
-from ledger.errors import LedgerError
-from ledger.rows import PAGE_ROWS
+from ledger.errors import DamagedError, LedgerError
+from ledger.rows import PAGE_ROWS, misfit
 from ledger.schema import REVISION, events, metadata
 from ledger.store import Entry, Ledger
 
@@ -103,6 +103,8 @@ def _make_tables(connection: Connection) -> None:
 
 
 def _exported(entry: Entry) -> ExportedEntry:
+    if column := misfit(entry):
+        raise DamagedError(f"{column} of position {entry.position}")
     plain = _is_json(entry.payload)
     return ExportedEntry(
         entry.position,
