@@ -1,28 +1,39 @@
 """The `rps-audit` command: everything about a ledger from its file alone. Options only, no environment."""
 
+import signal
 import sys
 
 import click
+from rich.markup import escape
 
 from ledger.errors import LedgerError
 from projections.backfill import BackfillError
-from projections.commands import decisions, looking, moving, proving, replaying, what_if
-from projections.commands.console import messages
+from projections.commands import decisions, looking, moving, proving, replaying, status, what_if
+from projections.commands.console import messages, printable
 from projections.commands.source import DEFAULT_DATABASE, Source
 from projections.errors import ProjectionError
 from projections.moments import MomentError
 
 EXIT_PROBLEM = 2
+EXIT_INTERRUPTED = 128 + signal.SIGINT
 PROBLEMS = (LedgerError, ProjectionError, MomentError, BackfillError)
 
 
 def main() -> None:
     """Run a command; a problem is told in one line, with exit status 2."""
+    # Whoever reads a pipe may have seen enough, as `head` has: end as other tools do, by the signal, silently.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        rps_audit()
+        status = rps_audit(standalone_mode=False)
     except PROBLEMS as problem:
-        messages.print(f"[red]rps-audit:[/red] {problem}", highlight=False, soft_wrap=True)
-        sys.exit(EXIT_PROBLEM)
+        messages.print(f"[red]rps-audit:[/red] {escape(printable(str(problem)))}", highlight=False, soft_wrap=True)
+        status = EXIT_PROBLEM
+    except click.ClickException as problem:
+        problem.show()
+        status = problem.exit_code
+    except click.Abort:
+        status = EXIT_INTERRUPTED
+    sys.exit(status)
 
 
 @click.group(name="rps-audit", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -37,8 +48,14 @@ def rps_audit(context: click.Context, database: str) -> None:
     context.obj = Source(database)
 
 
-for command in (
-    looking.status,
+def _elsewhere(context: click.Context, _option: click.Parameter, url: str | None) -> None:
+    """`--database` is taken after the command too, where people type it."""
+    if url is not None:
+        context.obj = Source(url)
+
+
+COMMANDS: tuple[click.Command, ...] = (
+    status.status,
     looking.log,
     looking.show,
     proving.verify,
@@ -56,5 +73,11 @@ for command in (
     moving.import_,
     moving.backup,
     moving.backfill,
-):
+)
+for command in COMMANDS:
+    command.params.append(
+        click.Option(
+            ["--database"], callback=_elsewhere, expose_value=False, help="The ledger's URL, if not before."
+        )
+    )
     rps_audit.add_command(command)

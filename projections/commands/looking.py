@@ -1,92 +1,37 @@
-"""status, log, show: what is in the ledger."""
+"""log, show: the events themselves."""
 
+import struct
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import click
 import msgspec
-from sqlalchemy import func, select
 
-from ledger.audit import verify
-from ledger.engines import transaction
-from ledger.errors import UnreadableEventError
+from ledger.chain import GENESIS
+from ledger.errors import DamagedError, UnreadableEventError
 from ledger.events import EVENT_TYPES, Event
-from ledger.rows import Rows
-from ledger.schema import events, projection_checkpoints, projection_snapshots
-from ledger.seals import last_seal
+from ledger.rows import Row, Rows, misfit
 from ledger.store import Entry, Ledger
 from projections.commands.console import (
-    bad,
-    good,
     json_option,
     model_option,
     print_json,
     print_payload,
     print_table,
+    printable,
+    remark,
+    say,
 )
+from projections.commands.positions import PositionType
 from projections.commands.source import Source
-from projections.moments import check_position, parse_time, show_time
+from projections.moments import MomentError, check_position, parse_time, position_at, show_time
 from projections.summaries import summary
 
 FOLLOW_SECONDS = 0.5
-RECENT_EVENTS = 1_024
-"""How many entries `status` verifies: those that one seal covers."""
-
-
-@click.command()
-@json_option
-@click.pass_obj
-def status(source: Source, as_json: bool) -> None:
-    """Say how long the ledger is, what is in it, and how far everything that reads it has come.
-
-    Example: rps-audit status
-    """
-    found = _status(source.reader())
-    if as_json:
-        print_json(found)
-        return
-    head, seal = found["head"], found["last_seal"]
-    chain = good(found["chain"]) if found["intact"] else bad(found["chain"])
-    rows: list[tuple[str, Any]] = [
-        ("head", head["position"]),
-        ("chain hash", head["chain_hash"]),
-        ("recorded", head["recorded"]),
-        ("chain", chain),
-        ("last seal", f"over {seal['size']:,} events, {seal['unsealed']:,} since" if seal else "none"),
-    ]
-    print_table("Ledger", ("what", "now"), rows)
-    print_table("Events", ("type", "count"), list(found["events"].items()))
-    lags = [(one["name"], one["kind"], one["position"], one["lag"]) for one in found["projections"]]
-    print_table("Stored read models", ("name", "kept as", "position", "events behind"), lags)
-
-
-def _status(ledger: Ledger) -> dict[str, Any]:
-    head, seal = ledger.head(), last_seal(ledger)
-    with transaction(ledger.engine) as connection:
-        query = select(events.c.type, func.count()).group_by(events.c.type).order_by(events.c.type)
-        counts = {str(event_type): int(count) for event_type, count in connection.execute(query)}
-        kept = [("snapshot", projection_snapshots), ("table", projection_checkpoints)]
-        stored = [
-            {"name": row.name, "kind": kind, "position": row.position, "lag": head.position - row.position}
-            for kind, table in kept
-            for row in connection.execute(select(table.c.name, table.c.position).order_by(table.c.name))
-        ]
-    first = max(1, head.position - RECENT_EVENTS + 1)
-    report = verify(ledger, first=first)
-    fine = f"positions {first:,} to {head.position:,} fit; `verify` checks them all"
-    return {
-        "head": {
-            "position": head.position,
-            "chain_hash": head.chain_hash.hex(),
-            "recorded": show_time(head.recorded_us) if head.position else None,
-        },
-        "intact": report.intact,
-        "chain": fine if report.intact else str(report.findings[0]),
-        "last_seal": {"size": seal.size, "unsealed": head.position - seal.size} if seal else None,
-        "events": counts,
-        "projections": stored,
-    }
+LIMIT = 20
+UNREADABLE = "an event that cannot be read"
 
 
 @click.command()
@@ -95,7 +40,7 @@ def _status(ledger: Ledger) -> dict[str, Any]:
 @model_option
 @click.option("--since", default=None, help="Not before this ISO 8601 time.")
 @click.option("--until", default=None, help="Not after this ISO 8601 time.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="The newest so many.")
+@click.option("--limit", type=click.IntRange(min=1), default=None, help=f"The newest so many.  [default: {LIMIT}]")
 @click.option("--follow", is_flag=True, help="Go on with what is appended, until interrupted.")
 @json_option
 @click.pass_obj
@@ -106,7 +51,7 @@ def log(
     model: str | None,
     since: str | None,
     until: str | None,
-    limit: int,
+    limit: int | None,
     follow: bool,
     as_json: bool,
 ) -> None:
@@ -115,24 +60,47 @@ def log(
     Example: rps-audit log --model xgboost --type promotion.cycle_decided --since 2026-11-12
     """
     ledger = source.reader()
-    wanted = _Wanted(
-        stream,
-        event_type,
-        model,
-        parse_time(since) if since else None,
-        parse_time(until) if until else None,
-    )
+    times = (parse_time(since) if since else None, parse_time(until) if until else None)
+    wanted = _Wanted(stream, event_type, model, *times)
+    if not follow:
+        _check_wanted(ledger, wanted)
     head = ledger.head().position
-    for entry, event in _newest(ledger, wanted, limit, head):
+    found = list(islice(_backwards(ledger, wanted, head), (limit or LIMIT) + 1))
+    for entry, event in reversed(found[: limit or LIMIT]):
         _print_line(entry, event, as_json=as_json)
-    while follow:
+    if not found and not follow:
+        remark("no event is like that")
+    if limit is None and len(found) > LIMIT:
+        remark(f"these are the newest {LIMIT}: --limit shows more")
+    if follow:
+        _follow(ledger, wanted, head, as_json=as_json)
+
+
+def _check_wanted(ledger: Ledger, wanted: "_Wanted") -> None:
+    """Refuse to look for what cannot be there: nothing would come, as if nothing had happened."""
+    if wanted.stream is not None and not ledger.version(wanted.stream):
+        raise MomentError(f"there is no stream {wanted.stream!r}")
+    if wanted.until_us is None:
+        return
+    if wanted.since_us is not None and wanted.since_us > wanted.until_us:
+        raise MomentError("--since is later than --until: nothing is between them")
+    position_at(ledger, wanted.until_us)
+
+
+def _follow(ledger: Ledger, wanted: "_Wanted", head: int, *, as_json: bool) -> None:
+    """Print what is appended, until interrupted or until nothing wanted can come any more."""
+    over = False
+    while not over:
+        # Asked before the pages are read, so that what was recorded in time is still printed.
+        over = wanted.until_us is not None and time.time_ns() // 1_000 > wanted.until_us
         for page in ledger.pages(head):
-            for entry in page:
-                event = ledger.decode(entry)
+            for entry in map(_sound, page):
+                event = _decoded(ledger, entry)
                 if wanted.holds(entry, event):
                     _print_line(entry, event, as_json=as_json)
             head = page[-1].position
-        time.sleep(FOLLOW_SECONDS)
+        if not over:
+            time.sleep(FOLLOW_SECONDS)
 
 
 class _Wanted(msgspec.Struct, frozen=True):
@@ -142,7 +110,7 @@ class _Wanted(msgspec.Struct, frozen=True):
     since_us: int | None
     until_us: int | None
 
-    def holds(self, entry: Entry, event: Event) -> bool:
+    def holds(self, entry: Entry, event: Event | None) -> bool:
         return (
             self.stream in (None, entry.stream)
             and self.event_type in (None, entry.type)
@@ -152,48 +120,56 @@ class _Wanted(msgspec.Struct, frozen=True):
         )
 
 
-def _newest(ledger: Ledger, wanted: _Wanted, limit: int, head: int) -> list[tuple[Entry, Event]]:
-    found: list[tuple[Entry, Event]] = []
-    for entry in _backwards(ledger, wanted, head):
+def _backwards(ledger: Ledger, wanted: _Wanted, head: int) -> Iterator[tuple[Entry, Event | None]]:
+    """What is wanted, the newest first."""
+    for entry in _entries_backwards(ledger, wanted.stream, head):
         if wanted.since_us is not None and entry.recorded_us < wanted.since_us:
-            break
-        if wanted.event_type not in (None, entry.type):
-            continue
-        event = ledger.decode(entry)
-        if wanted.holds(entry, event):
-            found.append((entry, event))
-            if len(found) == limit:
-                break
-    return found[::-1]
+            return
+        if wanted.event_type in (None, entry.type):
+            event = _decoded(ledger, entry)
+            if wanted.holds(entry, event):
+                yield entry, event
 
 
-def _backwards(ledger: Ledger, wanted: _Wanted, head: int) -> Iterator[Entry]:
-    if wanted.stream is not None:
-        yield from reversed(ledger.read_stream(wanted.stream))
+def _entries_backwards(ledger: Ledger, stream: str | None, head: int) -> Iterator[Entry]:
+    if stream is not None:
+        yield from map(_sound, reversed(ledger.read_stream(stream)))
         return
     while head and (page := ledger.read(through=head, descending=True)):
-        yield from page
+        yield from map(_sound, page)
         head = page[-1].position - 1
 
 
-def _print_line(entry: Entry, event: Event, *, as_json: bool) -> None:
+def _sound(entry: Entry) -> Entry:
+    if column := misfit(entry):
+        raise DamagedError(f"{column} of position {entry.position}")
+    return entry
+
+
+def _decoded(ledger: Ledger, entry: Entry) -> Event | None:
+    try:
+        return ledger.decode(entry)
+    except UnreadableEventError:
+        return None  # its columns are shown all the same
+
+
+def _print_line(entry: Entry, event: Event | None, *, as_json: bool) -> None:
     if as_json:
         print_json(_record(entry, event))
         return
     model = getattr(event, "model_type", "-")
-    click.echo(
-        f"{entry.position:>8}  {show_time(entry.recorded_us)}  {entry.type:<26}  {model:<20}  {summary(event)}"
-    )
+    told = summary(event) if event else UNREADABLE
+    line = f"{entry.position:>8}  {show_time(entry.recorded_us)}  {entry.type:<26}  {model:<20}  {told}"
+    click.echo(printable(line))
 
 
 def _record(entry: Entry, event: Event | None) -> dict[str, Any]:
-    columns = entry._asdict()
     payload = msgspec.to_builtins(event) if event is not None else entry.payload.decode("utf-8", "replace")
-    return {**columns, "recorded": show_time(entry.recorded_us), "payload": payload}
+    return {**entry._asdict(), "recorded": show_time(entry.recorded_us), "payload": payload}
 
 
 @click.command()
-@click.argument("position", type=click.INT)
+@click.argument("position", type=PositionType())
 @json_option
 @click.pass_obj
 def show(source: Source, position: int, as_json: bool) -> None:
@@ -203,31 +179,47 @@ def show(source: Source, position: int, as_json: bool) -> None:
     """
     ledger = source.reader()
     check_position(ledger, position)
-    entry = ledger.read(position - 1, limit=1)[0]
     rows = Rows(ledger.engine)
-    row, before, after = rows.at(position), rows.at(position - 1), rows.at(position + 1)
-    assert row is not None
-    previous = before.chain_hash if before else bytes(32)
-    neighbours = {
-        "previous_hash": previous.hex(),
-        "leaf": row.leaf().hex(),
-        "fits_previous": row.hash_after(previous) == row.chain_hash,
-        "next_fits": None if after is None else after.hash_after(row.chain_hash) == after.chain_hash,
-    }
-    try:
-        event = ledger.decode(entry)
-    except UnreadableEventError:
-        event = None  # its bytes are shown as they are
+    row = rows.at(position)
+    if row is None:
+        raise MomentError(f"no event stands at position {position}: run `rps-audit verify`")
+    if column := row.misfit():
+        raise MomentError(f"position {position} holds no event, by its {column}: run `rps-audit verify`")
+    entry = _entry(row)
+    event, chain = _decoded(ledger, entry), _neighbours(rows, row)
     if as_json:
-        print_json({**_record(entry, event), "chain": neighbours})
+        print_json({**_record(entry, event), "chain": chain})
         return
-    shown: list[tuple[str, Any]] = [
-        (name, str(value)) for name, value in entry._asdict().items() if isinstance(value, int | str)
-    ]
-    shown.insert(7, ("recorded", show_time(entry.recorded_us)))
-    shown += [("chain_hash", entry.chain_hash.hex()), *neighbours.items()]
-    print_table(summary(event) if event else "an event that cannot be read", ("column", "value"), shown)
+    columns = {**entry._asdict(), "recorded": show_time(row.recorded_us)}
+    shown: list[tuple[str, Any]] = [(name, str(columns[name])) for name in (*Row._fields[:7], "recorded")]
+    shown += [("chain_hash", row.chain_hash), *chain.items()]
+    print_table(summary(event) if event else UNREADABLE, ("column", "value"), shown)
     if event is None:
-        click.echo(entry.payload)
+        say(printable(row.payload.decode("utf-8", "backslashreplace")))
     else:
-        print_payload(entry.payload)
+        print_payload(row.payload)
+
+
+def _entry(row: Row) -> Entry:
+    """The row with its texts as text, be they UTF-8 or not: it is shown where something is wrong."""
+    texts = {name: getattr(row, name).decode("utf-8", "replace") for name in ("event_id", "stream", "type")}
+    return Entry(**{**row._asdict(), **texts})
+
+
+def _neighbours(rows: Rows, row: Row) -> dict[str, str | bool | None]:
+    """How the row hangs in the chain; None where there is nothing to compare it with."""
+    before, after = rows.at(row.position - 1), rows.at(row.position + 1)
+    previous = before.chain_hash if before else GENESIS if row.position == 1 else None
+    return {
+        "previous_hash": previous.hex() if previous else None,
+        "leaf": _leaf(row),
+        "fits_previous": row.follows(previous) if previous else None,
+        "next_fits": after.follows(row.chain_hash) if after else None,
+    }
+
+
+def _leaf(row: Row) -> str | None:
+    try:
+        return row.leaf().hex()
+    except struct.error:  # a number below zero, which no event can have had
+        return None

@@ -171,6 +171,29 @@ def test_main_tells_a_problem_on_standard_error(tmp_path: Path) -> None:
     assert done.stderr == "rps-audit: there is no database at data/ledger.db\n"
 
 
+@pytest.mark.parametrize("time", ["[/red]", "two\nlines"])
+def test_main_tells_a_problem_in_one_line_whatever_was_typed(example: Path, time: str) -> None:
+    program = Path(sys.executable).with_name("rps-audit")
+    arguments = ("--database", f"sqlite:///{example}", "log", "--since", time)
+
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"rps-audit: {time!r} is no ISO 8601 time")
+    assert done.stderr.count("\n") == 1
+
+
+def test_main_tells_a_wrong_option_with_status_two(tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("rps-audit")
+
+    done = subprocess.run(
+        [program, "status", "--nothing"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Error: No such option" in done.stderr
+
+
 def test_an_auditor_trusts_little() -> None:
     """No model library, no registry, no web framework: whatever is imported can lie."""
     heavy = ("mlflow", "sklearn", "xgboost", "onnxruntime", "onnx", "skl2onnx", "numpy", "scipy", "pandas")
@@ -236,7 +259,7 @@ def test_log_filters_and_keeps_the_newest(example: Path) -> None:
     ]
     assert cycles == expected[-3:]
     assert stream == [entry for entry in everything if entry["stream"] == "promotion-xgboost"][-2:]
-    assert day == [e for e in everything if "2025-11-05T00:00" <= e["recorded"] <= "2025-11-05T12:00:00.000Z"]
+    assert day == [e for e in everything if "2025-11-05T00:00" <= e["recorded"] <= "2025-11-05T12:00:00.000000Z"]
 
 
 def test_log_follows_what_is_appended(copy: Path) -> None:
@@ -302,7 +325,7 @@ def test_verify_takes_key_and_witness(example: Path, tmp_path: Path) -> None:
     assert signed["signatures_checked"]
     assert signed["report"]["claims"] == 3
     assert {one["kind"] for one in by_stranger.json["report"]["findings"]} == {"bad seal"}
-    assert [one["kind"] for one in witnessed.json["report"]["findings"]] == ["cut tail"]
+    assert [one["kind"] for one in witnessed.json["report"]["findings"]] == ["cut tail", "missing seal"]
     assert by_stranger.status == witnessed.status == 1
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from projections.commands.outputs import OutputError, new_file
-from tests.projections.asking import ask
+from tests.projections.terminal import ask
 
 
 @pytest.fixture

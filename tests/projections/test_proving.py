@@ -13,8 +13,8 @@ from ledger.store import Ledger
 from projections.witness import Witness, open_witness
 from scripts.audit_ledger import SIGNER
 from tests.gameplay.servers import STORE_KEY, STORE_SECRET, S3Server
-from tests.projections.asking import ask
 from tests.projections.sabotage import execute
+from tests.projections.terminal import ask
 
 LABEL = SIGNER.verifier.label
 
