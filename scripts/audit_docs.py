@@ -26,28 +26,37 @@ from scripts.audit_ledger import SIGNER, write_ledger
 PAGE = Path(__file__).parents[1] / "docs" / "audit.md"
 PROMPT = "$ rps-audit"
 LINES_MAX = 40
+_ANCHOR = re.compile(r"(?<=--expect )[0-9]+:[0-9a-f]{64}")
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
 
 def render(page: str, folder: Path) -> str:
     """The page with the output of every `$ rps-audit` line in it, run in order in an empty folder."""
-    _prepare(folder)
+    anchor = _prepare(folder)
+    # The page asks for the hash that was written down: of another example another one.
+    page = _ANCHOR.sub(anchor, page)
     with contextlib.chdir(folder):
         return _BLOCK.sub(lambda found: f"```console\n{_run_block(found[1])}```", page)
 
 
-def _prepare(folder: Path) -> None:
-    """The example, its seals at a witness, and a copy in which somebody has made a player lose."""
+def _prepare(folder: Path) -> str:
+    """The example, its seals at a witness, and a copy in which somebody has made a player lose.
+
+    Returns the head as an anchor, POSITION:HASH.
+    """
     path = write_ledger(folder / "data")
     engine = open_engine(f"sqlite:///{path}")
     notes = folder / "data" / "models" / FOLDER
     notes.mkdir(parents=True)
-    for seal in read_seals(Ledger(engine)):
+    ledger = Ledger(engine)
+    for seal in read_seals(ledger):
         (notes / f"{seal.size:020d}.note").write_bytes(seal.note)
+    head = ledger.head()
     engine.dispose()
     (folder / "data" / "seal.key").write_text(SIGNER.text(), "utf-8")
     shutil.copy(path, folder / "tampered.db")
     tamper(folder / "tampered.db")
+    return f"{head.position}:{head.chain_hash.hex()}"
 
 
 def tamper(path: Path) -> int:
