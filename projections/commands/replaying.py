@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES
 from projections.commands.console import bad, finding, good, json_option, print_json, print_table, progress, say
+from projections.commands.positions import PositionType
 from projections.commands.since import since_option, since_us
 from projections.commands.source import Source
 from projections.compare import Comparison
@@ -31,7 +32,7 @@ def replayed(ledger: Ledger, position: int, since: int) -> Replay:
 
 
 @click.command()
-@click.option("--to", type=click.INT, default=None, help="A position; by default the head.")
+@click.option("--to", type=PositionType(), default=None, help="A position; by default the head.")
 @click.option("--until", default=None, help="An ISO 8601 time instead.")
 @projection_option
 @click.option("--format", "form", type=click.Choice(["table", "json", "prometheus"]), default="table")

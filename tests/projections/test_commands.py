@@ -106,7 +106,7 @@ def test_a_step_is_the_difference_of_two_numbers(path: str, before: object, afte
 
 
 def test_a_row_of_the_history_is_named_by_its_id(example: Path) -> None:
-    replayed = ask(example, "replay", "--to", "1592", "--projection", "promotion_history")
+    replayed = ask(example, "replay", "--to", "1,592", "--projection", "promotion_history")
     changed = ask(example, "diff", "1587", "1592", "--projection", "promotion_history", "--json").json
 
     assert told(replayed)["1588.recorded_us"] == ["2025-11-04T09:01:00.000000Z"]
