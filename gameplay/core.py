@@ -14,10 +14,11 @@ from ledger.events import Rule
 from ledger.seal import open_signer
 from ledger.seals import Sealer
 from ledger.store import Ledger
-from ledger.vocabulary import FAMILIES, Family
+from ledger.vocabulary import ALIASES, FAMILIES, Family
 from migrations import upgrade
 from projections.read_models import ReadModels
 from projections.rules import Z_TEST
+from projections.standings import OpenPlan, Standing
 from projections.witness import Witness
 
 
@@ -34,28 +35,35 @@ class Core:
     models: Models
     promotion: Promotion
 
-    def wanted_versions(self) -> dict[Family, set[int]]:
-        """The versions that each family needs loaded: those behind its aliases, and those of an open plan."""
-        wanted: dict[Family, set[int]] = {}
+    def alias_versions(self) -> dict[Family, set[int]]:
+        """The versions behind each family's aliases: without them a new game has nothing to be played with."""
         with self.read_models.projector.current():
-            for family in FAMILIES:
-                standing = self.read_models.standings.state.families[family]
-                planned = standing.plan.assignments if standing.plan else ()
-                wanted[family] = {*standing.aliases.values(), *(one.after for one in planned)}
-        return wanted
+            standings = self.read_models.standings.state.families
+            return {family: set(standings[family].aliases.values()) for family in FAMILIES}
 
-    def trained_versions(self) -> dict[Family, set[int]]:
-        """The versions that were trained after those behind the aliases, and may be behind one in a moment."""
+    def game_versions(self) -> dict[Family, set[int]]:
+        """The versions with which the games in progress are played, whatever the aliases name by now."""
+        with self.read_models.projector.current():
+            return {family: self.read_models.open_games.state.versions(family) for family in FAMILIES}
+
+    def wanted_versions(self) -> dict[Family, set[int]]:
+        """The versions that each family wants loaded: behind its aliases, in an open plan, in an open game."""
+        aliases, games = self.alias_versions(), self.game_versions()
         with self.read_models.projector.current():
             standings = self.read_models.standings.state.families
             return {
-                family: {
-                    version
-                    for version in standings[family].holdout_accuracies
-                    if version > max(standings[family].aliases.values(), default=version)
-                }
-                for family in FAMILIES
+                family: aliases[family] | games[family] | _planned(standings[family].plan) for family in FAMILIES
             }
+
+    def trained_versions(self) -> dict[Family, set[int]]:
+        """The newest versions that were trained after those behind the aliases, and may be behind one in a moment.
+
+        No more of them than there are aliases: a training puts no more in place, and what earlier ones have left
+        behind would fill memory and store.
+        """
+        with self.read_models.projector.current():
+            standings = self.read_models.standings.state.families
+            return {family: _newer(standings[family]) for family in FAMILIES}
 
     def ask_for_models(self) -> None:
         """Have every version loaded that is wanted or may be in a moment: another process may move the aliases."""
@@ -102,6 +110,17 @@ def rule_of(settings: Settings) -> Rule:
         minimum_games=settings.promotion_minimum_games,
         minimum_predictions=settings.promotion_minimum_predictions,
     )
+
+
+def _planned(plan: OpenPlan | None) -> set[int]:
+    return {one.after for one in plan.assignments} if plan else set()
+
+
+def _newer(standing: Standing) -> set[int]:
+    if not standing.aliases:
+        return set()
+    newest = max(standing.aliases.values())
+    return set(sorted(version for version in standing.holdout_accuracies if version > newest)[-len(ALIASES) :])
 
 
 def _s3_access(settings: Settings) -> S3Access | None:

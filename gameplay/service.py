@@ -58,14 +58,18 @@ class Service(Core):
             return [f"the start failed, and only another one helps: {self.broken_start}"]
         if not self.caught_up:
             return ["projections: replaying the ledger"]
+        aliases, games = self.alias_versions(), self.game_versions()
         missing: list[str] = []
-        for family, versions in self.wanted_versions().items():
-            if not versions:
+        for family in FAMILIES:
+            if not aliases[family]:
                 missing.append(f"{family}: no aliases yet")
             missing += [
                 f"{family}: version {version} is not loaded"
-                for version in sorted(versions)
+                for version in sorted(aliases[family] | games[family])
                 if not self.models.is_loaded(family, version)
+                # A version that is gone for good may be missed by the games that began with it, and by nobody
+                # else: once it has been tried, the process is as ready for them as it will ever be.
+                and (version in aliases[family] or not self.models.failure(family, version))
             ]
         return missing
 

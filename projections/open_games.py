@@ -1,17 +1,25 @@
-"""The games that have started and are neither finished nor abandoned, with the time of their last event."""
+"""The games that have started and are neither finished nor abandoned: when they were last touched, and by which
+versions they are played.
+"""
 
 from msgspec import Struct, field
 
-from ledger.events import GameAbandoned, GameFinished, GameStarted, RoundPlayed, wire_name
+from ledger.events import GameAbandoned, GameFinished, GameStarted, Lineup, RoundPlayed, wire_name
 from ledger.store import Entry
+from ledger.vocabulary import Family, ModelType
 from projections.projection import Handler, Projection
 
 
 class OpenGame(Struct):
-    """When somebody last did something in it (microseconds since the epoch), and whether it counts."""
+    """When somebody last did something in it (microseconds since the epoch), and whether it counts.
+
+    `lineup` is what its family keeps predicting it with, whatever the aliases name now; None without models.
+    """
 
     last_us: int
     counted: bool
+    model_type: ModelType = "scripted"
+    lineup: Lineup | None = None
 
 
 class OpenGames(Struct):
@@ -23,9 +31,17 @@ class OpenGames(Struct):
         """How many of them are no test games."""
         return sum(game.counted for game in self.games.values())
 
+    def versions(self, family: Family) -> set[int]:
+        """The versions of a family that some open game is played with."""
+        found: set[int] = set()
+        for game in self.games.values():
+            if game.model_type == family and (lineup := game.lineup) is not None:
+                found.update((lineup.Production, lineup.B, lineup.shadow1, lineup.shadow2))
+        return found
+
 
 def _game_started(state: OpenGames, event: GameStarted, entry: Entry) -> None:
-    state.games[event.game_id] = OpenGame(entry.recorded_us, event.counted)
+    state.games[event.game_id] = OpenGame(entry.recorded_us, event.counted, event.model_type, event.lineup)
 
 
 def _round_played(state: OpenGames, event: RoundPlayed, entry: Entry) -> None:
@@ -44,4 +60,4 @@ def projection() -> Projection[OpenGames]:
         wire_name(GameFinished): _game_ended,
         wire_name(GameAbandoned): _game_ended,
     }
-    return Projection("open_games", 1, OpenGames, handlers)
+    return Projection("open_games", 2, OpenGames, handlers)

@@ -8,6 +8,7 @@ from gameplay.promotion import assigned, stream_of
 from ledger.engines import open_engine
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES
+from projections.cycle import plan
 from tests.builders import lineup
 from tests.gameplay.conftest import Serve
 from tests.gameplay.faults import FaultyRegistry
@@ -122,6 +123,48 @@ def test_a_game_goes_on_with_its_own_versions_through_a_reload(
     assert ended["model_info"]["model_version"] == {"Production": 1, "B": 2}[game["bot_model_alias"]]
     fresh = play_on(served, start(served)["game_id"])
     assert fresh["model_info"]["model_version"] in (5, 6)
+
+
+def test_a_restart_after_a_training_leaves_running_games_their_versions(
+    serve: Serve, registry: FaultyRegistry
+) -> None:
+    with serve() as client:
+        game = start(client)["game_id"]
+        registry.named["xgboost"] = dict(zip(ALIASES, (5, 6, 3, 4), strict=True))
+        ok(client.post("/models/reload"))
+
+    with serve() as client:
+        ended = play_on(client, game)
+
+        assert ended["model_info"]["model_version"] in (1, 2)
+        assert events_of(client, "game.inference_fell_back") == 0
+
+
+def test_a_version_that_only_a_running_game_misses_keeps_nobody_waiting(
+    serve: Serve, registry: FaultyRegistry, data_dir: Path
+) -> None:
+    with serve() as client:
+        game = start(client)["game_id"]
+        registry.named["xgboost"] = dict(zip(ALIASES, (5, 6, 3, 4), strict=True))
+        ok(client.post("/models/reload"))
+    for version in (1, 2):
+        (data_dir / "models" / "rps_bot_xgboost" / "versions" / str(version)).unlink()
+        del registry.kept["xgboost", version]
+
+    with serve() as client:  # which waits until it is ready
+        assert play_on(client, game)["model_info"]["probability_source"] == "uniform"
+
+
+def test_a_plan_that_cannot_be_completed_keeps_nobody_waiting(serve: Serve) -> None:
+    with serve() as client:
+        service = service_behind(client)
+        planned = plan("manual", "xgboost", lineup(), lineup((9, 2, 3, 4)))
+        service.ledger.append(stream_of("xgboost"), [planned], 1)
+
+        assert ok(client.get("/readyz"))["ready"]
+
+    with serve() as client:
+        assert samples(client)['rps_model_promotion_pending{model="xgboost"}'] == 1
 
 
 def test_a_registry_that_differs_at_the_start_is_adopted_and_loaded(

@@ -22,7 +22,7 @@ from gameplay.training import Job, fit_model
 from gameplay.training_process import TrainingProcess
 from ledger.events import AliasesAssigned, AliasesPlanned, Lineup, TrainingCompleted
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
-from tests.builders import lineup
+from tests.builders import lineup, training_completed
 from tests.gameplay.lifecycle.conftest import silently
 
 LINE: Family = "multinomial_logistic"
@@ -174,6 +174,13 @@ def test_serving_processes_hear_of_a_version_before_an_alias_names_it(core: Core
     assert seen[-1][LINE] == {5}
     assert core.trained_versions()[LINE] == set()
     assert 5 in core.wanted_versions()[LINE]
+
+
+def test_of_versions_that_found_no_place_only_the_newest_are_kept_at_hand(core: Core) -> None:
+    left = [training_completed(model_type=LINE, model_version=version) for version in range(5, 17)]
+    core.ledger.append(f"training-{LINE}", left, core.ledger.version(f"training-{LINE}"))
+
+    assert core.trained_versions()[LINE] == {13, 14, 15, 16}
 
 
 def test_a_scheduled_run_ends_well_when_nothing_is_new(core: Core) -> None:
