@@ -7,8 +7,7 @@ from typing import NamedTuple
 from gameplay.artifacts import ModelCard, Score
 from gameplay.core import Core
 from gameplay.errors import ModelUnavailable, StoreError
-from ledger.events import TrainingCompleted
-from ledger.store import Ledger
+from gameplay.runs import runs_of
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 
 
@@ -30,17 +29,12 @@ class Shown(NamedTuple):
     trained_by: str | None
 
 
-class _Run(NamedTuple):
-    recorded_us: int
-    event: TrainingCompleted
-
-
 def overview(core: Core, *, clock: Callable[[], float] = time.time) -> list[Shown]:
     """Every alias that has a version, in the order of families and aliases."""
     shown = []
     for family in FAMILIES:
         standing = core.promotion.moment(family).standing
-        runs, kept = _runs(core.ledger, family), _kept(core, family)
+        runs, kept = runs_of(core.ledger, family), _kept(core, family)
         for alias in ALIASES:
             version = standing.aliases.get(alias)
             if version is None:
@@ -73,16 +67,6 @@ def cards(core: Core, shown: list[Shown]) -> dict[tuple[Family, int], ModelCard]
         if card := core.models.card(family, version):
             found[family, version] = card
     return found
-
-
-def _runs(ledger: Ledger, family: Family) -> Mapping[int, _Run]:
-    runs = {}
-    for entry in ledger.read_stream(f"training-{family}"):
-        event = ledger.decode(entry)
-        assert isinstance(event, TrainingCompleted)
-        if event.model_version is not None:
-            runs[event.model_version] = _Run(entry.recorded_us, event)
-    return runs
 
 
 def _kept(core: Core, family: Family) -> Mapping[int, str]:

@@ -14,10 +14,12 @@ from gameplay.core import Core
 from gameplay.dataset import Dataset, read_dataset
 from gameplay.recording import record
 from gameplay.refusals import Conflict
+from gameplay.runs import Run, runs_of
 from gameplay.training import Job, train_all
 from ledger.events import TrainingCompleted
 from ledger.store import Ledger
 from ledger.vocabulary import Alias, Family
+from projections.standings import Standing
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,13 @@ class Candidate(NamedTuple):
     version: int
     new_rows: int
     reason: str | None
+
+
+class _Learned(NamedTuple):
+    """Up to which position a version has learned, and from how many rows."""
+
+    through_position: int
+    rows: int
 
 
 @dataclass
@@ -73,17 +82,19 @@ def candidates(
 ) -> list[Candidate]:
     """Each alias with what there is to learn for it. Raises Conflict while a family has no aliases.
 
-    `force` trains although there are too few rows.
+    `force` trains although there are too few rows, but not while a plan is open: the versions would find no place,
+    and the next run would register as many again.
     """
     found = []
     for family in families:
-        lineup = core.promotion.moment(family).lineup()
-        learned = _learned_through(core.ledger, family)
+        moment, runs = core.promotion.moment(family), runs_of(core.ledger, family)
+        lineup, blocked = moment.lineup(), _open_plan(moment.standing)
         for alias in aliases:
             version: int = getattr(lineup, alias)
-            new_rows = dataset.rows_after(learned.get(version, 0))
-            reason = None if force else _too_few(core.settings, len(dataset.rows), new_rows)
-            found.append(Candidate(family, alias, version, new_rows, reason))
+            learned = _learned(runs.get(version))
+            new_rows = dataset.rows_after(learned.through_position)
+            too_few = None if force else _too_few(core.settings, len(dataset.rows), new_rows, learned.rows)
+            found.append(Candidate(family, alias, version, new_rows, blocked or too_few))
     return found
 
 
@@ -137,19 +148,24 @@ def _place(core: Core, family: Family, outcomes: Sequence[Outcome]) -> None:
             outcome.placed, outcome.problem = problem is None, problem
 
 
-def _too_few(settings: Settings, rows: int, new_rows: int) -> str | None:
+def _open_plan(standing: Standing) -> str | None:
+    if standing.plan is None:
+        return None
+    return f"a plan is open ({standing.plan.version}): the next cycle or start completes it"
+
+
+def _too_few(settings: Settings, rows: int, new_rows: int, rows_before: int) -> str | None:
     if rows < settings.training_minimum_rows:
         return f"{rows} rows, {settings.training_minimum_rows} needed"
     if new_rows < settings.training_minimum_new_rows:
         return f"{new_rows} new rows, {settings.training_minimum_new_rows} needed"
+    if rows < rows_before:
+        # The set-up learns from every game, a training from one in so many of the bots': until people have
+        # played enough, what is new would be outweighed by what is left out.
+        return f"{rows} rows, and the present version learned from {rows_before}"
     return None
 
 
-def _learned_through(ledger: Ledger, family: Family) -> dict[int, int]:
-    """Version -> the position up to which it has learned, of every version that was trained on this ledger."""
-    runs = [ledger.decode(entry) for entry in ledger.read_stream(f"training-{family}")]
-    return {
-        run.model_version: run.through_position or 0
-        for run in runs
-        if isinstance(run, TrainingCompleted) and run.model_version is not None
-    }
+def _learned(run: Run | None) -> _Learned:
+    """Of a version that was trained elsewhere it is not known what it has learned from."""
+    return _Learned(run.event.through_position or 0, run.event.rows or 0) if run else _Learned(0, 0)

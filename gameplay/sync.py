@@ -28,7 +28,8 @@ def sync(core: Core, families: Sequence[Family], aliases: Sequence[Alias], *, cl
     """Copy what the store lacks from the registry, and mark it; a copy whose digest is wrong is replaced.
 
     `clean` also removes every version that no alias names, no open plan leads to, no open game is played with, and
-    that is none of the newest that were trained after those behind the aliases, whatever `aliases` says; and what writers that died have left behind.
+    that is none of the newest that were trained after those behind the aliases, whatever `aliases` says; and what
+    writers that died have left behind.
     """
     synced = Synced()
     wanted, trained = core.wanted_versions(), core.trained_versions()

@@ -22,6 +22,7 @@ from gameplay.training import Job, fit_model
 from gameplay.training_process import TrainingProcess
 from ledger.events import AliasesAssigned, AliasesPlanned, Lineup, TrainingCompleted
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
+from projections.cycle import plan
 from tests.builders import lineup, training_completed
 from tests.gameplay.lifecycle.conftest import silently
 
@@ -120,6 +121,27 @@ def test_nothing_is_trained_when_there_are_too_few_rows_in_all(core: Core) -> No
     core.settings = replace(core.settings, training_minimum_rows=1_000_000)
 
     assert all("1000000 needed" in (one.reason or "") for one in due(core))
+
+
+def test_nothing_is_trained_from_less_than_the_present_version_has_seen(core: Core) -> None:
+    play_more(core)
+    core.settings = replace(core.settings, training_legacy_stride=5)
+
+    (candidate,) = due(core, aliases=("Production",))
+
+    assert candidate.new_rows >= core.settings.training_minimum_new_rows
+    assert (candidate.reason or "").endswith(f"the present version learned from {runs(core)[0].rows}")
+    (candidate,) = due(core, aliases=("Production",), force=True)
+    assert candidate.reason is None
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_nothing_is_trained_while_a_plan_is_open(core: Core, force: bool) -> None:
+    play_more(core)
+    planned = plan("manual", LINE, FIRST, lineup((2, 1, 3, 4)))
+    core.ledger.append(stream_of(LINE), [planned], core.ledger.version(stream_of(LINE)))
+
+    assert all((one.reason or "").startswith("a plan is open") for one in due(core, force=force))
 
 
 def test_rows_are_new_to_a_version_and_not_to_an_alias(core: Core) -> None:
