@@ -6,7 +6,9 @@ Where nothing has been learned yet nothing is retrained: a family gets its first
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from gameplay.config import Settings
@@ -115,12 +117,12 @@ def retrain(
     """
     outcomes = {(one.family, one.alias): Outcome(one) for one in chosen}
     jobs = [Job(one.family, one.alias, dataset) for one in chosen if one.reason is None]
-    runs = train_all(jobs, core.registry, core.store, source=source, folds=folds)
-    for event in track(runs, "Training", len(jobs)):
-        record(core.ledger, event)
-        assert event.alias is not None
-        outcome = outcomes[event.model_type, event.alias]
-        outcome.event, outcome.problem = event, event.error
+    keep = partial(record, core.ledger)
+    with closing(train_all(jobs, core.registry, core.store, source=source, record=keep, folds=folds)) as runs:
+        for event in track(runs, "Training", len(jobs)):
+            assert event.alias is not None
+            outcome = outcomes[event.model_type, event.alias]
+            outcome.event, outcome.problem = event, event.error
     if any(outcome.event and outcome.event.model_version for outcome in outcomes.values()):
         time.sleep(notice_seconds)
     for family in dict.fromkeys(one.family for one in chosen):

@@ -5,6 +5,8 @@ It may be interrupted anywhere and run again: what is done is found in the ledge
 
 import random
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from functools import partial
 from typing import TypeVar
 
 from gameplay.bot_games import play_bot_games
@@ -87,13 +89,13 @@ def _train(
         for alias in ALIASES
     ]
     versions: dict[tuple[Family, Alias], int] = {}
-    trained = train_all(jobs, core.registry, core.store, source=SOURCE)
-    for event in track(trained, "Training the first models", len(jobs)):
-        assert isinstance(event, TrainingCompleted)
-        record(core.ledger, event)
-        if event.model_version is None or event.alias is None:
-            raise TrainingError(f"the first {event.alias} of {event.model_type} failed: {event.error}")
-        versions[event.model_type, event.alias] = event.model_version
+    keep = partial(record, core.ledger)
+    with closing(train_all(jobs, core.registry, core.store, source=SOURCE, record=keep)) as trained:
+        for event in track(trained, "Training the first models", len(jobs)):
+            assert isinstance(event, TrainingCompleted)
+            if event.model_version is None or event.alias is None:
+                raise TrainingError(f"the first {event.alias} of {event.model_type} failed: {event.error}")
+            versions[event.model_type, event.alias] = event.model_version
     return versions
 
 

@@ -4,9 +4,10 @@ A run moves no alias; that is the promotion's to do. Good or bad, it ends in one
 """
 
 import logging
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Final, NamedTuple
 
@@ -71,22 +72,47 @@ def train(
 
 
 def train_all(
-    jobs: Sequence[Job], registry: Registry, store: ModelStore, *, source: str, folds: int = 0, workers: int = 2
-) -> Iterator[TrainingCompleted]:
-    """Train many; each event as it comes. Families run side by side, one family's jobs in their order."""
-    done: SimpleQueue[TrainingCompleted] = SimpleQueue()
+    jobs: Sequence[Job],
+    registry: Registry,
+    store: ModelStore,
+    *,
+    source: str,
+    record: Callable[[TrainingCompleted], object],
+    folds: int = 0,
+    workers: int = 2,
+) -> Generator[TrainingCompleted]:
+    """Train many; each event as it comes, recorded. Families run side by side, one family's jobs in their order.
+
+    Whoever leaves early waits for the runs that are under way, and no other begins. `record` is called on the
+    thread that has registered the version: left to the caller, a version would be in the registry and not in the
+    ledger whenever the caller goes away. What it raises is raised here.
+    """
+    done: SimpleQueue[TrainingCompleted | Future[None]] = SimpleQueue()
+    leaving = threading.Event()
 
     def run(family: Family) -> None:
         for job in jobs:
-            if job.family == family:
-                done.put(train(job, registry, store, source=source, folds=folds))
+            if job.family == family and not leaving.is_set():
+                event = train(job, registry, store, source=source, folds=folds)
+                record(event)
+                done.put(event)
 
     families = list(dict.fromkeys(job.family for job in jobs))
     with ThreadPoolExecutor(workers, thread_name_prefix="training") as pool:
-        for family in families:
-            pool.submit(run, family)
-        for _ in jobs:
-            yield done.get()
+        try:
+            for family in families:
+                pool.submit(run, family).add_done_callback(done.put)
+            running = len(families)
+            while running:
+                match done.get():
+                    case TrainingCompleted() as event:
+                        yield event
+                    case ended:
+                        running -= 1
+                        ended.result()
+        finally:
+            leaving.set()
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def fit_model(job: Job, hyperparameters: Hyperparameters, *, folds: int = 0) -> TrainedModel:

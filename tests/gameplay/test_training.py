@@ -1,4 +1,5 @@
 import pickle
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -213,13 +214,42 @@ def test_the_aliases_of_a_family_get_their_versions_in_order(
     families: tuple[Family, ...] = ("xgboost", "multinomial_logistic")
     jobs = [Job(family, alias, dataset) for family in families for alias in ALIASES]
 
-    events = list(train_all(jobs, registry, store, source="test"))
+    recorded: list[TrainingCompleted] = []
+    events = list(train_all(jobs, registry, store, source="test", record=recorded.append))
 
     assert len(events) == len(jobs)
+    assert recorded == events
     for family in families:
         trained = [(event.alias, event.model_version) for event in events if event.model_type == family]
         assert trained == list(zip(ALIASES, (1, 2, 3, 4), strict=True))
         assert [store.get_model(family, version).card.alias for version in (1, 2, 3, 4)] == list(ALIASES)
+
+
+def test_who_leaves_early_leaves_no_version_that_is_not_recorded(
+    dataset: Dataset, registry: FakeRegistry, store: SwitchedStore
+) -> None:
+    jobs = [Job("multinomial_logistic", alias, dataset) for alias in ALIASES]
+    recorded: list[TrainingCompleted] = []
+
+    with closing(train_all(jobs, registry, store, source="test", record=recorded.append)) as runs:
+        next(runs)
+
+    assert {event.model_version for event in recorded} == {version for _, version in registry.kept}
+    assert len(recorded) < len(jobs)
+
+
+def test_a_run_that_cannot_be_recorded_is_the_last_one(
+    dataset: Dataset, registry: FakeRegistry, store: SwitchedStore
+) -> None:
+    def refuse(_event: TrainingCompleted) -> None:
+        raise ConflictError("training-multinomial_logistic", 0, 1)
+
+    jobs = [Job("multinomial_logistic", alias, dataset) for alias in ALIASES]
+
+    with pytest.raises(ConflictError):
+        list(train_all(jobs, registry, store, source="test", record=refuse))
+
+    assert len(registry.kept) == 1
 
 
 def test_runs_and_reloads_are_recorded_on_streams_of_their_family(ledger: Ledger) -> None:
