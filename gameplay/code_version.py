@@ -8,7 +8,7 @@ from gameplay.artifacts import digest
 
 PACKAGE: Final = "promotion-ledger"
 MODULES: Final = ("rules", "features", "dataset", "estimators")
-LIBRARIES: Final = ("numpy", "scikit-learn", "xgboost-cpu", "skl2onnx", "onnxmltools", "onnx")
+LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "xgboost-cpu", "skl2onnx", "onnxmltools", "onnx")
 
 
 def code_version() -> str:

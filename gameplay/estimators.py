@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, assert_never
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
+from threadpoolctl import threadpool_limits
 
 from gameplay.dataset import Part, Split
 from gameplay.errors import TrainingError
@@ -117,6 +118,7 @@ def _net(parameters: Net, split: Split) -> tuple[Any, Any]:
     from sklearn.neural_network import MLPClassifier
     from sklearn.preprocessing import StandardScaler
 
+    _on_one_thread()
     scaler = StandardScaler()
     rows, validation = scaler.fit_transform(split.training.rows), scaler.transform(split.validation.rows)
     net = MLPClassifier(
@@ -147,6 +149,7 @@ def _line(parameters: Line, training: Part) -> tuple[Any, Any]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
+    _on_one_thread()
     scaler = StandardScaler()
     line = LogisticRegression(
         C=parameters.inverse_l2, max_iter=parameters.iterations, random_state=parameters.seed
@@ -206,6 +209,16 @@ def _trees(parameters: Trees, split: Split) -> Fitted:
         estimator=bytes(booster.save_raw("ubj")),
         estimator_file="estimator.ubj",
     )
+
+
+def _on_one_thread() -> None:
+    """Have the linear algebra libraries, which must be loaded by now, compute on one thread from here on.
+
+    They split their sums over as many threads as there are cores, and another order of additions rounds otherwise:
+    the same rows would give other bytes on another machine. The limit belongs to the whole process and is never
+    lifted. Two fits run side by side, and the first to end would lift it under the other.
+    """
+    threadpool_limits(1)
 
 
 def _log_loss(scores: Scores, targets: npt.NDArray[np.int64]) -> float:

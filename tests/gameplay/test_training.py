@@ -1,6 +1,10 @@
+import os
 import pickle
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,6 +35,7 @@ SMALL: dict[Family, Hyperparameters] = {
     "multinomial_logistic": Line(inverse_l2=1.0),
 }
 CHANCE = 1 / 3
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -95,6 +100,35 @@ def test_the_same_data_gives_the_same_model(dataset: Dataset, family: Family) ->
     assert first.onnx == second.onnx
 
 
+FIT = """
+import numpy as np
+from gameplay.artifacts import digest
+from gameplay.dataset import Part, Split
+from gameplay.estimators import Line, fit
+
+rng = np.random.default_rng(1)
+rows = rng.normal(size=(10_000, 50)).astype(np.float32)
+targets = (rows[:, :3] + rng.normal(size=(10_000, 3))).argmax(axis=1)
+part = Part(rows, targets, np.full(10_000, "cal"), np.full(10_000, "brian"))
+print(digest(fit(Line(inverse_l2=1.0), Split(part, part, part)).onnx))
+"""
+
+
+def test_the_number_of_threads_changes_no_model() -> None:
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", FIT],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": threads},
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        ).stdout
+        for threads in ("1", "2")
+    }
+
+    assert len(digests) == 1
+
+
 def test_each_family_has_four_different_sets_of_hyperparameters() -> None:
     for family in FAMILIES:
         assert set(HYPERPARAMETERS[family]) == set(ALIASES)
@@ -114,7 +148,7 @@ def test_a_card_names_the_code_and_the_libraries(dataset: Dataset) -> None:
     card = fit_model(Job("multinomial_logistic", "B", dataset), SMALL["multinomial_logistic"]).card
 
     assert card.code_version == code_version()
-    assert {"numpy", "scikit-learn", "onnx"} <= set(card.libraries)
+    assert {"numpy", "scipy", "scikit-learn", "onnx"} <= set(card.libraries)
 
 
 def test_a_graph_that_says_something_else_is_refused(dataset: Dataset) -> None:
