@@ -6,6 +6,7 @@ that was served otherwise shows. Then the versions that the game kept are asked 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import NamedTuple
 
 from gameplay.artifacts import ModelCard, Score, Source
@@ -15,15 +16,19 @@ from gameplay.errors import ModelUnavailable
 from gameplay.features import FEATURE_NAMES, PastRound, features, past_rounds
 from gameplay.games import Game, Prediction
 from gameplay.intervals import Interval, difference
-from gameplay.models import Models
+from gameplay.models import Key, Models
 from gameplay.policies import choose
 from gameplay.rules import round_points
 from ledger.events import Lineup, PredictionMade
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 
+Cards = dict[Key, ModelCard]
+"""Version -> what is known of it."""
+
 CONFIDENCE = 0.99
-OWN_ROWS_MIN = 50
+HOLDOUT_ROWS_MIN = 50
+"""With fewer, an accuracy says so little that a comparison would be about them and not about the version."""
 LENIENT = 1e-6
 """What two machines' arithmetic may differ by; strict parity allows nothing."""
 
@@ -48,7 +53,7 @@ class Comparison(NamedTuple):
     """A version's accuracy in captured rounds beside its hold-out accuracy against the same player.
 
     `own`: the hold-out rows are of the version's own policy's games; else there were too few of those, and they
-    are of everybody's. `interval` is of live less hold-out; None where nothing was held out.
+    are of everybody's. `interval` is of live less hold-out; None where too little was held out to compare.
     """
 
     family: Family
@@ -79,18 +84,32 @@ class Report:
     @property
     def findings(self) -> list[str]:
         """Everything that is not as it should be, in words."""
-        return [str(one) for one in self.differences] + [
-            f"version {one.version} of {one.family} predicts {one.player} otherwise than in training: "
-            f"{one.live.correct} of {one.live.rows} live, {one.holdout.correct} of {one.holdout.rows} held out"
-            for one in self.comparisons
-            if one.is_finding
+        return (
+            self._nothing()
+            + [str(one) for one in self.differences]
+            + [
+                f"version {one.version} of {one.family} predicts {one.player} otherwise than in training: "
+                f"{one.live.correct} of {one.live.rows} live, {one.holdout.correct} of {one.holdout.rows} held out"
+                for one in self.comparisons
+                if one.is_finding
+            ]
+        )
+
+    def _nothing(self) -> list[str]:
+        # A check that has looked at nothing must not pass for one that has found nothing.
+        if self.predictions and self.fallbacks < self.rounds:
+            return []
+        return [
+            f"nothing that a model played was compared: {self.games} games with {self.rounds} rounds, "
+            f"{self.fallbacks} of them by a fallback"
         ]
 
 
 def check(ledger: Ledger, models: Models, captured: Sequence[CapturedRound], *, strict: bool) -> Report:
     """Compare captured rounds with what ledger and models say. Strict: exactly, and the training rows as well."""
     report = Report()
-    versions: set[tuple[Family, int]] = set()
+    # Of many versions the first are out of memory again when the last are loaded.
+    cards: Cards = {}
     for game_id in dict.fromkeys(one.game_id for one in captured):
         rounds = [one for one in captured if one.game_id == game_id]
         report.games += 1
@@ -99,15 +118,15 @@ def check(ledger: Ledger, models: Models, captured: Sequence[CapturedRound], *, 
         if game is None:
             report.differences.append(Difference(game_id, None, "the game", "not in this ledger", "in it"))
             continue
-        versions |= _load(models, game, report)
+        cards |= _load(models, game, report)
         _check_game(game, predicted, rounds, models, 0.0 if strict else LENIENT, report)
-    report.comparisons = compare_accuracies(models, captured)
+    report.comparisons = compare_accuracies(cards, captured)
     if strict:
-        _check_training_rows(ledger, models, versions, report)
+        _check_training_rows(ledger, cards, report)
     return report
 
 
-def compare_accuracies(models: Models, captured: Iterable[CapturedRound]) -> list[Comparison]:
+def compare_accuracies(cards: Cards, captured: Iterable[CapturedRound]) -> list[Comparison]:
     """Live against hold-out accuracy of each served version, by player; its card says what it was held out."""
     live: dict[tuple[Family, int, str], list[bool]] = {}
     for one in captured:
@@ -117,8 +136,8 @@ def compare_accuracies(models: Models, captured: Iterable[CapturedRound]) -> lis
     comparisons = []
     for (family, version, player), hits in sorted(live.items()):
         now = Score(sum(hits), len(hits))
-        held_out, own = _held_out(models.card(family, version), player)
-        interval = difference(now, held_out, CONFIDENCE) if held_out.rows else None
+        held_out, own = _held_out(cards.get((family, version)), player)
+        interval = difference(now, held_out, CONFIDENCE) if held_out.rows >= HOLDOUT_ROWS_MIN else None
         comparisons.append(Comparison(family, version, player, now, held_out, own, interval))
     return comparisons
 
@@ -133,7 +152,7 @@ def _held_out(card: ModelCard | None, player: str) -> tuple[Score, bool]:
     if card is None:
         return nothing, False
     own = card.own_by_opponent.get(player, nothing)
-    return (own, True) if own.rows >= OWN_ROWS_MIN else (card.by_opponent.get(player, nothing), False)
+    return (own, True) if own.rows >= HOLDOUT_ROWS_MIN else (card.by_opponent.get(player, nothing), False)
 
 
 def _check_game(
@@ -205,15 +224,10 @@ def _against(
     return found or _unless_equal(f"the move that {again.alias} expects", predicted, again.predicted)
 
 
-def _check_training_rows(
-    ledger: Ledger, models: Models, versions: Iterable[tuple[Family, int]], report: Report
-) -> None:
+def _check_training_rows(ledger: Ledger, cards: Cards, report: Report) -> None:
     """Features of the past, computed by today's code, are those that the versions learned from."""
     digests: dict[Source, str] = {}
-    for family, version in sorted(versions):
-        card = models.card(family, version)
-        if card is None:
-            continue  # that it cannot be loaded has been said
+    for (family, version), card in sorted(cards.items(), key=itemgetter(0)):
         source = card.source
         if source not in digests:
             rows = read_dataset(
@@ -230,11 +244,11 @@ def _check_training_rows(
             report.differences.append(Difference(None, None, what, str(found), str(expected)))
 
 
-def _load(models: Models, game: Game, report: Report) -> set[tuple[Family, int]]:
-    """Have the versions of a game in memory; returns those that played."""
+def _load(models: Models, game: Game, report: Report) -> Cards:
+    """Have the versions of a game in memory; returns the card of the one that played."""
     lineup: Lineup | None = game.started.lineup
     if lineup is None:
-        return set()
+        return {}
     family = _family(game.started.model_type)
     for alias in ALIASES:
         try:
@@ -242,7 +256,9 @@ def _load(models: Models, game: Game, report: Report) -> set[tuple[Family, int]]
         except ModelUnavailable as error:
             found = Difference(game.started.game_id, None, f"the version behind {alias}", str(error), "loaded")
             report.differences.append(found)
-    return {(family, game.started.model_version)} if game.started.model_version else set()
+    played = game.started.model_version
+    card = models.card(family, played) if played else None
+    return {(family, played): card} if played and card else {}
 
 
 def _unless_equal(what: str, found: object, expected: object) -> list[tuple[str, object, object]]:

@@ -154,7 +154,7 @@ def _table(report: Report) -> Table:
     for one in report.comparisons:
         live, held_out = one.live.accuracy, one.holdout.accuracy
         gap = live - held_out if live is not None and held_out is not None else None
-        interval = f"{share(one.interval.low)} .. {share(one.interval.high)}" if one.interval else "none"
+        interval = f"{share(one.interval.low)} .. {share(one.interval.high)}" if one.interval else "not comparable"
         table.add_row(
             one.family,
             f"v{one.version}",

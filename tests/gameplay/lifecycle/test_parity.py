@@ -8,22 +8,26 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
 from gameplay import capture as captures
+from gameplay.artifacts import Score, TrainedModel
 from gameplay.capture import CapturedRound
 from gameplay.cli import rps
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
 from gameplay.features import FEATURE_NAMES
-from gameplay.parity import check, compare_accuracies
+from gameplay.models import Models
+from gameplay.parity import Cards, check, compare_accuracies
 from gameplay.retraining import candidates, read_training_data, retrain
 from gameplay.simulate import Player
 from gameplay.web.game_answers import PlayAnswer
 from ledger.vocabulary import FAMILY_OF_POLICY, MOVES, POLICIES, Policy
+from tests.builders import lineup
 from tests.gameplay.lifecycle.conftest import GAMES_A_POLICY, serving, silently
 from tests.gameplay.web_clients import service_behind
 
@@ -122,15 +126,23 @@ def test_a_hair_is_found_by_strict_parity_alone(past: Core, rounds: list[Capture
     assert check(past.ledger, past.models, served, strict=False).differences == []
 
 
+def cards_of(core: Core, rounds: Sequence[CapturedRound]) -> Cards:
+    """The card of each version that played."""
+    keys = {(FAMILY_OF_POLICY[cast(Policy, one.policy)], one.model_version) for one in rounds}
+    wanted = [(family, version) for family, version in keys if version]
+    core.models.preload(wanted)
+    return {key: card for key in wanted if (card := core.models.card(*key))}
+
+
 def test_another_accuracy_than_in_training_is_a_finding(past: Core, rounds: list[CapturedRound]) -> None:
     as_trained = [replace(one, predicted=one.actual) for one in rounds]
     never_right = [replace(one, predicted=MOVES[MOVES.index(one.actual) - 1]) for one in rounds]
 
-    assert not any(one.is_finding for one in compare_accuracies(past.models, as_trained))
-    assert all(one.is_finding for one in compare_accuracies(past.models, never_right))
-    (one, *_) = compare_accuracies(past.models, never_right)
-    card = past.models.card(one.family, one.version)
-    assert card is not None
+    cards = cards_of(past, as_trained)
+    assert not any(one.is_finding for one in compare_accuracies(cards, as_trained))
+    assert all(one.is_finding for one in compare_accuracies(cards, never_right))
+    (one, *_) = compare_accuracies(cards, never_right)
+    card = cards[one.family, one.version]
     assert (one.player, one.own, one.holdout) == ("cal", False, card.by_opponent["cal"])
     assert one.live.correct == 0
 
@@ -141,13 +153,13 @@ def test_accuracy_is_compared_with_the_policys_own_games_once_there_are_some(pla
     dataset = read_training_data(core.ledger, core.settings)
     due = candidates(core, dataset, ("multinomial_logistic",), ("B",), force=False)
     retrain(core, dataset, due, source="test", track=silently, folds=0, notice_seconds=0)
-    core.models.load("multinomial_logistic", 5)
     against_logan = [one for game in captures.from_ledger(core.ledger, "cal", "logan", 3) for one in game]
+    by_the_new_one = [replace(one, model_version=5) for one in against_logan]
+    cards = cards_of(core, by_the_new_one)
 
-    (one,) = compare_accuracies(core.models, [replace(one, model_version=5) for one in against_logan])
+    (one,) = compare_accuracies(cards, by_the_new_one)
 
-    card = core.models.card("multinomial_logistic", 5)
-    assert card is not None
+    card = cards["multinomial_logistic", 5]
     assert (one.own, one.holdout) == (True, card.own_by_opponent["cal"])
     assert 50 <= one.holdout.rows < card.by_opponent["cal"].rows
     core.close()
@@ -155,9 +167,59 @@ def test_accuracy_is_compared_with_the_policys_own_games_once_there_are_some(pla
 
 def test_a_player_who_was_not_held_out_is_no_finding(past: Core, rounds: list[CapturedRound]) -> None:
     stranger = [replace(one, player="hal", predicted="rock") for one in rounds]
-    (one, *_) = compare_accuracies(past.models, [replace(one, player="nobody") for one in stranger])
+    (one, *_) = compare_accuracies(cards_of(past, rounds), [replace(one, player="nobody") for one in stranger])
 
     assert (one.holdout.rows, one.interval, one.is_finding) == (0, None, False)
+
+
+@pytest.mark.parametrize(("rows", "is_finding"), [(49, False), (50, True)])
+def test_a_handful_of_rows_held_out_is_compared_with_nothing(
+    past: Core, rounds: list[CapturedRound], rows: int, is_finding: bool
+) -> None:
+    never_right = [replace(one, predicted=MOVES[MOVES.index(one.actual) - 1]) for one in rounds]
+    cards = {
+        key: replace(card, by_opponent={"cal": Score(rows, rows)}, own_by_opponent={"cal": Score(10, 10)})
+        for key, card in cards_of(past, rounds).items()
+    }
+
+    compared = compare_accuracies(cards, never_right)
+
+    assert {(one.own, one.holdout.rows, one.is_finding) for one in compared} == {(False, rows, is_finding)}
+
+
+def test_a_check_of_nothing_is_a_finding(past: Core, rounds: list[CapturedRound]) -> None:
+    nothing = check(past.ledger, past.models, [], strict=True)
+    (finding,) = nothing.findings
+    assert finding.startswith("nothing that a model played was compared: 0 games with 0 rounds")
+
+    by_fallback = [replace(one, probability_source="uniform") for one in rounds]
+    unread = check(past.ledger, past.models, by_fallback, strict=False)
+    assert f"{len(rounds)} of them by a fallback" in unread.findings[0]
+
+
+def test_every_version_of_a_long_past_is_compared(played: Path, tmp_path: Path) -> None:
+    settings = Settings(data_dir=shutil.copytree(played, tmp_path / "data"), promotion_schedule=None)
+    core = open_core(settings)
+    core.read_models.projector.start()
+    for version in range(1, 5):
+        files = core.registry.download("xgboost", version)
+        core.registry.register("xgboost", TrainedModel(files.card, files.onnx, {}))
+    assert core.promotion.move("xgboost", lineup((5, 6, 7, 8)), cause="manual")
+    with serving(settings) as client:
+        for _ in Player(client, "cal", seed=3).games("forrest", 3):
+            pass
+    few = Models(core.store, core.registry, kept_a_family=4)
+    both = [one for game in captures.from_ledger(core.ledger, "cal", "forrest", 8) for one in game]
+
+    report = check(core.ledger, few, both, strict=True)
+
+    assert report.differences == []
+    compared = {one.version for one in report.comparisons}
+    assert compared & {1, 2}
+    assert compared & {5, 6}
+    assert all(one.holdout.rows for one in report.comparisons)
+    few.close()
+    core.close()
 
 
 def test_captured_rounds_outlast_their_file(rounds: list[CapturedRound], tmp_path: Path) -> None:
@@ -205,6 +267,13 @@ def test_the_script_is_the_command_for_cal_and_forrest(played: Path) -> None:
     assert (record["games"], record["differences"]) == (3, 0)
     assert {(one["model_type"], one["player"]) for one in record["comparisons"]} == {("xgboost", "cal")}
     assert [one.policy for one in captures.read(Path(record["file"]))] == ["forrest"] * record["rounds"]
+
+
+def test_the_command_fails_when_there_is_no_game_to_replay(played: Path) -> None:
+    result = CliRunner().invoke(rps, ["capture", "--replay", "--user", "hal"], env={"RPS_DATA_DIR": str(played)})
+
+    assert result.exit_code == 1
+    assert "nothing that a model played was compared" in result.stdout
 
 
 def test_the_command_shows_what_it_found_and_fails(played: Path, tmp_path: Path) -> None:
