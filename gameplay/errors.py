@@ -81,14 +81,25 @@ class GraphError(ModelError):
 
 
 class ModelUnavailable(ModelError):  # noqa: N818
-    """A version could not be loaded from anywhere; `steps` are (reason, detail) in the order they were tried."""
+    """A version could not be loaded from anywhere; `steps` are (reason, detail) in the order they were tried.
 
-    def __init__(self, family: Family, version: int, steps: Sequence[tuple[FallbackReason, str]]) -> None:
+    `registry` is the error when the last step was a registry that did not answer.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        version: int,
+        steps: Sequence[tuple[FallbackReason, str]],
+        *,
+        registry: RegistryUnavailable | None = None,
+    ) -> None:
         tried = "; ".join(f"{reason}: {detail}" for reason, detail in steps)
         super().__init__(f"version {version} of {family} cannot be loaded: {tried}")
         self.family = family
         self.version = version
         self.steps = tuple(steps)
+        self.registry = registry
 
 
 class TrainingError(ModelError):

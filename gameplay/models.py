@@ -11,12 +11,19 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from queue import SimpleQueue
 from typing import NamedTuple
 
 from gameplay.artifacts import FEATURES_DIGEST, ModelCard, ModelFiles
-from gameplay.errors import DigestMismatch, GraphError, ModelUnavailable, RegistryError, StoreError
+from gameplay.errors import (
+    DigestMismatch,
+    GraphError,
+    ModelUnavailable,
+    RegistryError,
+    RegistryUnavailable,
+    StoreError,
+)
 from gameplay.games import Prediction, Step
 from gameplay.graph import Graph, Rows
 from gameplay.model_store import ModelStore
@@ -90,6 +97,7 @@ class Models:
         self._uses = itertools.count(1)
         self._locks: dict[Key, threading.Lock] = {}
         self._asked: set[Key] = set()
+        self._stopped = threading.Event()
         self._queue: SimpleQueue[Key | None] = SimpleQueue()
         self._loader = threading.Thread(target=self._load_asked, name="model-loader", daemon=True)
         self._loader.start()
@@ -131,11 +139,21 @@ class Models:
         self._drop()
         return loaded.source
 
-    def preload(self, wanted: Iterable[Key]) -> dict[Key, str | ModelUnavailable]:
-        """Load many at once; each key gets its source or its error."""
-        keys = list(dict.fromkeys(wanted))
-        with ThreadPoolExecutor(LOADERS, thread_name_prefix="model-preload") as pool:
-            return dict(zip(keys, pool.map(self._try, keys), strict=True))
+    def preload(
+        self, wanted: Iterable[Key], *, seconds_max: float | None = None
+    ) -> dict[Key, str | ModelUnavailable]:
+        """Load many at once; each key gets its source or its error.
+
+        After `seconds_max` nobody waits any longer: what is under way goes on in the background, and what has not
+        begun is left to the next who asks.
+        """
+        pool = ThreadPoolExecutor(LOADERS, thread_name_prefix="model-preload")
+        try:
+            loads = {key: pool.submit(self._try, key) for key in dict.fromkeys(wanted)}
+            done, _ = wait(loads.values(), seconds_max)
+            return {key: load.result() if load in done else _late(key) for key, load in loads.items()}
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def ask(self, family: Family, version: int) -> None:
         """Have a version loaded in the background, unless it is there, under way or failed a moment ago."""
@@ -170,8 +188,13 @@ class Models:
         loaded = self._loaded.get((family, version))
         return loaded.card if loaded else None
 
+    def stop(self) -> None:
+        """Begin no further load for `ask` and `preload`."""
+        self._stopped.set()
+
     def close(self) -> None:
-        """Stop the loader; a load that is under way ends by its own time limits."""
+        """Stop the loader; a load that is under way ends by its own time limits, and what still waits is left."""
+        self.stop()
         self._queue.put(None)
         self._loader.join()
 
@@ -203,7 +226,9 @@ class Models:
         except GraphError as error:
             raise ModelUnavailable(family, version, (*steps, Step("load_error", str(error)))) from error
         except RegistryError as error:
-            raise ModelUnavailable(family, version, (*steps, Step("mlflow_miss", str(error)))) from error
+            away = error if isinstance(error, RegistryUnavailable) else None
+            steps.append(Step("mlflow_miss", str(error)))
+            raise ModelUnavailable(family, version, steps, registry=away) from error
         self._copy(family, files)
         return loaded
 
@@ -229,13 +254,15 @@ class Models:
         return _Failure(steps, attempts, now_seconds, now_seconds + wait_seconds)
 
     def _try(self, key: Key) -> str | ModelUnavailable:
+        if self._stopped.is_set():
+            return ModelUnavailable(*key, (Step("minio_miss", "nothing is loaded any more: the service ends"),))
         try:
             return self.load(*key)
         except ModelUnavailable as error:
             return error
 
     def _load_asked(self) -> None:
-        while (key := self._queue.get()) is not None:
+        while (key := self._queue.get()) is not None and not self._stopped.is_set():
             try:
                 outcome = self._try(key)
                 if isinstance(outcome, ModelUnavailable):
@@ -260,6 +287,10 @@ def _ready(files: ModelFiles, source: str) -> Loaded:
     if files.card.features_digest != FEATURES_DIGEST:
         raise GraphError("the version was trained on other features than this release computes")
     return Loaded(Graph(files.onnx), files.card, source)
+
+
+def _late(key: Key) -> ModelUnavailable:
+    return ModelUnavailable(*key, (Step("mlflow_miss", "it did not come in time, and is being waited for"),))
 
 
 def _uniform(steps: tuple[Step, ...]) -> _Answer:

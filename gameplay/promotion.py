@@ -132,6 +132,17 @@ class Promotion:
 
     def settle(self, family: Family) -> bool:
         """Complete the family's open plan, if it has one. False when it cannot be completed now."""
+        try:
+            self.complete(family)
+        except (RegistryError, StoreError, ModelUnavailable):
+            return False  # `problems` says why
+        return True
+
+    def complete(self, family: Family) -> None:
+        """Complete the family's open plan, if it has one.
+
+        Raises RegistryError, StoreError or ModelUnavailable when that cannot be done now; `problems` says so too.
+        """
         with self._lock:
             moment, overtaken = self.moment(family), False
             while (open_plan := moment.standing.plan) or overtaken:
@@ -141,7 +152,7 @@ class Promotion:
                     what = f"plan {open_plan.version} stays open" if open_plan else "its aliases are out of date"
                     self.problems[family] = f"{what}: {error}"
                     log.warning("%s: %s", family, self.problems[family])
-                    return False
+                    raise
                 if open_plan:
                     # A conflict means that another process has completed it, and may have moved the aliases on
                     # since: then what was set just now is out of date, and must be set right again.
@@ -152,7 +163,6 @@ class Promotion:
                     applied, moment = moment, self.moment(family)
                     overtaken = moment.standing.stream_version != applied.standing.stream_version
             self.problems.pop(family, None)
-            return True
 
     def withdraw(self, family: Family) -> AliasesAssigned | None:
         """Close the family's open plan without carrying it out; None when there is none.

@@ -1,16 +1,21 @@
 """Load the models anew when somebody asks for it: adopt the registry's aliases, fetch, and say what happened."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
+from gameplay.adoption import adopt_all
 from gameplay.core import Core
-from gameplay.errors import ModelUnavailable, RegistryError, RegistryUnavailable, StoreError
+from gameplay.errors import ModelUnavailable
 from gameplay.models import Key
 from gameplay.recording import record
 from gameplay.sync import Synced, sync
 from ledger.events import FailedModel, LoadedModel, ModelsReloaded
 from ledger.vocabulary import Alias, Family
+
+SECONDS_MAX: Final = 25.0
+"""After this nobody waits for a version; who asks is promised an answer within thirty seconds."""
 
 
 @dataclass
@@ -23,19 +28,32 @@ class Outcome:
 
 
 def reload_models(
-    core: Core, families: Sequence[Family], aliases: Sequence[Alias], *, copy: bool = False, clean: bool = False
+    core: Core,
+    families: Sequence[Family],
+    aliases: Sequence[Alias],
+    *,
+    copy: bool = False,
+    clean: bool = False,
+    clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Any]:
     """Reload the given aliases; with `copy` or `clean`, bring the model store in order before that.
 
-    Running games keep the versions that they started with.
+    Running games keep the versions that they started with. The aliases that the ledger knows are loaded although
+    the registry cannot be looked at. A home that does not answer is asked once, and then no more for aliases or
+    copies; so what is left of SECONDS_MAX when it comes to loading is some seconds at least.
     """
-    outcome = Outcome()
-    _adopt(core, families, outcome)
-    synced = sync(core, families, aliases, clean=clean) if copy or clean else Synced()
+    ends_seconds = clock() + SECONDS_MAX
+    adoption = adopt_all(core.promotion, families)
+    outcome = Outcome(registry_errors=[f"{family}: {problem}" for family, problem in adoption.problems.items()])
+    synced = Synced()
+    if adoption.store is not None and (copy or clean):
+        synced.errors.append(str(adoption.store))
+    elif copy or clean:
+        synced = sync(core, families, aliases, clean=clean, registry_error=adoption.registry)
     standings = {family: core.promotion.moment(family).standing.aliases for family in families}
     chosen = {family: {alias: standings[family].get(alias) for alias in aliases} for family in families}
     wanted = [(family, version) for family in families for version in chosen[family].values() if version]
-    sources = core.models.preload(wanted)
+    sources = core.models.preload(wanted, seconds_max=max(0.0, ends_seconds - clock()))
     for family in families:
         record(core.ledger, _reloaded(family, chosen[family], sources, outcome))
     answer = {
@@ -49,23 +67,6 @@ def reload_models(
         "message": f"{len(outcome.reloaded)} reloaded, {len(outcome.failed)} failed",
     }
     return {**answer, "minio_removed": synced.removed} if clean else answer
-
-
-def _adopt(core: Core, families: Sequence[Family], outcome: Outcome) -> None:
-    # The aliases that the ledger knows are loaded all the same; the caller hears of the rest.
-    unreachable: RegistryUnavailable | None = None
-    for family in families:
-        problem: str | None = None
-        try:
-            if unreachable is None and core.promotion.settle(family):
-                core.promotion.adopt(family)
-            problem = core.promotion.problems.get(family)
-        except RegistryUnavailable as error:
-            unreachable = error  # asking again for the next family would take as long again
-        except (RegistryError, StoreError) as error:
-            problem = str(error)
-        if unreachable or problem:
-            outcome.registry_errors.append(f"{family}: {unreachable or problem}")
 
 
 def _reloaded(

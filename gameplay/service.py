@@ -9,19 +9,20 @@ from dataclasses import dataclass, field
 from importlib.metadata import version as package_version
 from typing import Any, cast
 
+import anyio
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, Info, PlatformCollector, ProcessCollector
 from starlette.requests import Request
 
+from gameplay.adoption import adopt_all
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
 from gameplay.cross_family import CrossFamily
-from gameplay.errors import RegistryError, StoreError
 from gameplay.play import Play, Split
 from gameplay.refusals import Unavailable
 from gameplay.registry import Registry
 from gameplay.schedule import Schedule
 from ledger.errors import StorageError
-from ledger.vocabulary import FAMILIES, Family
+from ledger.vocabulary import FAMILIES
 from ledger.writer import Writer
 from projections.errors import ProjectionError
 from projections.exposition import Exposition
@@ -44,6 +45,8 @@ class Service(Core):
     caught_up: bool = False
     broken_start: str | None = None
     """Why the process will never become ready; it must be started again."""
+    reloading: anyio.Lock = field(default_factory=anyio.Lock)
+    """Held by the one reload that is under way."""
 
     def require_caught_up(self) -> None:
         """Raise Unavailable until the projections have reached the head once."""
@@ -92,6 +95,7 @@ async def open_service(
             try:
                 yield service
             finally:
+                service.models.stop()
                 # What it raised has been logged, and must not keep the rest from being closed.
                 await asyncio.gather(preparing, return_exceptions=True)
                 await service.cross_family.close()
@@ -136,8 +140,7 @@ def _prepare(service: Service, schedule: Schedule) -> None:
         wanted = service.wanted_versions()
         service.models.preload([(family, version) for family in FAMILIES for version in sorted(wanted[family])])
         schedule.start()
-        for family in FAMILIES:
-            _finish_and_adopt(service, family)
+        _adopt(service)
     except ProjectionError:
         # The projector goes on saying so, at /readyz too; another start would meet the same event.
         log.exception("the projections have stopped")
@@ -148,12 +151,14 @@ def _prepare(service: Service, schedule: Schedule) -> None:
         raise
 
 
-def _finish_and_adopt(service: Service, family: Family) -> None:
+def _adopt(service: Service) -> None:
     try:
-        if service.promotion.settle(family):
-            service.promotion.adopt(family)
-    except (RegistryError, StoreError, StorageError) as error:
-        log.warning("%s: the registry's aliases could not be compared with the ledger's: %s", family, error)
+        problems = adopt_all(service.promotion, FAMILIES).problems
+    except StorageError as error:
+        log.warning("the registry's aliases could not be compared with the ledger's: %s", error)
+    else:
+        for family, problem in problems.items():
+            log.warning("%s: ledger and registry could not be brought together: %s", family, problem)
 
 
 def _wind_up(service: Service, schedule: Schedule) -> None:

@@ -24,12 +24,19 @@ class Synced:
     errors: list[str] = field(default_factory=list)
 
 
-def sync(core: Core, families: Sequence[Family], aliases: Sequence[Alias], *, clean: bool = False) -> Synced:
+def sync(
+    core: Core,
+    families: Sequence[Family],
+    aliases: Sequence[Alias],
+    *,
+    clean: bool = False,
+    registry_error: RegistryUnavailable | None = None,
+) -> Synced:
     """Copy what the store lacks from the registry, and mark it; a copy whose digest is wrong is replaced.
 
     `clean` also removes every version that no alias names, no open plan leads to, no open game is played with, and
     that is none of the newest that were trained after those behind the aliases, whatever `aliases` says; and what
-    writers that died have left behind.
+    writers that died have left behind. With `registry_error`, a registry that has just not answered is not asked.
     """
     synced = Synced()
     wanted, trained = core.wanted_versions(), core.trained_versions()
@@ -38,7 +45,7 @@ def sync(core: Core, families: Sequence[Family], aliases: Sequence[Alias], *, cl
             standing = core.promotion.moment(family).standing
             chosen = {alias: standing.aliases[alias] for alias in aliases if alias in standing.aliases}
             for version in sorted(set(chosen.values())):
-                _sync_version(core, family, version, synced)
+                _sync_version(core, family, version, synced, registry_error)
             for alias, version in chosen.items():
                 core.store.set_marker(family, alias, version)
             if clean:
@@ -51,11 +58,15 @@ def sync(core: Core, families: Sequence[Family], aliases: Sequence[Alias], *, cl
     return synced
 
 
-def _sync_version(core: Core, family: Family, version: int, synced: Synced) -> None:
+def _sync_version(
+    core: Core, family: Family, version: int, synced: Synced, registry_error: RegistryUnavailable | None
+) -> None:
     name = _name(family, version)
     if _is_sound(core, family, version):
         synced.kept.append(name)
         return
+    if registry_error is not None:
+        raise registry_error
     try:
         core.store.put_model(family, core.registry.download(family, version))
         core.store.get_model(family, version)  # what is there now is what was meant: its digest says so

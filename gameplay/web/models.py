@@ -8,13 +8,16 @@ import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gameplay.refusals import NotFound
+from gameplay.refusals import NotFound, Unavailable
 from gameplay.reload import reload_models
 from gameplay.service import Service, service_of
 from gameplay.web.access import require_internal
 from gameplay.web.bodies import answer, read_body
 from gameplay.web.queries import flag
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
+
+TURN_SECONDS_MAX = 4.0
+"""How long a reload waits for the one before it; with the time that it takes itself, less than thirty seconds."""
 
 
 async def models(request: Request) -> Response:
@@ -46,15 +49,26 @@ async def reload_one(request: Request) -> Response:
 
 
 async def _reload(request: Request, families: Sequence[Family], aliases: Sequence[Alias]) -> Response:
+    service = service_of(request)
     wish = partial(
         reload_models,
-        service_of(request),
+        service,
         families,
         aliases,
         copy=flag(request, "sync_minio"),
         clean=flag(request, "clean"),
     )
-    return answer(await anyio.to_thread.run_sync(wish))
+    # One at a time: while the models' homes hang, a crowd of reloads would take every thread that the other routes
+    # need, and none of them would be answered sooner.
+    try:
+        with anyio.fail_after(TURN_SECONDS_MAX):
+            await service.reloading.acquire()
+    except TimeoutError as error:
+        raise Unavailable("another reload is under way; try again in a moment") from error
+    try:
+        return answer(await anyio.to_thread.run_sync(wish))
+    finally:
+        service.reloading.release()
 
 
 def _models(service: Service) -> dict[str, Any]:

@@ -369,6 +369,48 @@ def test_preloading_tells_what_failed(models: Models, store: SwitchedStore) -> N
     assert len(outcomes) == 3
 
 
+class HangingRegistry(FakeRegistry):
+    """Its downloads wait until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.go_on = threading.Event(), threading.Event()
+
+    def download(self, family: Family, version: int) -> ModelFiles:
+        self.asked.set()
+        assert self.go_on.wait(PATIENCE_SECONDS)
+        return super().download(family, version)
+
+
+def test_preloading_ends_in_time_and_the_load_goes_on(store: SwitchedStore, clock: Clock) -> None:
+    registry = HangingRegistry()
+    registry.keep("xgboost", files(1))
+    store.put_model("xgboost", files(2))
+    models = Models(store, registry, clock=clock)
+
+    outcomes = models.preload([("xgboost", 1), ("xgboost", 2)], seconds_max=0.2)
+
+    assert "did not come in time" in str(outcomes["xgboost", 1])
+    assert outcomes["xgboost", 2] == "minio"
+    registry.go_on.set()
+    wait_for(lambda: models.is_loaded("xgboost", 1))
+    models.close()
+
+
+def test_a_close_waits_for_no_more_than_the_load_that_is_under_way(clock: Clock) -> None:
+    registry = HangingRegistry()
+    models = Models(ObjectModelStore(MemoryStore()), registry, clock=clock)
+    for version in range(1, 30):
+        models.ask("xgboost", version)
+    assert registry.asked.wait(PATIENCE_SECONDS)
+    models.stop()
+    registry.go_on.set()
+
+    models.close()
+
+    assert registry.downloads == [("xgboost", 1)]
+
+
 def test_wanted_and_lately_used_versions_are_kept_and_others_are_not(models: Models, store: SwitchedStore) -> None:
     for version in range(1, 11):
         store.put_model("xgboost", files(version))
