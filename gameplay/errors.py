@@ -63,15 +63,21 @@ class ModelMissing(StoreError):  # noqa: N818
         self.version = version
 
 
-class DigestMismatch(StoreError):  # noqa: N818
-    """The model store holds other bytes than were put there."""
+class ModelDamaged(StoreError):  # noqa: N818
+    """The model store holds a version that cannot be used; another copy in its place mends it."""
 
-    def __init__(self, family: Family, version: int, expected: str, actual: str) -> None:
-        super().__init__(
-            f"version {version} of {family} in the model store is damaged: {actual} is not {expected}"
-        )
+    def __init__(self, family: Family, version: int, problem: str) -> None:
+        super().__init__(f"version {version} of {family} in the model store is damaged: {problem}")
         self.family = family
         self.version = version
+        self.problem = problem
+
+
+class DigestMismatch(ModelDamaged):
+    """The model store holds another graph than was put there."""
+
+    def __init__(self, family: Family, version: int, expected: str, actual: str) -> None:
+        super().__init__(family, version, f"{actual} is not {expected}")
         self.expected = expected
         self.actual = actual
 

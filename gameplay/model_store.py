@@ -20,8 +20,8 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from gameplay.artifacts import REGISTERED_NAMES, ModelCard, ModelFiles, digest
-from gameplay.errors import DigestMismatch, ModelMissing, StoreSettingError, StoreUnavailable
-from ledger.vocabulary import ALIASES, Alias, Family
+from gameplay.errors import DigestMismatch, ModelDamaged, ModelMissing, StoreSettingError, StoreUnavailable
+from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 
 if TYPE_CHECKING:  # its stubs alone have these
     from obstore.store import ClientConfig, RetryConfig
@@ -30,6 +30,8 @@ if TYPE_CHECKING:  # its stubs alone have these
 _CLIENT: "ClientConfig" = {"timeout": "3s", "connect_timeout": "1s"}
 _RETRY: "RetryConfig" = {"max_retries": 1, "retry_timeout": timedelta(seconds=3)}
 
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)
 
 INCOMING = "incoming"
 LEFTOVER_AGE = timedelta(hours=1)
@@ -51,7 +53,7 @@ class ModelStore(Protocol):
         ...
 
     def get_model(self, family: Family, version: int) -> ModelFiles:
-        """A version as it was put. Raises ModelMissing, DigestMismatch."""
+        """A version as it was put. Raises ModelMissing, ModelDamaged."""
         ...
 
     def set_marker(self, family: Family, alias: Alias, version: int) -> None:
@@ -94,16 +96,17 @@ class ObjectModelStore:
     def put_model(self, family: Family, files: ModelFiles) -> None:
         """Keep a version, in place of an earlier copy of it. Raises StoreUnavailable.
 
-        The pointer comes last, so that nobody is led to a version that is only half there.
+        The description comes first, by which a folder that a crash leaves behind is known for ours; the pointer
+        comes last, so that nobody is led to a version that is only half there.
         """
         meta = _Meta(files.version, files.run_id, files.card)
         with _translated("keep a version"):
-            self._replace(f"{files.run_id}/model.onnx", files.onnx)
             self._replace(f"{files.run_id}/meta.json", msgspec.json.encode(meta))
+            self._replace(f"{files.run_id}/model.onnx", files.onnx)
             self._replace(_pointer_key(family, files.version), msgspec.json.encode(_Pointer(files.run_id)))
 
     def get_model(self, family: Family, version: int) -> ModelFiles:
-        """A version, its digest checked. Raises ModelMissing, DigestMismatch, StoreUnavailable."""
+        """A version, its digest checked. Raises ModelMissing, ModelDamaged, StoreUnavailable."""
         run_id = self._run_of(family, version)
         if run_id is None:
             raise ModelMissing(family, version)
@@ -111,15 +114,21 @@ class ObjectModelStore:
         encoded = self._get(f"{run_id}/meta.json")
         if onnx is None or encoded is None:
             raise ModelMissing(family, version)
-        with _translated("read a version's description"):
+        try:
             meta = msgspec.json.decode(encoded, type=_Meta)
+        except UNREADABLE as error:
+            raise ModelDamaged(family, version, f"its description cannot be read: {error}") from error
         if (actual := digest(onnx)) != meta.card.onnx_digest:
             raise DigestMismatch(family, version, meta.card.onnx_digest, actual)
         return ModelFiles(version, run_id, meta.card, onnx)
 
     def set_marker(self, family: Family, alias: Alias, version: int) -> None:
         """Say which version an alias names, whether or not the store has it. Raises StoreUnavailable."""
-        marker = Marker(version, self._run_of(family, version))
+        try:
+            run_id = self._run_of(family, version)
+        except ModelDamaged:
+            run_id = None  # as good as not there; whoever loads the version or syncs the store hears of it
+        marker = Marker(version, run_id)
         with _translated(f"mark {alias}"):
             self._replace(_marker_key(family, alias), msgspec.json.encode(marker))
 
@@ -133,26 +142,46 @@ class ObjectModelStore:
         return found
 
     def versions(self, family: Family) -> dict[int, str]:
-        """Every version of a family that is kept, with its run id. Raises StoreUnavailable."""
+        """Every version of a family that is kept, with its run id. Raises StoreUnavailable.
+
+        Left out is what lies in the folder and is no pointer, or none that can be read.
+        """
         folder = f"{REGISTERED_NAMES[family]}/versions"
         with _translated("list the versions"):
             names = [meta["path"].rpartition("/")[2] for page in self._objects.list(folder) for meta in page]
-        runs = {version: self._run_of(family, version) for version in sorted(int(name) for name in names)}
-        return {version: run_id for version, run_id in runs.items() if run_id is not None}
+        runs: dict[int, str] = {}
+        for version in sorted(int(name) for name in names if name.isdecimal()):
+            with suppress(ModelDamaged):
+                if run_id := self._run_of(family, version):
+                    runs[version] = run_id
+        return runs
 
     def remove(self, family: Family, version: int) -> None:
-        """Forget a version; one that is not there is no error. Raises StoreUnavailable."""
+        """Forget a version; one that is not there is no error. Raises ModelDamaged, StoreUnavailable.
+
+        The pointer goes last: while it is there, a removal that was interrupted can be taken up again.
+        """
         run_id = self._run_of(family, version)
         if run_id is None:
             return
-        for key in (_pointer_key(family, version), f"{run_id}/meta.json", f"{run_id}/model.onnx"):
-            # It may be half removed already; a local directory minds, S3 does not.
-            with _translated("remove a version"), suppress(FileNotFoundError):
-                self._objects.delete(key)
+        self._delete_run(run_id)
+        self._delete(_pointer_key(family, version))
 
     def remove_leftovers(self) -> None:
-        """Remove what writers that died have left behind, an hour ago or earlier. Raises StoreUnavailable."""
+        """Remove what writers that died have left behind, an hour ago or earlier. Raises StoreUnavailable.
+
+        These are temporary objects, and the folders of runs to which no pointer leads.
+        """
         latest = datetime.now(UTC) - LEFTOVER_AGE
+        self._remove_incoming(latest)
+        referred = {run_id for family in FAMILIES for run_id in self.versions(family).values()}
+        with _translated("look for leftovers"):
+            folders = {prefix.rstrip("/") for prefix in self._objects.list_with_delimiter()["common_prefixes"]}
+        for run_id in sorted(folders - referred - {INCOMING, *REGISTERED_NAMES.values()}):
+            if self._is_abandoned(run_id, latest):
+                self._delete_run(run_id)
+
+    def _remove_incoming(self, latest: datetime) -> None:
         with _translated("look for leftovers"):
             found = [meta for page in self._objects.list(INCOMING) for meta in page]
             for meta in found:
@@ -160,12 +189,37 @@ class ObjectModelStore:
                     with suppress(FileNotFoundError):
                         self._objects.delete(meta["path"])
 
+    def _is_abandoned(self, run_id: str, latest: datetime) -> bool:
+        """Whether a folder is a version's, by its own description: others may keep theirs in the same bucket."""
+        with _translated(f"look at {run_id}"):
+            try:
+                found = self._objects.get(f"{run_id}/meta.json")
+                written, encoded = found.meta["last_modified"], bytes(found.bytes())
+            except FileNotFoundError:
+                return False
+        try:
+            meta = msgspec.json.decode(encoded, type=_Meta)
+        except UNREADABLE:
+            return False
+        return meta.run_id == run_id and written < latest
+
+    def _delete_run(self, run_id: str) -> None:
+        for name in ("model.onnx", "meta.json"):
+            self._delete(f"{run_id}/{name}")
+
+    def _delete(self, key: str) -> None:
+        # It may be half removed already; a local directory minds, S3 does not.
+        with _translated("remove a version"), suppress(FileNotFoundError):
+            self._objects.delete(key)
+
     def _run_of(self, family: Family, version: int) -> str | None:
         encoded = self._get(_pointer_key(family, version))
         if encoded is None:
             return None
-        with _translated("read a version's pointer"):
+        try:
             return msgspec.json.decode(encoded, type=_Pointer).run_id
+        except UNREADABLE as error:
+            raise ModelDamaged(family, version, f"its pointer cannot be read: {error}") from error
 
     def _get(self, key: str) -> bytes | None:
         with _translated(f"read {key}"):
@@ -248,6 +302,6 @@ def _marker_key(family: Family, alias: Alias) -> str:
 def _translated(operation: str) -> Iterator[None]:
     try:
         yield
-    except (BaseError, OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (BaseError, OSError, *UNREADABLE) as error:
         # The first line says what happened; what follows is the library's own view of its internals.
         raise StoreUnavailable(operation, str(error).partition("\n")[0]) from error

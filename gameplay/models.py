@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from gameplay.artifacts import FEATURES_DIGEST, ModelCard, ModelFiles
 from gameplay.errors import (
-    DigestMismatch,
     GraphError,
+    ModelDamaged,
     ModelUnavailable,
     RegistryError,
     RegistryUnavailable,
@@ -216,7 +216,7 @@ class Models:
         steps: list[Step] = []
         try:
             return _ready(self._store.get_model(family, version), "minio")
-        except (GraphError, DigestMismatch) as error:
+        except (GraphError, ModelDamaged) as error:
             steps.append(Step("load_error", str(error)))
         except StoreError as error:
             steps.append(Step("minio_miss", str(error)))

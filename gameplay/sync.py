@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gameplay.core import Core
 from gameplay.errors import (
-    DigestMismatch,
+    ModelDamaged,
     ModelMissing,
     RegistryUnavailable,
     StoreUnavailable,
@@ -70,7 +70,7 @@ def _sync_version(
     try:
         core.store.put_model(family, core.registry.download(family, version))
         core.store.get_model(family, version)  # what is there now is what was meant: its digest says so
-    except (VersionMissing, DigestMismatch, ModelMissing) as error:
+    except (VersionMissing, ModelDamaged, ModelMissing) as error:
         synced.errors.append(f"{name}: {error}")
     else:
         synced.copied.append(name)
@@ -79,7 +79,7 @@ def _sync_version(
 def _is_sound(core: Core, family: Family, version: int) -> bool:
     try:
         core.store.get_model(family, version)
-    except (ModelMissing, DigestMismatch):
+    except (ModelMissing, ModelDamaged):
         return False
     return True
 

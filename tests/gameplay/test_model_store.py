@@ -8,8 +8,9 @@ import pytest
 from obstore.store import LocalStore, MemoryStore, ObjectStore
 
 from gameplay import model_store
-from gameplay.errors import DigestMismatch, ModelMissing, StoreSettingError, StoreUnavailable
+from gameplay.errors import DigestMismatch, ModelDamaged, ModelMissing, StoreSettingError, StoreUnavailable
 from gameplay.model_store import Marker, ObjectModelStore, S3Access, open_model_store
+from tests.gameplay.faults import CrashError, crash
 from tests.gameplay.graphs import files
 from tests.gameplay.servers import S3Server
 
@@ -94,14 +95,24 @@ def test_half_a_version_is_none(store: ObjectModelStore, objects: ObjectStore, l
 
 @pytest.mark.parametrize("key", ["run-xgboost-3/meta.json", "rps_bot_xgboost/versions/3"])
 @pytest.mark.parametrize("content", [b"", b"{", b'{"version": "three"}', b"\xff"])
-def test_an_unreadable_description_is_the_stores_failure(
+def test_an_unreadable_description_is_a_damaged_version(
     store: ObjectModelStore, objects: ObjectStore, key: str, content: bytes
 ) -> None:
     store.put_model("xgboost", files(3))
     objects.put(key, content)
 
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(ModelDamaged, match="cannot be read"):
         store.get_model("xgboost", 3)
+    store.put_model("xgboost", files(3))
+    assert store.get_model("xgboost", 3) == files(3)
+
+
+def test_a_version_is_marked_although_its_pointer_is_bad(store: ObjectModelStore, objects: ObjectStore) -> None:
+    objects.put("rps_bot_xgboost/versions/3", b"{")
+
+    store.set_marker("xgboost", "B", 3)
+
+    assert store.markers("xgboost") == {"B": Marker(3, None)}
 
 
 def test_a_version_that_is_put_again_replaces_the_first_copy(store: ObjectModelStore) -> None:
@@ -129,6 +140,14 @@ def test_versions_are_listed_with_their_runs(store: ObjectModelStore) -> None:
 
     assert store.versions("xgboost") == {2: "run-xgboost-2", 10: "run-xgboost-10"}
     assert store.versions("feedforward_nn") == {}
+
+
+def test_what_is_no_pointer_is_not_listed(store: ObjectModelStore, objects: ObjectStore) -> None:
+    store.put_model("xgboost", files(2))
+    objects.put("rps_bot_xgboost/versions/notes.txt", b"mind the gap")
+    objects.put("rps_bot_xgboost/versions/3", b"{")
+
+    assert store.versions("xgboost") == {2: "run-xgboost-2"}
 
 
 def test_what_is_written_leaves_no_temporary_object(store: ObjectModelStore, objects: ObjectStore) -> None:
@@ -173,6 +192,97 @@ def test_a_half_removed_version_can_be_removed(store: ObjectModelStore, objects:
     store.remove("xgboost", 3)
 
     assert keys(objects) == set()
+
+
+class Dying(MemoryStore):
+    """Dies at its nth write or removal from now."""
+
+    left = 0
+
+    def put(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+        self._live()
+        return super().put(*args, **kwargs)
+
+    def rename(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+        self._live()
+        return super().rename(*args, **kwargs)
+
+    def delete(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+        self._live()
+        return super().delete(*args, **kwargs)
+
+    def _live(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            crash()
+
+
+@pytest.mark.parametrize("step", range(1, 7))
+def test_a_writer_that_dies_anywhere_leaves_nothing_for_ever(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_store, "LEFTOVER_AGE", timedelta(seconds=-5))
+    objects = Dying()
+    objects.left = step
+    with pytest.raises(CrashError):
+        ObjectModelStore(objects).put_model("xgboost", files(3))
+
+    store = ObjectModelStore(objects)
+    assert store.versions("xgboost") == {}, "the pointer comes last"
+    store.remove_leftovers()
+
+    assert keys(objects) == set()
+
+
+@pytest.mark.parametrize("step", range(1, 4))
+def test_a_removal_that_dies_anywhere_can_be_taken_up_again(step: int) -> None:
+    objects = Dying()
+    store = ObjectModelStore(objects)
+    store.put_model("xgboost", files(3))
+    objects.left = step
+    with pytest.raises(CrashError):
+        store.remove("xgboost", 3)
+
+    for version in store.versions("xgboost"):
+        store.remove("xgboost", version)
+
+    assert keys(objects) == set()
+
+
+def test_a_reader_sees_the_old_copy_or_the_new_one() -> None:
+    objects = Dying()
+    store = ObjectModelStore(objects)
+    store.put_model("xgboost", files(3))
+    before = {key: bytes(objects.get(key).bytes()) for key in keys(objects)}
+    objects.left = 2  # the first content is written under a temporary key, and not yet in its place
+    with pytest.raises(CrashError):
+        store.put_model("xgboost", files(3, (1, 0, 0)))
+
+    assert {key: bytes(objects.get(key).bytes()) for key in before} == before
+
+
+def test_folders_of_others_are_left_alone(
+    store: ObjectModelStore, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_store, "LEFTOVER_AGE", timedelta(seconds=-5))
+    store.put_model("xgboost", files(3))
+    others = {"theirs/meta.json", "theirs/model.onnx", "0/abc/artifacts/model.onnx", "notes.txt"}
+    for key in others:
+        objects.put(key, b"{}")
+    before = keys(objects)
+
+    store.remove_leftovers()
+
+    assert keys(objects) == before
+
+
+def test_a_folder_without_a_pointer_stays_while_it_may_be_in_the_making(
+    store: ObjectModelStore, objects: ObjectStore
+) -> None:
+    store.put_model("xgboost", files(3))
+    objects.delete("rps_bot_xgboost/versions/3")
+
+    store.remove_leftovers()
+
+    assert keys(objects) == {"run-xgboost-3/meta.json", "run-xgboost-3/model.onnx"}
 
 
 def test_a_file_url_makes_its_folder(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from gameplay import model_store
 from gameplay.cli import rps
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
+from gameplay.model_store import ObjectModelStore
 from gameplay.sync import sync
 from ledger.vocabulary import ALIASES, FAMILIES
 from tests.builders import lineup, training_completed
@@ -147,6 +148,25 @@ def test_cleaning_keeps_what_an_open_plan_leads_to_and_what_was_trained_just_now
     synced = sync(remote, ("xgboost",), ALIASES, clean=True)
 
     assert (synced.removed, synced.errors) == ([], [])
+
+
+@pytest.mark.parametrize("key", ["run-xgboost-2/meta.json", "rps_bot_xgboost/versions/2"])
+def test_an_unreadable_copy_is_replaced(remote: Core, key: str) -> None:
+    sync(remote, ("xgboost",), ALIASES)
+    assert isinstance(remote.store, ObjectModelStore)
+    remote.store._objects.put(key, b"{")
+
+    synced = sync(remote, ("xgboost",), ALIASES)
+
+    assert (synced.copied, len(synced.kept), synced.errors) == (["xgboost/v2"], 3, [])
+    assert remote.store.get_model("xgboost", 2).version == 2
+
+
+def test_a_stray_file_among_the_pointers_harms_nothing(settings: Settings) -> None:
+    (settings.data_dir / "models" / "rps_bot_xgboost" / "versions" / "notes.txt").write_text("mind the gap")
+
+    assert command(settings).exit_code == 0
+    assert command(settings, "sync", "--clean").exit_code == 0
 
 
 def test_a_version_that_is_nowhere_is_an_error_and_the_others_are_copied(
