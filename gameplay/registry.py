@@ -10,7 +10,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +24,7 @@ from ledger.vocabulary import ALIASES, Alias, Family
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import RunInfo
 
 EXPERIMENT = "rps-training"
 CARD_FILE = "card.json"
@@ -102,15 +103,15 @@ class MlflowRegistry:
         """
         with _translated("register a version"):
             client = self._client()
-            run_id, artifact_uri = self._start_run(client, family, run)
-            with tempfile.TemporaryDirectory(prefix="rps-model-") as folder:
-                with self._alone, _hushed():
-                    _write_files(Path(folder), run)
-                client.log_artifacts(run_id, folder)
-            _ensure_model(client, REGISTERED_NAMES[family])
-            version = client.create_model_version(REGISTERED_NAMES[family], f"{artifact_uri}/model", run_id)
-            client.set_terminated(run_id)
-        return Registered(int(version.version), run_id)
+            experiment = self._experiment(client)
+            info = client.create_run(experiment, run_name=f"{family}-{run.card.alias}").info
+            with ExitStack() as failing:
+                # Else it would be shown as running for ever. Should this fail too, the error has the first in tow.
+                failing.callback(client.set_terminated, info.run_id, "FAILED")
+                version = self._log_and_register(client, family, run, info)
+                failing.pop_all()
+            client.set_terminated(info.run_id)
+        return Registered(version, info.run_id)
 
     def download(self, family: Family, version: int) -> ModelFiles:
         """The files of a version. Raises VersionMissing, RegistryUnavailable."""
@@ -144,20 +145,15 @@ class MlflowRegistry:
                 return {}
             raise
 
-    def _start_run(self, client: "MlflowClient", family: Family, run: TrainedModel) -> tuple[str, str]:
-        from mlflow.entities import Metric, Param, RunTag
-        from mlflow.utils.time import get_current_time_millis
-
-        now_ms = get_current_time_millis()
-        tags = {"family": family, "trained_for": run.card.alias, "code_version": run.card.code_version}
-        info = client.create_run(self._experiment(client), run_name=f"{family}-{run.card.alias}").info
-        client.log_batch(
-            info.run_id,
-            metrics=[Metric(name, value, now_ms, 0) for name, value in _metrics(run.card).items()],
-            params=[Param(name, value) for name, value in _parameters(run.card).items()],
-            tags=[RunTag(name, value) for name, value in tags.items()],
-        )
-        return info.run_id, info.artifact_uri
+    def _log_and_register(self, client: "MlflowClient", family: Family, run: TrainedModel, info: "RunInfo") -> int:
+        _describe(client, info.run_id, run.card)
+        with tempfile.TemporaryDirectory(prefix="rps-model-") as folder:
+            with self._alone, _hushed():
+                _write_files(Path(folder), run)
+            client.log_artifacts(info.run_id, folder)
+        _ensure_model(client, REGISTERED_NAMES[family])
+        source = f"{info.artifact_uri}/model"
+        return int(client.create_model_version(REGISTERED_NAMES[family], source, info.run_id).version)
 
     def _experiment(self, client: "MlflowClient") -> str:
         from mlflow.exceptions import MlflowException
@@ -204,6 +200,20 @@ def _ensure_model(client: "MlflowClient", name: str) -> None:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+
+
+def _describe(client: "MlflowClient", run_id: str, card: ModelCard) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.utils.time import get_current_time_millis
+
+    now_ms = get_current_time_millis()
+    tags = {"family": card.family, "trained_for": card.alias, "code_version": card.code_version}
+    client.log_batch(
+        run_id,
+        metrics=[Metric(name, value, now_ms, 0) for name, value in _metrics(card).items()],
+        params=[Param(name, value) for name, value in _parameters(card).items()],
+        tags=[RunTag(name, value) for name, value in tags.items()],
+    )
 
 
 def _write_files(folder: Path, run: TrainedModel) -> None:

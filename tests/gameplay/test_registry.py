@@ -103,6 +103,21 @@ def test_a_damaged_graph_is_not_given_out(registry: MlflowRegistry) -> None:
         registry.download("xgboost", landed.version)
 
 
+def test_a_registration_that_fails_leaves_no_run_that_seems_to_run(
+    registry: MlflowRegistry, tmp_path: Path
+) -> None:
+    blocked = tmp_path / "artifacts"
+    blocked.write_bytes(b"a file where a folder should be")
+    client = registry._client()
+    experiment = client.create_experiment("blocked", artifact_location=blocked.as_uri())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MlflowRegistry, "_experiment", lambda *_: experiment)
+        with pytest.raises(RegistryUnavailable):
+            registry.register("xgboost", trained())
+
+    assert [run.info.status for run in client.search_runs([experiment])] == ["FAILED"]
+
+
 def test_an_unreachable_server_fails_at_once() -> None:
     registry = MlflowRegistry("http://127.0.0.1:1")
 
