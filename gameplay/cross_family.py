@@ -120,6 +120,9 @@ class CrossFamily:
             except (LedgerError, ProjectionError) as error:
                 log.warning("%d rounds were not predicted by the other families: %s", len(batch), error)
                 self._dropped.labels("failed").inc(len(batch))
+            except asyncio.CancelledError:
+                self._dropped.labels("closed").inc(len(batch))  # in hand, and no longer waited for
+                raise
             except Exception:  # the task's outermost loop: without it the next round would wait for ever
                 log.exception("%d rounds were not predicted by the other families", len(batch))
                 self._dropped.labels("failed").inc(len(batch))

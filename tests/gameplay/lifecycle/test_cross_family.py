@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from gameplay import cross_family
 from gameplay.config import SettingError, Settings, read_settings
 from gameplay.rules import assigned_alias, is_cross_family
 from ledger.events import InferenceFellBack, PredictionMade
@@ -248,6 +249,26 @@ def test_what_waits_is_predicted_before_the_end(settings: Settings) -> None:
         assert caught_up(client, game_id, model_rounds)
     assert service.cross_family._queue.empty()
     assert service.cross_family._waiting_bytes == 0
+
+
+def test_what_is_in_hand_at_the_end_is_counted_too(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cross_family, "CLOSE_SECONDS", 0.05)
+    with tracking(settings) as client:
+        tracker = service_behind(client).cross_family
+        game_id = start(client)["game_id"]
+        for _ in range(3):
+            play(client, game_id)
+        assert client.portal is not None
+        with held(client):
+            for _ in range(2):
+                play(client, game_id)
+            wait_until(lambda: tracker._queue.qsize() == 1)
+            closing = client.portal.start_task_soon(tracker.close)
+            wait_until(lambda: tracker._dropped.labels("closed")._value.get() >= 1)  # the one that waits
+        closing.result(15)
+
+        assert dropped(client, "closed") == 2
+        assert shadow(client, game_id) == []
 
 
 def test_its_metrics_are_there_from_the_first_scrape(settings: Settings) -> None:
