@@ -110,9 +110,10 @@ def read_dataset(
 ) -> Dataset:
     """The rows of all games that started after a position and at or after a time, up to a position.
 
-    Test games and opening rounds are left out. Of the games of each bot one in `legacy_stride` is taken;
-    people's are always. `limit_games` takes only the first so many. `progress` hears the position reached,
-    once a page. The same arguments, with `through` given, give the same rows, bit for bit, for ever.
+    Test games and opening rounds are left out. Of the games of each bot, and of those of all scripts together, one
+    in `legacy_stride` is taken; people's are always. `limit_games` takes only the first so many. `progress` hears
+    the position reached, once a page. The same arguments, with `through` given, give the same rows, bit for bit,
+    for ever.
     """
     through = ledger.head().position if through is None else through
     taking = _Taking(since_us, legacy_stride, limit_games)
@@ -168,8 +169,10 @@ class _Taking:
             return False
         if event.player_kind == "human":
             return True
-        self.seen[event.player_id] += 1
-        return (self.seen[event.player_id] - 1) % self.legacy_stride == 0
+        # A script has a new id in every session: counted by it, each of its games would be a first one.
+        player = _opponent(event)
+        self.seen[player] += 1
+        return (self.seen[player] - 1) % self.legacy_stride == 0
 
     def dataset(self, after: int, through: int) -> Dataset:
         games = [game for game in self.games if game.rows]

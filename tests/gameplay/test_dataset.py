@@ -90,6 +90,13 @@ def test_bots_games_are_thinned_and_peoples_are_not(ledger: Ledger) -> None:
     assert {who: opponents.count(who) for who in set(opponents)} == {"cal": 3, "dan": 3, "human": 4}
 
 
+def test_scripts_are_thinned_together_whoever_they_say_they_are(ledger: Ledger) -> None:
+    for number in range(7):
+        one_game(ledger, f"script-{number}", player_kind="script", player_id=f"session-{number}")
+
+    assert read_dataset(ledger, legacy_stride=3).opponents == ("script",) * 3
+
+
 def test_a_limit_takes_the_first_games(ledger: Ledger) -> None:
     write_games(ledger, ("cal", "dan"), 4)
     everything = read_dataset(ledger)
