@@ -8,11 +8,13 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gameplay.adoption import adopt_all
 from gameplay.recording import record
-from gameplay.service import service_of
+from gameplay.runs import runs_of
+from gameplay.service import Service, service_of
 from gameplay.web.access import require_internal
 from gameplay.web.bodies import Line, answer, decode, read_body
-from ledger.events import Share, TrainingCompleted
+from ledger.events import Share, TrainingCompleted, Version
 from ledger.vocabulary import Alias, Family, TrainingStatus
 
 # A year. Without a limit, two absurd reports would add up to an infinite histogram for ever.
@@ -28,6 +30,7 @@ class TrainingBody(msgspec.Struct, frozen=True, kw_only=True):
     alias: Alias | None = None
     source: Line | None = None
     accuracy: Share | None = None
+    model_version: Version | None = None
 
 
 _decoder = msgspec.json.Decoder(TrainingBody)
@@ -38,13 +41,20 @@ async def complete(request: Request) -> Response:
     service = service_of(request)
     require_internal(request, service.settings)
     given = decode(await read_body(request), _decoder)
+    version = await anyio.to_thread.run_sync(_complete, service, given)
+    return answer({"success": True, **msgspec.structs.asdict(given), "model_version": version})
+
+
+def _complete(service: Service, given: TrainingBody) -> int | None:
+    """Record the report; the version that it is about, None when that is not known."""
+    version = given.model_version or _meant(service, given)
     event = TrainingCompleted(
         model_type=given.model_type,
         alias=given.alias,
         status=given.status,
         source=given.source or "report",
         duration_seconds=given.duration_seconds,
-        model_version=None,
+        model_version=version,
         run_id=None,
         rows=None,
         training_accuracy=None,
@@ -53,5 +63,19 @@ async def complete(request: Request) -> Response:
         through_position=None,
         error=None,
     )
-    await anyio.to_thread.run_sync(record, service.ledger, event)
-    return answer({"success": True, **msgspec.structs.asdict(given)})
+    record(service.ledger, event)
+    return version
+
+
+def _meant(service: Service, given: TrainingBody) -> int | None:
+    """The version behind the alias, if that is new: whoever trains elsewhere has moved the alias in the registry.
+
+    A version of which the ledger knows a run is another one's: its accuracy is not overwritten by a guess.
+    """
+    if given.status != "success" or given.alias is None or given.accuracy is None:
+        return None
+    service.require_caught_up()
+    # Without the registry the aliases are what they were, and the guess is that of before.
+    adopt_all(service.promotion, (given.model_type,))
+    version = service.promotion.moment(given.model_type).standing.aliases.get(given.alias)
+    return None if version in runs_of(service.ledger, given.model_type) else version

@@ -288,7 +288,7 @@ def test_a_finished_training_is_answered_and_counted(served: TestClient, status:
 
     answer = ok(served.post("/internal/training/complete", json=body))
 
-    assert answer == {"success": True, "source": None, **body}
+    assert answer == {"success": True, "source": None, "model_version": None, **body}
     shown = samples(served)
     known = 4 if status == "success" else 0
     assert shown[f'rps_training_completed_total{{model_type="xgboost",status="{status}"}}'] == known + 1
@@ -300,5 +300,51 @@ def test_a_finished_training_is_answered_and_counted(served: TestClient, status:
 def test_a_training_needs_no_more_than_family_and_status(served: TestClient) -> None:
     answer = ok(served.post("/internal/training/complete", json={"model_type": "xgboost", "status": "success"}))
 
-    assert answer.keys() == {"success", "model_type", "status", "duration_seconds", "alias", "source", "accuracy"}
+    assert answer.keys() == {
+        "success",
+        "model_type",
+        "status",
+        "duration_seconds",
+        "alias",
+        "source",
+        "accuracy",
+        "model_version",
+    }
     assert samples(served)['rps_training_duration_seconds_count{model_type="xgboost"}'] == 4
+
+
+ACCURACY = 'rps_model_training_accuracy{alias="B",model="xgboost"}'
+TRAINED = {"model_type": "xgboost", "status": "success", "alias": "B", "accuracy": 0.77}
+
+
+def test_a_training_elsewhere_is_of_the_version_that_came_behind_the_alias(
+    served: TestClient, registry: FaultyRegistry
+) -> None:
+    registry.named["xgboost"]["B"] = 5
+
+    answer = ok(served.post("/internal/training/complete", json=TRAINED))
+
+    assert answer["model_version"] == 5
+    assert samples(served)[ACCURACY] == 0.77
+    assert samples(served)['rps_model_alias_version{alias="B",model="xgboost"}'] == 5
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_a_training_elsewhere_is_of_no_version_whose_run_is_known(
+    served: TestClient, registry: FaultyRegistry, down: bool
+) -> None:
+    registry.down = down
+
+    answer = ok(served.post("/internal/training/complete", json=TRAINED))
+
+    assert answer["model_version"] is None
+    assert samples(served)[ACCURACY] == pytest.approx(0.32)
+
+
+def test_a_training_elsewhere_may_name_its_version(served: TestClient, registry: FaultyRegistry) -> None:
+    answer = ok(served.post("/internal/training/complete", json={**TRAINED, "model_version": 5}))
+    registry.named["xgboost"]["B"] = 5
+    ok(served.post("/models/reload"))
+
+    assert answer["model_version"] == 5
+    assert samples(served)[ACCURACY] == 0.77

@@ -15,6 +15,7 @@ from gameplay.core import Core, open_core
 from gameplay.dataset import read_dataset
 from gameplay.errors import TrainingError
 from gameplay.estimators import HYPERPARAMETERS
+from gameplay.overview import overview
 from gameplay.promotion import stream_of
 from gameplay.registry import MlflowRegistry
 from gameplay.retraining import Candidate, Outcome, candidates, read_training_data, retrain
@@ -133,6 +134,26 @@ def test_nothing_is_trained_from_less_than_the_present_version_has_seen(core: Co
     assert (candidate.reason or "").endswith(f"the present version learned from {runs(core)[0].rows}")
     (candidate,) = due(core, aliases=("Production",), force=True)
     assert candidate.reason is None
+
+
+def test_what_is_reported_of_a_version_does_not_replace_its_own_run(core: Core) -> None:
+    stream, learned = f"training-{LINE}", runs(core)[1]
+    report = training_completed(
+        model_type=LINE,
+        alias="B",
+        model_version=2,
+        holdout_accuracy=0.99,
+        rows=None,
+        after_position=None,
+        through_position=None,
+    )
+    core.ledger.append(stream, [report], core.ledger.version(stream))
+
+    (candidate,) = due(core, aliases=("B",))
+
+    assert candidate.new_rows == 0
+    shown = next(one for one in overview(core) if (one.family, one.alias) == (LINE, "B"))
+    assert (shown.holdout_accuracy, shown.trained_by) == (learned.holdout_accuracy, learned.source)
 
 
 @pytest.mark.parametrize("force", [False, True])
