@@ -4,6 +4,7 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from gameplay.code_version import code_version
 from gameplay.dataset import Dataset, read_dataset
 from gameplay.errors import TrainingError
 from gameplay.estimators import HYPERPARAMETERS, Hyperparameters, Line, Net, Trees, fit
+from gameplay.features import FEATURE_NAMES
 from gameplay.graph import Graph
 from gameplay.model_store import ObjectModelStore
 from gameplay.recording import record
@@ -23,7 +25,7 @@ from gameplay.training import Job, compare, fit_model, train, train_all
 from ledger.errors import ConflictError
 from ledger.events import TrainingCompleted
 from ledger.store import Ledger
-from ledger.vocabulary import ALIASES, FAMILIES, Family
+from ledger.vocabulary import ALIASES, BOTS, FAMILIES, Family
 from tests.builders import models_reloaded, training_completed
 from tests.gameplay.fakes import FakeRegistry, SwitchedStore
 from tests.gameplay.graphs import constant_graph
@@ -133,6 +135,29 @@ def test_each_family_has_four_different_sets_of_hyperparameters() -> None:
     for family in FAMILIES:
         assert set(HYPERPARAMETERS[family]) == set(ALIASES)
         assert len({repr(parameters) for parameters in HYPERPARAMETERS[family].values()}) == len(ALIASES)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_two_versions_of_a_family_say_the_same(ledger: Ledger, family: Family) -> None:
+    write_games(ledger, BOTS, 12)
+    split = read_dataset(ledger).split()
+
+    graphs = {alias: Graph(fit(HYPERPARAMETERS[family][alias], split).onnx) for alias in ALIASES}
+
+    predicted = {alias: graph.scores(split.holdout.rows).argmax(axis=1) for alias, graph in graphs.items()}
+    for one, other in combinations(ALIASES, 2):
+        assert (predicted[one] != predicted[other]).mean() >= 0.01, (one, other)
+
+
+def test_a_line_sees_as_many_rounds_as_it_is_told(dataset: Dataset) -> None:
+    split = dataset.split()
+    blind = [index for index, name in enumerate(FEATURE_NAMES) if "_lag2_" in name or "_lag3_" in name]
+    changed = split.holdout.rows.copy()
+    changed[:, blind] += 1
+
+    scores = Graph(fit(Line(inverse_l2=1.0, lags=1), split).onnx).scores
+
+    assert (scores(changed) == scores(split.holdout.rows)).all()
 
 
 def test_cross_validation_measures_every_row_once(dataset: Dataset) -> None:
