@@ -1,4 +1,7 @@
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +11,8 @@ from hypothesis import strategies as st
 from gameplay.errors import GraphError
 from gameplay.graph import Graph, normalised
 from tests.gameplay.graphs import NAN, WIDTH, constant_graph, first_feature_graph
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_graph_scores_each_row_by_itself() -> None:
@@ -55,3 +60,19 @@ def test_rounded_probabilities_become_exact(scores: tuple[float, float, float]) 
     assert all(type(probability) is float and 0 <= probability <= 1 for probability in probabilities)
     assert math.isclose(sum(probabilities), 1, abs_tol=1e-12)
     assert probabilities == pytest.approx(rounded, abs=1e-6)
+
+
+def test_a_graph_starts_no_thread() -> None:
+    program = """
+import os
+from gameplay.graph import Graph
+from tests.gameplay.graphs import constant_graph
+
+onnx = constant_graph((0.2, 0.5, 0.3))
+Graph(onnx)
+before = len(os.listdir("/proc/self/task"))
+graphs = [Graph(onnx) for _ in range(4)]
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout == "0\n"

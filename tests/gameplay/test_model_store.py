@@ -256,6 +256,7 @@ def test_a_reader_sees_the_old_copy_or_the_new_one() -> None:
     with pytest.raises(CrashError):
         store.put_model("xgboost", files(3, (1, 0, 0)))
 
+    assert len(before) == 3
     assert {key: bytes(objects.get(key).bytes()) for key in before} == before
 
 

@@ -66,13 +66,17 @@ def decided(core: Core) -> list[CycleDecided]:
 
 
 @pytest.mark.parametrize(
-    ("schedule", "jobs"),
-    [(None, {"nudge", "abandon", "seal"}), (EVERY_MINUTE, {"nudge", "abandon", "seal", "promotion"})],
+    ("schedules", "jobs"),
+    [
+        ({}, {"nudge", "abandon", "seal"}),
+        ({"promotion_schedule": EVERY_MINUTE}, {"nudge", "abandon", "seal", "promotion"}),
+        ({"train_schedule": EVERY_MINUTE}, {"nudge", "abandon", "seal", "training"}),
+    ],
 )
 def test_every_job_is_registered_and_its_failures_born_at_zero(
-    core_with: Callable[..., Core], process: CollectorRegistry, schedule: str | None, jobs: set[str]
+    core_with: Callable[..., Core], process: CollectorRegistry, schedules: dict[str, str], jobs: set[str]
 ) -> None:
-    built = Schedule(core_with(promotion_schedule=schedule), process, since_us=0)
+    built = Schedule(core_with(**schedules), process, since_us=0)
 
     assert {job.id for job in built._scheduler.get_jobs()} == jobs
     assert [failures(process, job) for job in sorted(jobs)] == [0.0] * len(jobs)

@@ -18,7 +18,8 @@ from gameplay.estimators import HYPERPARAMETERS
 from gameplay.overview import overview
 from gameplay.promotion import stream_of
 from gameplay.registry import MlflowRegistry
-from gameplay.retraining import Candidate, Outcome, candidates, read_training_data, retrain
+from gameplay.retraining import NOTICE_SECONDS, Candidate, Outcome, candidates, read_training_data, retrain
+from gameplay.schedule import NUDGE_SECONDS
 from gameplay.training import Job, fit_model
 from gameplay.training_process import TrainingProcess
 from ledger.events import AliasesAssigned, AliasesPlanned, Lineup, TrainingCompleted
@@ -217,6 +218,16 @@ def test_serving_processes_hear_of_a_version_before_an_alias_names_it(core: Core
     assert seen[-1][LINE] == {5}
     assert core.trained_versions()[LINE] == set()
     assert 5 in core.wanted_versions()[LINE]
+
+
+def test_serving_processes_are_given_the_time_to_load_a_version(core: Core) -> None:
+    dataset, chosen = read_training_data(core.ledger, core.settings), due(core, aliases=("B",), force=True)
+
+    retrain(core, dataset, chosen, source="test", track=silently, folds=0, notice_seconds=0.5)
+
+    trained, planned = (core.ledger.read_stream(stream) for stream in (f"training-{LINE}", stream_of(LINE)))
+    assert planned[-2].recorded_us - trained[-1].recorded_us >= 500_000
+    assert NOTICE_SECONDS > 2 * NUDGE_SECONDS  # which may have begun just before
 
 
 def test_of_versions_that_found_no_place_only_the_newest_are_kept_at_hand(core: Core) -> None:
