@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from starlette.testclient import TestClient
 
 from gameplay.artifacts import REGISTERED_NAMES
 from gameplay.config import VARIABLES, Settings
-from gameplay.web.app import create_app
+from gameplay.web.app import ROUTES, create_app
+from gameplay.web.games import PlayRound, StartGame
+from gameplay.web.report_body import ReportBody
+from gameplay.web.training import TrainingBody
 from projections.process_series import PROCESS_LABELS, STORED_LABELS
 from projections.series import LEDGER_SERIES
 from tests.gameplay.fakes import FakeRegistry
@@ -22,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 OPERATIONS = ROOT / "docs" / "operations.md"
 METRICS = ROOT / "docs" / "metrics.md"
+HTTP = ROOT / "docs" / "http.md"
 SCRIPTS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
 
 # What the client library brings along, as far as the platform has it: described as a group.
@@ -82,6 +87,20 @@ def test_every_command_is_described(script: str) -> None:
     text = "\n".join(page.read_text("utf-8") for page in PAGES)
 
     assert [command for command in commands(group, script) if not is_named(command, text)] == []
+
+
+def test_every_call_is_described() -> None:
+    described = set(re.findall(r"`(GET|POST) (/[^`?]*)", HTTP.read_text("utf-8")))
+
+    calls = {(method, route.path) for route in ROUTES for method in (route.methods or ()) if method != "HEAD"}
+    assert described == {(method, path.rstrip("/") or "/") for method, path in calls}
+
+
+@pytest.mark.parametrize("body", [StartGame, PlayRound, ReportBody, TrainingBody])
+def test_every_field_of_a_request_is_described(body: type[msgspec.Struct]) -> None:
+    text = HTTP.read_text("utf-8")
+
+    assert [field for field in body.__struct_fields__ if f"`{field}`" not in text] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
