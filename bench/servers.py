@@ -21,7 +21,7 @@ from ledger.vocabulary import MOVES, POLICIES
 
 RPS = Path(sys.executable).with_name("rps")
 RPS_AUDIT = RPS.with_name("rps-audit")
-FIRST_GAMES = 120
+FIRST_GAMES = 600
 EVENTS = 300_000
 FEW_DECISIONS, MANY_DECISIONS = 100, 10_000
 READY_SECONDS_MAX = 60

@@ -68,13 +68,18 @@ class Outcome:
 
 
 def read_training_data(
-    ledger: Ledger, settings: Settings, *, progress: Callable[[int], None] | None = None
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    limit_games: int | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Dataset:
-    """The rows that the settings allow, from the whole ledger."""
+    """The rows that the settings allow, from the whole ledger; of the first `limit_games` games only, if given."""
     return read_dataset(
         ledger,
         since_us=settings.training_since_us,
         legacy_stride=settings.training_legacy_stride,
+        limit_games=limit_games,
         progress=progress,
     )
 
@@ -162,8 +167,7 @@ def _too_few(settings: Settings, rows: int, new_rows: int, rows_before: int) -> 
     if new_rows < settings.training_minimum_new_rows:
         return f"{new_rows} new rows, {settings.training_minimum_new_rows} needed"
     if rows < rows_before:
-        # The set-up learns from every game, a training from one in so many of the bots': until people have
-        # played enough, what is new would be outweighed by what is left out.
+        # Somebody has had more left out since, and what is new would be outweighed by that.
         return f"{rows} rows, and the present version learned from {rows_before}"
     return None
 

@@ -11,15 +11,15 @@ from typing import TypeVar
 
 from gameplay.bot_games import play_bot_games
 from gameplay.core import Core
-from gameplay.dataset import read_dataset
 from gameplay.errors import TrainingError
 from gameplay.recording import record
+from gameplay.retraining import read_training_data
 from gameplay.training import Job, train_all
 from ledger.events import TrainingCompleted
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from projections.errors import ProjectionError
 
-FIRST_GAMES = 1_500
+FIRST_GAMES = 5_000
 EARLY_GAMES = 25
 SOURCE = "setup"
 
@@ -81,8 +81,9 @@ def _play(core: Core, track: "Track[int | TrainingCompleted]", games: int, rng: 
 def _train(
     core: Core, track: "Track[int | TrainingCompleted]", families: list[Family], early: Family | None
 ) -> dict[tuple[Family, Alias], int]:
-    dataset = read_dataset(core.ledger)
-    first_games = read_dataset(core.ledger, limit_games=EARLY_GAMES) if early else dataset
+    # As every later training reads them: what comes after must not begin with less than the first versions had.
+    dataset = read_training_data(core.ledger, core.settings)
+    first_games = read_training_data(core.ledger, core.settings, limit_games=EARLY_GAMES) if early else dataset
     jobs = [
         Job(family, alias, first_games if (family, alias) == (early, "Production") else dataset)
         for family in families

@@ -29,7 +29,7 @@ from gameplay.simulate import Player, connect
 from ledger.vocabulary import ALIASES, BOTS, FAMILIES, FAMILY_OF_POLICY, POLICIES, Family
 
 EARLY: Family = "xgboost"
-FIRST_GAMES = 600
+FIRST_GAMES = 3_000
 ROUNDS_OF_GAMES_MAX = 40
 READY_SECONDS_MAX = 60
 RPS = Path(sys.executable).with_name("rps")

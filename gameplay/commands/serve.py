@@ -42,7 +42,7 @@ def serve(settings: Settings) -> None:
 
 
 @click.command()
-@click.option("--games", type=click.IntRange(min=50), default=FIRST_GAMES, show_default=True)
+@click.option("--games", type=click.IntRange(min=250), default=FIRST_GAMES, show_default=True)
 @click.option("--early", type=click.Choice(FAMILIES), help="Family whose Production learns from few games only.")
 @click.pass_obj
 def setup(settings: Settings, games: int, early: Family | None) -> None:

@@ -8,7 +8,10 @@ import pytest
 
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
+from gameplay.dataset import read_dataset
 from gameplay.errors import TrainingError
+from gameplay.retraining import read_training_data
+from gameplay.runs import runs_of
 from gameplay.setup import is_set_up, set_up
 from ledger.events import AliasesAssigned, GameStarted, TrainingCompleted
 from ledger.vocabulary import ALIASES, FAMILIES, Family
@@ -67,6 +70,18 @@ def test_games_that_were_interrupted_are_played_on(tmp_path: Path) -> None:
         set_up(core, quietly, games=GAMES)
         assert counted(core) == (GAMES, 0, 3), "a registry that has everything leaves only the adoption to do"
         assert is_set_up(core)
+
+
+def test_the_first_versions_learn_from_what_a_training_would_read(
+    tmp_path: Path, registry: FaultyRegistry
+) -> None:
+    with core_over(tmp_path, registry) as core:
+        set_up(core, quietly, games=GAMES)
+
+        rows = len(read_training_data(core.ledger, core.settings).rows)
+        runs = runs_of(core.ledger, LAST).values()
+        assert [run.event.rows for run in runs] == [rows] * len(ALIASES)
+        assert rows < len(read_dataset(core.ledger).rows) / 2, "one game in five of each bot"
 
 
 def test_a_set_up_that_dies_again_and_again_is_finished_in_the_end(

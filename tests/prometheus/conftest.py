@@ -21,7 +21,7 @@ from tests.builders import fell_back
 from tests.prometheus.facts import Facts, Key
 from tests.prometheus.processes import RPS, clean_environment, free_port, get, post, run, running, wait_for
 
-SETUP_GAMES = 50
+SETUP_GAMES = 250
 GAMES_AGAINST_EACH = 12
 OPPONENTS: tuple[Opponent, ...] = (*POLICIES, "ace")
 SCRAPE = "1s"
