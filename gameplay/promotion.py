@@ -65,14 +65,24 @@ class Promotion:
         load: Loader | None = None,
     ) -> None:
         self.rule = rule
-        self.problems: dict[Family, str] = {}
-        """What keeps the registry's aliases and the ledger's apart."""
+        self._not_completed: dict[Family, str] = {}
+        self._not_adopted: dict[Family, str] = {}
         self._ledger = ledger
         self._read_models = read_models
         self._registry = registry
         self._store = store
         self._load = load
         self._lock = threading.RLock()
+
+    @property
+    def problems(self) -> dict[Family, str]:
+        """What keeps the registry's aliases and the ledger's apart: an open plan, or aliases that are not adopted.
+
+        Another process may have ended the plan that could not be completed here.
+        """
+        standings = self._read_models.standings.state.families
+        plans = {family: text for family, text in self._not_completed.items() if standings[family].plan}
+        return {**self._not_adopted, **plans}
 
     def cycle(self, family: Family, *, trigger: Trigger, source: str) -> CycleDecided | None:
         """One cycle: evidence, verdict, plan, apply, complete. None while an older plan cannot be completed.
@@ -85,6 +95,8 @@ class Promotion:
                 if not self.settle(family):
                     return None
                 moment = self.moment(family)
+                if moment.standing.plan:
+                    continue  # another process has planned since
                 decided, planned = self._decide(family, moment, trigger, source)
                 batch: list[Event] = [decided] if planned is None else [decided, planned]
                 if self._append(family, batch, moment) is None:
@@ -121,6 +133,8 @@ class Promotion:
                 if not self.settle(family):
                     raise Conflict(f"{family} has an open plan that cannot be completed; is the registry up?")
                 moment = self.moment(family)
+                if moment.standing.plan:
+                    continue  # another process has planned since
                 before = moment.lineup()
                 after = lead(before)
                 if before == after:
@@ -150,8 +164,8 @@ class Promotion:
                     self._apply(family, open_plan.assignments if open_plan else _as_they_are(moment))
                 except (RegistryError, StoreError, ModelUnavailable) as error:
                     what = f"plan {open_plan.version} stays open" if open_plan else "its aliases are out of date"
-                    self.problems[family] = f"{what}: {error}"
-                    log.warning("%s: %s", family, self.problems[family])
+                    self._not_completed[family] = f"{what}: {error}"
+                    log.warning("%s: %s: %s", family, what, error)
                     raise
                 if open_plan:
                     # A conflict means that another process has completed it, and may have moved the aliases on
@@ -162,7 +176,7 @@ class Promotion:
                 else:
                     applied, moment = moment, self.moment(family)
                     overtaken = moment.standing.stream_version != applied.standing.stream_version
-            self.problems.pop(family, None)
+            self._not_completed.pop(family, None)
 
     def withdraw(self, family: Family) -> AliasesAssigned | None:
         """Close the family's open plan without carrying it out; None when there is none.
@@ -171,16 +185,24 @@ class Promotion:
         already is set back. Raises RegistryError or StoreError; then the plan is still open.
         """
         with self._lock:
+            overtaken = False
             for _ in range(ATTEMPTS_MAX):
                 moment = self.moment(family)
-                if (open_plan := moment.standing.plan) is None:
+                open_plan = moment.standing.plan
+                if open_plan is None and not overtaken:
                     return None
                 self._apply(family, _as_they_are(moment))
+                if open_plan is None:
+                    # Another process has carried the plan out, and what was set back before is set right again.
+                    if self.moment(family).standing.stream_version == moment.standing.stream_version:
+                        return None
+                    continue
                 unmoved = assigned(family, "manual", moment.lineup(), moment.lineup())
                 withdrawn = structs.replace(unmoved, plan=open_plan.version)
                 if self._append(family, [withdrawn], moment) is not None:
-                    self.problems.pop(family, None)
+                    self._not_completed.pop(family, None)
                     return withdrawn
+                overtaken = True
             raise Conflict(f"{family}: other processes kept moving its aliases; try again")
 
     def adopt(self, family: Family) -> AliasesAssigned | None:
@@ -194,18 +216,21 @@ class Promotion:
             if moment.standing.plan:
                 return None
             found = self._registry.aliases(family)
-            self.problems.pop(family, None)
+            self._not_adopted.pop(family, None)
             if found == moment.standing.aliases:
                 return None
             before = moment.standing.lineup()
             if problem := self._inconsistency(family, before, found) or self._unservable(family, found):
-                self.problems[family] = f"the registry's aliases are not adopted: {problem}"
-                log.warning("%s: %s", family, self.problems[family])
+                self._not_adopted[family] = f"the registry's aliases are not adopted: {problem}"
+                log.warning("%s: %s", family, self._not_adopted[family])
                 return None
             after = Lineup(**{alias: found[alias] for alias in ALIASES})
             adopted = assigned(family, "registry" if before else "bootstrap", before, after)
+            if self._append(family, [adopted], moment) is None:
+                return None
+            # Last, and not to be waited for: the aliases are as they are, and a sync sets the markers as well.
             self._mark(family, adopted.assignments)
-            return adopted if self._append(family, [adopted], moment) is not None else None
+            return adopted
 
     def exists(self, family: Family, version: int) -> bool:
         """Whether the registry has this version. Raises RegistryError."""

@@ -13,7 +13,7 @@ from ledger.errors import ConflictError, DuplicateError
 from ledger.events import AliasesAssigned, CycleDecided, Event, Lineup, Report, ReportedAssignment
 from ledger.ids import keyed_id, new_id
 from ledger.store import Entry, Ledger
-from ledger.vocabulary import Alias, Decision, Family
+from ledger.vocabulary import ALIASES, Alias, Decision, Family
 from projections.cycle import assignments, swap, tickers_after, versions_of
 from projections.evidence import gather
 
@@ -60,8 +60,10 @@ def record(ledger: Ledger, promotion: Promotion, report: Reported, key: str | No
         if not promotion.settle(family):
             raise Conflict(f"{family} has an open plan that cannot be completed; is the registry up?")
         moment = promotion.moment(family)
+        if moment.standing.plan:
+            continue  # another process has planned since
         events = _events(report, moment)
-        _check_versions(events, promotion)
+        _check_versions(report, events, promotion)
         ids = [new_id() if key is None else keyed_id(ROUTE, key, index) for index in range(len(events))]
         try:
             receipt = ledger.append(stream_of(family), events, moment.standing.stream_version, ids=ids)
@@ -107,7 +109,8 @@ def _events(report: Reported, moment: Moment) -> list[Event]:
     )
     if lineup is None or not (swapped or reordered or adopted):
         return [decided]
-    after = _after(report, lineup, swapped=swapped, reordered=reordered)
+    # What adoption has recorded is so already, challengers and all.
+    after = lineup if adopted else _after(report, lineup, swapped=swapped, reordered=reordered)
     moved = AliasesAssigned(
         model_type=report.model_type,
         cause="report",
@@ -128,13 +131,14 @@ def _already_adopted(report: Reported, moment: Moment) -> bool:
     return moment.standing.adopted_swap
 
 
-def _check_versions(events: Sequence[Event], promotion: Promotion) -> None:
+def _check_versions(report: Reported, events: Sequence[Event], promotion: Promotion) -> None:
     """Refuse what would leave an alias without a version to serve, or lose one that nobody said is gone."""
+    all_told = _told_versions(report.said.alias_assignments).keys() >= set(ALIASES)
     for event in events:
         if isinstance(event, AliasesAssigned):
             family, after = event.model_type, {one.alias: one.after for one in event.assignments}
             before = [one.before for one in event.assignments]
-            if len(set(after.values())) < len(set(before)):
+            if not all_told and len(set(after.values())) < len(set(before)):
                 told = ", ".join(f"{alias} = {version}" for alias, version in after.items())
                 raise Invalid(f"two aliases would have one version ({told}): tell every alias that has moved")
             for alias, version in after.items():
@@ -161,6 +165,10 @@ def _after(report: Reported, lineup: Lineup, *, swapped: bool, reordered: bool) 
     versions["Production"] = lineup.B if swapped else lineup.Production
     if swapped:
         versions["B"] = lineup.Production
+        if len(set(versions.values())) < len(set(before.values())):
+            # The former Production went on to another alias in the same breath. The exchange is what this report
+            # is about; where the challengers have gone, the registry tells at the next adoption.
+            return swap(lineup)
     return Lineup(**versions)
 
 

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from gameplay.errors import RegistryUnavailable
 from ledger.events import Event
-from ledger.store import Ledger, Receipt
+from ledger.store import PAGE_ENTRIES, Entry, Ledger, Receipt
 from ledger.vocabulary import FAMILIES, Alias, Family
 from tests.gameplay.fakes import FakeRegistry
 from tests.gameplay.graphs import files
@@ -73,15 +73,33 @@ def registry_with_versions(count: int = 4) -> FaultyRegistry:
 
 
 class FaultyLedger(Ledger):
-    """A ledger in which something happens before or after its nth append from now."""
+    """A ledger in which something happens before or after its nth append from now, or before its nth read."""
 
     appends = 0
+    reads = 0
 
     def before_append(self, number: int, action: Action) -> None:
         self._before = (self.appends + number, action)
 
     def after_append(self, number: int, action: Action) -> None:
         self._after = (self.appends + number, action)
+
+    def before_read(self, number: int, action: Action) -> None:
+        self._read = (self.reads + number, action)
+
+    def read(
+        self,
+        after: int = 0,
+        *,
+        limit: int = PAGE_ENTRIES,
+        through: int | None = None,
+        descending: bool = False,
+    ) -> list[Entry]:
+        self.reads += 1
+        number, action = getattr(self, "_read", (0, None))
+        if action and number == self.reads:
+            action()
+        return super().read(after, limit=limit, through=through, descending=descending)
 
     def append(
         self, stream: str, new: Sequence[Event], expected_version: int, *, ids: Sequence[str] | None = None

@@ -26,7 +26,7 @@ from ledger.events import (
 )
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from migrations import upgrade
-from projections.cycle import versions_of
+from projections.cycle import plan, versions_of
 from projections.history import Query
 from projections.read_models import ReadModels
 from projections.rules import Z_TEST
@@ -372,6 +372,66 @@ def test_a_plan_to_a_lost_version_sets_no_alias_and_can_be_withdrawn(house: Hous
     assert applied(house) == [False]
     assert process.problems == {}
     assert process.withdraw(FAMILY) is None
+
+
+def test_a_withdrawal_gives_way_to_a_process_that_carries_the_plan_out(house: House) -> None:
+    house.better_b()
+    house.registry.down = True
+    cycle(house.process())
+    house.registry.down = False
+    other = house.process()
+    house.registry.at_assignment(1, lambda: other.settle(FAMILY))
+
+    assert house.process().withdraw(FAMILY) is None
+
+    assert house.aliases() == (2, 1, 3, 4)
+    house.assert_converged()
+    assert house.process().adopt(FAMILY) is None
+
+
+@pytest.mark.parametrize("act", ["cycle", "move"])
+def test_a_plan_that_another_process_has_just_made_is_completed_first(house: House, act: str) -> None:
+    """It is made after this process has looked for one, and before it looks at the standing."""
+    other, process = house.process(), house.process()
+
+    def plan_elsewhere() -> None:
+        planned = plan("manual", FAMILY, lineup(), lineup((1, 2, 4, 3)))
+        house.ledger.append(stream_of(FAMILY), [planned], other.moment(FAMILY).standing.stream_version)
+
+    process.settle(FAMILY)
+    house.ledger.before_read(2, plan_elsewhere)
+    if act == "cycle":
+        assert process.cycle(FAMILY, trigger="schedule", source="test") is not None
+    else:
+        assert process.move(FAMILY, lineup((5, 2, 3, 6)), cause="manual")
+
+    completed = [event.plan for event in house.events() if isinstance(event, AliasesAssigned) and event.plan]
+    assert len(completed) == sum(isinstance(event, AliasesPlanned) for event in house.events())
+    house.assert_converged()
+
+
+def test_a_cycle_does_not_hide_aliases_that_are_not_adopted(house: House) -> None:
+    del house.registry.named[FAMILY]["shadow2"]
+    process = house.process()
+    process.adopt(FAMILY)
+
+    cycle(process)
+
+    assert "shadow2 not set" in process.problems[FAMILY]
+
+
+def test_a_plan_that_another_process_has_ended_is_no_problem_any_more(house: House) -> None:
+    house.better_b()
+    house.registry.down = True
+    process = house.process()
+    cycle(process)
+    assert FAMILY in process.problems
+    house.registry.down = False
+
+    house.process().settle(FAMILY)
+    process.moment(FAMILY)
+
+    assert process.problems == {}
 
 
 def test_what_was_set_of_a_withdrawn_plan_is_set_back(house: House) -> None:

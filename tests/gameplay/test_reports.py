@@ -10,6 +10,7 @@ from gameplay.reports import Recorded, Reported, body_digest, record
 from ledger.events import AliasesAssigned, CycleDecided, Event, Report, ReportedAssignment, ReportedRanking
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, Decision, Family
+from projections.cycle import plan
 from projections.history import Query
 from projections.history_row import render
 from projections.read_models import ReadModels
@@ -190,6 +191,65 @@ def test_a_ranking_that_tells_half_of_the_moves_is_refused(faulty: FaultyLedger,
         record(faulty, promotion, reported("retain_production", reorder_applied=True, said=half), None)
 
     assert faulty.head().position == 1
+
+
+def test_a_swap_beside_which_production_moves_on_is_the_exchange(
+    faulty: FaultyLedger, promotion: Promotion, registry: FaultyRegistry
+) -> None:
+    moves = (("B", "shadow1"), ("shadow1", "Production"))
+    rankings = tuple(
+        ReportedRanking(alias=alias, rank=rank, source_alias=source)  # type: ignore[arg-type]
+        for rank, (alias, source) in enumerate(moves, start=1)
+    )
+    report = reported("swap_production_b", reorder_applied=True, said={"alias_rankings": rankings})
+
+    record(faulty, promotion, report, None)
+    assert standing(faulty) == ((2, 1, 3, 4), 1)
+    registry.named[FAMILY] = dict(zip(ALIASES, (2, 3, 1, 4), strict=True))
+    promotion.adopt(FAMILY)
+
+    assert standing(faulty) == ((2, 3, 1, 4), 1), "where the challengers have gone, the registry has told"
+
+
+def test_an_adopted_swap_may_be_reported_with_its_re_rank(
+    faulty: FaultyLedger, promotion: Promotion, registry: FaultyRegistry
+) -> None:
+    registry.named[FAMILY] = dict(zip(ALIASES, (2, 1, 4, 3), strict=True))
+    promotion.adopt(FAMILY)
+    moves = (("B", "Production"), ("shadow1", "shadow2"), ("shadow2", "shadow1"))
+    rankings = tuple(
+        ReportedRanking(alias=alias, rank=rank, source_alias=source)  # type: ignore[arg-type]
+        for rank, (alias, source) in enumerate(moves, start=1)
+    )
+
+    record(
+        faulty,
+        promotion,
+        reported("swap_production_b", reorder_applied=True, said={"alias_rankings": rankings}),
+        None,
+    )
+
+    assert standing(faulty) == ((2, 1, 4, 3), 1)
+    assert counted(faulty) == {"swap_production_b": 1, "alias_reorder": 1}
+
+
+def test_one_version_behind_two_shadows_is_taken_when_all_is_told(
+    faulty: FaultyLedger, promotion: Promotion
+) -> None:
+    record(faulty, promotion, reported("retain_production", reorder_applied=True, said=told(1, 2, 5, 5)), None)
+
+    assert standing(faulty) == ((1, 2, 5, 5), 0)
+
+
+def test_a_report_waits_for_a_plan_that_has_just_been_made(faulty: FaultyLedger, promotion: Promotion) -> None:
+    promotion.settle(FAMILY)
+    planned = plan("manual", FAMILY, lineup(), lineup((2, 1, 3, 4)))
+    faulty.before_read(2, lambda: faulty.append(stream_of(FAMILY), [planned], 1))
+
+    record(faulty, promotion, reported(), None)
+
+    assert [type(event) for event in events(faulty)[-2:]] == [AliasesAssigned, CycleDecided]
+    assert standing(faulty) == ((2, 1, 3, 4), 1)
 
 
 def test_a_version_that_does_not_exist_is_refused(

@@ -341,6 +341,21 @@ def test_a_training_elsewhere_is_of_no_version_whose_run_is_known(
     assert samples(served)[ACCURACY] == pytest.approx(0.32)
 
 
+def test_a_report_of_a_version_that_does_not_exist_is_refused(
+    served: TestClient, registry: FaultyRegistry
+) -> None:
+    body = {**TRAINED, "model_version": 999_999}
+    before = events_of(served, "training.completed")
+
+    unknown = served.post("/internal/training/complete", json=body)
+    registry.down = True
+    away = served.post("/internal/training/complete", json=body)
+
+    assert (unknown.status_code, away.status_code) == (422, 503)
+    assert unknown.json()["detail"] == f"there is no version 999999 of {TRAINED['model_type']}"
+    assert events_of(served, "training.completed") == before
+
+
 def test_a_training_elsewhere_may_name_its_version(served: TestClient, registry: FaultyRegistry) -> None:
     answer = ok(served.post("/internal/training/complete", json={**TRAINED, "model_version": 5}))
     registry.named["xgboost"]["B"] = 5
