@@ -15,7 +15,7 @@ from msgspec import structs
 
 from gameplay.errors import ModelUnavailable, RegistryError, StoreError, VersionMissing
 from gameplay.model_store import ModelStore
-from gameplay.refusals import Conflict
+from gameplay.refusals import Conflict, Unavailable
 from gameplay.registry import Registry
 from ledger.errors import ConflictError
 from ledger.events import AliasesAssigned, AliasesPlanned, Assignment, CycleDecided, Event, Lineup, Rule
@@ -233,8 +233,12 @@ class Promotion:
             return adopted
 
     def exists(self, family: Family, version: int) -> bool:
-        """Whether the registry has this version. Raises RegistryError."""
-        return self._registry.exists(family, version)
+        """Whether the registry has a version that somebody told of. Raises Unavailable when it is away."""
+        try:
+            return self._registry.exists(family, version)
+        except RegistryError as error:
+            problem = f"version {version} of {family} is new, and cannot be looked up: {error}"
+            raise Unavailable(problem) from error
 
     def moment(self, family: Family) -> Moment:
         """The family as it stands at the head."""

@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gameplay.errors import RegistryError
 from gameplay.promotion import Moment, Promotion, stream_of
-from gameplay.refusals import Conflict, Invalid, Unavailable
+from gameplay.refusals import Conflict, Invalid
 from ledger.errors import ConflictError, DuplicateError
 from ledger.events import AliasesAssigned, CycleDecided, Event, Lineup, Report, ReportedAssignment
 from ledger.ids import keyed_id, new_id
@@ -142,15 +141,8 @@ def _check_versions(report: Reported, events: Sequence[Event], promotion: Promot
                 told = ", ".join(f"{alias} = {version}" for alias, version in after.items())
                 raise Invalid(f"two aliases would have one version ({told}): tell every alias that has moved")
             for alias, version in after.items():
-                if version not in before and not _exists(promotion, family, version):
+                if version not in before and not promotion.exists(family, version):
                     raise Invalid(f"{alias} is told to be version {version} of {family}, which does not exist")
-
-
-def _exists(promotion: Promotion, family: Family, version: int) -> bool:
-    try:
-        return promotion.exists(family, version)
-    except RegistryError as error:
-        raise Unavailable(f"version {version} of {family} is new, and cannot be looked up: {error}") from error
 
 
 def _after(report: Reported, lineup: Lineup, *, swapped: bool, reordered: bool) -> Lineup:

@@ -69,7 +69,7 @@ class Projector:
             if failure := self.failure:
                 # Anew each time: an exception that is raised again collects the tracebacks of all its raisers.
                 raise ProjectionError(failure.position, failure.event_type, failure.problem) from failure
-            handlers = _dispatch(self._tracked)
+            handlers = dispatch(self._tracked)
             while page := self._ledger.read(self.position):
                 # The table first: if the database refuses, no state has moved and the page can be read again.
                 self._fold_table(page)
@@ -119,7 +119,7 @@ class Projector:
         self.head = Head(0, GENESIS, 0)
 
     def _replay(self, tracked: Tracked[Any], through: int) -> None:
-        handlers = _dispatch([tracked])
+        handlers = dispatch([tracked])
         for page in self._ledger.pages(tracked.position, through):
             self._fold(page, handlers)
             tracked.position = page[-1].position
@@ -160,7 +160,7 @@ class Projector:
 Dispatch = dict[str, list[tuple[Handler[Any], Any]]]
 
 
-def _dispatch(tracked: Sequence[Tracked[Any]]) -> Dispatch:
+def dispatch(tracked: Sequence[Tracked[Any]]) -> Dispatch:
     """Event type -> the handlers that read it, each with the state it folds into."""
     handlers: Dispatch = {}
     for one in tracked:

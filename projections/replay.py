@@ -14,7 +14,7 @@ from ledger.schema import metadata, projection_checkpoints, promotion_history
 from ledger.store import Entry, Head, Ledger
 from projections.errors import ProjectionError
 from projections.history import History, Query
-from projections.projection import Handler, Tracked
+from projections.projector import dispatch
 from projections.read_models import ReadModels
 
 Progress = Callable[[int], None]
@@ -31,7 +31,7 @@ class Replay:
         self.ledger = ledger
         self.read_models = ReadModels(ledger, since_us=since_us)
         self.history = History(Ledger(_scratch(), codec=ledger.codec))
-        self._handlers = _dispatch(self.read_models.tracked)
+        self._handlers = dispatch(self.read_models.tracked)
 
     @property
     def head(self) -> Head:
@@ -119,14 +119,6 @@ def _decoded(detail: bytes) -> Any:
         return msgspec.json.decode(detail)
     except DECODE_ERRORS:
         return detail.decode(errors="replace")
-
-
-def _dispatch(tracked: tuple[Tracked[Any], ...]) -> dict[str, list[tuple[Handler[Any], Any]]]:
-    handlers: dict[str, list[tuple[Handler[Any], Any]]] = {}
-    for one in tracked:
-        for event_type, handler in one.projection.handlers.items():
-            handlers.setdefault(event_type, []).append((handler, one.state))
-    return handlers
 
 
 def _scratch() -> Engine:

@@ -9,9 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gameplay.adoption import adopt_all
-from gameplay.errors import RegistryError
 from gameplay.recording import record
-from gameplay.refusals import Invalid, Unavailable
+from gameplay.refusals import Invalid
 from gameplay.runs import runs_of
 from gameplay.service import Service, service_of
 from gameplay.web.access import require_internal
@@ -50,11 +49,13 @@ async def complete(request: Request) -> Response:
 def _complete(service: Service, given: TrainingBody) -> int | None:
     """Record the report; the version that it is about, None when that is not known.
 
-    Raises Invalid for a version that does not exist: its number would stand above all that come, for ever.
+    Raises Invalid for a version that does not exist (its number would stand above all that come, for ever), and
+    Unavailable when that cannot be asked.
     """
-    if given.model_version is not None:
-        _check_exists(service, given.model_type, given.model_version)
-    version = given.model_version or _meant(service, given)
+    told = given.model_version
+    if told is not None and not service.promotion.exists(given.model_type, told):
+        raise Invalid(f"there is no version {told} of {given.model_type}")
+    version = told or _meant(service, given)
     event = TrainingCompleted(
         model_type=given.model_type,
         alias=given.alias,
@@ -72,15 +73,6 @@ def _complete(service: Service, given: TrainingBody) -> int | None:
     )
     record(service.ledger, event)
     return version
-
-
-def _check_exists(service: Service, family: Family, version: int) -> None:
-    try:
-        exists = service.promotion.exists(family, version)
-    except RegistryError as error:
-        raise Unavailable(f"version {version} of {family} cannot be looked up: {error}") from error
-    if not exists:
-        raise Invalid(f"there is no version {version} of {family}")
 
 
 def _meant(service: Service, given: TrainingBody) -> int | None:
