@@ -9,7 +9,7 @@ import uvloop
 
 from bench.ledgers import empty_ledger, fill_with_games
 from bench.scenario import Outcome, compare, seconds
-from gameplay.games import stream_of
+from gameplay.game.games import stream_of
 from ledger.events import Event, PredictionMade, RoundPlayed
 from ledger.store import Entry, Ledger
 from ledger.writer import Writer

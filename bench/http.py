@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench.ledgers import bootstrap, empty_ledger, fill_with_decisions, fill_with_games
 from bench.scenario import Outcome, compare, seconds
 from bench.servers import MANY_DECISIONS, Load, large_folder, play, service, small_folder
-from projections.exposition import Exposition
-from projections.read_models import ReadModels
+from projections.metrics.exposition import Exposition
+from projections.read_models.all import ReadModels
 
 TODAY_ROUNDS_PER_SECOND = 119.0
 TODAY_MEDIAN_SECONDS = 0.054

@@ -4,19 +4,19 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from gameplay.games import Game, Prediction, decide_round, evolve, stream_of
-from gameplay.openings import draw_opening
-from gameplay.promotion import stream_of as promotion_stream
-from ledger.engines import open_engine
+from gameplay.game.games import Game, Prediction, decide_round, evolve, stream_of
+from gameplay.game.openings import draw_opening
+from gameplay.promotion.moves import stream_of as promotion_stream
+from ledger.engines.sqlite import open_engine
 from ledger.errors import LedgerError
 from ledger.events import AliasesAssigned, CycleDecided, Event, GameStarted, Lineup, Rule
 from ledger.ids import new_id
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, FAMILY_OF_POLICY, MOVES, POLICIES, Family
 from migrations import upgrade
-from projections.cycle import assignments, decide_cycle
-from projections.standings import Standing
-from projections.tickers import Score, Window
+from projections.decision.cycle import assignments, decide_cycle
+from projections.read_models.standings import Standing
+from projections.read_models.tickers import Score, Window
 
 LINEUP = Lineup(Production=1, B=2, shadow1=3, shadow2=4)
 GAMES_A_COMMIT = 20

@@ -12,9 +12,9 @@ from bench.scenario import Outcome, compare
 from bench.servers import small_folder
 from gameplay.config import Settings
 from gameplay.core import open_core
-from gameplay.features import features, past_rounds
-from gameplay.graph import Rows
-from gameplay.rules import round_points
+from gameplay.game.features import features, past_rounds
+from gameplay.game.rules import round_points
+from gameplay.models.graph import Rows
 from ledger.vocabulary import FAMILIES, MOVES, Family
 
 LIMIT_SECONDS = 100e-6

@@ -14,7 +14,7 @@ from gameplay.config import Settings
 from ledger.events import Event
 from ledger.schema import events
 from ledger.store import PAGE_ENTRIES, Ledger
-from projections.read_models import ReadModels
+from projections.read_models.all import ReadModels
 
 EVENTS = 300_000
 
@@ -98,7 +98,7 @@ import sys
 from pathlib import Path
 from gameplay.config import Settings
 from gameplay.core import open_core
-from gameplay.setup import is_set_up
+from gameplay.training.setup import is_set_up
 import gameplay.web.app
 settings = Settings(data_dir=Path(sys.argv[1]).parent, database_url="sqlite:///" + sys.argv[1])
 first = open_core(settings)

@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 from rich.logging import RichHandler
 
+from gameplay.client.simulate import SimulationError
 from gameplay.commands.capture import capture
 from gameplay.commands.console import messages
 from gameplay.commands.dashboard import dashboard
@@ -17,9 +18,8 @@ from gameplay.commands.serve import migrate, serve, setup
 from gameplay.commands.simulate import simulate
 from gameplay.commands.train import train
 from gameplay.config import SettingError, read_settings
-from gameplay.errors import ModelError
+from gameplay.models.errors import ModelError
 from gameplay.refusals import Refusal
-from gameplay.simulate import SimulationError
 from ledger.errors import LedgerError
 from projections.errors import ProjectionError
 

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from apscheduler.triggers.cron import CronTrigger
 
 from ledger.vocabulary import PlayerKind
-from projections.counters import SINCE_DATE
+from projections.read_models.counters import SINCE_DATE
 
 SECRET = "***"
 CREDENTIALS = re.compile(r"://[^/@]*@")

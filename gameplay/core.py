@@ -5,21 +5,21 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from gameplay.config import Settings
-from gameplay.model_store import ModelStore, S3Access, open_model_store, open_objects
-from gameplay.models import Models
-from gameplay.promotion import Promotion
-from gameplay.registry import MlflowRegistry, Registry
-from ledger.engines import open_engine
+from gameplay.models.loaded import Models
+from gameplay.models.registry import MlflowRegistry, Registry
+from gameplay.models.store import ModelStore, S3Access, open_model_store, open_objects
+from gameplay.promotion.moves import Promotion
+from ledger.engines.sqlite import open_engine
 from ledger.events import Rule
-from ledger.seal import open_signer
-from ledger.seals import Sealer
+from ledger.sealing.keys import open_signer
+from ledger.sealing.seals import Sealer
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, Family
 from migrations import upgrade
-from projections.read_models import ReadModels
-from projections.rules import Z_TEST
-from projections.standings import OpenPlan, Standing
-from projections.witness import Witness
+from projections.audit.archive import Witness
+from projections.decision.rules import Z_TEST
+from projections.read_models.all import ReadModels
+from projections.read_models.standings import OpenPlan, Standing
 
 
 @dataclass

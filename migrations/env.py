@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from ledger.engines import open_engine, writing
+from ledger.engines.sqlite import open_engine, writing
 from ledger.schema import metadata
 
 

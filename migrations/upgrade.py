@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from ledger.engines import writing
+from ledger.engines.sqlite import writing
 from ledger.errors import SchemaError, StorageError
 from ledger.schema import REVISION
 

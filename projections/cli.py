@@ -7,12 +7,12 @@ import click
 from rich.markup import escape
 
 from ledger.errors import LedgerError
-from projections.backfill import BackfillError
 from projections.commands import decisions, looking, moving, proving, replaying, status, what_if
 from projections.commands.console import messages, printable
 from projections.commands.source import DEFAULT_DATABASE, Source
 from projections.errors import ProjectionError
-from projections.moments import MomentError
+from projections.metrics.backfill import BackfillError
+from projections.positions import MomentError
 
 EXIT_PROBLEM = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT

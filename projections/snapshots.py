@@ -5,7 +5,7 @@ from hashlib import sha256
 from sqlalchemy import Connection, delete, insert, select
 
 from ledger.codec import DECODE_ERRORS
-from ledger.engines import transaction
+from ledger.engines.sqlite import transaction
 from ledger.schema import projection_snapshots as table
 from ledger.store import Head, Ledger
 from projections.projection import Tracked

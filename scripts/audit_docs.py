@@ -15,12 +15,12 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from ledger.engines import open_engine
+from ledger.engines.sqlite import open_engine
 from ledger.schema import TRIGGERS
-from ledger.seals import read_seals
+from ledger.sealing.seals import read_seals
 from ledger.store import Ledger
+from projections.audit.archive import FOLDER
 from projections.cli import PROBLEMS, rps_audit
-from projections.witness import FOLDER
 from scripts.audit_ledger import SIGNER, write_ledger
 
 PAGE = Path(__file__).parents[1] / "docs" / "audit.md"

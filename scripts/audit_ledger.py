@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gameplay.games import Game, Prediction, Step, decide_abandoned, decide_round, evolve, stream_of
-from gameplay.openings import OPENINGS
-from gameplay.promotion import assigned
-from gameplay.promotion import stream_of as promotion_stream
-from ledger.engines import open_engine
+from gameplay.game.games import Game, Prediction, Step, decide_abandoned, decide_round, evolve, stream_of
+from gameplay.game.openings import OPENINGS
+from gameplay.promotion.moves import assigned
+from gameplay.promotion.moves import stream_of as promotion_stream
+from ledger.engines.sqlite import open_engine
 from ledger.events import (
     AliasesAssigned,
     AliasesPlanned,
@@ -28,8 +28,8 @@ from ledger.events import (
     TrainingCompleted,
 )
 from ledger.ids import keyed_id
-from ledger.seal import Signer, public_path
-from ledger.seals import seal_head
+from ledger.sealing.keys import Signer, public_path
+from ledger.sealing.seals import seal_head
 from ledger.store import Ledger
 from ledger.vocabulary import (
     ALIASES,
@@ -42,10 +42,10 @@ from ledger.vocabulary import (
     ProbabilitySource,
 )
 from migrations import upgrade
-from projections.cycle import assignments, decide_cycle, swap, tickers_after
-from projections.evidence import gather
-from projections.read_models import ReadModels
-from projections.rules import Z_TEST
+from projections.decision.cycle import assignments, decide_cycle, swap, tickers_after
+from projections.decision.evidence import gather
+from projections.decision.rules import Z_TEST
+from projections.read_models.all import ReadModels
 
 BEGAN = datetime(2025, 11, 3, 8, 0, tzinfo=UTC)
 DAYS = 6

@@ -22,10 +22,10 @@ import httpx2
 from rich.progress import track
 from rich.table import Table
 
+from gameplay.client.simulate import Player, connect
 from gameplay.commands.console import output as console
 from gameplay.config import Settings, read_settings
 from gameplay.core import Core, open_core
-from gameplay.simulate import Player, connect
 from ledger.vocabulary import ALIASES, BOTS, FAMILIES, FAMILY_OF_POLICY, POLICIES, Family
 
 EARLY: Family = "xgboost"

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 
 from bench.servers import service
-from gameplay.simulate import Player, connect
+from gameplay.client.simulate import Player, connect
 from ledger.vocabulary import BOTS, FAMILIES, POLICIES
 
 RPS = Path(sys.executable).with_name("rps")

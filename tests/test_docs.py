@@ -12,14 +12,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from starlette.testclient import TestClient
 
-from gameplay.artifacts import REGISTERED_NAMES
 from gameplay.config import VARIABLES, Settings
+from gameplay.models.artifacts import REGISTERED_NAMES
+from gameplay.observability.process_series import PROCESS_LABELS, STORED_LABELS
 from gameplay.web.app import ROUTES, create_app
 from gameplay.web.games import PlayRound, StartGame
 from gameplay.web.report_body import ReportBody
 from gameplay.web.training import TrainingBody
-from projections.process_series import PROCESS_LABELS, STORED_LABELS
-from projections.series import LEDGER_SERIES
+from projections.metrics.series import LEDGER_SERIES
 from tests.gameplay.fakes import FakeRegistry
 
 ROOT = Path(__file__).parents[1]

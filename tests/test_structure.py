@@ -24,24 +24,24 @@ ALLOWED: dict[str, frozenset[str] | None] = {
 }
 # What a few modules may import beyond their package's share.
 EXTRA = {
-    "ledger.seal": frozenset({"cryptography"}),
-    "projections.witness": frozenset({"obstore"}),
+    "ledger.sealing.keys": frozenset({"cryptography"}),
+    "projections.audit.archive": frozenset({"obstore"}),
 }
-ONLY_HOME = {"mlflow": "gameplay.registry"}
+ONLY_HOME = {"mlflow": "gameplay.models.registry"}
 ONE_HOME = frozenset({"sklearn", "xgboost", "skl2onnx", "onnxmltools", "onnxruntime"})
 # They take a second or more to import, which those who do not need them should not pay.
 HEAVY = ONE_HOME | {"mlflow", "onnx", "matplotlib", "alembic", "scipy"}
 
 ENVIRONMENT_READERS = {
     "gameplay.config": "makes the settings of it, once, for everybody",
-    "gameplay.registry": "MLflow takes its time-outs from there alone: it sets what is unset, and reads nothing",
+    "gameplay.models.registry": "MLflow takes its time-outs from there alone; it sets what is unset",
 }
 BROAD_HANDLERS = {
-    "gameplay.cross_family": "the task's outermost loop: without it the next round would wait for ever",
-    "gameplay.graph": "the runtime's errors have no root but Exception: translated, once",
-    "gameplay.models": "the loading thread's outermost loop: without it nothing would be loaded again",
-    "gameplay.service": "the preparing thread's outermost frame: it logs and re-raises, or nobody would hear",
-    "gameplay.training": "a run's outermost frame: three libraries fit and convert, and a failed run is an event",
+    "gameplay.serving.cross_family": "the task's outermost loop: without it the next round would wait for ever",
+    "gameplay.models.graph": "the runtime's errors have no root but Exception: translated, once",
+    "gameplay.models.loaded": "the loading thread's outermost loop: without it nothing would be loaded again",
+    "gameplay.serving.service": "the preparing thread's outermost frame: it logs and raises again",
+    "gameplay.training.fit": "a run's outermost frame: three libraries fit, and a failed run is an event",
     "ledger.writer": "the thread's outermost loop: a dead writer would hang every caller",
     "projections.projector": "a handler's bug may raise anything: it is raised again, with its position",
 }
@@ -293,9 +293,9 @@ def test_a_wrong_arrow_is_found(tmp_path: Path, importer: str, statement: str) -
 @pytest.mark.parametrize(
     ("importer", "statement"),
     [
-        ("ledger__seal", "import cryptography.hazmat"),
+        ("ledger__sealing__keys", "import cryptography.hazmat"),
         ("ledger__store", "import json, msgspec\nfrom sqlalchemy import Table\nfrom . import chain"),
-        ("projections__witness_store", "import obstore"),
+        ("projections__audit__archive_store", "import obstore"),
         ("projections__rules", "from ledger import events\nfrom .tickers import fold"),
         ("gameplay__web__app", "import starlette, ledger, projections, migrations\nfrom ..rules import winner"),
     ],
@@ -309,7 +309,7 @@ def test_a_right_arrow_is_left_alone(tmp_path: Path, importer: str, statement: s
 @pytest.mark.parametrize(
     ("rule", "sources"),
     [
-        (strayed_libraries, {"gameplay__training": "import mlflow"}),
+        (strayed_libraries, {"gameplay__training__fit": "import mlflow"}),
         (strayed_libraries, {"gameplay__a": "import xgboost", "gameplay__b": "from xgboost import Booster"}),
         (lazy_imports, {"ledger__store": "def f():\n    import json"}),
         (lazy_imports, {"ledger__store": "class A:\n    async def f(self):\n        from json import dumps"}),
@@ -335,8 +335,8 @@ def test_a_broken_rule_is_found(tmp_path: Path, rule: Rule, sources: dict[str, s
 def test_what_is_allowed_is_left_alone(tmp_path: Path) -> None:
     tree(
         tmp_path,
-        gameplay__registry="def f():\n    import mlflow",
-        gameplay__training="def f():\n    import sklearn.neural_network\n    from sklearn import svm",
+        gameplay__models__registry="def f():\n    import mlflow",
+        gameplay__training__estimators="def f():\n    import sklearn.neural_network\n    from sklearn import svm",
         gameplay__config="import os\nhome = os.environ['HOME']",
         gameplay____init__="from gameplay.config import home",
         ledger__writer="try:\n    pass\nexcept Exception:\n    raise",

@@ -11,14 +11,14 @@ import click
 import msgspec
 from rich.table import Table
 
-from gameplay import capture as captures
-from gameplay.capture import CapturedRound
+from gameplay.client import capture as captures
+from gameplay.client.capture import CapturedRound
+from gameplay.client.parity import CONFIDENCE, Report, check
+from gameplay.client.simulate import Player, connect
 from gameplay.commands.console import EXIT_FINDING, output, share, track
 from gameplay.config import Settings
 from gameplay.core import open_core
-from gameplay.parity import CONFIDENCE, Report, check
-from gameplay.simulate import Player, connect
-from gameplay.web.game_answers import PlayAnswer
+from gameplay.game.answers import PlayAnswer
 from ledger.store import Ledger
 from ledger.vocabulary import BOTS, POLICIES, BotName, Policy
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from gameplay.ops_folder import OpsError, current_board, differences, read_board, write
-from projections.dashboard.board import board as generated_board
-from projections.dashboard.exported import NoBoardError, adopted, changes, is_adopted, normalized
-from projections.dashboard.lint import findings, row_keys
-from projections.dashboard.visuals import Json
+from gameplay.observability.dashboard.board import board as generated_board
+from gameplay.observability.dashboard.exported import NoBoardError, adopted, changes, is_adopted, normalized
+from gameplay.observability.dashboard.lint import findings, row_keys
+from gameplay.observability.dashboard.visuals import Json
+from gameplay.observability.folder import OpsError, current_board, differences, read_board, write
 
 FOLDER = Path("ops")
 EXIT_DIFFERENT = 1

@@ -5,7 +5,7 @@ import click
 from gameplay.commands.console import EXIT_FINDING, output
 from gameplay.config import Settings
 from gameplay.core import open_core
-from gameplay.players import erase, known_as
+from gameplay.game.players import erase, known_as
 
 
 @click.command()

@@ -8,12 +8,12 @@ from typing import Any
 import click
 from rich.table import Table
 
-from gameplay.artifacts import ModelCard, Score
 from gameplay.commands.console import EXIT_FINDING, opened, output, share
 from gameplay.config import Settings
-from gameplay.intervals import wilson
-from gameplay.overview import Shown, cards, overview
-from gameplay.sync import Synced, sync
+from gameplay.models.artifacts import ModelCard, Score
+from gameplay.models.intervals import wilson
+from gameplay.serving.overview import Shown, cards, overview
+from gameplay.serving.sync import Synced, sync
 from ledger.vocabulary import ALIASES, FAMILIES, Family
 
 CONFIDENCE = 0.95

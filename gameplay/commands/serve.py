@@ -6,7 +6,7 @@ import uvicorn
 from gameplay.commands.console import messages, output, track
 from gameplay.config import Settings
 from gameplay.core import open_core
-from gameplay.setup import FIRST_GAMES, is_set_up, set_up
+from gameplay.training.setup import FIRST_GAMES, is_set_up, set_up
 from gameplay.web.app import create_app
 from ledger.vocabulary import FAMILIES, Family
 from migrations import current_revision

@@ -6,9 +6,9 @@ from collections import Counter
 import click
 from rich.table import Table
 
+from gameplay.client.simulate import Player, SimulatedGame, connect
 from gameplay.commands.console import output, track
 from gameplay.config import Settings
-from gameplay.simulate import Player, SimulatedGame, connect
 from ledger.vocabulary import BOTS, MODEL_TYPE_OF_OPPONENT, BotName, Opponent
 
 

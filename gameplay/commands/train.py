@@ -11,8 +11,8 @@ from rich.table import Table
 from gameplay.commands.console import EXIT_FINDING, opened, output, progress_bars, share, track
 from gameplay.config import Settings
 from gameplay.core import Core
-from gameplay.dataset import Dataset
-from gameplay.retraining import Outcome, candidates, read_training_data, retrain
+from gameplay.training.dataset import Dataset
+from gameplay.training.retraining import Outcome, candidates, read_training_data, retrain
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 
 SOURCE = "rps train"

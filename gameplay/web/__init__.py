@@ -1,1 +1,1 @@
-"""The service over HTTP: Starlette routes over what `gameplay.service` has built."""
+"""The service over HTTP: Starlette routes over what `gameplay.serving.service` has built."""

@@ -15,9 +15,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gameplay.config import Settings
+from gameplay.models.registry import Registry
 from gameplay.refusals import Refusal, TooLarge, Unauthorized, Unavailable
-from gameplay.registry import Registry
-from gameplay.service import Service, open_service
+from gameplay.serving.service import Service, open_service
 from gameplay.web import games, grafana, health, models, promotion, training
 from gameplay.web.bodies import answer
 from gameplay.web.http_metrics import HttpMetrics

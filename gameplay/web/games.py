@@ -8,12 +8,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gameplay import players
+from gameplay.game import players
+from gameplay.game.answers import DIFFICULTY_MODE, MoveValues, in_points, play_answer
+from gameplay.game.rules import TARGET_TENTHS, round_points
 from gameplay.refusals import Refusal
-from gameplay.rules import TARGET_TENTHS, round_points
-from gameplay.service import Service, service_of
+from gameplay.serving.service import Service, service_of
 from gameplay.web.bodies import Line, MaybeLine, answer, decode, read_body
-from gameplay.web.game_answers import DIFFICULTY_MODE, MoveValues, in_points, play_answer
 from ledger.events import Round
 from ledger.vocabulary import POLICIES, Move, Opponent
 

@@ -12,15 +12,15 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gameplay.observability.dashboard.history_query import LEDGER_COLUMNS, SWAP_COLUMNS, TOTALS_COLUMNS, Column
 from gameplay.refusals import Invalid
-from gameplay.service import Service, service_of
+from gameplay.serving.service import Service, service_of
 from gameplay.web.bodies import answer, decode, read_body
 from gameplay.web.promotion import DAYS, DAYS_MAX, HISTORY_LIMIT, HISTORY_LIMIT_MAX, read_rows, read_totals
 from gameplay.web.queries import parse_moment_us
 from ledger.vocabulary import DECISIONS, FAMILIES
-from projections.dashboard.history_query import LEDGER_COLUMNS, SWAP_COLUMNS, TOTALS_COLUMNS, Column
-from projections.history import Query
-from projections.history_row import render
+from projections.read_models.history import Query
+from projections.read_models.history_row import render
 
 TARGETS_MAX = 20
 

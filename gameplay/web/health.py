@@ -7,10 +7,10 @@ import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gameplay.service import service_of
+from gameplay.serving.service import service_of
 from gameplay.web.bodies import answer
 from gameplay.web.queries import choice
-from projections.exposition import Scope
+from projections.metrics.exposition import Scope
 
 
 async def root(request: Request) -> Response:

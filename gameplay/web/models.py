@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gameplay.refusals import NotFound, Unavailable
-from gameplay.reload import reload_models
-from gameplay.service import Service, service_of
+from gameplay.serving.reload import reload_models
+from gameplay.serving.service import Service, service_of
 from gameplay.web.access import require_internal
 from gameplay.web.bodies import answer, read_body
 from gameplay.web.queries import flag

@@ -9,18 +9,18 @@ import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gameplay import reports
+from gameplay.promotion import reports
+from gameplay.promotion.reports import Reported
 from gameplay.refusals import Refusal
-from gameplay.reports import Reported
-from gameplay.service import Service, service_of
+from gameplay.serving.service import Service, service_of
 from gameplay.web.access import require_internal
 from gameplay.web.bodies import answer, read_body
 from gameplay.web.queries import choice, flag, moment_us, whole
 from gameplay.web.report_body import read_report
 from ledger.events import CycleDecided
 from ledger.vocabulary import DECISIONS, FAMILIES, Decision
-from projections.history import DAY_US, Query
-from projections.history_row import render
+from projections.read_models.history import DAY_US, Query
+from projections.read_models.history_row import render
 
 KEY_LENGTH_MAX = 200
 HISTORY_LIMIT = 20

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from gameplay.promotion.reports import Reported, body_digest
 from gameplay.refusals import Invalid
-from gameplay.reports import Reported, body_digest
 from gameplay.web.bodies import Line, Prose, decode
 from gameplay.web.queries import parse_moment_us
 from ledger.events import (

@@ -8,11 +8,11 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gameplay.adoption import adopt_all
+from gameplay.promotion.adoption import adopt_all
 from gameplay.recording import record
 from gameplay.refusals import Invalid
-from gameplay.runs import runs_of
-from gameplay.service import Service, service_of
+from gameplay.serving.service import Service, service_of
+from gameplay.training.runs import runs_of
 from gameplay.web.access import require_internal
 from gameplay.web.bodies import Line, answer, decode, read_body
 from ledger.events import Share, TrainingCompleted, Version

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ledger.vocabulary import FAMILIES, Family
+from projections.audit.decisions import Audit, Checked, check_decisions
 from projections.commands.cells import arm, decided, minute
 from projections.commands.columns import print_fitting
 from projections.commands.console import (
@@ -20,8 +21,7 @@ from projections.commands.console import (
     say,
 )
 from projections.commands.source import Source
-from projections.decisions import Audit, Checked, check_decisions
-from projections.moments import show_time
+from projections.positions import show_time
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 TREND_CYCLES = 12

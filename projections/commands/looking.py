@@ -14,6 +14,7 @@ from ledger.errors import DamagedError, UnreadableEventError
 from ledger.events import EVENT_TYPES, Event
 from ledger.rows import Row, Rows, misfit
 from ledger.store import Entry, Ledger
+from projections.audit.summaries import summary
 from projections.commands.console import (
     json_option,
     model_option,
@@ -26,8 +27,7 @@ from projections.commands.console import (
 )
 from projections.commands.positions import PositionType
 from projections.commands.source import Source
-from projections.moments import MomentError, check_position, parse_time, position_at, show_time
-from projections.summaries import summary
+from projections.positions import MomentError, check_position, parse_time, position_at, show_time
 
 FOLLOW_SECONDS = 0.5
 LIMIT = 20

@@ -10,15 +10,15 @@ from typing import BinaryIO
 import click
 from msgspec import structs
 
-from ledger.backup import back_up
-from ledger.transfer import ImportRefusedError, NotExportedError, export_lines, import_lines
-from projections.backfill import LOOKBACK_SECONDS, BackfillError, make_blocks, write_backfill
+from ledger.verification.backup import back_up
+from ledger.verification.transfer import ImportRefusedError, NotExportedError, export_lines, import_lines
 from projections.commands.console import bad, finding, good, json_option, print_json, progress, say
 from projections.commands.outputs import new_file
 from projections.commands.since import since_option, since_us
 from projections.commands.source import Source, length
-from projections.moments import parse_time, show_time
-from projections.site import LEDGER_INSTANCE, LEDGER_JOB
+from projections.metrics.backfill import LOOKBACK_SECONDS, BackfillError, make_blocks, write_backfill
+from projections.metrics.series import LEDGER_INSTANCE, LEDGER_JOB
+from projections.positions import parse_time, show_time
 
 _UNITS = {"s": 1, "m": 60}
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from ledger.audit import Anchor
-from projections.moments import parse_position
+from ledger.verification.walk import Anchor
+from projections.positions import parse_position
 
 _HASH = re.compile(r"[0-9a-fA-F]{64}").fullmatch
 

@@ -5,20 +5,20 @@ from pathlib import Path
 
 import click
 
-from ledger.audit import Anchor, Report
 from ledger.chain import GENESIS
 from ledger.errors import DamagedError
-from ledger.findings import Finding
-from ledger.notes import NoteError
-from ledger.proofs import ProofError, check_proof, encode_proof, make_proof, read_proof
-from ledger.seal import Verifier, open_signer, read_signer, read_verifier
-from ledger.seals import audit, last_seal, seal_head
+from ledger.sealing.checkpoints import NoteError
+from ledger.sealing.keys import Verifier, open_signer, read_signer, read_verifier
+from ledger.sealing.proofs import ProofError, check_proof, encode_proof, make_proof, read_proof
+from ledger.sealing.seals import audit, last_seal, seal_head
+from ledger.verification.findings import Finding
+from ledger.verification.walk import Anchor, Report
+from projections.audit.archive import WitnessError, open_witness
 from projections.commands.console import bad, finding, good, json_option, print_json, print_payload, progress, say
 from projections.commands.outputs import new_file
 from projections.commands.positions import AnchorType, PositionType
 from projections.commands.source import Source, length
-from projections.moments import MomentError, check_position, show_time
-from projections.witness import WitnessError, open_witness
+from projections.positions import MomentError, check_position, show_time
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 

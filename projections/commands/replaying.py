@@ -7,18 +7,18 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES
+from projections.audit.compare import Comparison
+from projections.audit.compare import compare as compare_stored
+from projections.audit.rebuild import READ_MODELS
+from projections.audit.rebuild import rebuild as rebuild_stored
+from projections.audit.replay import Replay, by_id, flatten
 from projections.commands.console import bad, finding, good, json_option, print_json, print_table, progress, say
 from projections.commands.positions import PositionType
 from projections.commands.since import since_option, since_us
 from projections.commands.source import Source
-from projections.compare import Comparison
-from projections.compare import compare as compare_stored
-from projections.exposition import LedgerCollector
-from projections.history import NAME as HISTORY
-from projections.moments import check_position, parse_time, position_at, resolve, show_time
-from projections.rebuild import READ_MODELS
-from projections.rebuild import rebuild as rebuild_stored
-from projections.replay import Replay, by_id, flatten
+from projections.metrics.exposition import LedgerCollector
+from projections.positions import check_position, parse_time, position_at, resolve, show_time
+from projections.read_models.history import NAME as HISTORY
 
 projection_option = click.option("--projection", type=click.Choice(READ_MODELS), help="One read model only.")
 

@@ -3,9 +3,9 @@
 import click
 
 from ledger.store import Ledger
-from projections.compare import counters_since
-from projections.counters import SINCE_DATE
-from projections.moments import parse_time
+from projections.audit.compare import counters_since
+from projections.positions import parse_time
+from projections.read_models.counters import SINCE_DATE
 
 since_option = click.option(
     "--metrics-since",

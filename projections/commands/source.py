@@ -7,12 +7,12 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from ledger.engines import file_of, open_engine, open_reader, transaction
+from ledger.engines.sqlite import file_of, open_engine, open_reader, transaction
 from ledger.errors import DamagedError, SchemaError, StorageError
 from ledger.schema import REVISION
-from ledger.seal import Verifier, public_path, read_verifier
+from ledger.sealing.keys import Verifier, public_path, read_verifier
 from ledger.store import Ledger
-from ledger.transfer import NotEmptyError
+from ledger.verification.transfer import NotEmptyError
 
 DEFAULT_DATABASE = "sqlite:///data/ledger.db"
 KEY_NAME = "seal.key"

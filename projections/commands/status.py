@@ -8,14 +8,14 @@ import msgspec
 from msgspec import structs
 from sqlalchemy import func, select
 
-from ledger.audit import verify
-from ledger.engines import transaction
+from ledger.engines.sqlite import transaction
 from ledger.schema import events, projection_checkpoints, projection_snapshots
-from ledger.seals import last_seal
+from ledger.sealing.seals import last_seal
 from ledger.store import Head, Ledger
+from ledger.verification.walk import verify
 from projections.commands.console import bad, finding, good, json_option, print_json, print_table, say
 from projections.commands.source import Source
-from projections.moments import show_time
+from projections.positions import show_time
 
 RECENT_EVENTS = 1_024
 """How many entries `status` verifies: those that one seal covers."""

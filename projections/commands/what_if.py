@@ -7,6 +7,9 @@ import click
 from msgspec import structs
 
 from ledger.vocabulary import FAMILIES, Family
+from projections.audit.outcome import GAMES_FEW, Cycle, Outcome, Reign, Time
+from projections.audit.what_if import Change
+from projections.audit.what_if import what_if as other_history
 from projections.commands.cells import arm, counted, decided, minute
 from projections.commands.columns import print_fitting
 from projections.commands.console import (
@@ -20,10 +23,7 @@ from projections.commands.console import (
     say,
 )
 from projections.commands.source import Source
-from projections.outcome import GAMES_FEW, Cycle, Outcome, Reign, Time
-from projections.rules import KNOWN_RULES, RuleError, read_alpha
-from projections.what_if import Change
-from projections.what_if import what_if as other_history
+from projections.decision.rules import KNOWN_RULES, RuleError, read_alpha
 
 
 class AlphaType(click.ParamType[str]):

@@ -8,8 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from gameplay.config import Settings
-from gameplay.model_store import open_model_store
-from ledger.engines import open_engine
+from gameplay.models.store import open_model_store
+from ledger.engines.sqlite import open_engine
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES
 from migrations import upgrade

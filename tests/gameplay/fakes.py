@@ -1,8 +1,8 @@
 """The two outer seams, in memory: a registry and a store that can be taken away and given back."""
 
-from gameplay.artifacts import ModelFiles, Registered, TrainedModel
-from gameplay.errors import RegistryUnavailable, StoreUnavailable, VersionMissing
-from gameplay.model_store import Marker, ModelStore
+from gameplay.models.artifacts import ModelFiles, Registered, TrainedModel
+from gameplay.models.errors import RegistryUnavailable, StoreUnavailable, VersionMissing
+from gameplay.models.store import Marker, ModelStore
 from ledger.vocabulary import Alias, Family
 
 

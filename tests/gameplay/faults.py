@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from gameplay.errors import RegistryUnavailable
+from gameplay.models.errors import RegistryUnavailable
 from ledger.events import Event
 from ledger.store import PAGE_ENTRIES, Entry, Ledger, Receipt
 from ledger.vocabulary import FAMILIES, Alias, Family

@@ -5,16 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from gameplay.artifacts import (
-    FEATURES_DIGEST,
-    ModelCard,
-    ModelFiles,
-    Score,
-    Source,
-    TrainedModel,
-    digest,
-)
-from gameplay.features import FEATURE_NAMES
+from gameplay.game.features import FEATURE_NAMES
+from gameplay.models.artifacts import FEATURES_DIGEST, ModelCard, ModelFiles, Score, Source, TrainedModel, digest
 from ledger.vocabulary import Family
 
 WIDTH = len(FEATURE_NAMES)

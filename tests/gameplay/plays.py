@@ -5,9 +5,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from gameplay.bots import bot_move, view_of
-from gameplay.games import Game, decide_round, evolve, stream_of
-from gameplay.rules import round_points
+from gameplay.game.bots import bot_move, view_of
+from gameplay.game.games import Game, decide_round, evolve, stream_of
+from gameplay.game.rules import round_points
 from ledger.events import Event, GameStarted
 from ledger.store import Ledger
 from ledger.vocabulary import BotName

@@ -14,7 +14,7 @@ from uuid import uuid4
 from moto.server import ThreadedMotoServer
 
 from gameplay.config import Settings
-from gameplay.model_store import ObjectModelStore, S3Access, open_model_store
+from gameplay.models.store import ObjectModelStore, S3Access, open_model_store
 
 HOST = "127.0.0.1"
 START_SECONDS_MAX = 60.0

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from gameplay.config import Settings
-from gameplay.registry import Registry
-from gameplay.service import Service
+from gameplay.models.registry import Registry
+from gameplay.serving.service import Service
 from gameplay.web.app import create_app
 
 PATIENCE_SECONDS = 15.0

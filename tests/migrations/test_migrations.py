@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event
 
-from ledger.engines import open_engine
+from ledger.engines.sqlite import open_engine
 from ledger.schema import REVISION, TRIGGERS, metadata
 from ledger.store import Ledger
 from migrations import current_revision, upgrade

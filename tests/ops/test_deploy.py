@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from projections.site import DASHBOARD_UID
+from gameplay.observability.site import DASHBOARD_UID
 from tests.ops.grafana_server import Grafana, grafana
 from tests.prometheus.conftest import require
 

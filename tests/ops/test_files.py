@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from gameplay.config import VARIABLES
-from gameplay.ops_folder import current_board, differences, rendered
-from projections.dashboard.board import board
-from projections.provisioning.files import COMPACT, PRETTY
-from projections.provisioning.scraping import RULE_FILE, RULE_TEST_FILE
-from projections.site import DASHBOARD_UID, DATASOURCE_UIDS, LEDGER_UID, PROMETHEUS_UID, SERVICE_URL
+from gameplay.observability.dashboard.board import board
+from gameplay.observability.folder import current_board, differences, rendered
+from gameplay.observability.provisioning.files import COMPACT, PRETTY
+from gameplay.observability.provisioning.scraping import RULE_FILE, RULE_TEST_FILE
+from gameplay.observability.site import DASHBOARD_UID, DATASOURCE_UIDS, LEDGER_UID, PROMETHEUS_UID, SERVICE_URL
 from tests.prometheus.conftest import require
 
 OPS = Path(__file__).parents[2] / "ops"

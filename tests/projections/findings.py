@@ -2,7 +2,7 @@
 
 from ledger.events import CycleDecided, Event
 from ledger.store import Entry
-from projections.decisions import Audit
+from projections.audit.decisions import Audit
 
 
 def mismatched(audit: Audit) -> dict[int, set[str]]:

@@ -16,12 +16,12 @@ import msgspec
 from sqlalchemy import Engine
 
 from ledger.codec import Codec
-from ledger.engines import open_engine
+from ledger.engines.sqlite import open_engine
 from ledger.events import Event, Report
 from ledger.schema import metadata
 from ledger.store import Ledger
-from projections import history
-from projections.read_models import ReadModels
+from projections.read_models import history
+from projections.read_models.all import ReadModels
 from tests import builders
 from tests.histories import stream_of
 from tests.projections.stories import Clock, append, caught_up, table_rows

@@ -12,14 +12,14 @@ from sqlalchemy import Engine, event, text
 
 from ledger.chain import GENESIS, leaf, link
 from ledger.codec import Codec
-from ledger.engines import open_engine
+from ledger.engines.sqlite import open_engine
 from ledger.events import Event
 from ledger.ids import new_id
 from ledger.schema import metadata, projection_checkpoints, promotion_history
 from ledger.store import Entry, Ledger, Receipt
 from projections import projector
 from projections.projection import Projection
-from projections.read_models import ReadModels
+from projections.read_models.all import ReadModels
 from tests.histories import stream_of
 
 State = TypeVar("State")

@@ -5,8 +5,8 @@ from sqlalchemy import Engine
 
 from ledger.events import EVENT_CLASSES
 from ledger.store import Ledger
-from projections import history
-from projections.read_models import ReadModels
+from projections.read_models import history
+from projections.read_models.all import ReadModels
 from tests.projections import golden
 from tests.projections.golden import Golden
 

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
-from ledger.engines import open_engine
+from ledger.engines.sqlite import open_engine
 from ledger.errors import StorageError
 from ledger.events import Event
 from ledger.store import Ledger
-from projections import counters
 from projections.errors import ProjectionError
-from projections.history import History
-from projections.read_models import ReadModels
+from projections.read_models import counters
+from projections.read_models.all import ReadModels
+from projections.read_models.history import History
 from tests.builders import (
     aliases_assigned,
     aliases_planned,

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from gameplay.simulate import Player, connect
-from ledger.engines import open_engine
+from gameplay.client.simulate import Player, connect
+from gameplay.observability.alerts.prometheus import rule_file
+from gameplay.observability.provisioning.scraping import RULE_FILE, prometheus_file
+from ledger.engines.sqlite import open_engine
 from ledger.store import Ledger
 from ledger.vocabulary import POLICIES, Opponent
-from projections.alerts.prometheus import rule_file
-from projections.provisioning.scraping import RULE_FILE, prometheus_file
 from tests.builders import fell_back
 from tests.prometheus.facts import Facts, Key
 from tests.prometheus.processes import RPS, clean_environment, free_port, get, post, run, running, wait_for

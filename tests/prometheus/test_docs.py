@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from projections.alerts.alerts import alerts
-from projections.dashboard.board import board
-from projections.dashboard.parts import panels
-from projections.dashboard.visuals import Json
-from projections.series import LEDGER_SERIES, Series
+from gameplay.observability.alerts.alerts import alerts
+from gameplay.observability.dashboard.board import board
+from gameplay.observability.dashboard.parts import panels
+from gameplay.observability.dashboard.visuals import Json
+from projections.metrics.series import LEDGER_SERIES, Series
 from tests.prometheus.conftest import Live, require
 from tests.prometheus.facts import key
 from tests.prometheus.test_expressions import BY_DIFFICULTY, VARIABLES

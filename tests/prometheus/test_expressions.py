@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from gameplay.ops_folder import current_board
+from gameplay.observability.alerts.alerts import Alert, alerts
+from gameplay.observability.dashboard.board import board
+from gameplay.observability.dashboard.parts import annotations, expressions, panels, variables
+from gameplay.observability.dashboard.policies import POLICIES
+from gameplay.observability.dashboard.visuals import Json
+from gameplay.observability.folder import current_board
 from ledger.vocabulary import (
     ALIASES,
     DECISIONS,
@@ -19,12 +24,7 @@ from ledger.vocabulary import (
     PLAYED_ALIASES,
     TRAINING_STATUSES,
 )
-from projections.alerts.alerts import Alert, alerts
-from projections.counters import TRAINING_BUCKETS_SECONDS
-from projections.dashboard.board import board
-from projections.dashboard.parts import annotations, expressions, panels, variables
-from projections.dashboard.policies import POLICIES
-from projections.dashboard.visuals import Json
+from projections.read_models.counters import TRAINING_BUCKETS_SECONDS
 from tests.prometheus.conftest import Live
 from tests.prometheus.facts import Facts, Key, Numbers, by_family, key
 from tests.prometheus.processes import get, wait_for

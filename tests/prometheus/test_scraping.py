@@ -12,11 +12,11 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from gameplay.ops_folder import current_board
-from projections.dashboard.board import board
-from projections.dashboard.history_query import LEDGER_COLUMNS, SWAP_COLUMNS, TOTALS_COLUMNS
-from projections.dashboard.lint import TOTALS_KEYS, findings, row_keys
-from projections.series import LEDGER_SERIES
+from gameplay.observability.dashboard.board import board
+from gameplay.observability.dashboard.history_query import LEDGER_COLUMNS, SWAP_COLUMNS, TOTALS_COLUMNS
+from gameplay.observability.dashboard.lint import TOTALS_KEYS, findings, row_keys
+from gameplay.observability.folder import current_board
+from projections.metrics.series import LEDGER_SERIES
 from tests.prometheus.conftest import Live
 
 OPS = Path(__file__).parents[2] / "ops"

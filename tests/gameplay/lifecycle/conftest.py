@@ -8,14 +8,14 @@ from typing import Any, Protocol
 import pytest
 from starlette.testclient import TestClient
 
-from gameplay.bot_games import play_bot_games
+from gameplay.client.simulate import Player
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
-from gameplay.dataset import read_dataset
-from gameplay.estimators import Hyperparameters, Line, Net, Trees
 from gameplay.recording import record
-from gameplay.simulate import Player
-from gameplay.training import Job, train
+from gameplay.training.bot_games import play_bot_games
+from gameplay.training.dataset import read_dataset
+from gameplay.training.estimators import Hyperparameters, Line, Net, Trees
+from gameplay.training.fit import Job, train
 from gameplay.web.app import create_app
 from ledger.vocabulary import ALIASES, FAMILIES, POLICIES, Family
 from tests.gameplay.servers import S3Server

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from gameplay import cross_family
 from gameplay.config import SettingError, Settings, read_settings
-from gameplay.rules import assigned_alias, is_cross_family
+from gameplay.game.rules import assigned_alias, is_cross_family
+from gameplay.serving import cross_family
 from ledger.events import InferenceFellBack, PredictionMade
 from ledger.vocabulary import ALIASES, FAMILIES, SHADOW_PREFIX, Family
-from projections.decisions import check_decisions
-from projections.what_if import Change, what_if
+from projections.audit.decisions import check_decisions
+from projections.audit.what_if import Change, what_if
 from tests.builders import prediction_made
 from tests.gameplay.lifecycle.conftest import serving
 from tests.gameplay.web_clients import play, play_on, samples, service_behind, start, wait_until

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameplay.artifacts import Score
-from gameplay.intervals import Interval, difference, wilson
+from gameplay.models.artifacts import Score
+from gameplay.models.intervals import Interval, difference, wilson
 
 
 @pytest.mark.parametrize(

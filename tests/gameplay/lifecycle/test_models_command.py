@@ -11,12 +11,12 @@ from click.testing import CliRunner, Result
 from msgspec.structs import replace
 from obstore.store import LocalStore
 
-from gameplay import model_store
 from gameplay.cli import rps
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
-from gameplay.model_store import ObjectModelStore
-from gameplay.sync import sync
+from gameplay.models import store as model_store
+from gameplay.models.store import ObjectModelStore
+from gameplay.serving.sync import sync
 from ledger.vocabulary import ALIASES, FAMILIES
 from tests.builders import lineup, training_completed
 from tests.gameplay.faults import FaultyRegistry, registry_with_versions

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from gameplay.config import Settings
-from gameplay.model_store import open_model_store
+from gameplay.models.store import open_model_store
 from gameplay.web.app import create_app
 from ledger.vocabulary import ALIASES, FAMILIES
 from tests.gameplay.servers import MlflowServer, S3Server

@@ -14,18 +14,18 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from gameplay import capture as captures
-from gameplay.artifacts import Score, TrainedModel
-from gameplay.capture import CapturedRound
 from gameplay.cli import rps
+from gameplay.client import capture as captures
+from gameplay.client.capture import CapturedRound
+from gameplay.client.parity import Cards, check, compare_accuracies
+from gameplay.client.simulate import Player
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
-from gameplay.features import FEATURE_NAMES
-from gameplay.models import Models
-from gameplay.parity import Cards, check, compare_accuracies
-from gameplay.retraining import candidates, read_training_data, retrain
-from gameplay.simulate import Player
-from gameplay.web.game_answers import PlayAnswer
+from gameplay.game.answers import PlayAnswer
+from gameplay.game.features import FEATURE_NAMES
+from gameplay.models.artifacts import Score, TrainedModel
+from gameplay.models.loaded import Models
+from gameplay.training.retraining import candidates, read_training_data, retrain
 from ledger.vocabulary import FAMILY_OF_POLICY, MOVES, POLICIES, Policy
 from tests.builders import lineup
 from tests.gameplay.lifecycle.conftest import GAMES_A_POLICY, serving, silently

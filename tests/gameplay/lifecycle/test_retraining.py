@@ -8,23 +8,30 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner, Result
 
-from gameplay.bot_games import play_bot_games
 from gameplay.cli import rps
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
-from gameplay.dataset import read_dataset
-from gameplay.errors import TrainingError
-from gameplay.estimators import HYPERPARAMETERS
-from gameplay.overview import overview
-from gameplay.promotion import stream_of
-from gameplay.registry import MlflowRegistry
-from gameplay.retraining import NOTICE_SECONDS, Candidate, Outcome, candidates, read_training_data, retrain
-from gameplay.schedule import NUDGE_SECONDS
-from gameplay.training import Job, fit_model
-from gameplay.training_process import TrainingProcess
+from gameplay.models.errors import TrainingError
+from gameplay.models.registry import MlflowRegistry
+from gameplay.promotion.moves import stream_of
+from gameplay.serving.overview import overview
+from gameplay.serving.schedule import NUDGE_SECONDS
+from gameplay.training.bot_games import play_bot_games
+from gameplay.training.dataset import read_dataset
+from gameplay.training.estimators import HYPERPARAMETERS
+from gameplay.training.fit import Job, fit_model
+from gameplay.training.process import TrainingProcess
+from gameplay.training.retraining import (
+    NOTICE_SECONDS,
+    Candidate,
+    Outcome,
+    candidates,
+    read_training_data,
+    retrain,
+)
 from ledger.events import AliasesAssigned, AliasesPlanned, Lineup, TrainingCompleted
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
-from projections.cycle import plan
+from projections.decision.cycle import plan
 from tests.builders import lineup, training_completed
 from tests.gameplay.lifecycle.conftest import silently
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from starlette.testclient import TestClient
 
+from gameplay.client.simulate import Player
 from gameplay.config import Settings
 from gameplay.core import Core
-from gameplay.dataset import read_dataset
-from gameplay.estimators import Line
 from gameplay.recording import record
-from gameplay.simulate import Player
-from gameplay.training import Job, train
+from gameplay.training.dataset import read_dataset
+from gameplay.training.estimators import Line
+from gameplay.training.fit import Job, train
 from ledger.vocabulary import ALIASES, BotName, Family, Policy
 from tests.gameplay.lifecycle.conftest import serving
 from tests.gameplay.web_clients import history, play, play_on, samples, start, wait_until

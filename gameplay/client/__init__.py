@@ -1,0 +1,1 @@
+"""Programs that play over HTTP: bots, the capture of their games, and the parity check."""

@@ -1,0 +1,1 @@
+"""The game itself: rules, players and bots, the features a model sees, and the answer of a round."""

@@ -1,0 +1,50 @@
+"""Who plays: a bot by its name, anybody else by an opaque id. Names stay out of the ledger and can be erased."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from gameplay.game.bots import bot_named
+from ledger.engines.sqlite import transaction
+from ledger.ids import keyed_id
+from ledger.schema import players as table
+from ledger.vocabulary import PlayerKind
+
+
+class Player(NamedTuple):
+    """A player as the ledger knows them."""
+
+    kind: PlayerKind
+    player_id: str
+
+
+def identify(name: str | None, session_id: str, *, scripted: bool = False) -> Player:
+    """A bot's name makes the player that bot; anybody else is known by an id derived from the session."""
+    if name is not None and (bot := bot_named(name)):
+        return Player("bot", bot)
+    return Player("script" if scripted else "human", keyed_id("player", session_id))
+
+
+def remember(engine: Engine, player_id: str, name: str) -> None:
+    """Keep the display name of an opaque id; a later name replaces it. Raises StorageError."""
+    statement = insert(table).values(player_id=player_id, name=name)
+    with transaction(engine, write=True) as connection:
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["player_id"], set_={"name": statement.excluded.name})
+        )
+
+
+def known_as(engine: Engine, name: str) -> list[str]:
+    """The opaque ids of everybody who gave this display name. Raises StorageError."""
+    with transaction(engine) as connection:
+        return list(connection.scalars(select(table.c.player_id).where(table.c.name == name)))
+
+
+def erase(engine: Engine, name: str) -> int:
+    """Forget a display name; the ledger, which never knew it, stays as it is. Returns how many players had it.
+
+    Raises StorageError.
+    """
+    with transaction(engine, write=True) as connection:
+        return connection.execute(delete(table).where(table.c.name == name)).rowcount

@@ -1,0 +1,75 @@
+"""An ONNX graph, ready to score rows. The only module that imports onnxruntime.
+
+Training compares an estimator with its graph through this class, so what is compared is what will serve.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from gameplay.game.features import FEATURE_NAMES
+from gameplay.models.errors import GraphError
+from ledger.events import Probabilities
+
+Rows = npt.NDArray[np.float32]
+
+INPUT: Final = "rows"
+OUTPUT: Final = "probabilities"
+
+# Float32 probabilities of three classes sum to 1 within some 1e-7. More than this is no rounding, and what
+# the graph says is not what it was trained to say.
+SUM_TOLERANCE: Final = 1e-3
+
+
+class Graph:
+    """Scores rows of features on one thread; may be called by several at once."""
+
+    def __init__(self, onnx: bytes) -> None:
+        """Raises GraphError where the bytes are no graph from (n, 50) features to (n, 3) probabilities."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        # A row is microseconds of work: handing it to a pool costs more than doing it.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4  # what fails is raised, and told by whoever asked
+        try:
+            session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its errors have no root but this
+            raise GraphError(f"no ONNX graph: {error}") from error
+        self._run: Any = session.run
+        # The first run allocates; it also proves the shapes before anybody plays with them.
+        shape = self.scores(np.zeros((1, len(FEATURE_NAMES)), dtype=np.float32)).shape
+        if shape != (1, 3):
+            raise GraphError(f"the graph gives scores of shape {shape} for a row, not (1, 3)")
+
+    def scores(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """What the graph says for rows of shape (n, 50): shape (n, 3), of rock, paper and scissors.
+
+        Raises GraphError.
+        """
+        try:
+            (scores,) = self._run((OUTPUT,), {INPUT: rows})
+        except Exception as error:  # its errors have no root but this
+            raise GraphError(f"the graph cannot score: {error}") from error
+        checked: npt.NDArray[np.float32] = scores
+        return checked
+
+    def probabilities(self, row: Rows) -> Probabilities:
+        """The probabilities for one row of shape (1, 50), as plain floats that sum to 1. Raises GraphError."""
+        return normalised(self.scores(row)[0].tolist())
+
+
+def normalised(scores: Sequence[float]) -> Probabilities:
+    """Three float32 scores as probabilities in [0, 1] that sum to 1 in double precision.
+
+    Raises GraphError where they are no probabilities at all: a NaN, one below 0, a sum that is not 1.
+    """
+    rock, paper, scissors = (max(score, 0.0) for score in scores)
+    total = rock + paper + scissors
+    # A NaN fails every comparison: asked whether the sum is right, it says no; asked whether it is wrong, too.
+    if not (abs(total - 1.0) <= SUM_TOLERANCE and min(scores) >= -SUM_TOLERANCE):
+        raise GraphError(f"the graph's scores are no probabilities: {list(scores)}")
+    return rock / total, paper / total, scissors / total

@@ -1,0 +1,286 @@
+"""The model registry: runs, versions and aliases in MLflow.
+
+The only module that imports mlflow, and only inside functions: the import takes seconds, the first open of a
+database as long again, and the service answers before either.
+"""
+
+import logging
+import os
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+
+from gameplay.models.artifacts import (
+    REGISTERED_NAMES,
+    ModelCard,
+    ModelFiles,
+    Registered,
+    Score,
+    TrainedModel,
+    digest,
+)
+from gameplay.models.errors import RegistryUnavailable, VersionMissing
+from ledger.vocabulary import ALIASES, Alias, Family
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import RunInfo
+
+EXPERIMENT = "rps-training"
+CARD_FILE = "card.json"
+GRAPH_FILE = "model.onnx"
+
+# MLflow reads these from the environment and from nowhere else. Its own defaults retry an unreachable server
+# for minutes; an operator's values win.
+_ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "2",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+class Registry(Protocol):
+    """What the service needs of a model registry. Every method raises RegistryUnavailable."""
+
+    def aliases(self, family: Family) -> dict[Alias, int]:
+        """The version behind each alias that is set."""
+        ...
+
+    def assign(self, family: Family, alias: Alias, version: int) -> None:
+        """Set an alias; setting it again changes nothing. Raises VersionMissing."""
+        ...
+
+    def exists(self, family: Family, version: int) -> bool:
+        """Whether the family has this version."""
+        ...
+
+    def register(self, family: Family, run: TrainedModel) -> Registered:
+        """Keep a trained model as the family's next version. Moves no alias."""
+        ...
+
+    def download(self, family: Family, version: int) -> ModelFiles:
+        """The files of a version. Raises VersionMissing."""
+        ...
+
+
+class MlflowRegistry:
+    """The registry behind an MLflow tracking URI, opened at first use; may be shared by threads."""
+
+    def __init__(self, tracking_uri: str, *, artifact_location: str | None = None) -> None:
+        self.tracking_uri = tracking_uri
+        self._artifact_location = artifact_location
+        self._opened: MlflowClient | None = None
+        for name, value in _ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        # Two threads that open a new SQLite database at once would both try to make its tables.
+        self._alone = threading.Lock()
+
+    def aliases(self, family: Family) -> dict[Alias, int]:
+        """The version behind each alias that is set; others than our four are left out."""
+        with _translated("read the aliases"):
+            found = self._registered_aliases(REGISTERED_NAMES[family])
+        return {alias: int(found[alias]) for alias in ALIASES if alias in found}
+
+    def assign(self, family: Family, alias: Alias, version: int) -> None:
+        """Set an alias. Raises VersionMissing, RegistryUnavailable."""
+        with _translated(f"set {alias}", family, version):
+            self._client().set_registered_model_alias(REGISTERED_NAMES[family], alias, str(version))
+
+    def exists(self, family: Family, version: int) -> bool:
+        """Whether the family has this version. Raises RegistryUnavailable."""
+        try:
+            with _translated("look for a version", family, version):
+                self._client().get_model_version(REGISTERED_NAMES[family], str(version))
+        except VersionMissing:
+            return False
+        return True
+
+    def register(self, family: Family, run: TrainedModel) -> Registered:
+        """Log a run with its files, then register its graph as the next version. Raises RegistryUnavailable.
+
+        The version comes last: a crash leaves a run without one, never a version without its files.
+        """
+        with _translated("register a version"):
+            client = self._client()
+            experiment = self._experiment(client)
+            info = client.create_run(experiment, run_name=f"{family}-{run.card.alias}").info
+            with ExitStack() as failing:
+                # Else it would be shown as running for ever. Should this fail too, the error has the first in tow.
+                failing.callback(client.set_terminated, info.run_id, "FAILED")
+                version = self._log_and_register(client, family, run, info)
+                failing.pop_all()
+            client.set_terminated(info.run_id)
+        return Registered(version, info.run_id)
+
+    def download(self, family: Family, version: int) -> ModelFiles:
+        """The files of a version. Raises VersionMissing, RegistryUnavailable."""
+        with _translated("download a version", family, version):
+            client = self._client()
+            found = client.get_model_version(REGISTERED_NAMES[family], str(version))
+            if not found.run_id:
+                raise VersionMissing(family, version, "it was registered without a run")
+            with tempfile.TemporaryDirectory(prefix="rps-model-") as folder:
+                model = Path(client.download_artifacts(found.run_id, "model", folder))
+                return _read_files(family, version, found.run_id, model)
+
+    def _client(self) -> "MlflowClient":
+        with self._alone:
+            if self._opened is None:
+                # It announces every table that it makes and every version that it registers.
+                logging.getLogger("mlflow").setLevel(logging.WARNING)
+                with _hushed():
+                    from mlflow import MlflowClient
+
+                    self._opened = MlflowClient(self.tracking_uri)
+            return self._opened
+
+    def _registered_aliases(self, name: str) -> dict[str, Any]:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return dict(self._client().get_registered_model(name).aliases)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return {}
+            raise
+
+    def _log_and_register(self, client: "MlflowClient", family: Family, run: TrainedModel, info: "RunInfo") -> int:
+        _describe(client, info.run_id, run.card)
+        with tempfile.TemporaryDirectory(prefix="rps-model-") as folder:
+            with self._alone, _hushed():
+                _write_files(Path(folder), run)
+            client.log_artifacts(info.run_id, folder)
+        _ensure_model(client, REGISTERED_NAMES[family])
+        source = f"{info.artifact_uri}/model"
+        return int(client.create_model_version(REGISTERED_NAMES[family], source, info.run_id).version)
+
+    def _experiment(self, client: "MlflowClient") -> str:
+        from mlflow.exceptions import MlflowException
+
+        if found := client.get_experiment_by_name(EXPERIMENT):
+            return str(found.experiment_id)
+        try:
+            return str(client.create_experiment(EXPERIMENT, artifact_location=self._artifact_location))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            return str(client.get_experiment_by_name(EXPERIMENT).experiment_id)  # another process was first
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    # Its modules, loaded at their first use, warn of their own affairs. The filters belong to the whole process:
+    # two threads in here at once would leave them changed, so the caller holds a lock.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _translated(operation: str, family: Family | None = None, version: int | None = None) -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST" and family is not None and version is not None:
+            raise VersionMissing(family, version, str(error)) from error
+        raise RegistryUnavailable(operation, str(error)) from error
+    except (OSError, SQLAlchemyError, ImportError) as error:
+        # Not everything comes as MLflow's own error: files, its database, an artifact store's missing client.
+        raise RegistryUnavailable(operation, str(error)) from error
+
+
+def _ensure_model(client: "MlflowClient", name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _describe(client: "MlflowClient", run_id: str, card: ModelCard) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.utils.time import get_current_time_millis
+
+    now_ms = get_current_time_millis()
+    tags = {"family": card.family, "trained_for": card.alias, "code_version": card.code_version}
+    client.log_batch(
+        run_id,
+        metrics=[Metric(name, value, now_ms, 0) for name, value in _metrics(card).items()],
+        params=[Param(name, value) for name, value in _parameters(card).items()],
+        tags=[RunTag(name, value) for name, value in tags.items()],
+    )
+
+
+def _write_files(folder: Path, run: TrainedModel) -> None:
+    """`model/` is a model as MLflow's own tools load it, with our card in it; attachments lie beside it."""
+    import mlflow.onnx
+    import onnx
+
+    mlflow.onnx.save_model(
+        onnx.load_from_string(run.onnx),
+        str(folder / "model"),
+        # Given explicitly, or MLflow would run the model in a new process to find out, for seconds.
+        pip_requirements=["onnxruntime", "numpy"],
+        onnx_execution_providers=["CPUExecutionProvider"],
+    )
+    (folder / "model" / GRAPH_FILE).write_bytes(run.onnx)  # the digest is of these bytes, not of a copy
+    (folder / "model" / CARD_FILE).write_bytes(msgspec.json.encode(run.card))
+    for name, content in run.attachments.items():
+        (folder / name).write_bytes(content)
+
+
+def _read_files(family: Family, version: int, run_id: str, model: Path) -> ModelFiles:
+    try:
+        onnx = (model / GRAPH_FILE).read_bytes()
+        card = msgspec.json.decode((model / CARD_FILE).read_bytes(), type=ModelCard)
+    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise VersionMissing(family, version, str(error)) from error
+    if (actual := digest(onnx)) != card.onnx_digest:
+        raise VersionMissing(family, version, f"its graph is damaged: {actual} is not {card.onnx_digest}")
+    return ModelFiles(version, run_id, card, onnx)
+
+
+def _metrics(card: ModelCard) -> dict[str, float]:
+    scores: dict[str, Score] = {
+        "training": card.training,
+        "validation": card.validation,
+        "holdout": card.holdout,
+        **{f"holdout_vs_{opponent}": score for opponent, score in card.by_opponent.items()},
+        **{f"holdout_own_vs_{opponent}": score for opponent, score in card.own_by_opponent.items()},
+    }
+    if card.folds:
+        scores |= {f"fold_{number}": score for number, score in enumerate(card.folds)}
+    accuracies = {f"{name}_accuracy": score.accuracy for name, score in scores.items()}
+    counts = {f"{name}_rows": float(score.rows) for name, score in scores.items()}
+    known = {name: value for name, value in accuracies.items() if value is not None}
+    return {**known, **counts, **_stability(card.folds)}
+
+
+def _stability(folds: Sequence[Score]) -> dict[str, float]:
+    accuracies = [score.accuracy for score in folds if score.accuracy is not None]
+    if len(accuracies) < 2:
+        return {}
+    return {"folds_mean_accuracy": fmean(accuracies), "folds_sd_accuracy": stdev(accuracies)}
+
+
+def _parameters(card: ModelCard) -> dict[str, str]:
+    source = msgspec.structs.asdict(card.source)
+    return {
+        **{name: str(value) for name, value in card.hyperparameters.items()},
+        **{f"data_{name}": str(value) for name, value in source.items()},
+        **{f"library_{name}": version for name, version in card.libraries.items()},
+        "features_digest": card.features_digest,
+    }

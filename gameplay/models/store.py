@@ -1,0 +1,307 @@
+"""Object storage for models: a local directory by default, S3 or MinIO by URL.
+
+It is a copy of what the registry holds, close to the service:
+
+    <run id>/model.onnx                      the graph
+    <run id>/meta.json                       version, run id and card
+    <registered name>/versions/<version>     names the run
+    <registered name>/.alias_<alias>         names version and run, for people and scripts
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import msgspec
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, S3Store
+
+from gameplay.models.artifacts import REGISTERED_NAMES, ModelCard, ModelFiles, digest
+from gameplay.models.errors import DigestMismatch, ModelDamaged, ModelMissing, StoreSettingError, StoreUnavailable
+from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
+
+if TYPE_CHECKING:  # its stubs alone have these
+    from obstore.store import ClientConfig, RetryConfig
+
+# A version that does not come in time is taken from the registry instead; waiting would gain nothing.
+_CLIENT: "ClientConfig" = {"timeout": "3s", "connect_timeout": "1s"}
+_RETRY: "RetryConfig" = {"max_retries": 1, "retry_timeout": timedelta(seconds=3)}
+
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)
+
+INCOMING = "incoming"
+LEFTOVER_AGE = timedelta(hours=1)
+"""What is written now takes seconds; an older temporary object belongs to nobody."""
+
+
+class Marker(msgspec.Struct, frozen=True):
+    """What an alias's marker says; `run_id` is None when the version itself is not in the store."""
+
+    version: int
+    run_id: str | None
+
+
+class ModelStore(Protocol):
+    """What the service needs of a model store. Every method raises StoreUnavailable."""
+
+    def put_model(self, family: Family, files: ModelFiles) -> None:
+        """Keep a version."""
+        ...
+
+    def get_model(self, family: Family, version: int) -> ModelFiles:
+        """A version as it was put. Raises ModelMissing, ModelDamaged."""
+        ...
+
+    def set_marker(self, family: Family, alias: Alias, version: int) -> None:
+        """Say which version an alias names."""
+        ...
+
+    def markers(self, family: Family) -> dict[Alias, Marker]:
+        """What each alias that is marked names."""
+        ...
+
+    def versions(self, family: Family) -> dict[int, str]:
+        """Every version of a family that is kept, with its run id."""
+        ...
+
+    def remove(self, family: Family, version: int) -> None:
+        """Forget a version; one that is not there is no error."""
+        ...
+
+    def remove_leftovers(self) -> None:
+        """Remove what writers that died have left behind."""
+        ...
+
+
+class _Meta(msgspec.Struct, frozen=True):
+    version: int
+    run_id: str
+    card: ModelCard
+
+
+class _Pointer(msgspec.Struct, frozen=True):
+    run_id: str
+
+
+class ObjectModelStore:
+    """A model store in object storage; may be shared by threads and by processes."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+
+    def put_model(self, family: Family, files: ModelFiles) -> None:
+        """Keep a version, in place of an earlier copy of it. Raises StoreUnavailable.
+
+        The description comes first, by which a folder that a crash leaves behind is known for ours; the pointer
+        comes last, so that nobody is led to a version that is only half there.
+        """
+        meta = _Meta(files.version, files.run_id, files.card)
+        with _translated("keep a version"):
+            self._replace(f"{files.run_id}/meta.json", msgspec.json.encode(meta))
+            self._replace(f"{files.run_id}/model.onnx", files.onnx)
+            self._replace(_pointer_key(family, files.version), msgspec.json.encode(_Pointer(files.run_id)))
+
+    def get_model(self, family: Family, version: int) -> ModelFiles:
+        """A version, its digest checked. Raises ModelMissing, ModelDamaged, StoreUnavailable."""
+        run_id = self._run_of(family, version)
+        if run_id is None:
+            raise ModelMissing(family, version)
+        onnx = self._get(f"{run_id}/model.onnx")
+        encoded = self._get(f"{run_id}/meta.json")
+        if onnx is None or encoded is None:
+            raise ModelMissing(family, version)
+        try:
+            meta = msgspec.json.decode(encoded, type=_Meta)
+        except UNREADABLE as error:
+            raise ModelDamaged(family, version, f"its description cannot be read: {error}") from error
+        if (actual := digest(onnx)) != meta.card.onnx_digest:
+            raise DigestMismatch(family, version, meta.card.onnx_digest, actual)
+        return ModelFiles(version, run_id, meta.card, onnx)
+
+    def set_marker(self, family: Family, alias: Alias, version: int) -> None:
+        """Say which version an alias names, whether or not the store has it. Raises StoreUnavailable."""
+        try:
+            run_id = self._run_of(family, version)
+        except ModelDamaged:
+            run_id = None  # as good as not there; whoever loads the version or syncs the store hears of it
+        marker = Marker(version, run_id)
+        with _translated(f"mark {alias}"):
+            self._replace(_marker_key(family, alias), msgspec.json.encode(marker))
+
+    def markers(self, family: Family) -> dict[Alias, Marker]:
+        """What each alias that is marked names. Raises StoreUnavailable."""
+        found: dict[Alias, Marker] = {}
+        for alias in ALIASES:
+            if encoded := self._get(_marker_key(family, alias)):
+                with _translated(f"read the marker of {alias}"):
+                    found[alias] = msgspec.json.decode(encoded, type=Marker)
+        return found
+
+    def versions(self, family: Family) -> dict[int, str]:
+        """Every version of a family that is kept, with its run id. Raises StoreUnavailable.
+
+        Left out is what lies in the folder and is no pointer, or none that can be read.
+        """
+        folder = f"{REGISTERED_NAMES[family]}/versions"
+        with _translated("list the versions"):
+            names = [meta["path"].rpartition("/")[2] for page in self._objects.list(folder) for meta in page]
+        runs: dict[int, str] = {}
+        for version in sorted(int(name) for name in names if name.isdecimal()):
+            with suppress(ModelDamaged):
+                if run_id := self._run_of(family, version):
+                    runs[version] = run_id
+        return runs
+
+    def remove(self, family: Family, version: int) -> None:
+        """Forget a version; one that is not there is no error. Raises ModelDamaged, StoreUnavailable.
+
+        The pointer goes last: while it is there, a removal that was interrupted can be taken up again.
+        """
+        run_id = self._run_of(family, version)
+        if run_id is None:
+            return
+        self._delete_run(run_id)
+        self._delete(_pointer_key(family, version))
+
+    def remove_leftovers(self) -> None:
+        """Remove what writers that died have left behind, an hour ago or earlier. Raises StoreUnavailable.
+
+        These are temporary objects, and the folders of runs to which no pointer leads.
+        """
+        latest = datetime.now(UTC) - LEFTOVER_AGE
+        self._remove_incoming(latest)
+        referred = {run_id for family in FAMILIES for run_id in self.versions(family).values()}
+        with _translated("look for leftovers"):
+            folders = {prefix.rstrip("/") for prefix in self._objects.list_with_delimiter()["common_prefixes"]}
+        for run_id in sorted(folders - referred - {INCOMING, *REGISTERED_NAMES.values()}):
+            if self._is_abandoned(run_id, latest):
+                self._delete_run(run_id)
+
+    def _remove_incoming(self, latest: datetime) -> None:
+        with _translated("look for leftovers"):
+            found = [meta for page in self._objects.list(INCOMING) for meta in page]
+            for meta in found:
+                if meta["last_modified"] < latest:
+                    with suppress(FileNotFoundError):
+                        self._objects.delete(meta["path"])
+
+    def _is_abandoned(self, run_id: str, latest: datetime) -> bool:
+        """Whether a folder is a version's, by its own description: others may keep theirs in the same bucket."""
+        with _translated(f"look at {run_id}"):
+            try:
+                found = self._objects.get(f"{run_id}/meta.json")
+                written, encoded = found.meta["last_modified"], bytes(found.bytes())
+            except FileNotFoundError:
+                return False
+        try:
+            meta = msgspec.json.decode(encoded, type=_Meta)
+        except UNREADABLE:
+            return False
+        return meta.run_id == run_id and written < latest
+
+    def _delete_run(self, run_id: str) -> None:
+        for name in ("model.onnx", "meta.json"):
+            self._delete(f"{run_id}/{name}")
+
+    def _delete(self, key: str) -> None:
+        # It may be half removed already; a local directory minds, S3 does not.
+        with _translated("remove a version"), suppress(FileNotFoundError):
+            self._objects.delete(key)
+
+    def _run_of(self, family: Family, version: int) -> str | None:
+        encoded = self._get(_pointer_key(family, version))
+        if encoded is None:
+            return None
+        try:
+            return msgspec.json.decode(encoded, type=_Pointer).run_id
+        except UNREADABLE as error:
+            raise ModelDamaged(family, version, f"its pointer cannot be read: {error}") from error
+
+    def _get(self, key: str) -> bytes | None:
+        with _translated(f"read {key}"):
+            try:
+                return bytes(self._objects.get(key).bytes())
+            except FileNotFoundError:
+                return None
+
+    def _replace(self, key: str, content: bytes) -> None:
+        # A reader sees the old bytes or the new ones, and what a crash leaves behind is under a key that
+        # nobody reads.
+        temporary = f"{INCOMING}/{uuid4()}"
+        self._objects.put(temporary, content)
+        self._objects.rename(temporary, key, overwrite=True)
+
+
+class S3Access(NamedTuple):
+    """How to reach an S3 API; an endpoint of None is AWS's own."""
+
+    endpoint: str | None
+    access_key: str
+    secret_key: str
+
+    def __repr__(self) -> str:
+        return f"S3Access(endpoint={self.endpoint!r})"
+
+
+def open_model_store(url: str, access: S3Access | None = None) -> ObjectModelStore:
+    """The model store in the object storage at `url`. Raises StoreSettingError, StoreUnavailable."""
+    return ObjectModelStore(open_objects(url, access))
+
+
+def open_objects(url: str, access: S3Access | None = None) -> ObjectStore:
+    """Object storage at `file:///FOLDER` (made if missing) or `s3://BUCKET[/PREFIX]`, which needs `access`.
+
+    Touches no network. Raises StoreSettingError, StoreUnavailable.
+    """
+    parts = urlsplit(url)
+    match parts.scheme:
+        case "file" if parts.path.startswith("/") and not parts.netloc:
+            with _translated(f"open {url}"):
+                return LocalStore.from_url(url, automatic_cleanup=True, mkdir=True)
+        case "s3" if parts.netloc:
+            if access is None:
+                raise StoreSettingError(url, "needs an access key and a secret key")
+            return _s3(parts.netloc, parts.path.strip("/"), access)
+        case _:
+            raise StoreSettingError(url, "write file:///FOLDER or s3://BUCKET")
+
+
+def _s3(bucket: str, prefix: str, access: S3Access) -> S3Store:
+    if access.endpoint is not None:
+        parts = urlsplit(access.endpoint)
+        # obstore panics on an endpoint without a scheme, past every `except Exception`.
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise StoreSettingError("the S3 endpoint", f"{access.endpoint!r} is no http:// or https:// address")
+    with _translated(f"open s3://{bucket}"):
+        return S3Store(
+            bucket,
+            prefix=prefix or None,
+            endpoint=access.endpoint,
+            access_key_id=access.access_key,
+            secret_access_key=access.secret_key,
+            region="us-east-1",
+            virtual_hosted_style_request=False,
+            client_options={**_CLIENT, "allow_http": True},
+            retry_config=_RETRY,
+        )
+
+
+def _pointer_key(family: Family, version: int) -> str:
+    return f"{REGISTERED_NAMES[family]}/versions/{version}"
+
+
+def _marker_key(family: Family, alias: Alias) -> str:
+    return f"{REGISTERED_NAMES[family]}/.alias_{alias}"
+
+
+@contextmanager
+def _translated(operation: str) -> Iterator[None]:
+    try:
+        yield
+    except (BaseError, OSError, *UNREADABLE) as error:
+        # The first line says what happened; what follows is the library's own view of its internals.
+        raise StoreUnavailable(operation, str(error).partition("\n")[0]) from error

@@ -1,0 +1,1 @@
+"""What people look at elsewhere: the dashboard, the alerts and the provisioning in `ops/`."""

@@ -1,0 +1,227 @@
+"""The alerts: each a number, the bound that it must not cross, and a gate that keeps it quiet without cause."""
+
+from typing import Final, Literal, NamedTuple
+
+from gameplay.observability.dashboard.policies import POLICIES, accuracy_panel
+from gameplay.observability.promql import grouped, growth, share, vector
+from gameplay.observability.site import PROCESS_JOB
+from ledger.vocabulary import FAMILY_OF_POLICY, Policy
+from projections.metrics.series import LEDGER_JOB
+
+P_ALERT: Final = 0.05
+P_FRESH_SECONDS: Final = 7_200
+"""Four cycles of the default schedule: an older p-value is history."""
+STALLED_SECONDS: Final = 93_600
+"""A day and two hours: whoever decides once a day is not late yet."""
+DRIFT_POINTS: Final = 0.05
+DRIFT_PREDICTIONS_MIN: Final = 200
+MOVES_OF_GAMES: Final = (
+    "rps_games_total",
+    "rps_action_wins_total",
+    "rps_action_losses_total",
+    "rps_action_ties_total",
+)
+
+Severity = Literal["info", "warning", "critical"]
+
+
+class Alert(NamedTuple):
+    """`value` compared with `threshold`; apart from each other, as Grafana wants them."""
+
+    name: str
+    value: str
+    comparison: Literal["<", ">"]
+    threshold: float
+    gate: str
+    hold: str
+    severity: Severity
+    panel_id: int
+    summary: str
+    description: str
+    policy: Policy | None = None
+    """Whose models it watches, where every policy has an alert of its own."""
+
+    @property
+    def title(self) -> str:
+        """Unlike the name no two alerts share it, which Grafana asks for."""
+        return self.name if self.policy is None else f"{self.name} ({self.policy})"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What a route or a silence can tell it by."""
+        of_policy = {} if self.policy is None else {"policy": self.policy}
+        return {"severity": self.severity, "service": "rps", **of_policy}
+
+    @property
+    def expression(self) -> str:
+        """The whole condition in PromQL; the comparison binds closer than the gate's `and` or `unless`."""
+        condition = f"{self.value} {self.comparison} {self.threshold}"
+        return f"{condition} {self.gate}" if self.gate else condition
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """What whoever is told can read; the panel is the number of the one to look at."""
+        return {"summary": self.summary, "description": self.description, "panel": str(self.panel_id)}
+
+    @property
+    def gated_value(self) -> str:
+        """The number where the gate is open, and nothing elsewhere."""
+        return f"{self.value} {self.gate}" if self.gate else self.value
+
+
+def alerts() -> list[Alert]:
+    """All of them."""
+    return [
+        _challenger(),
+        _fallback(),
+        _insufficient(),
+        *(_drift(policy) for policy in POLICIES),
+        _plateau(),
+        _stalled(),
+        _pending(),
+        _down(),
+    ]
+
+
+def _challenger() -> Alert:
+    evaluated = vector("rps_model_promotion_last_evaluation_timestamp_seconds")
+    return Alert(
+        "RpsChallengerOutperformsProduction",
+        grouped("max", "model", vector("rps_model_promotion_p_value")),
+        "<",
+        P_ALERT,
+        # A p-value that outlives its evaluation would page again after every restart.
+        f"and on (model) (time() - {evaluated} < {P_FRESH_SECONDS})",
+        "0s",
+        "info",
+        219,
+        "{{ $labels.model }}: B is better than Production",
+        "The last cycle's one-sided test gave p below 0.05. If no swap followed, the row in panel 218 says why.",
+    )
+
+
+def _fallback() -> Alert:
+    return Alert(
+        "RpsModelFallback",
+        growth("rps_model_fallback_total", window="5m", by="model_type, alias, reason"),
+        ">",
+        0,
+        "",
+        "0s",
+        "warning",
+        217,
+        "{{ $labels.model_type }} {{ $labels.alias }} falls back: {{ $labels.reason }}",
+        "A prediction did not come from the version that was meant. GET /models shows what is loaded.",
+    )
+
+
+def _insufficient() -> Alert:
+    trained = growth("rps_training_completed_total", 'status="success"', window="6h", by="model_type")
+    return Alert(
+        "RpsPromotionInsufficientData",
+        growth("rps_model_promotion_events_total", 'decision="insufficient_data"', window="1h", by="model"),
+        ">",
+        0,
+        f'and on (model) label_join({trained} > 0, "model", "", "model_type")',
+        "0s",
+        "info",
+        222,
+        "{{ $labels.model }}: trained, but too few games to compare",
+        "A new version was trained within six hours, and a cycle could not judge it. Are games being played?",
+    )
+
+
+def _drift(policy: Policy) -> Alert:
+    production = (f'model="{FAMILY_OF_POLICY[policy]}"', 'alias="Production"')
+    counters = ("rps_model_correct_predictions_by_alias_total", "rps_model_predictions_by_alias_total")
+    live = share(*counters, *production, window="12h", by="model, alias")
+    trained = grouped("max", "model, alias", vector("rps_model_training_accuracy", *production))
+    predictions = growth(counters[1], *production, window="12h", by="model, alias")
+    # The predictions are the alias's, the hold-out accuracy its present version's: after a swap they are of two.
+    changes = f"changes({vector('rps_model_alias_version', *production, window='12h')})"
+    return Alert(
+        "RpsProductionAccuracyDrift",
+        f"abs({live} - on (model, alias) {trained})",
+        ">",
+        DRIFT_POINTS,
+        f"and on (model, alias) {predictions} > {DRIFT_PREDICTIONS_MIN}"
+        f" and on (model, alias) {grouped('max', 'model, alias', changes)} == 0",
+        "30m",
+        "warning",
+        accuracy_panel(policy),
+        "{{ $labels.model }}: Production's live accuracy is off its hold-out accuracy",
+        "More than 5 points apart over 12 hours of one version and 200 predictions: other players than in"
+        " training, or broken features.",
+        policy,
+    )
+
+
+def _plateau() -> Alert:
+    games = vector("rps_active_games")
+    still = f"changes({vector('rps_active_games', window='30m')}) == 0"
+    moving = " or ".join(f"{growth(counter, window='30m', by='')} > 0" for counter in MOVES_OF_GAMES)
+    return Alert(
+        "RpsActiveGamesPlateau",
+        games,
+        ">",
+        0,
+        f"and {still} unless on () ({moving})",
+        "15m",
+        "warning",
+        212,
+        "Open games do not move",
+        "Games are open, and for 30 minutes none was begun, played or closed. Are idle games still being closed?",
+    )
+
+
+def _stalled() -> Alert:
+    evaluated = grouped("max", "model", vector("rps_model_promotion_last_evaluation_timestamp_seconds"))
+    # A family that had its aliases so long ago and was never evaluated counts as evaluated in 1970.
+    had = f"{vector('rps_model_alias_version')} offset {STALLED_SECONDS}s"
+    never = f"0 * {grouped('max', 'model', had)}"
+    return Alert(
+        "RpsAutoPromotionStalled",
+        f"time() - ({evaluated} or {never})",
+        ">",
+        STALLED_SECONDS,
+        "",
+        "5m",
+        "warning",
+        218,
+        f"{{{{ $labels.model }}}}: no promotion cycle for {STALLED_SECONDS // 3_600} hours",
+        "The schedule (RPS_PROMOTION_SCHEDULE) or the outside automation does not run. `rps promote --dry-run`"
+        " tries.",
+    )
+
+
+def _pending() -> Alert:
+    return Alert(
+        "RpsAliasAssignmentPending",
+        grouped("max", "model", vector("rps_model_promotion_pending")),
+        ">",
+        0,
+        "",
+        "15m",
+        "warning",
+        218,
+        "{{ $labels.model }}: a decided change of aliases is not applied",
+        "The plan is in the ledger and is tried again at each cycle: the registry or a model cannot be reached.",
+    )
+
+
+def _down() -> Alert:
+    jobs = (PROCESS_JOB, LEDGER_JOB)
+    scraped = f'up{{job=~"{"|".join(jobs)}"}}'
+    unknown = " or ".join(f'absent(up{{job="{job}"}}) - 1' for job in jobs)
+    return Alert(
+        "RpsTargetDown",
+        f"({scraped} or {unknown})",
+        "<",
+        1,
+        "",
+        "5m",
+        "critical",
+        213,
+        "{{ $labels.job }} is not scraped",
+        "The service is down, still replays its ledger (/readyz), or no scrape is configured for it.",
+    )

@@ -1,0 +1,23 @@
+"""The alerts as a Prometheus rule file."""
+
+from typing import Any
+
+from gameplay.observability.alerts.alerts import Alert, alerts
+
+GROUP = "rps-promotion-ledger"
+INTERVAL = "1m"
+
+
+def rule_file() -> dict[str, Any]:
+    """What `rule_files` of a Prometheus configuration may name."""
+    return {"groups": [{"name": GROUP, "interval": INTERVAL, "rules": [_rule(alert) for alert in alerts()]}]}
+
+
+def _rule(alert: Alert) -> dict[str, Any]:
+    return {
+        "alert": alert.name,
+        "expr": alert.expression,
+        **({"for": alert.hold} if alert.hold != "0s" else {}),
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+    }

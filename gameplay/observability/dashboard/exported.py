@@ -1,0 +1,137 @@
+"""Boards that people edited in Grafana and exported: what they changed, and how to take it over."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gameplay.observability.dashboard.board import TITLE
+from gameplay.observability.dashboard.history_targets import INFINITY, JSON_API, SIMPOD
+from gameplay.observability.dashboard.parts import panels, references, rows
+from gameplay.observability.dashboard.shape import fault
+from gameplay.observability.dashboard.visuals import Json
+from gameplay.observability.site import DASHBOARD_UID, LEDGER_UID, PROMETHEUS_UID
+
+ADOPTED = "adopted"
+"""The tag that marks a board as people's own: it is linted, and no longer compared with the generator."""
+
+UID_OF_TYPE = {
+    "prometheus": PROMETHEUS_UID,
+    JSON_API: LEDGER_UID,
+    INFINITY: LEDGER_UID,
+    SIMPOD: LEDGER_UID,
+}
+
+_DROPPED = ("__inputs", "__requires", "__elements", "version", "iteration", "gnetId")
+# What Grafana writes into every panel that it saves, though nobody has chosen it.
+_SAVED_DEFAULTS: Mapping[str, Any] = {
+    "allowCustomValue": True,
+    "axisColorMode": "text",
+    "barWidthFactor": 0.6,
+    "editorMode": "code",
+    "gradientMode": "none",
+    "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": False},
+    "maxVizHeight": 300,
+    "percentChangeColorMode": "standard",
+    "pointSize": 5,
+    "scaleDistribution": {"type": "linear"},
+    "textMode": "auto",
+}
+_MISSING = object()
+
+
+class NoBoardError(ValueError):
+    """A file that is no board in the classic form; the text says what it is instead."""
+
+
+def is_adopted(board: Json) -> bool:
+    """Whether people's own board has replaced the generated one."""
+    tags = board.get("tags")
+    return isinstance(tags, list) and ADOPTED in tags
+
+
+def normalized(exported: Json) -> Json:
+    """An exported board under our uid, with our data sources, and without what belongs to one Grafana alone.
+
+    Raises NoBoardError.
+    """
+    board = copy.deepcopy(_unwrapped(exported))
+    for name in _DROPPED:
+        board.pop(name, None)
+    for panel in panels(board):
+        panel.pop("pluginVersion", None)
+    for reference in references(board):
+        reference["uid"] = UID_OF_TYPE.get(reference.get("type", ""), reference["uid"])
+    title = (board.get("title") or TITLE).removesuffix(" Copy")
+    return board | {"id": None, "title": title, "uid": DASHBOARD_UID}
+
+
+def adopted(exported: Json) -> Json:
+    """The normalised board, marked. Raises NoBoardError."""
+    board = normalized(exported)
+    tags = [*(board.get("tags") or []), *([] if is_adopted(board) else [ADOPTED])]
+    return board | {"tags": tags}
+
+
+def changes(ours: Json, theirs: Json) -> list[str]:
+    """What another board has otherwise than ours, panel by panel; what Grafana writes unasked is left out."""
+    before, after = _by_id(ours), _by_id(theirs)
+    found = [_named(panel, "removed") for id_, panel in before.items() if id_ not in after]
+    found += [_named(panel, "added") for id_, panel in after.items() if id_ not in before]
+    for id_ in before.keys() & after.keys():
+        found += [_named(before[id_], change) for change in _differences("", before[id_], after[id_])]
+    rest = [{name: value for name, value in board.items() if name != "panels"} for board in (ours, theirs)]
+    return [*sorted(found), *(f"board: {change}" for change in _differences("", *rest))]
+
+
+def _unwrapped(exported: Json) -> Json:
+    """The board itself, out of what the API or `kubectl` put around it."""
+    inner = exported.get("dashboard", exported.get("spec", exported))
+    if not isinstance(inner, dict):
+        raise NoBoardError("it holds no board")
+    if "elements" in inner:
+        raise NoBoardError("it is in Grafana's new form (v2); export it again in the classic one")
+    if not isinstance(inner.get("panels"), list):
+        raise NoBoardError("it has no panels")
+    if misshapen := fault(inner):
+        raise NoBoardError(misshapen)
+    return inner
+
+
+def _by_id(board: Json) -> dict[Any, Json]:
+    """Panels and rows by their id, or by their title where they have none."""
+    bare = [{name: value for name, value in row.items() if name != "panels"} for row in rows(board)]
+    return {panel.get("id") or panel.get("title"): panel for panel in [*panels(board), *bare]}
+
+
+def _named(panel: Json, change: str) -> str:
+    return f"panel {panel.get('id')} ({panel.get('title', '')}): {change}"
+
+
+def _differences(path: str, ours: Any, theirs: Any) -> Iterator[str]:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for name in [*ours, *(name for name in theirs if name not in ours)]:
+            inner = f"{path}.{name}" if path else name
+            given = theirs.get(name, _MISSING)
+            if name in ours:
+                yield from _differences(inner, ours[name], given)
+            elif not _is_default(name, given):
+                yield f"{inner} is new: {_shown(given)}"
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for index, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
+            yield from _differences(f"{path}[{index}]", mine, other)
+    elif theirs is _MISSING:
+        if not _is_default("", ours):
+            yield f"{path} is gone: {_shown(ours)}"
+    elif ours != theirs:
+        yield f"{path}: {_shown(ours)} -> {_shown(theirs)}"
+
+
+def _is_default(name: str, value: Any) -> bool:
+    if isinstance(value, dict) and value != _SAVED_DEFAULTS.get(name):
+        return all(_is_default(inner, given) for inner, given in value.items())
+    return not value or value == _SAVED_DEFAULTS.get(name)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -1,0 +1,135 @@
+"""What the parts of a board are made of, as far as anything here reads them.
+
+Fields may be missing or null, as Grafana leaves them; where there is one it must be of its kind, or whoever reads
+the board would stumble over it.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from gameplay.observability.dashboard.visuals import Json
+
+
+class Source(Struct):
+    """A reference to a data source."""
+
+    type: str | None = None
+    uid: str | None = None
+
+
+class Field(Struct):
+    """A column of a JSON API query."""
+
+    jsonPath: str | None = None  # noqa: N815 - Grafana's words, here and below
+    name: str | None = None
+    type: str | None = None
+
+
+class Column(Struct):
+    """A column of an Infinity query."""
+
+    selector: str | None = None
+    text: str | None = None
+    type: str | None = None
+
+
+class Pair(Struct):
+    """A parameter of an Infinity query."""
+
+    key: str
+    value: str
+
+
+class Options(Struct):
+    """How Infinity asks."""
+
+    params: list[Pair] | None = None
+
+
+class Query(Struct):
+    """Whatever any of the data sources is asked."""
+
+    datasource: Source | str | None = None
+    expr: str | None = None
+    legendFormat: str | None = None  # noqa: N815
+    urlPath: str | None = None  # noqa: N815
+    queryParams: str | None = None  # noqa: N815
+    params: list[tuple[str, str]] | None = None
+    fields: list[Field] | None = None
+    columns: list[Column] | None = None
+    url: str | None = None
+    url_options: Options | None = None
+    target: str | None = None
+    payload: dict[str, Any] | None = None
+
+
+class Grid(Struct):
+    """A place; Grafana allows fractions."""
+
+    x: float = 0
+    y: float = 0
+    w: float = 0
+    h: float = 0
+
+
+class Panel(Struct):
+    """A panel, or a row of them."""
+
+    id: int | None = None
+    type: str | None = None
+    title: str | None = None
+    datasource: Source | str | None = None
+    gridPos: Grid | None = None  # noqa: N815
+    targets: list[Query] | None = None
+    panels: list["Panel"] | None = None
+
+
+class Annotation(Struct):
+    """An annotation query."""
+
+    name: str | None = None
+    datasource: Source | str | None = None
+    expr: str | None = None
+    titleFormat: str | None = None  # noqa: N815
+    target: Query | None = None
+
+
+class Annotations(Struct):
+    """All of them."""
+
+    listed: list[Annotation] | None = msgspec.field(name="list", default=None)
+
+
+class Variable(Struct):
+    """A variable; its query is a text or an object, as its data source wants it."""
+
+    name: str | None = None
+    datasource: Source | str | None = None
+
+
+class Templating(Struct):
+    """All variables."""
+
+    listed: list[Variable] | None = msgspec.field(name="list", default=None)
+
+
+class Board(Struct):
+    """The whole."""
+
+    uid: str | None = None
+    title: str | None = None
+    tags: list[str] | None = None
+    panels: list[Panel] | None = None
+    annotations: Annotations | None = None
+    templating: Templating | None = None
+
+
+def fault(board: Json) -> str | None:
+    """Where a board is not made as Grafana makes them; None where it is."""
+    try:
+        msgspec.convert(board, Board)
+    except msgspec.ValidationError as error:
+        return f"it is not made as Grafana makes boards: {error}"
+    return None

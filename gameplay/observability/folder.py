@@ -1,0 +1,99 @@
+"""The folder `ops/`: written from the generators, and compared with them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gameplay.observability.dashboard.board import board as generated_board
+from gameplay.observability.dashboard.exported import is_adopted
+from gameplay.observability.dashboard.lint import findings, row_keys
+from gameplay.observability.dashboard.visuals import Json
+from gameplay.observability.provisioning.files import COMPACT, PRETTY, documents
+
+MENDING = "mend it in Grafana and adopt it again, or go back to the generated one: rps dashboard --discard-adopted"
+NOTE = "# Made by `rps dashboard`; change the generator and run it again.\n"
+
+
+class OpsError(Exception):
+    """A file in `ops/` that cannot be read."""
+
+
+def write(folder: Path, board: Json) -> list[str]:
+    """Write every file that differs from what follows from the board; returns their paths within the folder."""
+    changed = []
+    for path, text in rendered(board).items():
+        target = folder / path
+        if not target.exists() or target.read_bytes() != text.encode():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(text.encode())
+            changed.append(path)
+    return changed
+
+
+def differences(folder: Path, board: Json) -> list[str]:
+    """Files that are not as they would be written now."""
+    found = []
+    for path, text in rendered(board).items():
+        target = folder / path
+        if not target.exists():
+            found.append(f"{path} is missing")
+        elif target.read_bytes() != text.encode():
+            found.append(f"{path} differs")
+    return found
+
+
+def current_board(folder: Path) -> Json:
+    """People's own board where they have adopted one, otherwise the generated one.
+
+    Raises OpsError, with all that is wrong with an adopted board: nothing can be made of one that is broken.
+    """
+    path = folder / PRETTY
+    if not path.exists():
+        return generated_board()
+    stored = read_board(path)
+    if not is_adopted(stored):
+        return generated_board()
+    if found := findings(stored, row_keys()):
+        raise OpsError("\n".join([f"{path} is an adopted board, and it is broken:", *found, MENDING]))
+    return stored
+
+
+def read_board(path: Path) -> Json:
+    """A JSON object from a file. Raises OpsError."""
+    try:
+        board = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise OpsError(f"{path}: {error}") from error
+    if not isinstance(board, dict):
+        raise OpsError(f"{path} holds no JSON object")
+    return board
+
+
+def rendered(board: Json) -> dict[str, str]:
+    """Path within the folder -> text. The same board gives the same bytes, and `jq` would not change them."""
+    return {path: _render(path, content) for path, content in documents(board).items()}
+
+
+def _render(path: str, content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    if path == COMPACT:
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
+    if path.endswith(".json"):
+        return json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return NOTE + "---\n".join(_yaml(document) for document in content)
+
+
+def _yaml(document: Mapping[str, Any]) -> str:
+    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=10_000, allow_unicode=True)
+    return text
+
+
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
+    """Without anchors: a shared dict is written out each time it is used."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True

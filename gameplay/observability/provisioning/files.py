@@ -1,0 +1,39 @@
+"""What lies in `ops/`: each generated file and its content."""
+
+from typing import Any
+
+from gameplay.observability.alerts.grafana import provisioning_file, rule_group
+from gameplay.observability.alerts.prometheus import rule_file
+from gameplay.observability.alerts.rule_tests import unit_tests
+from gameplay.observability.dashboard.history_targets import INFINITY, SIMPOD
+from gameplay.observability.dashboard.variants import importable, plugin_of, translated
+from gameplay.observability.dashboard.visuals import Json
+from gameplay.observability.provisioning.grafana import dashboards_file, datasources_file
+from gameplay.observability.provisioning.kubernetes import deployment, service
+from gameplay.observability.provisioning.scraping import RULE_FILE, RULE_TEST_FILE, alloy_file, prometheus_file
+
+PRETTY = "grafana-dashboard.pretty.json"
+COMPACT = "grafana-dashboard.json"
+
+
+def documents(board: Json) -> dict[str, Any]:
+    """Path within `ops/` -> a JSON value, a list of YAML documents, or text; all boards are made of this one."""
+    return {
+        PRETTY: board,
+        COMPACT: board,
+        "grafana-dashboard.infinity.json": translated(board, INFINITY),
+        "grafana-dashboard.simpod.json": translated(board, SIMPOD),
+        "grafana-dashboard.import.json": importable(board),
+        "grafana/provisioning/datasources/rps.yaml": [datasources_file(plugin_of(board))],
+        "grafana/provisioning/dashboards/rps.yaml": [dashboards_file()],
+        "grafana/provisioning/alerting/rps.yaml": [provisioning_file()],
+        "grafana/variants/datasources.infinity.yaml": [datasources_file(INFINITY)],
+        "grafana/variants/datasources.simpod.yaml": [datasources_file(SIMPOD)],
+        "snippets/auto-promotion-alert.json": rule_group(),
+        RULE_FILE: [rule_file()],
+        RULE_TEST_FILE: [unit_tests(RULE_FILE)],
+        "prometheus.yml": [prometheus_file()],
+        "alloy-config.alloy": alloy_file(),
+        "k8s-deployment.yaml": deployment(),
+        "k8s-service.yaml": [service()],
+    }

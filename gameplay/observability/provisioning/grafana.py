@@ -1,0 +1,70 @@
+"""Grafana's provisioning files: the data sources under the uids that the board names, and where the board lies."""
+
+from typing import Any
+
+from gameplay.observability.dashboard.history_targets import INFINITY, JSON_API, SIMPOD
+from gameplay.observability.site import (
+    FOLDER,
+    FOLDER_UID,
+    LEDGER_UID,
+    PROMETHEUS_UID,
+    SCRAPE_SECONDS,
+    SERVICE_URL,
+    SIMPOD_PATH,
+)
+
+PROMETHEUS_URL = "http://prometheus:9090"
+DASHBOARDS_FOLDER = "/var/lib/grafana/dashboards/rps"
+
+
+def datasources_file(plugin: str = JSON_API) -> dict[str, Any]:
+    """Prometheus, and the ledger by one of the three plugins, under one uid."""
+    return {"apiVersion": 1, "datasources": [_prometheus(), _ledger(plugin)]}
+
+
+def dashboards_file() -> dict[str, Any]:
+    """Where Grafana looks for the board."""
+    provider = {
+        "name": "rps",
+        "orgId": 1,
+        "folder": FOLDER,
+        "folderUid": FOLDER_UID,
+        "type": "file",
+        "disableDeletion": False,
+        "allowUiUpdates": True,
+        "updateIntervalSeconds": 30,
+        "options": {"path": DASHBOARDS_FOLDER, "foldersFromFilesStructure": False},
+    }
+    return {"apiVersion": 1, "providers": [provider]}
+
+
+def _prometheus() -> dict[str, Any]:
+    return {
+        "name": "RPS metrics",
+        "uid": PROMETHEUS_UID,
+        "type": "prometheus",
+        "access": "proxy",
+        "url": PROMETHEUS_URL,
+        # $__rate_interval is four times this; less than the scrape interval would leave gaps.
+        "jsonData": {"httpMethod": "POST", "timeInterval": f"{SCRAPE_SECONDS}s"},
+        "editable": True,
+    }
+
+
+def _ledger(plugin: str) -> dict[str, Any]:
+    """Through Grafana's server: from a browser the plugins put the wrong address together."""
+    source = {
+        "name": "RPS promotion ledger",
+        "uid": LEDGER_UID,
+        "type": plugin,
+        "access": "proxy",
+        "url": SERVICE_URL + (SIMPOD_PATH if plugin == SIMPOD else ""),
+        "editable": True,
+    }
+    if plugin == INFINITY:
+        source["jsonData"] = {
+            "allowedHosts": [SERVICE_URL],
+            "customHealthCheckEnabled": True,
+            "customHealthCheckUrl": SERVICE_URL,
+        }
+    return source

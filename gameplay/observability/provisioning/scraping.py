@@ -1,0 +1,130 @@
+"""Who fetches `/metrics`, twice: what each process counts for itself, and what the ledger says, once.
+
+The ledger's series are the same whichever replica is asked, so they are scraped from one address under a fixed
+instance: two replicas would count every game twice, and a new pod would look like a counter reset.
+"""
+
+from typing import Any
+
+from gameplay.observability.site import (
+    APP,
+    CONTAINER_PORT,
+    NAMESPACE,
+    PROCESS_JOB,
+    SCRAPE_SECONDS,
+    SCRAPE_TIMEOUT_SECONDS,
+    SERVICE_HOST,
+    SERVICE_PORT,
+)
+from projections.metrics.series import LEDGER_INSTANCE, LEDGER_JOB
+
+RULE_FILE = "prometheus-rules.yml"
+RULE_TEST_FILE = "prometheus-rules.test.yml"
+LOCAL_TARGET = f"127.0.0.1:{CONTAINER_PORT}"
+
+
+def prometheus_file(target: str = LOCAL_TARGET) -> dict[str, Any]:
+    """A configuration for one service at `target`, as it runs on a developer's machine."""
+    return {
+        "global": {"scrape_interval": f"{SCRAPE_SECONDS}s", "scrape_timeout": f"{SCRAPE_TIMEOUT_SECONDS}s"},
+        "rule_files": [RULE_FILE],
+        "scrape_configs": [
+            {
+                "job_name": PROCESS_JOB,
+                "params": {"scope": ["process"]},
+                "static_configs": [{"targets": [target]}],
+            },
+            {
+                "job_name": LEDGER_JOB,
+                "params": {"scope": ["ledger"]},
+                "static_configs": [{"targets": [target], "labels": {"instance": LEDGER_INSTANCE}}],
+            },
+        ],
+    }
+
+
+def alloy_file() -> str:
+    """A Grafana Alloy configuration; where to write to, and as whom, comes from its environment."""
+    return f"""\
+// Made by `rps dashboard`. What each process counts for itself, from every pod behind the Service.
+discovery.kubernetes "rps" {{
+  role = "endpoints"
+
+  namespaces {{
+    names = ["{NAMESPACE}"]
+  }}
+
+  selectors {{
+    role  = "endpoints"
+    label = "app={APP}"
+  }}
+}}
+
+discovery.relabel "rps" {{
+  targets = discovery.kubernetes.rps.targets
+
+  rule {{
+    source_labels = ["__meta_kubernetes_pod_annotation_prometheus_io_scrape"]
+    regex         = "true"
+    action        = "keep"
+  }}
+
+  rule {{
+    source_labels = ["__meta_kubernetes_pod_annotation_prometheus_io_path"]
+    regex         = "(.+)"
+    target_label  = "__metrics_path__"
+  }}
+
+  // A pod's ports are a target each; under the port that it names they are one.
+  rule {{
+    source_labels = ["__address__", "__meta_kubernetes_pod_annotation_prometheus_io_port"]
+    regex         = "(.+?)(?::\\\\d+)?;(\\\\d+)"
+    replacement   = "$1:$2"
+    target_label  = "__address__"
+  }}
+
+  rule {{
+    source_labels = ["__meta_kubernetes_pod_name"]
+    target_label  = "instance"
+  }}
+}}
+
+prometheus.scrape "rps_process" {{
+  targets         = discovery.relabel.rps.output
+  job_name        = "{PROCESS_JOB}"
+  params          = {{ scope = ["process"] }}
+  scrape_interval = "{SCRAPE_SECONDS}s"
+  scrape_timeout  = "{SCRAPE_TIMEOUT_SECONDS}s"
+  forward_to      = [prometheus.remote_write.metrics.receiver]
+}}
+
+// What the ledger says, once, under an instance that outlives the pods.
+prometheus.scrape "rps_ledger" {{
+  targets = [{{
+    __address__ = "{SERVICE_HOST}:{SERVICE_PORT}",
+    instance    = "{LEDGER_INSTANCE}",
+  }}]
+  job_name        = "{LEDGER_JOB}"
+  params          = {{ scope = ["ledger"] }}
+  scrape_interval = "{SCRAPE_SECONDS}s"
+  scrape_timeout  = "{SCRAPE_TIMEOUT_SECONDS}s"
+  forward_to      = [prometheus.remote_write.metrics.receiver]
+}}
+
+prometheus.remote_write "metrics" {{
+  endpoint {{
+    url = sys.env("REMOTE_WRITE_URL")
+
+    basic_auth {{
+      username = sys.env("REMOTE_WRITE_USERNAME")
+      password = sys.env("REMOTE_WRITE_PASSWORD")
+    }}
+
+    write_relabel_config {{
+      source_labels = ["__name__"]
+      regex         = "rps_.*_created"
+      action        = "drop"
+    }}
+  }}
+}}
+"""

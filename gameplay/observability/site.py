@@ -1,0 +1,34 @@
+"""Names of the places that every generated file speaks of: one list, so that no two files disagree."""
+
+from typing import Final
+
+PROMETHEUS_UID: Final = "grafanacloud-ml-metrics"
+LEDGER_UID: Final = "rps-promotion-ledger"
+"""The JSON data source, whichever of its three plugins serves it."""
+
+GRAFANA_UIDS: Final = frozenset({"-- Grafana --", "-- Mixed --", "-- Dashboard --", "grafana", "__expr__"})
+"""Sources that every Grafana has: its own data, several at once, another panel's data, expressions."""
+
+DATASOURCE_UIDS: Final = frozenset({PROMETHEUS_UID, LEDGER_UID}) | GRAFANA_UIDS
+"""Every uid that a board or an alert may name."""
+
+DASHBOARD_UID: Final = "18dc23df-eea3-406c-a7e7-99066a987538"
+FOLDER: Final = "RPS"
+FOLDER_UID: Final = "rps"
+
+NAMESPACE: Final = "mlops-poc"
+APP: Final = "rps-app"
+CONTAINER_PORT: Final = 8080
+SERVICE_PORT: Final = 80
+SERVICE_HOST: Final = f"{APP}.{NAMESPACE}.svc.cluster.local"
+SERVICE_URL: Final = f"http://{SERVICE_HOST}"
+"""No slash at the end: both JSON plugins glue the path to it."""
+
+HISTORY_PATH: Final = "/internal/promotion/history"
+TOTALS_PATH: Final = "/internal/promotion/event_totals"
+SIMPOD_PATH: Final = "/internal/grafana"
+
+PROCESS_JOB: Final = "rps-app"
+
+SCRAPE_SECONDS: Final = 30
+SCRAPE_TIMEOUT_SECONDS: Final = 10

@@ -1,0 +1,168 @@
+"""An outside automation reports the cycle that it ran: recorded as it was said, without touching the registry."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gameplay.promotion.moves import Moment, Promotion, stream_of
+from gameplay.refusals import Conflict, Invalid
+from ledger.errors import ConflictError, DuplicateError
+from ledger.events import AliasesAssigned, CycleDecided, Event, Lineup, Report, ReportedAssignment
+from ledger.ids import keyed_id, new_id
+from ledger.store import Entry, Ledger
+from ledger.vocabulary import ALIASES, Alias, Decision, Family
+from projections.decision.cycle import assignments, swap, tickers_after, versions_of
+from projections.decision.evidence import gather
+
+ROUTE = "promotion/report"
+ATTEMPTS_MAX = 10
+
+
+class Reported(msgspec.Struct, frozen=True, kw_only=True):
+    """A report as it came in, already validated; see CycleDecided for what becomes of it."""
+
+    model_type: Family
+    decision: Decision
+    z_statistic: float | None
+    p_value: float | None
+    reorder_applied: bool
+    reason: str
+    source: str
+    said: Report
+
+
+class Recorded(NamedTuple):
+    """A report in the ledger: its position and the event that was made of it."""
+
+    position: int
+    event: CycleDecided
+
+
+def body_digest(value: Any) -> str:
+    """What tells two bodies apart: the SHA-256 of the JSON value, whatever its white space and key order."""
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()
+
+
+def record(ledger: Ledger, promotion: Promotion, report: Reported, key: str | None) -> Recorded:
+    """Append the report; the same key and body again get the first answer.
+
+    Raises Conflict for another body under the same key, or while one of our own plans cannot be completed;
+    Invalid for aliases that cannot be as they are told; Unavailable when the registry is asked for a version that
+    the ledger does not know, and does not answer.
+    """
+    family = report.model_type
+    for _ in range(ATTEMPTS_MAX):
+        if key is not None and (entry := ledger.find(keyed_id(ROUTE, key))):
+            return _first(ledger, entry, report, key)
+        if not promotion.settle(family):
+            raise Conflict(f"{family} has an open plan that cannot be completed; is the registry up?")
+        moment = promotion.moment(family)
+        if moment.standing.plan:
+            continue  # another process has planned since
+        events = _events(report, moment)
+        _check_versions(report, events, promotion)
+        ids = [new_id() if key is None else keyed_id(ROUTE, key, index) for index in range(len(events))]
+        try:
+            receipt = ledger.append(stream_of(family), events, moment.standing.stream_version, ids=ids)
+        except (ConflictError, DuplicateError):  # another process, or the same report twice at once
+            continue
+        decided = events[0]
+        assert isinstance(decided, CycleDecided)
+        return Recorded(receipt.first_position, decided)
+    raise Conflict(f"{family}: other processes kept moving its aliases; try again")
+
+
+def _first(ledger: Ledger, entry: Entry, report: Reported, key: str) -> Recorded:
+    event = ledger.decode(entry)
+    assert isinstance(event, CycleDecided)
+    assert event.report is not None
+    if event.report.body_sha256 != report.said.body_sha256:
+        raise Conflict(f"Idempotency-Key {key!r} belongs to another report, at position {entry.position}")
+    return Recorded(entry.position, event)
+
+
+def _events(report: Reported, moment: Moment) -> list[Event]:
+    lineup = moment.standing.lineup()
+    # Before the ledger knows the family's aliases there is nothing that could move.
+    reordered = lineup is not None and (report.reorder_applied or report.decision == "alias_reorder")
+    adopted = report.decision == "swap_production_b" and _already_adopted(report, moment)
+    swapped = report.decision == "swap_production_b" and not adopted
+    decided = CycleDecided(
+        model_type=report.model_type,
+        cycle=moment.standing.cycle + 1,
+        trigger="report",
+        source=report.source,
+        rule=None,
+        evidence=gather(moment.window, moment.standing, lineup, moment.position) if lineup else None,
+        z_statistic=report.z_statistic,
+        p_value=report.p_value,
+        decision=report.decision,
+        reason_code="reported",
+        reason=report.reason,
+        ranking=(),
+        reordered=reordered,
+        tickers=tickers_after(moment.window, "swap_production_b" if swapped else "retain_production"),
+        report=report.said,
+    )
+    if lineup is None or not (swapped or reordered or adopted):
+        return [decided]
+    # What adoption has recorded is so already, challengers and all.
+    after = lineup if adopted else _after(report, lineup, swapped=swapped, reordered=reordered)
+    moved = AliasesAssigned(
+        model_type=report.model_type,
+        cause="report",
+        cycle=decided.cycle,
+        plan=None,
+        assignments=assignments(lineup, after),
+        swapped=swapped,
+        reordered=reordered,
+    )
+    return [decided, moved]
+
+
+def _already_adopted(report: Reported, moment: Moment) -> bool:
+    """Whether the reported swap is the one that the registry has told of: it must not be made twice."""
+    told = _told_versions(report.said.alias_assignments)
+    if {"Production", "B"} <= told.keys() and moment.standing.aliases:
+        return all(moment.standing.aliases[alias] == told[alias] for alias in ("Production", "B"))
+    return moment.standing.adopted_swap
+
+
+def _check_versions(report: Reported, events: Sequence[Event], promotion: Promotion) -> None:
+    """Refuse what would leave an alias without a version to serve, or lose one that nobody said is gone."""
+    all_told = _told_versions(report.said.alias_assignments).keys() >= set(ALIASES)
+    for event in events:
+        if isinstance(event, AliasesAssigned):
+            family, after = event.model_type, {one.alias: one.after for one in event.assignments}
+            before = [one.before for one in event.assignments]
+            if not all_told and len(set(after.values())) < len(set(before)):
+                told = ", ".join(f"{alias} = {version}" for alias, version in after.items())
+                raise Invalid(f"two aliases would have one version ({told}): tell every alias that has moved")
+            for alias, version in after.items():
+                if version not in before and not promotion.exists(family, version):
+                    raise Invalid(f"{alias} is told to be version {version} of {family}, which does not exist")
+
+
+def _after(report: Reported, lineup: Lineup, *, swapped: bool, reordered: bool) -> Lineup:
+    """The lineup as the reporter says it is; where they name no versions, as their decision implies."""
+    before = versions_of(lineup)
+    versions = versions_of(swap(lineup) if swapped else lineup)
+    for ranked in report.said.alias_rankings:
+        if ranked.source_alias is not None and reordered:
+            versions[ranked.alias] = before[ranked.source_alias]
+    versions |= _told_versions(report.said.alias_assignments)
+    # A swap exchanges exactly these two, and a re-rank leaves Production where it is, whatever else is told.
+    versions["Production"] = lineup.B if swapped else lineup.Production
+    if swapped:
+        versions["B"] = lineup.Production
+        if len(set(versions.values())) < len(set(before.values())):
+            # The former Production went on to another alias in the same breath. The exchange is what this report
+            # is about; where the challengers have gone, the registry tells at the next adoption.
+            return swap(lineup)
+    return Lineup(**versions)
+
+
+def _told_versions(told: tuple[ReportedAssignment, ...]) -> dict[Alias, int]:
+    return {assignment.alias: assignment.version for assignment in told if assignment.version is not None}

@@ -1,0 +1,1 @@
+"""One serving process: moves, jobs, reloads, and the service that holds them together."""

@@ -1,0 +1,239 @@
+"""From a request to events: start a game, play a round, close what nobody plays on.
+
+Recent games are kept in memory. The stream's version is the lock: of two requests for one round exactly one
+lands, in this process or in any other, and the loser reads the stream again.
+"""
+
+import random
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import anyio.to_thread
+import numpy as np
+import numpy.typing as npt
+
+from gameplay.game.features import features
+from gameplay.game.games import Game, Prediction, decide_abandoned, decide_round, evolve, fold, stream_of
+from gameplay.game.openings import draw_opening
+from gameplay.game.players import Player
+from gameplay.game.rules import assigned_alias, round_points
+from gameplay.refusals import Conflict, NotFound
+from ledger.errors import ConflictError
+from ledger.events import Event, GameStarted, Lineup
+from ledger.ids import new_id
+from ledger.store import Ledger
+from ledger.vocabulary import MODEL_TYPE_OF_OPPONENT, Family, Move, Opponent, PlayedAlias
+from ledger.writer import Writer
+from projections.read_models.all import ReadModels
+
+CACHED_GAMES_MAX = 10_000
+SEED_BITS = 53
+
+Row = npt.NDArray[np.float32]
+
+Listen = Callable[[GameStarted, int, Row, Move], None]
+"""Hears of each round that a model played, once it is durable: game, round, features, the player's move."""
+
+
+class Predictor(Protocol):
+    """Whatever knows the models: one prediction for each alias, at once and without fail."""
+
+    def predict(self, family: Family, lineup: Lineup | None, row: Row) -> tuple[Prediction, ...]:
+        """What each alias of the lineup expects, for one row of features."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """How games are shared between Production and B."""
+
+    share: float = 0.5
+    enabled: bool = True
+
+    def probability(self, alias: PlayedAlias | None) -> float:
+        """With which probability a game gets the alias that it got; 0 where none was to be had."""
+        b_share = self.share if self.enabled else 0.0
+        return {"B": b_share, "Production": 1 - b_share, None: 0.0}[alias]
+
+
+class Play:
+    """The games of one process. Used on one event loop."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        writer: Writer,
+        read_models: ReadModels,
+        predictor: Predictor,
+        *,
+        split: Split,
+        rng: random.Random | None = None,
+        listen: Listen | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._writer = writer
+        self._read_models = read_models
+        self._predictor = predictor
+        self._split = split
+        self._rng = rng or random.SystemRandom()
+        self._listen = listen
+        self._games: OrderedDict[str, Game] = OrderedDict()
+
+    async def start(self, opponent: Opponent, player: Player, *, counted: bool) -> Game:
+        """Start a game; alias, versions and swap count are of one moment and stay with it to the end."""
+        game_id = new_id()
+        started = await anyio.to_thread.run_sync(self._decide_start, game_id, opponent, player, counted)
+        await self._writer.append(stream_of(game_id), [started], 0)
+        return self._keep(Game(started))
+
+    async def play(self, game_id: str, user_move: Move, round_no: int | None) -> tuple[Game, int]:
+        """Play one round; returns the game and the round that the answer is about.
+
+        `round_no` is the round that the client believes it plays: the last one again, with the same move, is a
+        retry and gets the first answer. Raises NotFound and Conflict.
+        """
+        game = await self.find(game_id)
+        if round_no is not None and round_no > game.next_round:
+            game = await self._load(game_id)  # another process may have played on
+        if (answered := _answered(game, user_move, round_no)) is not None:
+            return game, answered
+        version, round_played = game.version, game.next_round
+        row = _row(game)
+        events = decide_round(game, user_move, self._predictions(game, row))
+        try:
+            await self._writer.append(stream_of(game_id), events, version)
+        except ConflictError:
+            return await self._after_conflict(game_id, user_move, round_no)
+        # The game in memory may be another by now: a reload after somebody else's conflict.
+        game = self._games.get(game_id, game)
+        self._take_in(game, version, events)
+        if row is not None and self._listen is not None:
+            self._listen(game.started, round_played, row, user_move)
+        return game, round_played
+
+    async def find(self, game_id: str) -> Game:
+        """The game, from memory or from its stream. Raises NotFound."""
+        if (game := self._games.get(game_id)) is not None:
+            self._games.move_to_end(game_id)
+            return game
+        return await self._load(game_id)
+
+    def _decide_start(self, game_id: str, opponent: Opponent, player: Player, counted: bool) -> GameStarted:
+        model_type = MODEL_TYPE_OF_OPPONENT[opponent]
+        scripted = model_type == "scripted"
+        lineup, swap_count = (None, 0) if model_type == "scripted" else self._standing(model_type)
+        alias = None if scripted else assigned_alias(game_id, self._split.share, self._split.enabled)
+        return GameStarted(
+            game_id=game_id,
+            player_kind=player.kind,
+            player_id=player.player_id,
+            policy=opponent,
+            model_type=model_type,
+            alias=alias,
+            model_version=getattr(lineup, alias) if lineup and alias else None,
+            lineup=lineup,
+            swap_count=swap_count,
+            assignment_probability=self._split.probability(alias),
+            difficulty="standard",
+            opening=None if scripted else draw_opening(self._rng).name,
+            bot_seed=self._rng.getrandbits(SEED_BITS) if scripted else None,
+            counted=counted,
+        )
+
+    def _standing(self, family: Family) -> tuple[Lineup | None, int]:
+        with self._read_models.projector.current():
+            standing = self._read_models.standings.state.families[family]
+            return standing.lineup(), standing.swap_count
+
+    def _predictions(self, game: Game, row: Row | None) -> tuple[Prediction, ...]:
+        model_type = game.started.model_type
+        if model_type == "scripted" or row is None:
+            return ()
+        return self._predictor.predict(model_type, game.started.lineup, row)
+
+    async def _after_conflict(self, game_id: str, user_move: Move, round_no: int | None) -> tuple[Game, int]:
+        """Somebody else was faster: if it was this very request, its answer is ours too."""
+        game = await self._load(game_id)
+        if (answered := _answered(game, user_move, round_no)) is not None:
+            return game, answered
+        raise Conflict(f"game {game_id} has moved on to round {game.next_round}: look at it and play again")
+
+    async def _load(self, game_id: str) -> Game:
+        entries = await anyio.to_thread.run_sync(self._ledger.read_stream, stream_of(game_id))
+        if not entries:
+            raise NotFound(f"there is no game {game_id}")
+        return self._keep(fold([self._ledger.decode(entry) for entry in entries]))
+
+    def _keep(self, game: Game) -> Game:
+        game_id = game.started.game_id
+        kept = self._games.get(game_id)
+        if kept is not None and kept.version >= game.version:
+            game = kept  # it has moved on while this one was being read
+        self._games[game_id] = game
+        self._games.move_to_end(game_id)
+        while len(self._games) > CACHED_GAMES_MAX:
+            self._games.popitem(last=False)
+        return game
+
+    def _take_in(self, game: Game, version: int, events: list[Event]) -> None:
+        if game.version == version:
+            for event in events:
+                evolve(game, event)
+
+
+def abandon_idle(
+    ledger: Ledger,
+    read_models: ReadModels,
+    idle_seconds: int,
+    *,
+    since_us: int,
+    clock: Callable[[], float] = time.time,
+) -> int:
+    """Close every game idle for `idle_seconds`; returns how many.
+
+    Idle time runs from the later of a game's last event and `since_us`, the service's start: nobody could play
+    on while it was down.
+    """
+    now_us = int(clock() * 1_000_000)
+    with read_models.projector.current():
+        idle = {
+            game_id: (now_us - max(game.last_us, since_us)) // 1_000_000
+            for game_id, game in read_models.open_games.state.games.items()
+        }
+    return sum(_abandon(ledger, game_id, seconds) for game_id, seconds in idle.items() if seconds >= idle_seconds)
+
+
+def _abandon(ledger: Ledger, game_id: str, idle_seconds: int) -> bool:
+    game = fold([ledger.decode(entry) for entry in ledger.read_stream(stream_of(game_id))])
+    if game.finished or game.abandoned:
+        return False
+    try:
+        ledger.append(stream_of(game_id), [decide_abandoned(game, idle_seconds)], game.version)
+    except ConflictError:  # somebody has just played on
+        return False
+    return True
+
+
+def _row(game: Game) -> Row | None:
+    """What a model sees of the next round; None where no model is asked."""
+    if not game.needs_predictions():
+        return None
+    return features(game.past, round_points(game.started.game_id, game.next_round))
+
+
+def _answered(game: Game, user_move: Move, round_no: int | None) -> int | None:
+    """The round whose first answer a retry gets; None when the next round is to be played."""
+    game_id = game.started.game_id
+    if round_no is not None and round_no <= len(game.rounds):
+        played = game.rounds[round_no - 1].user_move
+        if played != user_move:
+            raise Conflict(f"round {round_no} of game {game_id} was played with {played}")
+        return round_no
+    if game.finished or game.abandoned:
+        raise Conflict(f"game {game_id} is {'finished' if game.finished else 'abandoned'}: start another")
+    if round_no is not None and round_no != game.next_round:
+        raise Conflict(f"game {game_id} is at round {game.next_round}, not {round_no}")
+    return None

@@ -1,0 +1,1 @@
+"""From the ledger's rounds to a registered version."""

@@ -1,0 +1,235 @@
+"""A training run: fit, compare with its graph, measure, register, copy to the store, record.
+
+A run moves no alias; that is the promotion's to do. Good or bad, it ends in one `training.completed` event.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from gameplay.models.artifacts import FEATURES_DIGEST, ModelCard, ModelFiles, Score, TrainedModel, digest
+from gameplay.models.errors import ModelError, StoreError, TrainingError
+from gameplay.models.graph import Graph
+from gameplay.models.registry import Registry
+from gameplay.models.store import ModelStore
+from gameplay.training.code_version import code_version, libraries
+from gameplay.training.dataset import Dataset, Part
+from gameplay.training.estimators import HYPERPARAMETERS, Fitted, Hyperparameters, fit
+from gameplay.training.plots import confusion_matrix
+from ledger.events import TrainingCompleted
+from ledger.vocabulary import FAMILY_OF_POLICY, Alias, Family, Policy
+
+log = logging.getLogger(__name__)
+
+DIFFERENCE_MAX: Final = 1e-4
+"""Between an estimator's probabilities and its graph's: float32 against double gives some 1e-7."""
+
+POLICY_OF_FAMILY: Final[dict[Family, Policy]] = {family: policy for policy, family in FAMILY_OF_POLICY.items()}
+
+
+class Job(NamedTuple):
+    """A version to be trained for an alias, from a data set."""
+
+    family: Family
+    alias: Alias
+    dataset: Dataset
+
+
+def train(
+    job: Job,
+    registry: Registry,
+    store: ModelStore,
+    *,
+    source: str,
+    hyperparameters: Hyperparameters | None = None,
+    folds: int = 0,
+    clock: Callable[[], float] = time.monotonic,
+) -> TrainingCompleted:
+    """Train and register one version; what went wrong is told by the event, not raised.
+
+    `source` says who asked for it; with `folds` the data is cross-validated too. The event is not yet recorded.
+    """
+    started_seconds = clock()
+    try:
+        trained = fit_model(job, hyperparameters or HYPERPARAMETERS[job.family][job.alias], folds=folds)
+        version, run_id = registry.register(job.family, trained)
+        _copy(store, job.family, ModelFiles(version, run_id, trained.card, trained.onnx))
+    except ModelError as error:
+        log.warning("training %s for %s failed: %s", job.family, job.alias, error)
+        return _failed(job, source, clock() - started_seconds, str(error))
+    except Exception as error:  # a run's outermost frame: three libraries fit and convert, each with its own
+        log.exception("training %s for %s failed", job.family, job.alias)
+        return _failed(job, source, clock() - started_seconds, f"{type(error).__name__}: {error}")
+    return _succeeded(job, source, clock() - started_seconds, trained.card, version, run_id)
+
+
+def train_all(
+    jobs: Sequence[Job],
+    registry: Registry,
+    store: ModelStore,
+    *,
+    source: str,
+    record: Callable[[TrainingCompleted], object],
+    folds: int = 0,
+    workers: int = 2,
+) -> Generator[TrainingCompleted]:
+    """Train many; each event as it comes, recorded. Families run side by side, one family's jobs in their order.
+
+    Whoever leaves early waits for the runs that are under way, and no other begins. `record` is called on the
+    thread that has registered the version: left to the caller, a version would be in the registry and not in the
+    ledger whenever the caller goes away. What it raises is raised here.
+    """
+    done: SimpleQueue[TrainingCompleted | Future[None]] = SimpleQueue()
+    leaving = threading.Event()
+
+    def run(family: Family) -> None:
+        for job in jobs:
+            if job.family == family and not leaving.is_set():
+                event = train(job, registry, store, source=source, folds=folds)
+                record(event)
+                done.put(event)
+
+    families = list(dict.fromkeys(job.family for job in jobs))
+    with ThreadPoolExecutor(workers, thread_name_prefix="training") as pool:
+        try:
+            for family in families:
+                pool.submit(run, family).add_done_callback(done.put)
+            running = len(families)
+            while running:
+                match done.get():
+                    case TrainingCompleted() as event:
+                        yield event
+                    case ended:
+                        running -= 1
+                        ended.result()
+        finally:
+            leaving.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def fit_model(job: Job, hyperparameters: Hyperparameters, *, folds: int = 0) -> TrainedModel:
+    """Fit on the first 60 % of the games and measure on each part, through the graph that will serve.
+
+    With `folds`, the same hyperparameters are also cross-validated, which says how far the hold-out's accuracy
+    depends on which games are in it. Raises TrainingError, also when graph and estimator disagree on the
+    hold-out rows.
+    """
+    split = job.dataset.split()
+    fitted = fit(hyperparameters, split)
+    graph = Graph(fitted.onnx)
+    compare(fitted, graph, split.holdout)
+    predicted = _predicted(graph, split.holdout)
+    card = ModelCard(
+        family=job.family,
+        alias=job.alias,
+        onnx_digest=digest(fitted.onnx),
+        features_digest=FEATURES_DIGEST,
+        hyperparameters=msgspec.to_builtins(hyperparameters),
+        source=job.dataset.source,
+        training=_score(_predicted(graph, split.training), split.training.targets),
+        validation=_score(_predicted(graph, split.validation), split.validation.targets),
+        holdout=_score(predicted, split.holdout.targets),
+        by_opponent=_by_opponent(predicted, split.holdout),
+        own_by_opponent=_by_opponent(predicted, split.holdout, POLICY_OF_FAMILY[job.family]),
+        folds=cross_validate(job.dataset, hyperparameters, folds) if folds else (),
+        code_version=code_version(),
+        libraries=libraries(),
+    )
+    attachments = {
+        fitted.estimator_file: fitted.estimator,
+        "confusion_matrix.png": confusion_matrix(predicted, split.holdout.targets),
+        "dataset.json": msgspec.json.format(msgspec.json.encode(job.dataset.source)),
+    }
+    return TrainedModel(card, fitted.onnx, attachments)
+
+
+def cross_validate(dataset: Dataset, hyperparameters: Hyperparameters, folds: int) -> tuple[Score, ...]:
+    """The score on each fold of games, by an estimator that has seen nothing of them. Raises TrainingError."""
+    scores = []
+    for split in dataset.folds(folds):
+        predicted = fit(hyperparameters, split).probabilities(split.holdout.rows).argmax(axis=1)
+        scores.append(_score(predicted, split.holdout.targets))
+    return tuple(scores)
+
+
+def compare(fitted: Fitted, graph: Graph, part: Part) -> None:
+    """Raises TrainingError where the graph says something else than the estimator it was made from."""
+    difference = np.abs(graph.scores(part.rows) - fitted.probabilities(part.rows)).max()
+    if not difference <= DIFFERENCE_MAX:
+        raise TrainingError(
+            f"graph and estimator differ by {difference:.2g} on {len(part.rows)} hold-out rows, "
+            f"more than {DIFFERENCE_MAX:.0e}"
+        )
+
+
+def _predicted(graph: Graph, part: Part) -> npt.NDArray[np.int64]:
+    predicted: npt.NDArray[np.int64] = graph.scores(part.rows).argmax(axis=1)
+    return predicted
+
+
+def _score(predicted: npt.NDArray[np.int64], targets: npt.NDArray[np.int64]) -> Score:
+    return Score(int((predicted == targets).sum()), len(targets))
+
+
+def _by_opponent(predicted: npt.NDArray[np.int64], part: Part, policy: Policy | None = None) -> dict[str, Score]:
+    """The score for each player; with `policy`, over the games against that one alone."""
+    chosen = np.ones(len(part.rows), dtype=bool) if policy is None else part.policies == policy
+    scores = {}
+    for opponent in np.unique(part.opponents[chosen]):
+        rows = chosen & (part.opponents == opponent)
+        scores[str(opponent)] = _score(predicted[rows], part.targets[rows])
+    return scores
+
+
+def _copy(store: ModelStore, family: Family, files: ModelFiles) -> None:
+    try:
+        store.put_model(family, files)
+    except StoreError as error:
+        # The version is registered, and that is what counts: loading it copies it again.
+        log.warning("version %d of %s is not copied: %s", files.version, family, error)
+
+
+def _succeeded(
+    job: Job, source: str, duration_seconds: float, card: ModelCard, version: int, run_id: str
+) -> TrainingCompleted:
+    return TrainingCompleted(
+        model_type=job.family,
+        alias=job.alias,
+        status="success",
+        source=source,
+        duration_seconds=duration_seconds,
+        model_version=version,
+        run_id=run_id,
+        rows=card.source.rows,
+        training_accuracy=card.training.accuracy,
+        holdout_accuracy=card.holdout.accuracy,
+        after_position=card.source.after_position,
+        through_position=card.source.through_position,
+        error=None,
+    )
+
+
+def _failed(job: Job, source: str, duration_seconds: float, error: str) -> TrainingCompleted:
+    return TrainingCompleted(
+        model_type=job.family,
+        alias=job.alias,
+        status="failure",
+        source=source,
+        duration_seconds=duration_seconds,
+        model_version=None,
+        run_id=None,
+        rows=job.dataset.source.rows,
+        training_accuracy=None,
+        holdout_accuracy=None,
+        after_position=job.dataset.source.after_position,
+        through_position=job.dataset.source.through_position,
+        error=error[:4_000],
+    )

@@ -1,0 +1,177 @@
+"""New versions for the aliases, from the games since: which are due, their training, and putting them in place.
+
+Where nothing has been learned yet nothing is retrained: a family gets its first versions from the set-up.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from gameplay.config import Settings
+from gameplay.core import Core
+from gameplay.recording import record
+from gameplay.refusals import Conflict
+from gameplay.training.dataset import Dataset, read_dataset
+from gameplay.training.fit import Job, train_all
+from gameplay.training.runs import Run, runs_of
+from ledger.events import TrainingCompleted
+from ledger.store import Ledger
+from ledger.vocabulary import Alias, Family
+from projections.read_models.standings import Standing
+
+log = logging.getLogger(__name__)
+
+FOLDS = 5
+
+# A serving process looks once a second for trained versions and loads them. Given this long it has them in
+# memory when the aliases move, and no game is played by a fallback.
+NOTICE_SECONDS = 2.5
+
+Track = Callable[[Iterable[TrainingCompleted], str, int], Iterable[TrainingCompleted]]
+"""Passes the finished runs on while it shows how far they are: (runs, what they are, how many)."""
+
+
+class Candidate(NamedTuple):
+    """An alias that may get a new version; `reason` says why it gets none now, and is None when one is due."""
+
+    family: Family
+    alias: Alias
+    version: int
+    new_rows: int
+    reason: str | None
+
+
+class _Learned(NamedTuple):
+    """Up to which position a version has learned, and from how many rows."""
+
+    through_position: int
+    rows: int
+
+
+@dataclass
+class Outcome:
+    """What became of a candidate: no run, or a run and whether its version is behind the alias now."""
+
+    candidate: Candidate
+    event: TrainingCompleted | None = None
+    placed: bool = False
+    problem: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether a run was due and the alias has no new version all the same."""
+        return self.candidate.reason is None and not self.placed
+
+
+def read_training_data(
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    limit_games: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Dataset:
+    """The rows that the settings allow, from the whole ledger; of the first `limit_games` games only, if given."""
+    return read_dataset(
+        ledger,
+        since_us=settings.training_since_us,
+        legacy_stride=settings.training_legacy_stride,
+        limit_games=limit_games,
+        progress=progress,
+    )
+
+
+def candidates(
+    core: Core, dataset: Dataset, families: Sequence[Family], aliases: Sequence[Alias], *, force: bool
+) -> list[Candidate]:
+    """Each alias with what there is to learn for it. Raises Conflict while a family has no aliases.
+
+    `force` trains although there are too few rows, but not while a plan is open: the versions would find no place,
+    and the next run would register as many again.
+    """
+    found = []
+    for family in families:
+        moment, runs = core.promotion.moment(family), runs_of(core.ledger, family)
+        lineup, blocked = moment.lineup(), _open_plan(moment.standing)
+        for alias in aliases:
+            version: int = getattr(lineup, alias)
+            learned = _learned(runs.get(version))
+            new_rows = dataset.rows_after(learned.through_position)
+            too_few = None if force else _too_few(core.settings, len(dataset.rows), new_rows, learned.rows)
+            found.append(Candidate(family, alias, version, new_rows, blocked or too_few))
+    return found
+
+
+def retrain(
+    core: Core,
+    dataset: Dataset,
+    chosen: Sequence[Candidate],
+    *,
+    source: str,
+    track: Track,
+    folds: int = FOLDS,
+    notice_seconds: float = NOTICE_SECONDS,
+) -> list[Outcome]:
+    """Train a version for each candidate that is due, record every run, and put the good ones in place.
+
+    A family's new versions take their places together, by one plan. A version that cannot be put in place now
+    stays registered, and its outcome tells the problem.
+    """
+    outcomes = {(one.family, one.alias): Outcome(one) for one in chosen}
+    jobs = [Job(one.family, one.alias, dataset) for one in chosen if one.reason is None]
+    keep = partial(record, core.ledger)
+    with closing(train_all(jobs, core.registry, core.store, source=source, record=keep, folds=folds)) as runs:
+        for event in track(runs, "Training", len(jobs)):
+            assert event.alias is not None
+            outcome = outcomes[event.model_type, event.alias]
+            outcome.event, outcome.problem = event, event.error
+    if any(outcome.event and outcome.event.model_version for outcome in outcomes.values()):
+        time.sleep(notice_seconds)
+    for family in dict.fromkeys(one.family for one in chosen):
+        _place(core, family, [outcome for outcome in outcomes.values() if outcome.candidate.family == family])
+    return list(outcomes.values())
+
+
+def _place(core: Core, family: Family, outcomes: Sequence[Outcome]) -> None:
+    trained: dict[Alias, int] = {}
+    for outcome in outcomes:
+        if outcome.event is not None and outcome.event.model_version is not None:
+            trained[outcome.candidate.alias] = outcome.event.model_version
+    if not trained:
+        return
+    problem: str | None = None
+    try:
+        if not core.promotion.assign(family, trained, cause="training"):
+            problem = "the plan stays open: the next cycle or start completes it"
+    except Conflict as conflict:
+        problem = str(conflict)
+    if problem:
+        log.warning("%s: new versions are registered, but not in place: %s", family, problem)
+    for outcome in outcomes:
+        if outcome.candidate.alias in trained:
+            outcome.placed, outcome.problem = problem is None, problem
+
+
+def _open_plan(standing: Standing) -> str | None:
+    if standing.plan is None:
+        return None
+    return f"a plan is open ({standing.plan.version}): the next cycle or start completes it"
+
+
+def _too_few(settings: Settings, rows: int, new_rows: int, rows_before: int) -> str | None:
+    if rows < settings.training_minimum_rows:
+        return f"{rows} rows, {settings.training_minimum_rows} needed"
+    if new_rows < settings.training_minimum_new_rows:
+        return f"{new_rows} new rows, {settings.training_minimum_new_rows} needed"
+    if rows < rows_before:
+        # Somebody has had more left out since, and what is new would be outweighed by that.
+        return f"{rows} rows, and the present version learned from {rows_before}"
+    return None
+
+
+def _learned(run: Run | None) -> _Learned:
+    """Of a version that was trained elsewhere it is not known what it has learned from."""
+    return _Learned(run.event.through_position or 0, run.event.rows or 0) if run else _Learned(0, 0)

@@ -1,0 +1,1 @@
+"""Signed checkpoints over the log: the Merkle tree, the notes, the keys and the proofs."""

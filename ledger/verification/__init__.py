@@ -1,0 +1,1 @@
+"""Is the log what was written? The walk over it, its findings, and the copies that can be checked."""

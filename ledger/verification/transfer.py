@@ -1,0 +1,174 @@
+"""The log as JSON Lines, out and in again: positions, ids, times, payload bytes and hashes stay as they are."""
+
+import base64
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Annotated, Any
+
+import msgspec
+from sqlalchemy import Connection, func, insert, inspect, select, text
+
+from ledger.chain import GENESIS, leaf, link
+from ledger.engines.sqlite import transaction
+from ledger.errors import DamagedError, LedgerError
+from ledger.rows import PAGE_ROWS, misfit
+from ledger.schema import REVISION, events, metadata
+from ledger.store import Entry, Ledger
+
+
+class ImportRefusedError(LedgerError):
+    """A line that does not continue an intact log; nothing was written."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(f"line {line}: {problem}; nothing was imported")
+        self.line = line
+        self.problem = problem
+
+
+class NotExportedError(ImportRefusedError):
+    """A line that is no exported entry at all; nothing was written."""
+
+
+class NotEmptyError(LedgerError):
+    """An import is for an empty ledger only."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"the ledger already holds {position} events: an import is for an empty one only")
+        self.position = position
+
+
+# What a column can hold: a larger number would be refused by the driver, in its own words and without the line.
+Stored = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_ABSENT = msgspec.Raw()  # a union with None is not to be had: anything at all would be a Raw
+
+
+class ExportedEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One line. The payload stands in it as it is stored; as base64 where that is not the text of a JSON value."""
+
+    position: Stored
+    event_id: str
+    stream: str
+    version: Stored
+    type: str
+    schema_version: Stored
+    recorded_us: Stored
+    chain_hash: str
+    payload: msgspec.Raw = _ABSENT
+    payload_base64: str | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(ExportedEntry).decode
+
+
+def export_lines(ledger: Ledger) -> Iterator[bytes]:
+    """The lines of all entries up to the head as it is now, each with its newline."""
+    for page in ledger.pages(through=ledger.head().position):
+        for entry in page:
+            yield _encode(_exported(entry)) + b"\n"
+
+
+def import_lines(ledger: Ledger, lines: Iterable[bytes], progress: Callable[[int], None] | None = None) -> int:
+    """Append the exported entries with their positions, times and hashes, all or none; returns how many.
+
+    A new database gets the tables of this release. The chain is recomputed on the way. Raises ImportRefusedError,
+    NotEmptyError, StorageError.
+    """
+    last = 0
+    with transaction(ledger.engine, write=True) as connection:
+        if not inspect(connection).has_table(events.name):
+            _make_tables(connection)
+        if head := connection.scalar(select(func.max(events.c.position))):
+            raise NotEmptyError(head)
+        checked = _checked(lines)
+        while batch := [entry._asdict() for entry in islice(checked, PAGE_ROWS)]:
+            connection.execute(insert(events), batch)
+            last = batch[-1]["position"]
+            if progress is not None:
+                progress(len(batch))
+    return last
+
+
+def _make_tables(connection: Connection) -> None:
+    """Give a new database its tables as if it had been migrated: migrations are not the auditor's to run."""
+    metadata.create_all(connection)
+    connection.execute(
+        text(
+            "CREATE TABLE alembic_version"
+            " (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+        )
+    )
+    connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION})
+
+
+def _exported(entry: Entry) -> ExportedEntry:
+    if column := misfit(entry):
+        raise DamagedError(f"{column} of position {entry.position}")
+    plain = _is_json(entry.payload)
+    return ExportedEntry(
+        entry.position,
+        entry.event_id,
+        entry.stream,
+        entry.version,
+        entry.type,
+        entry.schema_version,
+        entry.recorded_us,
+        entry.chain_hash.hex(),
+        msgspec.Raw(entry.payload) if plain else _ABSENT,
+        None if plain else base64.b64encode(entry.payload).decode(),
+    )
+
+
+def _is_json(payload: bytes) -> bool:
+    """Whether the payload can stand in a line as it is, and be cut out of it again without losing a byte."""
+    if b"\n" in payload or payload.strip() != payload:
+        return False
+    try:
+        msgspec.json.decode(payload, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _checked(lines: Iterable[bytes]) -> Iterator[Entry]:
+    previous, recorded_us = GENESIS, 0
+    versions: dict[str, int] = {}
+    for number, line in enumerate(lines, start=1):
+        entry = _imported(number, line)
+        if entry.position != number:
+            raise ImportRefusedError(number, f"position {entry.position} stands where {number} is expected")
+        if link(previous, leaf(*entry[:-1])) != entry.chain_hash:
+            raise ImportRefusedError(number, f"the entry at position {number} does not give its chain hash")
+        if entry.recorded_us < recorded_us:
+            raise ImportRefusedError(number, f"position {number} is earlier than the entry before it")
+        if entry.version != (known := versions.get(entry.stream, 0)) + 1:
+            problem = f"version {entry.version} of stream {entry.stream!r} follows version {known}"
+            raise ImportRefusedError(number, problem)
+        previous, recorded_us = entry.chain_hash, entry.recorded_us
+        versions[entry.stream] = entry.version
+        yield entry
+
+
+def _imported(number: int, line: bytes) -> Entry:
+    try:
+        read = _decode(line)
+        if read.payload_base64 is None:
+            payload = bytes(read.payload)
+        else:
+            payload = base64.b64decode(read.payload_base64, validate=True)
+        entry = Entry(
+            read.position,
+            read.event_id,
+            read.stream,
+            read.version,
+            read.type,
+            read.schema_version,
+            read.recorded_us,
+            payload,
+            bytes.fromhex(read.chain_hash),
+        )
+        leaf(*entry[:-1])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError, struct.error) as error:
+        raise NotExportedError(number, f"it is no exported entry: {error}") from error
+    return entry

@@ -1,0 +1,1 @@
+"""Was it right? Recounts, decisions derived again, and the ledger as it was at any position."""

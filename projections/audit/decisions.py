@@ -1,0 +1,268 @@
+"""Every promotion decision, derived anew: games recounted from raw events, then the test, the verdict, the plan.
+
+What a cycle decided is a function of its evidence and its rule, and the evidence a function of the log between
+two recorded positions. So each decision can be made again, and must come out as it is recorded.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ledger.events import AliasesAssigned, CycleDecided, Evidence, Tally
+from ledger.store import Ledger
+from ledger.vocabulary import FAMILIES, PLAYED_ALIASES, Family
+from projections.audit.promotions import Decided, Move, Promotions, read_promotions
+from projections.audit.recount import Count, GameProblem, Span, Tallied, recount
+from projections.audit.replay import flatten, plain
+from projections.decision.cycle import assignments, decide_cycle, is_withdrawal, tickers_after
+from projections.decision.evidence import gather
+from projections.decision.rules import KNOWN_RULES, RuleError, pooled_z_test
+from projections.read_models.standings import Record, Standing
+from projections.read_models.tickers import Score, Window
+
+_DIGITS_LOST = 1e-12
+"""Another machine's library may round a last digit otherwise; the decision itself has to be the same."""
+
+
+class Mismatch(msgspec.Struct, frozen=True):
+    """A field of a decision that comes out otherwise."""
+
+    field: str
+    recorded: Any
+    recomputed: Any
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """One recorded decision beside what the events give."""
+
+    position: int
+    recorded_us: int
+    event: CycleDecided
+    mismatches: tuple[Mismatch, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether everything came out as it is recorded."""
+        return not self.mismatches
+
+
+class MoveProblem(NamedTuple):
+    """An assignment of aliases that is not what its plan says, where no decision planned it."""
+
+    position: int
+    family: Family
+    problem: str
+
+
+class Audit(NamedTuple):
+    """All decisions, by position, the games that contradict themselves, and moves that nobody planned so."""
+
+    decisions: list[Checked]
+    problems: list[GameProblem]
+    moves: list[MoveProblem]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether there is nothing to find."""
+        return not self.problems and not self.moves and all(one.agrees for one in self.decisions)
+
+
+def check_decisions(
+    ledger: Ledger,
+    families: Sequence[Family] = FAMILIES,
+    progress: Callable[[int], None] | None = None,
+) -> Audit:
+    """Derive every decision of the families anew; `progress` hears how many entries were read since.
+
+    Raises ProjectionError for an assignment that leaves an alias out.
+    """
+    told = {family: read_promotions(ledger, family) for family in families}
+    pending = [(one, _span(one.event)) for stream in told.values() for one in stream.decided]
+    counted = recount(ledger, [span for _, span in pending if span], progress)
+    decisions = [_check(one, counted.counts.get(span) if span else None) for one, span in pending]
+    problems = [problem for problem in counted.problems if problem.family in families]
+    moves = [problem for family, stream in told.items() for problem in _check_moves(family, stream)]
+    return Audit(sorted(decisions, key=lambda one: one.position), problems, moves)
+
+
+def _span(event: CycleDecided) -> Span | None:
+    evidence = event.evidence
+    if evidence is None:
+        return None
+    return Span(event.model_type, evidence.after_position, evidence.through_position)
+
+
+def _check(recorded: Decided, count: Count | None) -> Checked:
+    event = recorded.event
+    mismatches = list(_check_positions(recorded))
+    notes: list[str] = []
+    # An outside decision is known by what it brings, and by having no rule of ours. A word in the event, such as
+    # its trigger, must not decide whether the event is checked.
+    if event.report is not None and event.rule is None:
+        mismatches += _check_report(recorded, count)
+        notes += _report_notes(event)
+    else:
+        mismatches += _check_own(recorded, count)
+    if recorded.move is not None:
+        mismatches += _check_move(recorded.move)
+        notes += _move_notes(recorded.move)
+    return Checked(recorded.entry.position, recorded.entry.recorded_us, event, tuple(mismatches), tuple(notes))
+
+
+def _check_own(recorded: Decided, count: Count | None) -> Iterator[Mismatch]:
+    event = recorded.event
+    if event.trigger == "report":
+        yield Mismatch("trigger", event.trigger, "schedule or manual: a report brings itself and no rule")
+    if event.rule is None:
+        yield Mismatch("rule.name", None, f"one of {', '.join(KNOWN_RULES)}")
+        return
+    if recorded.lineup is None or count is None:
+        yield Mismatch("evidence", "none", "a family without aliases cannot decide")
+        return
+    try:
+        decided, planned = decide_cycle(
+            event.model_type,
+            _standing(recorded, count),
+            _window(recorded, count),
+            event.rule,
+            trigger=event.trigger,
+            source=event.source,
+            position=event.evidence.through_position if event.evidence else 0,
+        )
+    except RuleError as error:
+        yield Mismatch(f"rule.{error.part}", error.found, error.expected)
+        return
+    yield from _differences("", event, decided)
+    yield from _differences("plan", recorded.move and recorded.move.plan, planned)
+
+
+def _check_move(move: Move) -> Iterator[Mismatch]:
+    """What ended a plan has to be what it said, or nothing at all where an operator has withdrawn it."""
+    if move.overtaken:
+        yield Mismatch("completion", "later", "before anything else is decided or planned")
+    if move.end is None:
+        return
+    if _is_withdrawn(move):
+        kept = move.lineup and assignments(move.lineup, move.lineup)
+        yield from _differences("withdrawal", move.end.assignments, kept)
+        return
+    completion = AliasesAssigned(
+        model_type=move.plan.model_type,
+        cause=move.plan.cause,
+        cycle=move.plan.cycle,
+        plan=move.planned.version,
+        assignments=move.plan.assignments,
+        swapped=move.plan.swapped,
+        reordered=move.plan.reordered,
+    )
+    yield from _differences("completion", move.end, completion)
+
+
+def _move_notes(move: Move) -> Iterator[str]:
+    if _is_withdrawn(move):
+        yield "its plan was withdrawn"
+
+
+def _is_withdrawn(move: Move) -> bool:
+    return move.end is not None and move.end.plan == move.planned.version and is_withdrawal(move.end)
+
+
+def _check_moves(family: Family, told: Promotions) -> Iterator[MoveProblem]:
+    """The moves of which no decision tells: a training's, an operator's."""
+    with_decision = {one.move.planned.position for one in told.decided if one.move is not None}
+    for move in told.moves:
+        if move.planned.position not in with_decision:
+            for one in _check_move(move):
+                problem = f"{one.field} is {one.recorded}, the plan gives {one.recomputed}"
+                yield MoveProblem(move.planned.position, family, problem)
+    for entry, event in told.strays:
+        yield MoveProblem(entry.position, family, f"it completes version {event.plan}, which is no open plan")
+
+
+def _check_positions(recorded: Decided) -> Iterator[Mismatch]:
+    """The evidence must have been taken after whatever came before on the stream, and before the decision."""
+    evidence = recorded.event.evidence
+    if evidence is None:
+        return
+    if not recorded.previous_position <= evidence.through_position < recorded.entry.position:
+        expected = f"{recorded.previous_position} to {recorded.entry.position - 1}"
+        yield Mismatch("evidence.through_position", evidence.through_position, expected)
+
+
+def _check_report(recorded: Decided, count: Count | None) -> Iterator[Mismatch]:
+    """The decision was somebody else's; the ledger's own evidence and tickers beside it can be checked."""
+    event = recorded.event
+    yield from _differences("trigger", event.trigger, "report")
+    yield from _differences("reason_code", event.reason_code, "reported")
+    yield from _differences("cycle", event.cycle, recorded.previous_cycle + 1)
+    yield from _differences("plan", recorded.move and recorded.move.plan, None)
+    if recorded.lineup is None or count is None or event.evidence is None:
+        return
+    window = _window(recorded, count)
+    through = event.evidence.through_position
+    evidence = gather(window, _standing(recorded, count), recorded.lineup, through)
+    yield from _differences("evidence", event.evidence, evidence)
+    tickers = tickers_after(window, "swap_production_b" if recorded.swapped else "retain_production")
+    yield from _differences("tickers", event.tickers, tickers)
+
+
+def _report_notes(event: CycleDecided) -> Iterator[str]:
+    """Where a report differs from the ledger, or from its own test: for a person to judge."""
+    report = event.report
+    if report is None:
+        return
+    names = ("production_wins", "production_total_games", "b_wins", "b_total_games")
+    told = [getattr(report, name) for name in names]
+    if event.evidence is not None:
+        own = _counts(event.evidence)
+        for name, said, counted in zip(names, told, own, strict=True):
+            if said is not None and said != counted:
+                yield f"{name}: reported {said}, counted {counted}"
+    if None in told or event.z_statistic is None:
+        return
+    test = pooled_z_test(Tally(games=told[3], wins=told[2]), Tally(games=told[1], wins=told[0]))
+    if test is not None and not math.isclose(test[0], event.z_statistic, rel_tol=1e-3, abs_tol=1e-3):
+        yield f"z: reported {event.z_statistic:.4f}, the reported counts give {test[0]:.4f}"
+
+
+def _counts(evidence: Evidence) -> tuple[int, int, int, int]:
+    production, b = evidence.production.window, evidence.b.window
+    return production.wins, production.games, b.wins, b.games
+
+
+def _standing(recorded: Decided, count: Count) -> Standing:
+    aliases = plain(recorded.lineup)
+    records: dict[int, Record] = {}
+    for version in {*count.version_games, *count.predictions}:
+        games = count.version_games.get(version, Tallied())
+        predictions = count.predictions.get(version, Tallied())
+        records[version] = Record(predictions.total, predictions.good, games.total, games.good)
+    return Standing(cycle=recorded.previous_cycle, swap_count=recorded.swaps, aliases=aliases, records=records)
+
+
+def _window(recorded: Decided, count: Count) -> Window:
+    scores: dict[str, Score] = {}
+    for alias in PLAYED_ALIASES:
+        games = count.alias_games.get(alias, Tallied())
+        scores[alias] = Score(games.total, games.good)
+    return Window(
+        swap_count=recorded.swaps,
+        since_position=recorded.last_swap_position,
+        cycles=recorded.cycles_since_swap,
+        scores=scores,
+    )
+
+
+def _differences(path: str, recorded: Any, recomputed: Any) -> Iterator[Mismatch]:
+    before, after = flatten(plain(recorded), path), flatten(plain(recomputed), path)
+    for key in dict.fromkeys((*before, *after)):
+        one, other = before.get(key), after.get(key)
+        if isinstance(one, float) and isinstance(other, float):
+            if math.isclose(one, other, rel_tol=_DIGITS_LOST, abs_tol=0.0):
+                continue
+        elif one == other:
+            continue
+        yield Mismatch(key, one, other)

@@ -1,0 +1,59 @@
+"""Drop a read model and replay it: beside the serving one first, then switched in one transaction."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, insert
+
+from ledger.engines.sqlite import transaction
+from ledger.schema import projection_checkpoints as checkpoints
+from ledger.schema import promotion_history
+from ledger.store import Ledger
+from projections import snapshots
+from projections.audit.replay import Replay
+from projections.projection import Tracked
+from projections.read_models import history
+
+STATES = ("counters", "tickers", "standings", "open_games")
+READ_MODELS = (*STATES, history.NAME)
+
+
+def rebuild(
+    ledger: Ledger, names: Sequence[str], *, since_us: int, progress: Callable[[int], None] | None = None
+) -> int:
+    """Replace what is stored of the named read models by a full replay; returns the position it stands at.
+
+    A service may go on meanwhile. Raises ProjectionError or StorageError; then everything stays as it was.
+    """
+    replay = Replay(ledger, since_us=since_us)
+    replay.advance(ledger.head().position, progress)
+    with transaction(ledger.engine, write=True) as connection:
+        # Under the write lock nothing is appended, so this reaches the very head. A service that has folded
+        # further than the checkpoint would otherwise never fold the events in between again.
+        replay.advance(ledger.head().position, progress)
+        if history.NAME in names:
+            _switch_history(connection, replay)
+        if replay.head.position:
+            every: Sequence[Tracked[Any]] = replay.read_models.tracked
+            for tracked in every:
+                if tracked.projection.name in names:
+                    snapshots.save(connection, tracked, replay.head)
+    return replay.head.position
+
+
+def _switch_history(connection: Connection, replay: Replay) -> None:
+    rows: list[dict[str, Any]] = [
+        {**row, "detail": msgspec.json.encode(row["detail"])} for row in replay.history_rows()
+    ]
+    connection.execute(delete(promotion_history))
+    connection.execute(delete(checkpoints).where(checkpoints.c.name == history.NAME))
+    if rows:
+        connection.execute(insert(promotion_history), rows)
+    head = replay.head
+    if head.position:
+        connection.execute(
+            insert(checkpoints).values(
+                name=history.NAME, version=history.VERSION, position=head.position, chain_hash=head.chain_hash
+            )
+        )

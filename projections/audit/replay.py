@@ -1,0 +1,128 @@
+"""The read models as they stood at any moment: folded in memory from the first event on, writing nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import StaticPool
+
+from ledger.codec import DECODE_ERRORS
+from ledger.errors import UnreadableEventError
+from ledger.events import Event
+from ledger.schema import metadata, projection_checkpoints, promotion_history
+from ledger.store import Entry, Head, Ledger
+from projections.errors import ProjectionError
+from projections.projector import dispatch
+from projections.read_models.all import ReadModels
+from projections.read_models.history import History, Query
+
+Progress = Callable[[int], None]
+"""Hears how many entries were folded since its last call."""
+
+# What a handler raises of an event that does not fit what it has folded: an edited log may hold anything.
+_MISFITS = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
+
+
+class Replay:
+    """One replay; it only goes forward."""
+
+    def __init__(self, ledger: Ledger, *, since_us: int = 0) -> None:
+        self.ledger = ledger
+        self.read_models = ReadModels(ledger, since_us=since_us)
+        self.history = History(Ledger(_scratch(), codec=ledger.codec))
+        self._handlers = dispatch(self.read_models.tracked)
+
+    @property
+    def head(self) -> Head:
+        """Where the states stand."""
+        return self.read_models.projector.head
+
+    def advance(self, through: int, progress: Progress | None = None) -> None:
+        """Fold up to position `through`. Raises ProjectionError."""
+        for page in self.ledger.pages(self.head.position, through):
+            self.fold(page)
+            if progress is not None:
+                progress(len(page))
+
+    def plain(self) -> dict[str, Any]:
+        """Every state by its projection's name, in types that JSON knows."""
+        states = {one.projection.name: plain(one.state) for one in self.read_models.tracked}
+        return {**states, self.history.name: self.history_rows()}
+
+    def history_rows(self) -> list[dict[str, Any]]:
+        """The stored rows of the promotion history, by id, with their detail decoded."""
+        return read_rows(self.history)
+
+    def fold(self, page: Sequence[Entry]) -> None:
+        """Fold the entries that come next. Raises ProjectionError."""
+        batch: list[tuple[Entry, Event]] = []
+        for entry in page:
+            try:
+                event = self.ledger.decode(entry)
+                for handler, state in self._handlers.get(entry.type, ()):
+                    handler(state, event, entry)
+            except UnreadableEventError as error:
+                raise ProjectionError(entry.position, entry.type, str(error)) from error
+            except _MISFITS as error:
+                raise ProjectionError(entry.position, entry.type, f"{type(error).__name__}: {error}") from error
+            if entry.type in self.history.types:
+                batch.append((entry, event))
+        last = page[-1]
+        head = Head(last.position, last.chain_hash, last.recorded_us)
+        if batch:
+            self.history.fold(batch, head)
+        self.read_models.projector.head = head
+        for tracked in self.read_models.tracked:
+            tracked.position = head.position
+
+
+def plain(value: Any) -> Any:
+    """A state in types that JSON knows: label tuples become one word, joined by slashes."""
+    if isinstance(value, msgspec.Struct):
+        return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, Mapping):
+        return {
+            "/".join(map(str, key)) if isinstance(key, tuple) else str(key): plain(one)
+            for key, one in value.items()
+        }
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def flatten(value: Any, path: str = "") -> dict[str, Any]:
+    """A plain state as path -> value, for people and for comparisons."""
+    if isinstance(value, dict):
+        pairs = value.items()
+    elif isinstance(value, list):
+        pairs = {str(index): one for index, one in enumerate(value)}.items()
+    else:
+        return {path: value}
+    flat: dict[str, Any] = {}
+    for key, one in pairs:
+        flat |= flatten(one, f"{path}.{key}" if path else key)
+    return flat
+
+
+def read_rows(history: History) -> list[dict[str, Any]]:
+    """All rows of a promotion history, by id, with their detail decoded; as text where it is no JSON."""
+    rows = history.rows(Query(limit=-1, order="asc"))  # SQLite's word for no limit
+    return [{**row, "detail": _decoded(row["detail"])} for row in rows]
+
+
+def by_id(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The rows of a promotion history by their id: an index would mean another row once one is missing."""
+    return {str(row["id"]): row for row in rows}
+
+
+def _decoded(detail: bytes) -> Any:
+    try:
+        return msgspec.json.decode(detail)
+    except DECODE_ERRORS:
+        return detail.decode(errors="replace")
+
+
+def _scratch() -> Engine:
+    """A database in memory with nothing but the tables that the history is folded into."""
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    metadata.create_all(engine, tables=[promotion_history, projection_checkpoints])
+    return engine

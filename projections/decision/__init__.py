@@ -1,0 +1,1 @@
+"""Which version plays next: evidence in, events out. Pure, so that an auditor decides the same years later."""

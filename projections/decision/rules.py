@@ -1,0 +1,155 @@
+"""Evidence -> verdict, by a named rule. Pure: the same evidence and rule give the same verdict for ever."""
+
+import math
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from typing import Final, NamedTuple
+
+from ledger.events import Evidence, Rule, Tally
+from ledger.vocabulary import Decision, ReasonCode
+from projections.decision.e_process import log_e_value, reaches
+
+Z_TEST: Final = "ztest/1"
+ANYTIME_SIGN: Final = "anytime-sign/1"
+
+
+class RuleError(ValueError):
+    """A rule that nothing can be decided by; `part` is the field that is at fault."""
+
+    def __init__(self, part: str, found: str, expected: str) -> None:
+        super().__init__(f"{found!r} is no {part} to decide by: it has to be {expected}")
+        self.part = part
+        self.found = found
+        self.expected = expected
+
+
+class Verdict(NamedTuple):
+    """A decision with its reason; z and p are None where there was no such test."""
+
+    decision: Decision
+    reason_code: ReasonCode
+    reason: str
+    z_statistic: float | None
+    p_value: float | None
+
+
+class Tested(NamedTuple):
+    """What a test says of B's games against Production's: `reading` its numbers, `bound` what makes B better."""
+
+    better: bool
+    z_statistic: float | None
+    p_value: float
+    reading: str
+    bound: str
+
+
+def decide(evidence: Evidence, rule: Rule) -> Verdict:
+    """Swap Production and B when B is better by the rule's test, and by games of its own. Raises RuleError.
+
+    The test compares what the tickers count: each alias's games since the last swap. A version that was moved
+    behind its alias a moment ago must not be promoted on its predecessor's games, so a swap also needs the
+    minimum from each of the two versions themselves.
+    """
+    test = _TESTS.get(rule.name)
+    if test is None:
+        raise RuleError("name", rule.name, f"one of {', '.join(KNOWN_RULES)}")
+    read_alpha(rule.alpha)
+    production, b = evidence.production, evidence.b
+    minimum = max(rule.minimum_games, 1)  # rates of no games are no rates
+    if min(production.window.games, b.window.games) < minimum:
+        return Verdict(
+            "insufficient_data",
+            "too_few_games",
+            f"Production has {production.window.games} and B {b.window.games} games since the last swap;"
+            f" each needs {minimum}.",
+            None,
+            None,
+        )
+    tested = test(b.window, production.window, rule.alpha)
+    if tested is None:
+        return Verdict(
+            "retain_production",
+            "zero_variance",
+            "All games since the last swap ended alike, so there is no difference to test.",
+            None,
+            None,
+        )
+    z, p = tested.z_statistic, tested.p_value
+    rates = f"B won {_share(b.window)} against Production's {_share(production.window)}, {tested.reading}"
+    if not tested.better:
+        return Verdict("retain_production", "not_better", f"{rates}: not {tested.bound}.", z, p)
+    if min(production.own.games, b.own.games) < minimum:
+        return Verdict(
+            "insufficient_data",
+            "version_too_new",
+            f"{rates}, but Production's version {production.version} has {production.own.games} and B's version"
+            f" {b.version} {b.own.games} games of their own since the last swap; each needs {minimum}.",
+            z,
+            p,
+        )
+    return Verdict("swap_production_b", "better", f"{rates}: {tested.bound}.", z, p)
+
+
+def z_test(b: Tally, production: Tally, alpha: str) -> Tested | None:
+    """`ztest/1`: B is better when the p-value of `pooled_z_test` is below alpha, strictly."""
+    test = pooled_z_test(b, production)
+    if test is None:
+        return None
+    z, p = test
+    return Tested(p < float(alpha), z, p, f"z = {z:.4f}, p = {p:.4f}", f"below alpha = {alpha}")
+
+
+def pooled_z_test(b: Tally, production: Tally) -> tuple[float, float] | None:
+    """One-sided pooled two-proportion z-test of B's win rate against Production's: (z, p).
+
+    z = (w_B/n_B - w_P/n_P) / sqrt(q (1 - q) (1/n_B + 1/n_P)) with q = (w_B + w_P) / (n_B + n_P), and p is the
+    upper tail of the standard normal, erfc(z / sqrt 2) / 2 (1 - cdf would lose every digit far out). None when
+    the pooled variance is zero. Source: NIST/SEMATECH e-Handbook of Statistical Methods, 7.3.3.
+    """
+    pooled = (b.wins + production.wins) / (b.games + production.games)
+    variance = pooled * (1 - pooled) * (1 / b.games + 1 / production.games)
+    if variance == 0:
+        return None
+    z = (b.wins / b.games - production.wins / production.games) / math.sqrt(variance)
+    return z, math.erfc(z / math.sqrt(2)) / 2
+
+
+_SIGN_A = 10
+"""Part of what `anytime-sign/1` means, and best near 60 games: another value is another version of the rule."""
+
+
+def anytime_sign(b: Tally, production: Tally, alpha: str) -> Tested:
+    """`anytime-sign/1`: B is better once E of `projections.decision.e_process` reaches 1/alpha, at whatever look.
+
+    p is min(1, 1/E), which holds at any stopping time; there is no z.
+    """
+    favourable = b.wins + production.games - production.wins
+    unfavourable = b.games - b.wins + production.wins
+    log_e = log_e_value(favourable, unfavourable, _SIGN_A)
+    p = math.exp(-max(log_e, 0.0))
+    better = reaches(favourable, unfavourable, _SIGN_A, 1 / Fraction(read_alpha(alpha)))
+    return Tested(better, None, p, f"ln E = {log_e:.4f}, p = {p:.4f}", f"within alpha = {alpha}")
+
+
+def read_alpha(text: str) -> Decimal:
+    """The alpha that a text means. Raises RuleError for what is no decimal between 0 and 1."""
+    try:
+        alpha = Decimal(text)
+    except InvalidOperation:
+        alpha = Decimal("NaN")
+    # As a float it must not be zero: one over it, or its logarithm, would be nothing to compare with.
+    if alpha.is_nan() or not (float(alpha) > 0 and alpha < 1):
+        raise RuleError("alpha", text, "a decimal between 0 and 1")
+    return alpha
+
+
+_TESTS: Final[dict[str, Callable[[Tally, Tally, str], Tested | None]]] = {
+    Z_TEST: z_test,
+    ANYTIME_SIGN: anytime_sign,
+}
+KNOWN_RULES: Final = tuple(_TESTS)
+
+
+def _share(tally: Tally) -> str:
+    return f"{tally.wins} of {tally.games}"

@@ -1,0 +1,237 @@
+"""`/metrics`: the folded states as Prometheus families, computed at scrape and remembered by ledger position."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from projections.metrics.series import LEDGER_SERIES, Series
+from projections.read_models.all import ReadModels
+from projections.read_models.counters import TRAINING_BUCKETS_SECONDS, Counters, Durations
+from projections.read_models.standings import Standings
+from projections.read_models.tickers import Tickers
+
+Scope = Literal["ledger", "process"]
+Samples = Mapping[Any, float]
+"""Label values, as a tuple in the order of the series' labels -> value."""
+
+Encode = Callable[[Collector], bytes]
+
+FORMATS_MAX = 8
+_OPENMETRICS_END = b"# EOF\n"
+_ESCAPING = re.compile(r";\s*escaping=[^;,]*")
+
+
+class LedgerCollector(Collector):
+    """A prometheus_client collector over the read models; the caller holds them still."""
+
+    def __init__(self, read_models: ReadModels) -> None:
+        self._read_models = read_models
+
+    def describe(self) -> Iterable[Metric]:
+        """Empty families: they keep the registry's duplicate detection without a collect at registration."""
+        return [_family(series, {}) for series in LEDGER_SERIES]
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family with its samples."""
+        samples = ledger_samples(self._read_models)
+        for series in LEDGER_SERIES:
+            if series.kind == "histogram":
+                yield _histogram(series, self._read_models.counters.state.training_durations)
+            else:
+                yield _family(series, samples[series.name])
+
+
+class Exposition:
+    """Renders `/metrics` in whichever format the scraper asks for.
+
+    The ledger's part is a function of the position, so it is kept until that moves; the rest of the process is
+    collected anew each time.
+    """
+
+    def __init__(self, read_models: ReadModels, process: CollectorRegistry) -> None:
+        self._read_models = read_models
+        process.register(_Reserved())
+        self._process = _WithoutCreated(process)
+        self._ledger = CollectorRegistry()
+        self._ledger.register(LedgerCollector(read_models))
+        self._rendered: dict[str, bytes] = {}
+        self._rendered_position = 0
+
+    def render(self, accept: str, scope: Scope | None = None) -> tuple[bytes, str]:
+        """(body, content type) for an Accept header; `scope` leaves out one of the two parts.
+
+        Raises ProjectionError when the projections have stopped.
+        """
+        encode, content_type = _negotiate(accept)
+        if scope == "process":
+            return encode(self._process), content_type
+        body = self._render_ledger(encode, content_type)
+        if scope is None:
+            body = body.removesuffix(_OPENMETRICS_END) + encode(self._process)
+        return body, content_type
+
+    def _render_ledger(self, encode: Encode, content_type: str) -> bytes:
+        with self._read_models.projector.current() as position:
+            if position != self._rendered_position:
+                self._rendered, self._rendered_position = {}, position
+            if content_type not in self._rendered:
+                if len(self._rendered) == FORMATS_MAX:
+                    self._rendered.clear()
+                self._rendered[content_type] = encode(self._ledger)
+            return self._rendered[content_type]
+
+
+class _WithoutCreated(Collector):
+    """A registry's families without their `_created` samples, which double what a scraper stores and tell it
+    only when this process began.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._registry.collect():
+            created = f"{family.name}_created"
+            family.samples = [sample for sample in family.samples if sample.name != created]
+            yield family
+
+
+class _Reserved(Collector):
+    """Keeps the ledger's names out of the process's registry: in one scrape a family may stand only once."""
+
+    def describe(self) -> Iterable[Metric]:
+        return [_family(series, {}) for series in LEDGER_SERIES]
+
+    def collect(self) -> Iterable[Metric]:
+        return ()
+
+
+def _negotiate(accept: str) -> tuple[Encode, str]:
+    """The library's choice. It repeats the scraper's version in the content type, so there is no end of those.
+
+    How names shall be escaped is not passed on: every name here is legal unescaped, and asked for `values` the
+    library would escape the samples but not their TYPE lines.
+    """
+    try:
+        return choose_encoder(_ESCAPING.sub("", accept))
+    except TypeError:  # from comparing a version that is not made of numbers
+        return choose_encoder("")
+
+
+def ledger_samples(read_models: ReadModels) -> dict[str, Samples]:
+    """Series name -> label values -> value, for every series but the histogram."""
+    position = read_models.projector.position
+    names = [*(one.projection.name for one in read_models.tracked), read_models.history.name]
+    return {
+        **_counter_samples(read_models.counters.state),
+        **_ticker_samples(read_models.tickers.state),
+        **_standing_samples(read_models.standings.state),
+        "rps_active_games": {(): read_models.open_games.state.counted()},
+        "rps_ledger_position": {(): position},
+        "rps_projection_position": {(name,): position for name in names},
+        # States are folded together and shown at the head alone: what cannot reach it answers 503 instead.
+        "rps_projection_lag_seconds": {(name,): 0.0 for name in names},
+    }
+
+
+def _counter_samples(state: Counters) -> dict[str, Samples]:
+    return {
+        "rps_model_predictions_by_alias_total": state.predictions,
+        "rps_model_correct_predictions_by_alias_total": state.correct,
+        "rps_model_games_by_alias_total": state.alias_games,
+        "rps_model_game_wins_by_alias_total": state.alias_wins,
+        "rps_model_promotion_events_total": state.decisions,
+        "rps_model_alias_reorders_total": _by_one(state.reorders),
+        "rps_action_predictions_total": state.action_predictions,
+        "rps_action_wins_total": state.action_wins,
+        "rps_action_losses_total": state.action_losses,
+        "rps_action_ties_total": state.action_ties,
+        "rps_games_total": state.games,
+        "rps_game_wins_total": state.game_wins,
+        "rps_game_losses_total": state.game_losses,
+        "rps_training_completed_total": state.trainings,
+        "rps_model_fallback_total": state.fallbacks,
+        "rps_ledger_events_total": _by_one(state.events),
+    }
+
+
+def _ticker_samples(state: Tickers) -> dict[str, Samples]:
+    windows = state.windows.items()
+    return {
+        "rps_model_games_since_production_swap": {
+            (family, alias): score.games for family, window in windows for alias, score in window.scores.items()
+        },
+        "rps_model_promotion_cycles_since_swap": {(family,): window.cycles for family, window in windows},
+        "rps_model_promotion_last_swap_timestamp_seconds": {
+            (family,): window.last_swap_us / 1_000_000
+            for family, window in windows
+            if window.last_swap_us is not None
+        },
+    }
+
+
+def _standing_samples(state: Standings) -> dict[str, Samples]:
+    """A gauge without a value yet is absent: a made-up 0 or 1 would page somebody."""
+    families = state.families.items()
+    evaluated = [(family, standing.evaluation) for family, standing in families if standing.evaluation]
+    return {
+        "rps_model_promotion_z_statistic": {
+            (family,): last.z_statistic for family, last in evaluated if last.z_statistic is not None
+        },
+        "rps_model_promotion_p_value": {
+            (family,): last.p_value for family, last in evaluated if last.p_value is not None
+        },
+        "rps_model_promotion_last_evaluation_timestamp_seconds": {
+            (family,): last.evaluated_us / 1_000_000 for family, last in evaluated
+        },
+        "rps_model_promotion_pending": {
+            (family,): int(standing.plan is not None) for family, standing in families
+        },
+        "rps_model_alias_rank": {
+            (family, alias): rank for family, standing in families for alias, rank in standing.ranks.items()
+        },
+        "rps_model_alias_version": {
+            (family, alias): version
+            for family, standing in families
+            for alias, version in standing.aliases.items()
+        },
+        "rps_model_training_accuracy": {
+            (family, alias): standing.holdout_accuracies[version]
+            for family, standing in families
+            for alias, version in standing.aliases.items()
+            if version in standing.holdout_accuracies
+        },
+    }
+
+
+def _by_one(counts: Mapping[str, int]) -> Samples:
+    return {(label,): count for label, count in counts.items()}
+
+
+def _family(series: Series, samples: Samples) -> Metric:
+    if series.kind == "histogram":
+        return _histogram(series, {})
+    kind = CounterMetricFamily if series.kind == "counter" else GaugeMetricFamily
+    family = kind(series.name, series.help, labels=series.labels)
+    for labels, value in samples.items():
+        # The library would zip a tuple that is too short without a word.
+        assert len(labels) == len(series.labels), f"{series.name} has the labels {series.labels}"
+        family.add_metric(labels, value)
+    return family
+
+
+def _histogram(series: Series, durations: Mapping[str, Durations]) -> Metric:
+    family = HistogramMetricFamily(series.name, series.help, labels=series.labels)
+    bounds = [*(str(float(bound)) for bound in TRAINING_BUCKETS_SECONDS), "+Inf"]
+    for label, histogram in durations.items():
+        cumulated, buckets = 0, []
+        for bound, count in zip(bounds, histogram.counts, strict=True):
+            cumulated += count
+            buckets.append((bound, cumulated))
+        family.add_metric([label], buckets, histogram.sum_seconds)
+    return family

@@ -1,0 +1,183 @@
+"""Every series that is folded from the ledger: its name, kind, labels and meaning.
+
+The exposition, the docs and the dashboards all read this list, so none of them can name one that is not there.
+"""
+
+from typing import Final, Literal, NamedTuple
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+
+class Series(NamedTuple):
+    """One metric family. Counters carry their full name, with `_total`."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+
+
+LEDGER_JOB: Final = "rps-ledger"
+LEDGER_INSTANCE: Final = "ledger"
+"""Fixed: counters that come from the ledger go on after a pod is replaced, if their labels do."""
+
+LEDGER_SERIES: tuple[Series, ...] = (
+    Series(
+        "rps_model_predictions_by_alias_total",
+        "counter",
+        ("model", "alias"),
+        "Predictions of the player's next move, by family and alias.",
+    ),
+    Series(
+        "rps_model_correct_predictions_by_alias_total",
+        "counter",
+        ("model", "alias"),
+        "Predictions that were the player's actual move.",
+    ),
+    Series(
+        "rps_model_games_by_alias_total",
+        "counter",
+        ("model", "alias"),
+        "Completed games, by the alias that they started with.",
+    ),
+    Series(
+        "rps_model_game_wins_by_alias_total",
+        "counter",
+        ("model", "alias"),
+        "Completed games that the bot won.",
+    ),
+    Series(
+        "rps_model_promotion_z_statistic",
+        "gauge",
+        ("model",),
+        "z of the last cycle's one-sided test of B against Production; absent when it made none.",
+    ),
+    Series(
+        "rps_model_promotion_p_value",
+        "gauge",
+        ("model",),
+        "p-value of the last cycle's one-sided test; absent when it made none.",
+    ),
+    Series(
+        "rps_model_promotion_events_total",
+        "counter",
+        ("model", "decision"),
+        "Promotion decisions; alias_reorder counts re-ranks executed, beside the cycle's own decision.",
+    ),
+    Series(
+        "rps_model_alias_rank",
+        "gauge",
+        ("model", "alias"),
+        "Order of the challengers as last evaluated, before any move; 1 is next in line for Production.",
+    ),
+    Series(
+        "rps_model_alias_reorders_total",
+        "counter",
+        ("model",),
+        "Re-ranks of the challengers that were executed.",
+    ),
+    Series(
+        "rps_model_games_since_production_swap",
+        "gauge",
+        ("model", "alias"),
+        "Games that count as evidence since the last swap of Production and B.",
+    ),
+    Series(
+        "rps_model_promotion_cycles_since_swap",
+        "gauge",
+        ("model",),
+        "Promotion cycles since the last swap of Production and B.",
+    ),
+    Series(
+        "rps_action_predictions_total",
+        "counter",
+        ("policy", "difficulty", "model_type"),
+        "Rounds in which a model's prediction chose the bot's move.",
+    ),
+    Series(
+        "rps_action_wins_total",
+        "counter",
+        ("policy", "difficulty", "model_type"),
+        "Rounds that the bot won, the opening included.",
+    ),
+    Series(
+        "rps_action_losses_total",
+        "counter",
+        ("policy", "difficulty", "model_type"),
+        "Rounds that the bot lost, the opening included.",
+    ),
+    Series(
+        "rps_action_ties_total",
+        "counter",
+        ("policy", "difficulty", "model_type"),
+        "Drawn rounds, the opening included.",
+    ),
+    Series("rps_games_total", "counter", ("policy", "difficulty"), "Completed games."),
+    Series("rps_game_wins_total", "counter", ("policy", "difficulty"), "Completed games that the bot won."),
+    Series("rps_game_losses_total", "counter", ("policy", "difficulty"), "Completed games that the bot lost."),
+    Series("rps_training_completed_total", "counter", ("model_type", "status"), "Trainer runs."),
+    Series("rps_training_duration_seconds", "histogram", ("model_type",), "How long trainer runs took."),
+    Series(
+        "rps_model_fallback_total",
+        "counter",
+        ("model_type", "alias", "reason"),
+        "Steps down the fallback chain of a prediction.",
+    ),
+    Series("rps_active_games", "gauge", (), "Games started and neither finished nor abandoned."),
+    Series(
+        "rps_model_promotion_last_evaluation_timestamp_seconds",
+        "gauge",
+        ("model",),
+        "When the last promotion cycle was decided.",
+    ),
+    Series(
+        "rps_model_promotion_last_swap_timestamp_seconds",
+        "gauge",
+        ("model",),
+        "When Production and B were last swapped.",
+    ),
+    Series(
+        "rps_model_promotion_pending",
+        "gauge",
+        ("model",),
+        "1 while a decided change of aliases is not yet applied.",
+    ),
+    Series(
+        "rps_model_training_accuracy",
+        "gauge",
+        ("model", "alias"),
+        "Hold-out accuracy of the version now behind the alias.",
+    ),
+    Series("rps_model_alias_version", "gauge", ("model", "alias"), "The version now behind the alias."),
+    Series("rps_ledger_events_total", "counter", ("type",), "Events in the ledger."),
+    Series("rps_ledger_position", "gauge", (), "Position of the newest event."),
+    Series(
+        "rps_projection_position",
+        "gauge",
+        ("projection",),
+        "Position up to which the projection is folded.",
+    ),
+    Series(
+        "rps_projection_lag_seconds",
+        "gauge",
+        ("projection",),
+        "Always 0: a scrape is answered when all is folded, and otherwise with a 503.",
+    ),
+)
+
+SERIES: dict[str, Series] = {series.name: series for series in LEDGER_SERIES}
+
+
+def sample_labels(name: str, kind: Kind, labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The name of each sample of a family -> its labels."""
+    if kind == "histogram":
+        return {f"{name}_bucket": (*labels, "le"), f"{name}_sum": labels, f"{name}_count": labels}
+    return {name: labels}
+
+
+SAMPLE_LABELS: dict[str, tuple[str, ...]] = {
+    sample: labels
+    for series in LEDGER_SERIES
+    for sample, labels in sample_labels(series.name, series.kind, series.labels).items()
+}
+"""What PromQL can select: the name of each sample -> its labels, without those that a scrape adds."""

@@ -1,0 +1,21 @@
+"""All read models of the service over one ledger, kept at one position."""
+
+from ledger.store import Ledger
+from projections.projection import Tracked
+from projections.projector import Projector
+from projections.read_models import counters, open_games, standings, tickers
+from projections.read_models.history import History
+
+
+class ReadModels:
+    """What the ledger means, now. Hold `projector.current()` while you look at a state."""
+
+    def __init__(self, ledger: Ledger, *, since_us: int = 0) -> None:
+        self.ledger = ledger
+        self.counters = Tracked(counters.projection(since_us))
+        self.tickers = Tracked(tickers.projection())
+        self.standings = Tracked(standings.projection())
+        self.open_games = Tracked(open_games.projection())
+        self.history = History(ledger)
+        self.tracked = (self.counters, self.tickers, self.standings, self.open_games)
+        self.projector = Projector(ledger, self.tracked, self.history)

@@ -1,0 +1,244 @@
+import json
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from gameplay.cli import EXIT_PROBLEM, main, rps
+from gameplay.commands.console import EXIT_FINDING
+from gameplay.config import Settings
+from gameplay.game.players import remember
+from ledger.engines.sqlite import open_engine
+from ledger.schema import REVISION
+from ledger.store import Ledger
+from ledger.vocabulary import FAMILIES
+from projections.decision.cycle import plan
+from tests.builders import game_finished, game_started, lineup
+
+Run = Callable[..., Result]
+
+
+def commands(group: click.Group = rps, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command, as the words that call it."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+@pytest.fixture
+def run(data_dir: Path) -> Run:
+    """Runs a command over the prepared folder, as a shell would."""
+
+    def invoke(*words: str, **environment: str) -> Result:
+        return CliRunner().invoke(rps, words, env={"RPS_DATA_DIR": str(data_dir), **environment})
+
+    return invoke
+
+
+@pytest.fixture
+def problem(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """What a command that fails says: one line, after whatever progress it showed."""
+
+    def invoke(*words: str, **environment: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["rps", *words])
+        for name, value in {"RPS_DATA_DIR": str(data_dir), **environment}.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        assert exit_.value.code == EXIT_PROBLEM == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        *progress, line = said.err.splitlines()
+        assert line.startswith("rps: ")
+        assert not any("rps:" in earlier or "Traceback" in earlier for earlier in progress)
+        return line
+
+    return invoke
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Iterator[Ledger]:
+    engine = open_engine(settings.database_url)
+    yield Ledger(engine)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+def test_every_command_explains_itself_with_an_example(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(rps, [*words, "--help"])
+
+    assert result.exit_code == 0
+    example = [line for line in result.output.splitlines() if "Example:" in line]
+    assert example, result.output
+    assert f"rps {' '.join(words)}" in example[0]
+
+
+def test_the_command_lists_its_commands() -> None:
+    for words in ([], ["-h"], ["--help"]):
+        result = CliRunner().invoke(rps, words)
+        assert all(name in result.output for name in ("serve", "setup", "migrate", "simulate", "promote"))
+    assert "version" in CliRunner().invoke(rps, ["--version"]).output
+
+
+def test_a_dry_run_prints_a_decision_for_each_family_and_writes_nothing(run: Run, ledger: Ledger) -> None:
+    head = ledger.head()
+
+    result = run("promote", "--dry-run", "--json")
+
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row["model_type"] for row in rows] == list(FAMILIES)
+    for row in rows:
+        assert row["decision"] == "insufficient_data"
+        assert row["reason"].startswith("Production has 0 and B 0 games")
+        assert row.keys() >= {"reorder", "z_statistic", "p_value"}
+        assert (row["applied"], row["problem"]) == (None, None)
+    assert ledger.head() == head
+
+
+def with_a_plan_to_a_lost_version(ledger: Ledger) -> None:
+    """Leave the family xgboost with an open plan to a version that no registry has."""
+    version = ledger.version("promotion-xgboost")
+    planned = plan("manual", "xgboost", lineup(), lineup((1, 2, 3, 77)))
+    ledger.append("promotion-xgboost", [planned], version)
+
+
+def test_a_plan_that_cannot_be_completed_hides_no_other_family(run: Run, ledger: Ledger) -> None:
+    with_a_plan_to_a_lost_version(ledger)
+
+    result = run("promote", "--json")
+
+    assert result.exit_code == EXIT_FINDING == 1
+    rows = {row["model_type"]: row for row in map(json.loads, result.stdout.splitlines())}
+    assert rows["xgboost"]["decision"] is None
+    assert "stays open: " in rows["xgboost"]["problem"]
+    assert [rows[family]["decision"] for family in FAMILIES if family != "xgboost"] == ["insufficient_data"] * 2
+
+
+def test_a_plan_that_cannot_be_completed_can_be_withdrawn(run: Run, ledger: Ledger) -> None:
+    with_a_plan_to_a_lost_version(ledger)
+
+    said = run("promote", "--withdraw", "--model-type", "xgboost")
+    again = run("promote", "--withdraw", "--model-type", "xgboost")
+
+    assert (said.exit_code, again.exit_code) == (0, 0)
+    assert "is withdrawn; the aliases stay Production v1, B v2, shadow1 v3, shadow2 v4" in said.output
+    assert "xgboost has no open plan" in again.output
+    assert run("promote", "--model-type", "xgboost").exit_code == 0
+
+
+def test_a_plan_is_withdrawn_for_a_family_that_is_named(run: Run) -> None:
+    result = run("promote", "--withdraw")
+
+    assert result.exit_code == 2
+    assert "--withdraw goes with --model-type" in result.output
+
+
+def test_a_name_is_forgotten_and_the_games_stay(run: Run, ledger: Ledger) -> None:
+    remember(ledger.engine, "p-1", "Ada [bold]")
+    head = ledger.head()
+
+    forgotten = run("forget", "Ada [bold]")
+
+    assert (forgotten.exit_code, forgotten.output) == (0, "p-1 has no name any more\n")
+    assert run("forget", "Ada [bold]").exit_code == EXIT_FINDING
+    assert ledger.head() == head
+
+
+def test_a_dry_run_of_a_swap_leaves_the_swap_to_be_made(run: Run, ledger: Ledger) -> None:
+    for number in range(12):
+        alias, version, winner = ("B", 2, "bot") if number % 2 else ("Production", 1, "user")
+        labels = {
+            "game_id": f"g{number}",
+            "model_type": "xgboost",
+            "policy": "forrest",
+            "alias": alias,
+            "model_version": version,
+        }
+        ledger.append(f"game-g{number}", [game_started(**labels), game_finished(**labels, winner=winner)], 0)
+    head = ledger.head()
+
+    result = run("promote", "--model-type", "xgboost", "--dry-run", "--json")
+
+    row = json.loads(result.stdout)
+    assert (row["decision"], row["applied"]) == ("swap_production_b", False)
+    assert row["p_value"] < 0.2
+    assert ledger.head() == head
+
+
+def test_a_dry_run_for_people_is_a_table(run: Run) -> None:
+    result = run("promote", "--dry-run", "--model-type", "xgboost", COLUMNS="200")
+
+    assert result.exit_code == 0
+    assert "xgboost" in result.output
+    assert "insufficient_data" in result.output
+
+
+def test_migrate_says_where_the_database_stands(run: Run) -> None:
+    assert f"is at migration {REVISION}" in run("migrate").output.replace("\n", " ")
+
+
+def test_a_setting_that_does_not_exist_is_one_line(problem: Callable[..., str]) -> None:
+    assert "RPS_PROT is no setting" in problem("migrate", RPS_PROT="8080")
+
+
+def test_a_setting_that_does_not_parse_is_one_line(problem: Callable[..., str]) -> None:
+    assert "RPS_PORT='x' does not parse" in problem("serve", RPS_PORT="x")
+
+
+def test_a_family_without_aliases_is_one_line(problem: Callable[..., str], tmp_path: Path) -> None:
+    said = problem("promote", "--dry-run", RPS_DATA_DIR=str(tmp_path / "empty"))
+
+    assert "has no aliases yet" in said
+    assert "rps setup" in said
+
+
+def test_a_service_that_is_not_there_is_one_line(problem: Callable[..., str]) -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = str(listening.getsockname()[1])
+
+    assert f"no answer from http://127.0.0.1:{port}" in problem(
+        "simulate", "--games", "1", "--json", RPS_PORT=port
+    )
+
+
+def test_a_database_that_is_none_is_one_line(problem: Callable[..., str], data_dir: Path) -> None:
+    (data_dir / "ledger.db").write_bytes(b"this is no database, whatever its name says" * 100)
+
+    assert "database" in problem("promote", "--dry-run")
+
+
+def test_another_database_is_refused_without_its_password(problem: Callable[..., str]) -> None:
+    said = problem("migrate", RPS_DATABASE_URL="mysql://rps:hush-hush@db/rps")
+
+    assert "not supported" in said
+    assert "hush-hush" not in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("promote", "--model-type", "nobody"),
+        ("simulate", "--user", "nobody"),
+        ("simulate", "--policy", "nobody"),
+        ("simulate", "--games", "0"),
+        ("simulate", "--sleep", "-1"),
+        ("setup", "--games", "3"),
+        ("promote", "--wrong"),
+        ("nothing",),
+    ],
+)
+def test_a_wrong_option_is_refused_with_usage(run: Run, words: tuple[str, ...]) -> None:
+    result = run(*words)
+
+    assert result.exit_code == 2
+    assert "Usage: rps" in result.output

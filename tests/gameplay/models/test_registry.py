@@ -1,0 +1,136 @@
+"""MLflow itself, on a SQLite file. Opening one takes seconds, so that the tests share it; each has a family."""
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from gameplay.models.artifacts import ModelFiles
+from gameplay.models.errors import RegistryUnavailable, VersionMissing
+from gameplay.models.registry import MlflowRegistry
+from tests.gameplay.graphs import trained
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> MlflowRegistry:
+    folder = tmp_path_factory.mktemp("mlflow")
+    return MlflowRegistry(f"sqlite:///{folder / 'mlflow.db'}", artifact_location=(folder / "artifacts").as_uri())
+
+
+def test_nothing_is_known_of_a_family_before_its_first_version(registry: MlflowRegistry) -> None:
+    assert registry.aliases("feedforward_nn") == {}
+    assert not registry.exists("feedforward_nn", 1)
+    with pytest.raises(VersionMissing):
+        registry.download("feedforward_nn", 1)
+    with pytest.raises(VersionMissing):
+        registry.assign("feedforward_nn", "B", 1)
+
+
+def test_versions_aliases_and_files(registry: MlflowRegistry) -> None:
+    first, second = trained((1, 0, 0)), trained((0, 1, 0))
+
+    landed = [registry.register("xgboost", run) for run in (first, second)]
+
+    assert [where.version for where in landed] == [1, 2]
+    assert registry.exists("xgboost", 2)
+    assert not registry.exists("xgboost", 3)
+    assert registry.download("xgboost", 2) == ModelFiles(2, landed[1].run_id, second.card, second.onnx)
+    with pytest.raises(VersionMissing) as caught:
+        registry.download("xgboost", 3)
+    assert (caught.value.family, caught.value.version) == ("xgboost", 3)
+
+    registry.assign("xgboost", "Production", 2)
+    registry.assign("xgboost", "Production", 2)
+    registry.assign("xgboost", "B", 1)
+    registry.assign("xgboost", "Production", 1)
+
+    assert registry.aliases("xgboost") == {"Production": 1, "B": 1}
+    with pytest.raises(VersionMissing):
+        registry.assign("xgboost", "B", 3)
+    assert registry.aliases("xgboost") == {"Production": 1, "B": 1}
+
+
+def test_a_run_shows_parameters_metrics_and_files(registry: MlflowRegistry) -> None:
+    landed = registry.register("multinomial_logistic", trained(family="multinomial_logistic"))
+
+    client = registry._client()
+    run = client.get_run(landed.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["holdout_accuracy"] == pytest.approx(80 / 140)
+    assert run.data.metrics["holdout_vs_cal_accuracy"] == 0.7
+    assert run.data.metrics["holdout_vs_cal_rows"] == 100
+    assert run.data.metrics["holdout_own_vs_cal_accuracy"] == 0.75
+    assert run.data.params["hidden"] == "[64, 32]"
+    assert run.data.params["data_through_position"] == "900"
+    assert {"estimator.ubj", "dataset.json", "model"} <= {
+        file.path for file in client.list_artifacts(landed.run_id)
+    }
+
+
+def test_a_version_is_a_model_to_mlflows_own_tools(registry: MlflowRegistry) -> None:
+    landed = registry.register("multinomial_logistic", trained(family="multinomial_logistic"))
+
+    found = registry._client().get_model_version("rps_bot_mnlogit", str(landed.version))
+
+    assert found.run_id == landed.run_id
+    description = Path(found.source.removeprefix("file://")) / "MLmodel"
+    assert "python_function" in description.read_text("utf-8")
+
+
+def test_aliases_that_are_not_ours_are_left_out(registry: MlflowRegistry) -> None:
+    registry.register("feedforward_nn", trained(family="feedforward_nn"))
+    registry._client().set_registered_model_alias("rps_bot_feedforward", "champion", "1")
+
+    assert registry.aliases("feedforward_nn") == {}
+
+
+def test_a_version_without_our_card_cannot_be_served(registry: MlflowRegistry) -> None:
+    client = registry._client()
+    run = client.create_run(registry._experiment(client))
+    client.log_text(run.info.run_id, "no graph", "model/readme.txt")
+    registry.register("feedforward_nn", trained(family="feedforward_nn"))
+    foreign = client.create_model_version("rps_bot_feedforward", f"{run.info.artifact_uri}/model", run.info.run_id)
+
+    with pytest.raises(VersionMissing):
+        registry.download("feedforward_nn", int(foreign.version))
+
+
+def test_a_damaged_graph_is_not_given_out(registry: MlflowRegistry) -> None:
+    run = trained(family="xgboost")
+    landed = registry.register("xgboost", run._replace(card=replace(run.card, onnx_digest="another")))
+
+    with pytest.raises(VersionMissing, match="damaged"):
+        registry.download("xgboost", landed.version)
+
+
+def test_a_registration_that_fails_leaves_no_run_that_seems_to_run(
+    registry: MlflowRegistry, tmp_path: Path
+) -> None:
+    blocked = tmp_path / "artifacts"
+    blocked.write_bytes(b"a file where a folder should be")
+    client = registry._client()
+    experiment = client.create_experiment("blocked", artifact_location=blocked.as_uri())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MlflowRegistry, "_experiment", lambda *_: experiment)
+        with pytest.raises(RegistryUnavailable):
+            registry.register("xgboost", trained())
+
+    assert [run.info.status for run in client.search_runs([experiment])] == ["FAILED"]
+
+
+def test_an_unreachable_server_fails_at_once() -> None:
+    registry = MlflowRegistry("http://127.0.0.1:1")
+
+    with pytest.raises(RegistryUnavailable, match="read the aliases"):
+        registry.aliases("xgboost")
+    with pytest.raises(RegistryUnavailable):
+        registry.exists("xgboost", 1)
+    with pytest.raises(RegistryUnavailable):
+        registry.register("xgboost", trained())
+
+
+def test_a_file_that_is_no_database_is_the_registrys_failure(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"no database" * 100)
+
+    with pytest.raises(RegistryUnavailable):
+        MlflowRegistry(f"sqlite:///{tmp_path / 'mlflow.db'}").aliases("xgboost")

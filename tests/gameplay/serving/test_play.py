@@ -1,0 +1,497 @@
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from sqlalchemy import Engine
+
+from gameplay.game.answers import PlayAnswer, play_answer
+from gameplay.game.games import Game, Prediction, Step, fold, stream_of
+from gameplay.game.openings import OPENINGS
+from gameplay.game.players import Player
+from gameplay.game.policies import UNIFORM
+from gameplay.game.rules import assigned_alias
+from gameplay.refusals import Conflict, NotFound
+from gameplay.serving.play import Play, Split, abandon_idle
+from ledger.errors import BusyError
+from ledger.events import GameAbandoned, Lineup, PredictionMade
+from ledger.store import Entry, Ledger
+from ledger.vocabulary import ALIASES, FAMILIES, MOVES, Family, Move
+from ledger.writer import Writer
+from projections.read_models.all import ReadModels
+from tests.builders import aliases_assigned, assignments, game_finished, game_started, round_played
+from tests.gameplay.faults import FaultyLedger
+
+HUMAN = Player("human", "p-1")
+
+
+class Leaning:
+    """A predictor whose answer depends on the version and on the row, so that other inputs show."""
+
+    def predict(
+        self, family: Family, lineup: Lineup | None, row: npt.NDArray[np.float32]
+    ) -> tuple[Prediction, ...]:
+        assert lineup is not None
+        predictions = []
+        for alias in ALIASES:
+            version = getattr(lineup, alias)
+            index = (version + int(row.sum()) + len(family)) % 3
+            weights = [0.2, 0.2, 0.2]
+            weights[index] = 0.6
+            probabilities = (weights[0], weights[1], weights[2])
+            predictions.append(Prediction(alias, version, probabilities, MOVES[index], "model"))
+        return tuple(predictions)
+
+
+@dataclass
+class Process:
+    """One of several processes over the same database."""
+
+    play: Play
+    writer: Writer
+
+    async def start(self, **more: bool) -> str:
+        game = await self.play.start("forrest", HUMAN, counted=more.get("counted", True))
+        return game.started.game_id
+
+
+@asynccontextmanager
+async def process(ledger: Ledger, **split: float) -> AsyncIterator[Process]:
+    async with Writer(ledger) as writer:
+        share = Split(share=split.get("share", 0.5), enabled=True)
+        yield Process(Play(ledger, writer, ReadModels(ledger), Leaning(), split=share), writer)
+
+
+@pytest.fixture
+def ready(ledger: Ledger) -> Ledger:
+    """A ledger in which every family has its aliases."""
+    for family in FAMILIES:
+        ledger.append(f"promotion-{family}", [aliases_assigned(model_type=family)], 0)
+    return ledger
+
+
+async def play_out(play: Play, game_id: str, move: Move = "rock") -> Game:
+    while (game := (await play.play(game_id, move, None))[0]).finished is None:
+        pass
+    return game
+
+
+async def refused(request: Awaitable[object]) -> str:
+    with pytest.raises(Conflict) as caught:
+        await request
+    return str(caught.value)
+
+
+def stored(ledger: Ledger, game_id: str) -> Game:
+    return fold([ledger.decode(entry) for entry in ledger.read_stream(stream_of(game_id))])
+
+
+def test_a_game_takes_alias_versions_and_swap_count_from_one_moment(ready: Ledger) -> None:
+    async def scenario() -> None:
+        async with process(ready) as one:
+            started = stored(ready, await one.start()).started
+            alias = assigned_alias(started.game_id, 0.5)
+            assert (started.alias, started.model_type, started.swap_count) == (alias, "xgboost", 0)
+            assert started.lineup == Lineup(Production=1, B=2, shadow1=3, shadow2=4)
+            assert started.model_version == {"Production": 1, "B": 2}[alias]
+            assert started.assignment_probability == 0.5
+            assert started.opening in OPENINGS
+            assert started.bot_seed is None
+
+    asyncio.run(scenario())
+
+
+def test_a_scripted_opponent_has_a_seed_and_no_alias(ready: Ledger) -> None:
+    async def scenario() -> None:
+        async with process(ready) as one:
+            started = (await one.play.start("hal", HUMAN, counted=True)).started
+            assert (started.model_type, started.alias, started.model_version) == ("scripted", None, None)
+            assert (started.opening, started.lineup, started.assignment_probability) == (None, None, 0.0)
+            assert started.bot_seed is not None
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("share", "alias"), [(0.0, "Production"), (1.0, "B")])
+def test_the_split_decides_who_plays(ready: Ledger, share: float, alias: str) -> None:
+    async def scenario() -> None:
+        async with process(ready, share=share) as one:
+            games = [stored(ready, await one.start()) for _ in range(5)]
+            assert {game.started.alias for game in games} == {alias}
+
+    asyncio.run(scenario())
+
+
+def test_b_does_not_play_when_the_comparison_is_off(ready: Ledger) -> None:
+    async def scenario() -> None:
+        async with Writer(ready) as writer:
+            split = Split(share=1.0, enabled=False)
+            play = Play(ready, writer, ReadModels(ready), Leaning(), split=split, rng=random.Random(1))
+            started = (await play.start("brian", HUMAN, counted=True)).started
+            assert (started.alias, started.assignment_probability) == ("Production", 1.0)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_retry_gets_the_first_answer(ready: Ledger, restarted: bool) -> None:
+    async def scenario() -> None:
+        answers: dict[int, PlayAnswer] = {}
+        async with process(ready) as one:
+            game_id = await one.start()
+            game = Game(stored(ready, game_id).started)
+            while game.finished is None:
+                round_no = len(answers) + 1
+                game, played = await one.play.play(game_id, "paper", round_no)
+                assert played == round_no
+                answers[round_no] = play_answer(game, round_no)
+            head = ready.head()
+            async with process(ready) if restarted else same(one) as again:
+                for round_no, first in answers.items():
+                    game, played = await again.play.play(game_id, "paper", round_no)
+                    assert (played, play_answer(game, played)) == (round_no, first)
+            assert answers[max(answers)].finished
+            assert not answers[max(answers) - 1].finished
+            assert ready.head() == head
+
+    asyncio.run(scenario())
+
+
+@asynccontextmanager
+async def same(one: Process) -> AsyncIterator[Process]:
+    yield one
+
+
+def test_a_retry_with_another_move_is_refused(ready: Ledger) -> None:
+    async def scenario() -> None:
+        async with process(ready) as one:
+            game_id = await one.start()
+            await one.play.play(game_id, "rock", 1)
+            assert "was played with rock" in await refused(one.play.play(game_id, "paper", 1))
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("round_no", [3, 100])
+def test_a_round_that_is_not_the_next_one_is_refused(ready: Ledger, round_no: int) -> None:
+    async def scenario() -> None:
+        async with process(ready) as one:
+            game_id = await one.start()
+            await one.play.play(game_id, "rock", 1)
+            assert f"is at round 2, not {round_no}" in await refused(one.play.play(game_id, "rock", round_no))
+
+    asyncio.run(scenario())
+
+
+def test_a_finished_game_is_refused_but_its_last_round_is_answered(ready: Ledger) -> None:
+    async def scenario() -> None:
+        async with process(ready) as one:
+            game_id = await one.start()
+            game = await play_out(one.play, game_id)
+            rounds = len(game.rounds)
+            for round_no in (None, rounds + 1):
+                assert "is finished" in await refused(one.play.play(game_id, "rock", round_no))
+            assert (await one.play.play(game_id, "rock", rounds))[1] == rounds
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("round_no", [None, 3])
+def test_an_abandoned_game_is_refused_even_where_it_was_in_memory(ready: Ledger, round_no: int | None) -> None:
+    async def scenario() -> None:
+        async with process(ready) as one:
+            game_id = await one.start()
+            for _ in range(2):
+                await one.play.play(game_id, "rock", None)
+            later = ready.head().recorded_us / 1e6 + 100
+            assert abandon_idle(ready, ReadModels(ready), 60, since_us=0, clock=lambda: later) == 1
+            assert "is abandoned" in await refused(one.play.play(game_id, "rock", round_no))
+            assert (await one.play.play(game_id, "rock", 2))[1] == 2
+
+    asyncio.run(scenario())
+
+
+def test_an_unknown_game_is_not_found(ready: Ledger) -> None:
+    async def scenario() -> None:
+        async with process(ready) as one:
+            for request in (one.play.play("nobody", "rock", 1), one.play.find("nobody")):
+                with pytest.raises(NotFound, match="nobody"):
+                    await request
+
+    asyncio.run(scenario())
+
+
+async def two_at_once(
+    first: Play, second: Play, game_id: str, round_no: int | None
+) -> list[tuple[Game, int] | BaseException]:
+    # Both know the game as it is now; one that read it later would rightly play the round after.
+    for play in (first, second):
+        await play.find(game_id)
+    requests = [play.play(game_id, "rock", round_no) for play in (first, second)]
+    return await asyncio.gather(*requests, return_exceptions=True)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("rounds_before", [0, 3])
+def test_of_two_plays_for_one_round_exactly_one_counts(ready: Ledger, processes: int, rounds_before: int) -> None:
+    async def scenario() -> None:
+        async with process(ready) as one, process(ready) as other:
+            game_id = await one.start()
+            for _ in range(rounds_before):
+                await one.play.play(game_id, "rock", None)
+            second = (one if processes == 1 else other).play
+            outcomes = await two_at_once(one.play, second, game_id, None)
+            (refusal,) = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+            assert isinstance(refusal, Conflict)
+            assert "has moved on" in str(refusal)
+            await assert_played_on(ready, one.play, game_id, rounds_before + 1)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("rounds_before", [0, 3])
+def test_of_two_identical_requests_both_get_the_one_answer(
+    ready: Ledger, processes: int, rounds_before: int
+) -> None:
+    async def scenario() -> None:
+        async with process(ready) as one, process(ready) as other:
+            game_id = await one.start()
+            for _ in range(rounds_before):
+                await one.play.play(game_id, "rock", None)
+            second = (one if processes == 1 else other).play
+            outcomes = await two_at_once(one.play, second, game_id, rounds_before + 1)
+            answers = [play_answer(*outcome) for outcome in outcomes if isinstance(outcome, tuple)]
+            assert len(answers) == 2
+            assert answers[0] == answers[1]
+            await assert_played_on(ready, one.play, game_id, rounds_before + 1)
+
+    asyncio.run(scenario())
+
+
+async def assert_played_on(ledger: Ledger, play: Play, game_id: str, rounds: int) -> None:
+    """The game has so many rounds, and the next one can be played at once."""
+    game = stored(ledger, game_id)
+    assert [played.round for played in game.rounds] == list(range(1, rounds + 1))
+    assert (await play.find(game_id)) == game
+    assert (await play.play(game_id, "paper", None))[1] == rounds + 1
+
+
+def test_a_crowd_for_one_round_counts_once(ready: Ledger) -> None:
+    async def scenario() -> None:
+        async with process(ready) as one:
+            game_id = await one.start()
+            for round_no in range(1, 5):
+                crowd = [one.play.play(game_id, "rock", round_no) for _ in range(10)]
+                crowd += [one.play.play(game_id, "paper", round_no) for _ in range(10)]
+                outcomes = await asyncio.gather(*crowd, return_exceptions=True)
+                assert {isinstance(outcome, Conflict) for outcome in outcomes[:10]} == {False}
+                assert {type(outcome) for outcome in outcomes[10:]} == {Conflict}
+            assert len(stored(ready, game_id).rounds) == 4
+
+    asyncio.run(scenario())
+
+
+def test_a_round_may_be_played_where_an_older_state_is_in_memory(ready: Ledger) -> None:
+    async def scenario() -> None:
+        async with process(ready) as one, process(ready) as other:
+            game_id = await one.start()
+            await other.play.find(game_id)
+            for round_no in (1, 2):
+                await one.play.play(game_id, "rock", round_no)
+            game, played = await other.play.play(game_id, "rock", 3)
+            assert (played, len(game.rounds)) == (3, 3)
+            assert (await one.play.play(game_id, "rock", 4))[1] == 4
+
+    asyncio.run(scenario())
+
+
+def test_a_slow_read_does_not_put_an_older_game_into_memory(ready: Ledger) -> None:
+    class SlowLedger(Ledger):
+        meanwhile: Callable[[], object] | None = None
+
+        def read_stream(self, stream: str, after_version: int = 0) -> list[Entry]:
+            entries = super().read_stream(stream, after_version)
+            if self.meanwhile:
+                self.meanwhile()
+            return entries
+
+    async def scenario() -> None:
+        slow = SlowLedger(ready.engine)
+        async with process(slow) as one:
+            game_id = await one.start()
+            one.play._games.clear()
+            loop = asyncio.get_running_loop()
+            played = asyncio.Event()
+
+            async def play_first() -> None:
+                slow.meanwhile = None
+                await one.play.play(game_id, "rock", 1)
+                played.set()
+
+            slow.meanwhile = lambda: asyncio.run_coroutine_threadsafe(play_first(), loop).result()
+            await one.play.find(game_id)
+            assert played.is_set()
+            assert (await one.play.play(game_id, "rock", None))[1] == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_game_keeps_its_alias_and_versions_through_a_swap(ready: Ledger) -> None:
+    async def scenario() -> None:
+        async with process(ready, share=0.0) as one:
+            before = await one.start()
+            swapped = aliases_assigned(
+                model_type="xgboost",
+                cause="report",
+                assignments=assignments((1, 2, 3, 4), (2, 1, 3, 4)),
+                swapped=True,
+            )
+            ready.append("promotion-xgboost", [swapped], 1)
+            after = await one.start()
+            old, new = [await play_out(one.play, game_id) for game_id in (before, after)]
+        async with process(ready) as restarted:
+            assert await restarted.play.find(before) == old
+        assert old.finished is not None
+        assert new.finished is not None
+        assert (old.finished.alias, old.finished.model_version, old.finished.swap_count) == ("Production", 1, 0)
+        assert (new.finished.alias, new.finished.model_version, new.finished.swap_count) == ("Production", 2, 1)
+        assert versions_that_predicted(ready, before)["Production"] == {1}
+        assert versions_that_predicted(ready, after)["Production"] == {2}
+
+    asyncio.run(scenario())
+
+
+def versions_that_predicted(ledger: Ledger, game_id: str) -> dict[str, set[int]]:
+    versions: dict[str, set[int]] = {}
+    for entry in ledger.read_stream(stream_of(game_id)):
+        if isinstance(event := ledger.decode(entry), PredictionMade):
+            versions.setdefault(event.alias, set()).add(event.model_version)
+    return versions
+
+
+@pytest.mark.parametrize("rounds", [0, 2, 3, 5])
+def test_a_game_goes_on_after_a_restart_as_if_there_had_been_none(ready: Ledger, rounds: int) -> None:
+    async def scenario() -> None:
+        async with process(ready) as one:
+            game_id = await one.start()
+            for _ in range(rounds):
+                await one.play.play(game_id, "scissors", None)
+            undisturbed = await one.play.find(game_id)
+        async with process(ready) as again:
+            assert await again.play.find(game_id) == undisturbed
+            game, played = await again.play.play(game_id, "paper", rounds + 1)
+            assert played == rounds + 1
+            assert stored(ready, game_id) == game
+
+    asyncio.run(scenario())
+
+
+def test_a_full_queue_changes_no_game(ready: Ledger) -> None:
+    async def scenario() -> None:
+        async with process(ready) as one:
+            game_id = await one.start()
+            one.writer.queue_events_max = 1
+            one.writer.unanswered_events = 1
+            with pytest.raises(BusyError):
+                await one.play.play(game_id, "rock", 1)
+            one.writer.unanswered_events = 0
+            assert (await one.play.play(game_id, "rock", 1))[1] == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_family_without_versions_plays_uniformly_and_degraded(ledger: Ledger) -> None:
+    class Nobody:
+        def predict(
+            self, _family: Family, lineup: Lineup | None, _row: npt.NDArray[np.float32]
+        ) -> tuple[Prediction, ...]:
+            assert lineup is None
+            steps = (Step("mlflow_miss", "no versions yet"),)
+            return tuple(Prediction(alias, None, UNIFORM, "rock", "uniform", steps) for alias in ALIASES)
+
+    async def scenario() -> None:
+        async with Writer(ledger) as writer:
+            play = Play(ledger, writer, ReadModels(ledger), Nobody(), split=Split())
+            game = await play.start("logan", HUMAN, counted=True)
+            ended = await play_out(play, game.started.game_id)
+            assert game.started.model_version is None
+            assert ended.finished is not None
+            assert ended.finished.degraded
+
+    asyncio.run(scenario())
+
+
+def write_open_game(ledger: Ledger, game_id: str = "g1", rounds: int = 2) -> None:
+    ledger.append(
+        stream_of(game_id),
+        [
+            game_started(game_id=game_id),
+            *(round_played(game_id=game_id, round=number) for number in range(1, rounds + 1)),
+        ],
+        0,
+    )
+
+
+def after(ledger: Ledger, seconds: float) -> Callable[[], float]:
+    """A clock that stands so long after the newest event."""
+    return lambda: ledger.head().recorded_us / 1e6 + seconds
+
+
+def test_an_idle_game_is_abandoned_once(ledger: Ledger) -> None:
+    write_open_game(ledger)
+    read_models, clock = ReadModels(ledger), after(ledger, 61)
+
+    counts = [abandon_idle(ledger, read_models, 60, since_us=0, clock=clock) for _ in range(2)]
+
+    assert counts == [1, 0]
+    abandoned = stored(ledger, "g1").abandoned
+    assert isinstance(abandoned, GameAbandoned)
+    assert (abandoned.rounds, abandoned.idle_seconds) == (2, 61)
+    with read_models.projector.current():
+        assert read_models.open_games.state.games == {}
+
+
+def test_a_game_that_is_played_is_left_alone(ledger: Ledger) -> None:
+    write_open_game(ledger)
+
+    assert abandon_idle(ledger, ReadModels(ledger), 60, since_us=0, clock=after(ledger, 59)) == 0
+    assert stored(ledger, "g1").abandoned is None
+
+
+def test_idle_time_runs_from_the_start_of_the_service(ledger: Ledger) -> None:
+    write_open_game(ledger)
+    started_us = ledger.head().recorded_us + 1_000_000_000
+
+    early = abandon_idle(ledger, ReadModels(ledger), 60, since_us=started_us, clock=after(ledger, 1_059))
+    late = abandon_idle(ledger, ReadModels(ledger), 60, since_us=started_us, clock=after(ledger, 1_061))
+
+    assert (early, late) == (0, 1)
+    assert stored(ledger, "g1").abandoned is not None
+
+
+def test_a_player_who_plays_on_at_the_last_moment_wins(engine: Engine) -> None:
+    ledger = FaultyLedger(engine)
+    write_open_game(ledger)
+    write_open_game(ledger, "g2")
+    player = Ledger(engine)
+    ledger.before_append(1, lambda: player.append(stream_of("g1"), [round_played(game_id="g1", round=3)], 3))
+
+    assert abandon_idle(ledger, ReadModels(ledger), 60, since_us=0, clock=after(ledger, 61)) == 1
+    assert stored(ledger, "g1").abandoned is None
+    assert len(stored(ledger, "g1").rounds) == 3
+    assert stored(ledger, "g2").abandoned is not None
+
+
+def test_a_finished_game_is_not_abandoned(engine: Engine) -> None:
+    ledger = FaultyLedger(engine)
+    write_open_game(ledger)
+    read_models = ReadModels(ledger)
+    clock = after(ledger, 61)
+    ledger.append(stream_of("g1"), [game_finished(rounds=2)], 3)
+
+    assert abandon_idle(ledger, read_models, 60, since_us=0, clock=clock) == 0

@@ -1,0 +1,120 @@
+import random
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from gameplay.config import Settings
+from gameplay.core import Core, open_core
+from gameplay.models.errors import TrainingError
+from gameplay.training.dataset import read_dataset
+from gameplay.training.retraining import read_training_data
+from gameplay.training.runs import runs_of
+from gameplay.training.setup import is_set_up, set_up
+from ledger.events import AliasesAssigned, GameStarted, TrainingCompleted
+from ledger.vocabulary import ALIASES, FAMILIES, Family
+from tests.gameplay.faults import CrashError, FaultyRegistry, crash, refuse, registry_with_versions
+
+GAMES = 120
+LAST: Family = "multinomial_logistic"
+
+Step = TypeVar("Step")
+
+
+def quietly(steps: Iterable[Step], _description: str, _total: int) -> Iterable[Step]:
+    return steps
+
+
+@pytest.fixture
+def registry() -> FaultyRegistry:
+    """With versions and aliases of all families but one, which is quick to train."""
+    registry = registry_with_versions()
+    del registry.named[LAST]
+    return registry
+
+
+@contextmanager
+def core_over(folder: Path, registry: FaultyRegistry) -> Iterator[Core]:
+    settings = Settings(data_dir=folder, promotion_schedule=None)
+    with closing(open_core(settings, registry=registry)) as core:
+        yield core
+
+
+def counted(core: Core) -> tuple[int, int, int]:
+    """Games, versions that were trained, and families with aliases."""
+    events = [core.ledger.decode(entry) for page in core.ledger.pages() for entry in page]
+    return (
+        sum(isinstance(event, GameStarted) for event in events),
+        sum(isinstance(event, TrainingCompleted) and event.status == "success" for event in events),
+        len({event.model_type for event in events if isinstance(event, AliasesAssigned)}),
+    )
+
+
+def test_games_that_were_interrupted_are_played_on(tmp_path: Path) -> None:
+    def die_after_the_first_games(steps: Iterable[Step], _description: str, _total: int) -> Iterable[Step]:
+        for number, step in enumerate(steps):
+            if number == 30:
+                crash()
+            yield step
+
+    registry = registry_with_versions()
+    with core_over(tmp_path, registry) as core:
+        assert not is_set_up(core)
+        with pytest.raises(CrashError):
+            set_up(core, die_after_the_first_games, games=GAMES, rng=random.Random(1))
+        assert counted(core) == (50, 0, 0)
+
+    with core_over(tmp_path, registry) as core:
+        set_up(core, quietly, games=GAMES)
+        assert counted(core) == (GAMES, 0, 3), "a registry that has everything leaves only the adoption to do"
+        assert is_set_up(core)
+
+
+def test_the_first_versions_learn_from_what_a_training_would_read(
+    tmp_path: Path, registry: FaultyRegistry
+) -> None:
+    with core_over(tmp_path, registry) as core:
+        set_up(core, quietly, games=GAMES)
+
+        rows = len(read_training_data(core.ledger, core.settings).rows)
+        runs = runs_of(core.ledger, LAST).values()
+        assert [run.event.rows for run in runs] == [rows] * len(ALIASES)
+        assert rows < len(read_dataset(core.ledger).rows) / 2, "one game in five of each bot"
+
+
+def test_a_set_up_that_dies_again_and_again_is_finished_in_the_end(
+    tmp_path: Path, registry: FaultyRegistry
+) -> None:
+    # One call for the aliases of each family, and two for each version of the two that are adopted.
+    registry.at_call(len(FAMILIES) + 2 * 2 * len(ALIASES) + 2, refuse)
+    with core_over(tmp_path, registry) as core:
+        with pytest.raises(TrainingError, match="it was told not to"):
+            set_up(core, quietly, games=GAMES)
+        assert counted(core)[::2] == (GAMES, 2)
+
+    # The aliases are asked for, four versions are registered, and then comes the second alias.
+    registry.at_call(1 + len(ALIASES) + 2, crash)
+    with core_over(tmp_path, registry) as core:
+        with pytest.raises(CrashError):
+            set_up(core, quietly, games=GAMES)
+        assert registry.named[LAST].keys() == {"Production"}
+        assert counted(core)[::2] == (GAMES, 2)
+        assert core.promotion.problems == {}
+
+    with core_over(tmp_path, registry) as core:
+        set_up(core, quietly, games=GAMES)
+        assert counted(core)[::2] == (GAMES, 3)
+        for family in FAMILIES:
+            aliases = core.promotion.moment(family).standing.aliases
+            assert aliases == registry.named[family]
+            assert len(set(aliases.values())) == len(ALIASES)
+        markers = core.store.markers(LAST)
+        assert {alias: marker.version for alias, marker in markers.items()} == registry.named[LAST]
+
+    with core_over(tmp_path, registry) as core:
+        assert is_set_up(core)
+        head, calls = core.ledger.head(), registry.calls
+        set_up(core, quietly, games=10 * GAMES)
+        assert (core.ledger.head(), registry.calls) == (head, calls)

@@ -1,0 +1,237 @@
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from prometheus_client import Metric
+from prometheus_client.openmetrics import parser as openmetrics_parser
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from gameplay.config import Settings
+from gameplay.web.app import create_app
+from gameplay.web.http_metrics import METHODS, UNROUTED
+from ledger.vocabulary import FAMILIES
+from projections.metrics.series import LEDGER_SERIES
+from projections.projector import Projector
+from tests.builders import game_finished
+from tests.gameplay.conftest import Serve
+from tests.gameplay.faults import FaultyRegistry, registry_with_versions
+from tests.gameplay.web_clients import (
+    ok,
+    play_on,
+    samples,
+    service_behind,
+    serving,
+    start,
+    wait_until,
+)
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+PROCESS_SERIES = {
+    "rps_build_info",
+    "rps_http_requests_total",
+    "rps_http_request_duration_seconds_count",
+    "rps_job_failures_total",
+    "rps_models_loaded",
+    "process_cpu_seconds_total",
+    "python_info",
+}
+
+
+def names(body: str) -> set[str]:
+    return {line.partition("{")[0].partition(" ")[0] for line in body.splitlines() if not line.startswith("#")}
+
+
+def test_the_root_says_what_this_is(serve: Serve, settings: Settings) -> None:
+    url = "https://grafana.example/d/rps"
+    changed = Settings(data_dir=settings.data_dir, promotion_schedule=None, grafana_dashboard_url=url)
+    with serve(changed) as client:
+        answer = ok(client.get("/"))
+
+        assert answer.keys() >= {"service", "version", "links", "grafana_dashboard_url"}
+        assert answer["grafana_dashboard_url"] == url
+        assert all(client.get(path).status_code == 200 for path in answer["links"].values())
+
+
+def test_a_process_that_serves_is_healthy(served: TestClient) -> None:
+    answer = ok(served.get("/healthz"))
+
+    assert answer["ok"] is True
+    assert answer["uptime_seconds"] >= 0
+
+
+def test_a_service_is_ready_when_nothing_is_missing(served: TestClient) -> None:
+    assert ok(served.get("/readyz")) == {"ready": True, "missing": []}
+
+
+def test_a_family_without_aliases_is_missing(tmp_path: Path) -> None:
+    app = create_app(Settings(data_dir=tmp_path, promotion_schedule=None), registry=FaultyRegistry())
+    with TestClient(app) as client:
+        wait_until(lambda: service_behind(client).caught_up)
+        answer = client.get("/readyz")
+
+        assert answer.status_code == 503
+        assert answer.json() == {"ready": False, "missing": [f"{family}: no aliases yet" for family in FAMILIES]}
+        assert ok(client.get("/healthz"))["ok"] is True
+
+
+def test_a_version_that_is_not_loaded_is_missing(data_dir: Path) -> None:
+    (data_dir / "models" / "rps_bot_xgboost" / "versions" / "3").unlink()
+    app = create_app(Settings(data_dir=data_dir, promotion_schedule=None), registry=FaultyRegistry())
+    with TestClient(app) as client:
+        wait_until(lambda: len(service_behind(client).models.sources()) == 11)
+
+        assert client.get("/readyz").json()["missing"] == ["xgboost: version 3 is not loaded"]
+
+
+def test_nothing_half_folded_is_shown_before_the_head_is_reached(
+    settings: Settings, registry: FaultyRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+    replay = Projector.start
+
+    def late(projector: Projector) -> None:
+        release.wait(10)
+        replay(projector)
+
+    monkeypatch.setattr(Projector, "start", late)
+    with TestClient(create_app(settings, registry=registry)) as client:
+        for path in ("/metrics", "/metrics?scope=ledger", "/models"):
+            response = client.get(path)
+            assert response.status_code == 503
+            assert "replaying" in response.json()["detail"]
+            assert response.headers["retry-after"] == "1"
+        assert client.post("/start_game", json={"policy": "brian"}).status_code == 503
+        assert client.get("/readyz").json()["missing"] == ["projections: replaying the ledger"]
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/metrics?scope=process").status_code == 200
+        release.set()
+        wait_until(lambda: client.get("/readyz").status_code == 200)
+        assert client.get("/metrics").status_code == 200
+
+
+def test_an_event_that_cannot_be_folded_stops_the_projections_loudly(
+    served: TestClient, settings: Settings, registry: FaultyRegistry
+) -> None:
+    position = service_behind(served).ledger.append("game-odd", [game_finished(game_id="odd")], 0).first_position
+
+    for path in ("/metrics", "/internal/promotion/history", "/models"):
+        response = served.get(path)
+        assert response.status_code == 503
+        assert f"position {position}" in response.json()["detail"]
+    assert f"position {position}" in served.get("/readyz").json()["missing"][0]
+    assert served.get("/healthz").status_code == 200
+
+    with TestClient(create_app(settings, registry=registry)) as restarted:
+        wait_until(lambda: service_behind(restarted).read_models.projector.failure is not None)
+        assert f"position {position}" in restarted.get("/readyz").json()["missing"][0]
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/"])
+def test_metrics_are_exactly_200(served: TestClient, path: str) -> None:
+    response = served.get(path, follow_redirects=False)
+
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/plain")
+    assert served.head(path, follow_redirects=False).status_code == 200
+    assert served.head(path).content == b""
+
+
+def test_metrics_are_what_the_scraper_asks_for(served: TestClient) -> None:
+    plain = served.get("/metrics", headers={"Accept": "text/plain"})
+    assert {family.name for family in text_string_to_metric_families(plain.text)} >= {
+        "rps_active_games",
+        "rps_build_info",
+    }
+
+    modern = served.get("/metrics", headers={"Accept": OPENMETRICS})
+    assert modern.headers["content-type"].startswith("application/openmetrics-text")
+    assert modern.text.endswith("# EOF\n")
+    assert modern.text.count("# EOF") == 1
+    parse = openmetrics_parser.text_string_to_metric_families
+    families: dict[str, Metric] = {family.name: family for family in parse(modern.text)}  # type: ignore[no-untyped-call]
+    assert families["rps_games"].type == "counter"
+    assert families["rps_training_duration_seconds"].type == "histogram"
+
+
+def test_metrics_are_packed_when_asked(served: TestClient) -> None:
+    packed = served.get("/metrics", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "rps_active_games 0.0" in packed.text
+
+    plain = served.get("/metrics", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+
+
+def test_the_scopes_share_nothing_and_are_everything(served: TestClient) -> None:
+    ledger, process, both = (
+        names(served.get("/metrics", params=params).text)
+        for params in ({"scope": "ledger"}, {"scope": "process"}, {})
+    )
+
+    assert ledger & process == set()
+    assert ledger | process == both
+    assert process >= PROCESS_SERIES
+    for series in LEDGER_SERIES:
+        known = series.name if series.kind != "histogram" else f"{series.name}_bucket"
+        absent = "z_statistic" in known or "p_value" in known or "_timestamp_" in known or "alias_rank" in known
+        assert (known in ledger) is not absent, known
+
+
+def test_every_known_combination_is_born_at_zero(served: TestClient) -> None:
+    shown = samples(served)
+
+    assert shown['rps_games_total{difficulty="standard",policy="brian"}'] == 0
+    assert shown['rps_model_fallback_total{alias="shadow2",model_type="xgboost",reason="minio_miss"}'] == 0
+    assert shown['rps_model_promotion_events_total{decision="alias_reorder",model="xgboost"}'] == 0
+    assert shown['rps_action_wins_total{difficulty="standard",model_type="scripted",policy="hal"}'] == 0
+    assert 'rps_action_wins_total{difficulty="standard",model_type="xgboost",policy="hal"}' not in shown
+    assert not any(value != value for value in shown.values())
+
+
+def test_no_game_creates_a_ledger_series(served: TestClient) -> None:
+    before = samples(served).keys()
+
+    for policy in ("brian", "forrest", "logan", "gus"):
+        play_on(served, start(served, policy, player_name="x" * 50)["game_id"])
+
+    assert samples(served).keys() == before
+
+
+def test_requests_are_counted_by_route_and_no_request_makes_a_label(served: TestClient) -> None:
+    for path in ("/nowhere/1", "/nowhere/2", "/play", "/models/reload/x/y", "/%00", "/metrics?scope=x"):
+        served.get(path)
+        served.post(path)
+        served.request("BREW", path)
+
+    shown = [name for name in samples(served, "process") if name.startswith("rps_http_requests_total")]
+
+    routes = {route.path for route in served.app.routes} | {UNROUTED}  # type: ignore[attr-defined]
+    for name in shown:
+        labels = dict(pair.split("=", 1) for pair in name.partition("{")[2].removesuffix("}").split(","))
+        assert labels["method"].strip('"') in METHODS | {UNROUTED}
+        assert labels["route"].strip('"') in routes
+    assert any(f'route="{UNROUTED}"' in name for name in shown)
+    assert any('route="/models/reload/{model_type}/{alias}"' in name for name in shown)
+
+
+@pytest.fixture(scope="module")
+def scraped(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    folder = shutil.copytree(prepared, tmp_path_factory.mktemp("scraped") / "data")
+    with serving(Settings(data_dir=folder, promotion_schedule=None), registry_with_versions()) as client:
+        yield client
+
+
+@examples(max_examples=40)
+@given(accept=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40))
+def test_any_accept_header_gets_metrics(scraped: TestClient, accept: str) -> None:
+    for asked in (accept, f"application/openmetrics-text;{accept}", f"text/plain;version={accept}"):
+        response = scraped.get("/metrics", headers={"Accept": asked.strip()})
+
+        assert response.status_code == 200
+    assert len(service_behind(scraped).exposition._rendered) <= 12

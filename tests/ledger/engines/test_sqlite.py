@@ -1,0 +1,171 @@
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from ledger.engines import sqlite as engines
+from ledger.engines.sqlite import BUSY_TIMEOUT_MS, file_of, open_engine, transaction, writing
+from ledger.errors import DamagedError, StorageError
+from ledger.store import Ledger
+from tests.builders import game_started
+
+
+def test_every_connection_is_durable_and_patient(engine: Engine) -> None:
+    with engine.connect() as first, engine.connect() as second:
+        for connection in (first, second):
+            pragmas = {
+                name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                for name in ("busy_timeout", "journal_mode", "synchronous", "foreign_keys")
+            }
+            assert pragmas == {
+                "busy_timeout": BUSY_TIMEOUT_MS,
+                "journal_mode": "wal",
+                "synchronous": 2,
+                "foreign_keys": 1,
+            }
+
+
+def test_a_first_connection_waits_for_another_that_is_writing(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE anything (number INTEGER)")
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.2, other.rollback)
+    release.start()
+    engine = open_engine(f"sqlite:///{path}")
+
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    release.join()
+    other.close()
+    engine.dispose()
+
+
+def test_a_first_connection_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "ledger.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("CREATE TABLE anything (number INTEGER)")
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(engines, "BUSY_TIMEOUT_MS", 50)
+    engine = open_engine(f"sqlite:///{path}")
+
+    with pytest.raises(OperationalError, match="locked"):
+        engine.connect()
+    other.close()
+    engine.dispose()
+
+
+def test_the_folder_of_a_new_database_is_made(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'new' / 'folder' / 'ledger.db'}")
+
+    assert not (tmp_path / "new" / "folder" / "ledger.db").exists()
+    engine.connect().close()
+    assert (tmp_path / "new" / "folder" / "ledger.db").exists()
+    engine.dispose()
+
+
+def test_a_database_that_must_exist_is_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "ledger.db"
+
+    with pytest.raises(StorageError, match=r"there is no database at .*ledger\.db"):
+        open_engine(f"sqlite:///{path}", must_exist=True)
+
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "ledger.db", "sqlite://", "sqlite:///:memory:", "mysql://host/ledger", "postgresql+psycopg://host/x"],
+)
+def test_another_url_is_refused(url: str) -> None:
+    with pytest.raises(StorageError, match="write sqlite:///FILE"):
+        open_engine(url)
+
+
+def test_a_refusal_keeps_the_password_to_itself() -> None:
+    with pytest.raises(StorageError) as caught:
+        open_engine("mysql://user:hunter2@host/ledger")
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_a_storage_error(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"this is no database, however long one looks at it" * 100)
+    engine = open_engine(f"sqlite:///{path}")
+
+    with pytest.raises(StorageError, match="not a database"):
+        Ledger(engine).head()
+    engine.dispose()
+
+
+def test_a_database_without_tables_is_a_storage_error(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
+
+    with pytest.raises(StorageError, match="no such table"):
+        Ledger(engine).append("game-g1", [game_started()], 0)
+    engine.dispose()
+
+
+def test_a_reader_does_not_hold_up_a_writer(engine: Engine) -> None:
+    with engine.connect() as reader, reader.begin():
+        reader.exec_driver_sql("SELECT count(*) FROM events")
+
+        Ledger(engine).append("game-g1", [game_started()], 0)
+
+        assert reader.exec_driver_sql("SELECT count(*) FROM events").scalar() == 0
+    assert Ledger(engine).head().position == 1
+
+
+def test_a_writing_transaction_holds_the_lock_from_its_begin(engine: Engine) -> None:
+    with engine.connect() as first, writing(first).begin(), engine.connect() as second:
+        second.exec_driver_sql("PRAGMA busy_timeout = 0")
+        second.rollback()
+
+        with pytest.raises(OperationalError, match="locked"):
+            writing(second).begin()
+    engine.dispose()
+
+
+def test_a_connection_returns_to_the_pool_as_a_reader(engine: Engine) -> None:
+    with engine.connect() as connection, writing(connection).begin():
+        pass
+
+    with engine.connect() as reader, reader.begin(), engine.connect() as writer:
+        writer.exec_driver_sql("PRAGMA busy_timeout = 0")
+        writer.rollback()
+        with writing(writer).begin():
+            pass
+    engine.dispose()
+
+
+def test_a_page_that_is_overwritten_is_a_damaged_error(engine: Engine, ledger: Ledger) -> None:
+    ledger.append("game-g1", [game_started()], 0)
+    engine.dispose()
+    path = file_of(str(engine.url))
+    content = bytearray(path.read_bytes())
+    content[4_096:] = b"\xff" * (len(content) - 4_096)
+    path.write_bytes(content)
+
+    with pytest.raises(
+        DamagedError, match=r"damaged \(database disk image is malformed\): run `rps-audit verify`"
+    ):
+        ledger.read()
+
+
+@pytest.mark.parametrize("column", ["event_id", "stream", "type"])
+def test_a_text_that_is_not_utf_8_is_a_damaged_error_in_one_line(
+    engine: Engine, ledger: Ledger, column: str
+) -> None:
+    ledger.append("game-g1", [game_started()], 0)
+    with transaction(engine, write=True) as connection:
+        connection.exec_driver_sql("DROP TRIGGER events_refuse_update")
+        connection.exec_driver_sql(f"UPDATE events SET {column} = CAST(x'ff0a41' AS TEXT)")
+
+    with pytest.raises(DamagedError) as caught:
+        ledger.read()
+
+    assert str(caught.value) == "the database is damaged (a text is not UTF-8): run `rps-audit verify`"

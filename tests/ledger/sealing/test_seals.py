@@ -1,0 +1,369 @@
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, insert
+
+from ledger.engines.sqlite import transaction
+from ledger.rows import Row, Rows
+from ledger.schema import TRIGGERS, seals
+from ledger.sealing.keys import Signer
+from ledger.sealing.merkle import Edge
+from ledger.sealing.seals import (
+    SEAL_EVENTS,
+    SEAL_IDLE_SECONDS,
+    Sealer,
+    SealError,
+    audit,
+    last_seal,
+    read_seals,
+    seal_head,
+)
+from ledger.store import Ledger
+from tests.builders import game_started, round_played
+
+SIGNER = Signer("example.com/log", bytes(32))
+STRANGER = Signer("example.com/log", bytes([1] * 32))
+NOW = 1_762_000_000
+LATER = (NOW + 100) * 1_000_000
+
+
+def drop(connection: Connection, trigger: str) -> None:
+    connection.exec_driver_sql(f"DROP TRIGGER {trigger}")
+
+
+def restore(connection: Connection, trigger: str) -> None:
+    connection.exec_driver_sql(TRIGGERS[trigger])
+
+
+def rewrite(ledger: Ledger, *, kept_seals: int) -> None:
+    """Have another last event, with a hash that fits it, and no seals but the first ones."""
+    (*_, before, row) = [Row._make(one) for page in Rows(ledger.engine).pages() for one in page]
+    changed = row._replace(payload=row.payload.replace(b"rock", b"paper"))
+    chain_hash = changed.hash_after(before.chain_hash)
+    with transaction(ledger.engine, write=True) as connection:
+        for trigger in ("events_refuse_update", "seals_refuse_delete"):
+            drop(connection, trigger)
+        statement = "UPDATE events SET payload = ?, chain_hash = ? WHERE position = ?"
+        connection.exec_driver_sql(statement, (changed.payload, chain_hash, row.position))
+        sizes = "SELECT size FROM seals ORDER BY size LIMIT ?"
+        connection.exec_driver_sql(f"DELETE FROM seals WHERE size NOT IN ({sizes})", (kept_seals,))
+        for trigger in ("events_refuse_update", "seals_refuse_delete"):
+            restore(connection, trigger)
+
+
+def database(engine: Engine) -> Path:
+    assert engine.url.database
+    return Path(engine.url.database)
+
+
+@pytest.fixture
+def ledger(engine: Engine) -> Ledger:
+    return Ledger(engine, clock=lambda: NOW)
+
+
+def append(ledger: Ledger, events: int) -> None:
+    number = ledger.head().position
+    ledger.append(f"game-{number}", [game_started(), *[round_played()] * (events - 1)], 0)
+
+
+def due(ledger: Ledger, idle_seconds: float) -> int | None:
+    sealed = Sealer(ledger, SIGNER).run(int((NOW + idle_seconds) * 1_000_000))
+    return sealed.size if sealed else None
+
+
+class Notes:
+    """A witness that takes notes, while it is there."""
+
+    def __init__(self) -> None:
+        self.kept: dict[int, bytes] = {}
+        self.readable = self.writable = True
+
+    def __call__(self, size: int, note: bytes) -> None:
+        if not self.writable:
+            raise OSError("away")
+        self.kept[size] = note
+
+    def newest(self, after: int = 0) -> tuple[int, bytes] | None:
+        if not self.readable:
+            raise OSError("away")
+        size = max(self.kept, default=0)
+        return (size, self.kept[size]) if size > after else None
+
+
+def test_a_seal_is_over_everything_up_to_the_head(ledger: Ledger) -> None:
+    append(ledger, 5)
+    leaves = [Row._make(row).leaf() for page in Rows(ledger.engine).pages() for row in page]
+    edge = Edge()
+    edge.extend(leaves)
+
+    seal = seal_head(ledger, SIGNER)
+
+    assert seal == last_seal(ledger)
+    assert seal is not None
+    assert SIGNER.verifier.open(seal.note).checkpoint == (SIGNER.name, 5, edge.root())
+
+
+def test_each_seal_goes_on_from_the_one_before(ledger: Ledger) -> None:
+    for events in (3, 4, 5):
+        append(ledger, events)
+        seal_head(ledger, SIGNER)
+
+    assert [seal.size for seal in read_seals(ledger)] == [3, 7, 12]
+    report = audit(ledger, verifiers=[SIGNER.verifier])
+    assert (report.findings, report.claims) == ((), 3)
+
+
+def test_nothing_is_sealed_twice(ledger: Ledger) -> None:
+    assert seal_head(ledger, SIGNER) is None
+    append(ledger, 2)
+    seal_head(ledger, SIGNER)
+
+    assert seal_head(ledger, SIGNER) is None
+    assert due(ledger, 1e9) is None
+
+
+def test_a_seal_is_due_a_minute_after_the_last_event(ledger: Ledger) -> None:
+    append(ledger, 2)
+
+    assert due(ledger, SEAL_IDLE_SECONDS - 1) is None
+    assert due(ledger, SEAL_IDLE_SECONDS) == 2
+
+
+def test_a_seal_is_due_when_enough_has_come(ledger: Ledger) -> None:
+    append(ledger, SEAL_EVENTS - 1)
+    assert due(ledger, 0) is None
+
+    append(ledger, 1)
+
+    assert due(ledger, 0) == SEAL_EVENTS
+
+
+def test_the_witness_sees_every_seal_and_again_what_it_could_not_take(ledger: Ledger) -> None:
+    witness = Notes()
+    witness.writable = False
+    sealer = Sealer(ledger, SIGNER, witness)
+    for _ in range(2):
+        append(ledger, 2)
+        with pytest.raises(OSError, match="away"):
+            sealer.run(LATER)
+    witness.writable = True
+
+    assert sealer.run(LATER) is None
+    assert sealer.run(LATER) is None
+
+    assert list(witness.kept) == [2, 4]
+
+
+def test_nothing_is_signed_while_the_witness_cannot_be_asked(ledger: Ledger) -> None:
+    witness = Notes()
+    witness.readable = False
+    append(ledger, 2)
+
+    with pytest.raises(OSError, match="away"):
+        Sealer(ledger, SIGNER, witness).run(LATER)
+
+    assert read_seals(ledger) == []
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+@pytest.mark.parametrize("restarted", [True, False])
+def test_a_history_that_the_witness_contradicts_is_not_signed(ledger: Ledger, restarted: bool, kept: int) -> None:
+    """Somebody writes the log anew after the first seal, and takes away the seals that do not fit it."""
+    witness = Notes()
+    sealer = Sealer(ledger, SIGNER, witness)
+    for _ in range(2):
+        append(ledger, 3)
+        sealer.run(LATER)
+    rewrite(ledger, kept_seals=kept)
+    append(ledger, 3)
+    if restarted:
+        sealer = Sealer(ledger, SIGNER, witness)
+
+    with pytest.raises(SealError, match="the witness has a seal that the ledger lacks, over 6 events"):
+        sealer.run(LATER)
+
+    assert len(read_seals(ledger)) == kept
+    assert list(witness.kept) == [3, 6]
+
+
+def test_a_history_with_another_seal_than_the_witness_s_is_not_signed(ledger: Ledger) -> None:
+    witness = Notes()
+    append(ledger, 3)
+    Sealer(ledger, SIGNER, witness).run(LATER)
+    rewrite(ledger, kept_seals=0)
+    seal_head(ledger, SIGNER)
+    append(ledger, 3)
+
+    with pytest.raises(SealError, match="another seal over 3 events"):
+        Sealer(ledger, SIGNER, witness).run(LATER)
+
+
+def test_two_sealers_share_a_witness(ledger: Ledger) -> None:
+    witness = Notes()
+    one, other = (Sealer(ledger, SIGNER, witness) for _ in range(2))
+
+    for sealer in (one, other, one, other):
+        append(ledger, 2)
+        assert sealer.run(LATER) is not None
+
+    assert list(witness.kept) == [2, 4, 6, 8]
+
+
+def test_another_key_than_the_last_seal_s_signs_nothing(ledger: Ledger) -> None:
+    append(ledger, 3)
+    seal_head(ledger, SIGNER)
+    append(ledger, 3)
+
+    with pytest.raises(SealError, match=r"over 3 events cannot be built upon: it is signed by example.com/log\+"):
+        seal_head(ledger, STRANGER)
+
+    assert len(read_seals(ledger)) == 1
+
+
+def test_a_broken_chain_is_not_sealed(ledger: Ledger, engine: Engine) -> None:
+    append(ledger, 4)
+    with closing(sqlite3.connect(database(engine))) as connection, connection:
+        connection.execute("DROP TRIGGER events_refuse_update")
+        connection.execute("UPDATE events SET recorded_us = 1 WHERE position = 3")
+
+    with pytest.raises(SealError, match="position 3"):
+        seal_head(ledger, SIGNER)
+
+    assert read_seals(ledger) == []
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE seals SET edge = zeroblob(length(edge))", "UPDATE seals SET note = x'00'"]
+)
+def test_a_damaged_seal_is_not_built_upon(ledger: Ledger, engine: Engine, statement: str) -> None:
+    append(ledger, 4)
+    seal_head(ledger, SIGNER)
+    append(ledger, 4)
+    with closing(sqlite3.connect(database(engine))) as connection, connection:
+        connection.execute("DROP TRIGGER seals_refuse_update")
+        connection.execute(statement)
+        connection.execute(TRIGGERS["seals_refuse_update"])
+
+    with pytest.raises(SealError, match="over 4 events"):
+        seal_head(ledger, SIGNER)
+    assert [finding.kind for finding in audit(ledger).findings] == ["bad seal"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("UPDATE seals SET size = 4", "no update"),
+        ("DELETE FROM seals", "no delete"),
+        ("INSERT INTO seals SELECT * FROM seals", "cover more"),
+        ("INSERT OR REPLACE INTO seals SELECT * FROM seals", "cover more"),
+        ("INSERT INTO seals SELECT 2, note, edge FROM seals", "cover more"),
+    ],
+)
+def test_a_seal_stays_as_it_is(ledger: Ledger, engine: Engine, statement: str, problem: str) -> None:
+    append(ledger, 3)
+    seal_head(ledger, SIGNER)
+    before = read_seals(ledger)
+
+    with (
+        closing(sqlite3.connect(database(engine))) as connection,
+        pytest.raises(sqlite3.IntegrityError, match=f"seals are append-only: .*{problem}"),
+    ):
+        connection.execute(statement)
+
+    assert read_seals(ledger) == before
+
+
+def witnessed(ledger: Ledger) -> list[tuple[int, bytes]]:
+    return [(seal.size, seal.note) for seal in read_seals(ledger)]
+
+
+@pytest.mark.parametrize(
+    ("taken", "position", "problem"),
+    [
+        ("size = 9", 9, "the witness's seal over 9 events is not in the ledger"),
+        ("size = 3", 3, "the witness's seal over 3 events is not in the ledger"),
+        ("size > 3", 6, "2 of the witness's seals, the last one over 9 events, are not in the ledger"),
+        ("true", 3, "3 of the witness's seals, the last one over 9 events, are not in the ledger"),
+    ],
+)
+def test_a_seal_that_was_taken_away_is_missed_by_the_witness(
+    ledger: Ledger, taken: str, position: int, problem: str
+) -> None:
+    for _ in range(3):
+        append(ledger, 3)
+        seal_head(ledger, SIGNER)
+    notes = witnessed(ledger)
+    with transaction(ledger.engine, write=True) as connection:
+        drop(connection, "seals_refuse_delete")
+        connection.exec_driver_sql(f"DELETE FROM seals WHERE {taken}")
+        restore(connection, "seals_refuse_delete")
+
+    report = audit(ledger, verifiers=[SIGNER.verifier], witnessed=notes)
+
+    assert [(one.position, one.kind, one.problem) for one in report.findings] == [
+        (position, "missing seal", problem)
+    ]
+    assert (report.witnessed, report.claims - report.seals) == (3, 3)
+
+
+@pytest.mark.parametrize("size", [-1, 0, 2])
+def test_a_seal_that_was_moved_is_seen(ledger: Ledger, size: int) -> None:
+    append(ledger, 3)
+    seal_head(ledger, SIGNER)
+    with transaction(ledger.engine, write=True) as connection:
+        drop(connection, "seals_refuse_update")
+        connection.exec_driver_sql("UPDATE seals SET size = ?", (size,))
+        restore(connection, "seals_refuse_update")
+
+    (finding,) = audit(ledger).findings
+
+    assert (finding.position, finding.kind) == (size, "bad seal")
+
+
+def test_who_signed_is_said(ledger: Ledger) -> None:
+    append(ledger, 3)
+    seal_head(ledger, SIGNER)
+
+    report = audit(ledger, verifiers=[STRANGER.verifier, SIGNER.verifier], witnessed=witnessed(ledger))
+
+    assert report.signers == (SIGNER.verifier.label,)
+    assert SIGNER.verifier.label in SIGNER.verifier.text()
+    assert (report.seals, report.witnessed, report.claims) == (1, 1, 2)
+
+
+def test_seals_before_the_first_break_are_still_compared(ledger: Ledger) -> None:
+    for _ in range(2):
+        append(ledger, 3)
+        seal_head(ledger, SIGNER)
+    with transaction(ledger.engine, write=True) as connection:
+        drop(connection, "events_refuse_update")
+        connection.exec_driver_sql("UPDATE events SET recorded_us = recorded_us + 1 WHERE position = 5")
+        restore(connection, "events_refuse_update")
+
+    report = audit(ledger)
+
+    assert report.findings[0].position == 5
+    assert report.claims == 1
+
+
+def test_a_second_key_is_seen_without_knowing_the_first(ledger: Ledger) -> None:
+    append(ledger, 3)
+    (first,) = [seal_head(ledger, SIGNER)]
+    append(ledger, 3)
+    with transaction(ledger.engine, write=True) as connection:
+        drop(connection, "seals_refuse_delete")
+        connection.exec_driver_sql("DELETE FROM seals")
+        restore(connection, "seals_refuse_delete")
+    seal_head(ledger, STRANGER)
+    assert first is not None
+    with transaction(ledger.engine, write=True) as connection:
+        drop(connection, "seals_demand_order")
+        connection.execute(insert(seals).values(first._asdict()))
+        restore(connection, "seals_demand_order")
+
+    (finding,) = audit(ledger).findings
+
+    assert (finding.position, finding.kind) == (6, "bad seal")
+    assert "another key" in finding.problem

@@ -1,0 +1,204 @@
+import pytest
+from msgspec import to_builtins
+
+from ledger.events import AliasesAssigned, CycleDecided, Event, GameFinished
+from ledger.store import Entry, Ledger
+from projections.audit.decisions import Audit, check_decisions
+from tests.builders import aliases_assigned, cycle_decided, report
+from tests.projections.findings import decided, mismatched
+from tests.projections.sabotage import Edit, edit
+
+
+def swaps_before(events: list[tuple[Entry, Event]], decision: CycleDecided) -> int:
+    """How many swaps the family had had."""
+    assert decision.evidence is not None
+    return sum(
+        event.swapped
+        for entry, event in events
+        if isinstance(event, AliasesAssigned)
+        and event.model_type == decision.model_type
+        and entry.position <= decision.evidence.after_position
+    )
+
+
+def test_every_decision_is_derived_as_it_is_recorded(copy: Ledger, events: list[tuple[Entry, Event]]) -> None:
+    heard: list[int] = []
+
+    audit = check_decisions(copy, progress=heard.append)
+
+    recorded = [(entry.position, event) for entry, event in events if isinstance(event, CycleDecided)]
+    assert audit.agrees
+    assert [(one.position, one.event) for one in audit.decisions] == recorded
+    assert {event.decision for _, event in recorded} >= {
+        "swap_production_b",
+        "retain_production",
+        "insufficient_data",
+    }
+    assert any(event.reordered for _, event in recorded)
+    assert sum(heard) > 0
+
+
+def test_the_example_has_what_makes_counting_hard(events: list[tuple[Entry, Event]]) -> None:
+    """Games that a swap overtook, test games, and games in which a fallback chose a move."""
+    finished = [(entry, event) for entry, event in events if isinstance(event, GameFinished)]
+    overtaken = 0
+    swaps: dict[str, int] = {}
+    for _, event in events:
+        if isinstance(event, AliasesAssigned):
+            swaps[event.model_type] = swaps.get(event.model_type, 0) + event.swapped
+        elif isinstance(event, GameFinished):
+            overtaken += event.swap_count != swaps.get(event.model_type, 0)
+
+    assert overtaken > 0
+    assert any(event.degraded for _, event in finished)
+    assert not all(event.counted for _, event in finished)
+
+
+def test_one_family_is_checked_alone(copy: Ledger) -> None:
+    audit = check_decisions(copy, ["xgboost"])
+
+    assert audit.agrees
+    assert {one.event.model_type for one in audit.decisions} == {"xgboost"}
+
+
+def test_another_winner_names_the_decisions_and_the_game(copy: Ledger, events: list[tuple[Entry, Event]]) -> None:
+    swap, event = decided(events, "swap_production_b")
+    assert event.evidence is not None
+    game, finished = next(
+        (entry, finished)
+        for entry, finished in events
+        if isinstance(finished, GameFinished)
+        and finished.model_type == event.model_type
+        and event.evidence.after_position < entry.position <= event.evidence.through_position
+        and finished.counted
+        and not finished.degraded
+        and finished.winner == "bot"
+        and finished.swap_count == swaps_before(events, event)
+    )
+    edit(copy, game.position, lambda payload: payload.update(winner="user"))
+
+    audit = check_decisions(copy)
+
+    found = mismatched(audit)
+    assert not audit.agrees
+    side = "production" if finished.alias == "Production" else "b"
+    assert f"evidence.{side}.window.wins" in found[swap.position]
+    assert all(position > game.position for position in found)
+    assert [(problem.position, problem.game_id) for problem in audit.problems] == [
+        (game.position, finished.game_id)
+    ]
+    assert "its rounds say bot" in audit.problems[0].problem
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (lambda payload: payload.update(decision="retain_production"), "decision"),
+        (lambda payload: payload.update(reason_code="not_better"), "reason_code"),
+        (lambda payload: payload.update(reason="because"), "reason"),
+        (lambda payload: payload.update(p_value=0.19), "p_value"),
+        (lambda payload: payload.update(z_statistic=None), "z_statistic"),
+        (lambda payload: payload.update(reordered=True), "reordered"),
+        (lambda payload: payload["rule"].update(alpha="0.000001"), "decision"),
+        (lambda payload: payload["rule"].update(minimum_games=99), "decision"),
+        (lambda payload: payload["rule"].update(name="coin/1"), "rule.name"),
+        (lambda payload: payload.update(rule=None), "rule.name"),
+        (lambda payload: payload.update(evidence=None), "evidence"),
+        (lambda payload: payload["evidence"].update(after_position=1), "evidence.after_position"),
+        (lambda payload: payload["evidence"]["b"]["own"].update(wins=0), "evidence.b.own.wins"),
+        (lambda payload: payload["evidence"]["b"].update(version=9), "evidence.b.version"),
+        (lambda payload: payload["tickers"].update(cycles=5), "tickers.cycles"),
+        (lambda payload: payload.update(cycle=99), "cycle"),
+    ],
+)
+def test_a_changed_field_of_a_decision_is_named(
+    copy: Ledger, events: list[tuple[Entry, Event]], change: Edit, field: str
+) -> None:
+    entry, _ = decided(events, "swap_production_b")
+    edit(copy, entry.position, change)
+
+    assert field in mismatched(check_decisions(copy))[entry.position]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda payload: payload.update(trigger="report"),
+        lambda payload: payload.update(trigger="report", reason_code="reported", ranking=[]),
+        lambda payload: payload.update(trigger="report", report=to_builtins(report())),
+        lambda payload: payload.update(report=to_builtins(report())),
+        lambda payload: payload.update(trigger="report", rule=None),
+        lambda payload: payload.update(trigger="report", rule=None, report=to_builtins(report())),
+        lambda payload: payload.update(rule=None, report=to_builtins(report()), reason_code="reported"),
+    ],
+)
+@pytest.mark.parametrize("decision", ["swap_production_b", "retain_production", "insufficient_data"])
+def test_a_decision_of_ours_cannot_be_passed_off_as_a_report(
+    copy: Ledger, events: list[tuple[Entry, Event]], decision: str, change: Edit
+) -> None:
+    entry, _ = decided(events, decision)
+    edit(copy, entry.position, change)
+
+    assert entry.position in mismatched(check_decisions(copy))
+
+
+def test_a_report_has_no_plan(copy: Ledger, events: list[tuple[Entry, Event]]) -> None:
+    """The last thing that gives a decision of ours away, when every word of it was changed."""
+    entry, _ = decided(events, "swap_production_b")
+    words = {"trigger": "report", "rule": None, "report": to_builtins(report()), "reason_code": "reported"}
+    edit(copy, entry.position, lambda payload: payload.update(words))
+
+    assert "plan.cause" in mismatched(check_decisions(copy))[entry.position]
+
+
+def test_an_alpha_that_is_none_is_named(copy: Ledger, events: list[tuple[Entry, Event]]) -> None:
+    entry, _ = decided(events, "swap_production_b")
+    edit(copy, entry.position, lambda payload: payload["rule"].update(alpha="a fifth"))
+
+    assert mismatched(check_decisions(copy))[entry.position] == {"rule.alpha"}
+
+
+def test_evidence_from_after_the_decision_is_named(copy: Ledger, events: list[tuple[Entry, Event]]) -> None:
+    entry, _ = decided(events, "retain_production")
+    edit(copy, entry.position, lambda payload: payload["evidence"].update(through_position=entry.position))
+
+    assert "evidence.through_position" in mismatched(check_decisions(copy))[entry.position]
+
+
+def test_a_plan_that_the_decision_does_not_give_is_named(copy: Ledger, events: list[tuple[Entry, Event]]) -> None:
+    entry, _ = decided(events, "swap_production_b")
+    edit(copy, entry.position + 1, lambda payload: payload["assignments"][2].update(after=9))
+
+    assert mismatched(check_decisions(copy))[entry.position] == {
+        "plan.assignments.2.after",
+        "completion.assignments.2.after",
+    }
+
+
+def test_a_report_is_not_ours_to_decide_but_its_evidence_is_counted(
+    copy: Ledger, events: list[tuple[Entry, Event]]
+) -> None:
+    entry, _ = decided(events, "swap_production_b", "report")
+    before = next(one for one in check_decisions(copy).decisions if one.position == entry.position)
+    edit(copy, entry.position, lambda payload: payload["evidence"]["b"]["window"].update(games=99))
+
+    after = next(one for one in check_decisions(copy).decisions if one.position == entry.position)
+
+    assert before.agrees
+    assert any("reported" in note for note in before.notes)
+    assert {mismatch.field for mismatch in after.mismatches} == {"evidence.b.window.games"}
+
+
+def test_a_report_before_any_aliases_has_nothing_to_check(ledger: Ledger) -> None:
+    reported = cycle_decided(
+        trigger="report", rule=None, evidence=None, reason_code="reported", ranking=(), report=report()
+    )
+    ledger.append("promotion-feedforward_nn", [reported, aliases_assigned()], 0)
+
+    (one,) = check_decisions(ledger).decisions
+
+    assert one.agrees
+
+
+def test_a_ledger_without_decisions_has_nothing_to_find(ledger: Ledger) -> None:
+    assert check_decisions(ledger) == Audit([], [], [])

@@ -1,0 +1,221 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from ledger.engines.sqlite import open_reader
+from ledger.store import Ledger
+from projections.audit.compare import compare, counters_since
+from projections.audit.rebuild import READ_MODELS, rebuild
+from projections.audit.replay import Replay, flatten, plain, read_rows
+from projections.errors import ProjectionError
+from projections.projection import Tracked
+from projections.read_models.all import ReadModels
+from projections.read_models.history import History
+from scripts.audit_docs import tamper
+from tests.builders import cycle_decided, game_finished, game_started
+from tests.projections.sabotage import database
+
+
+@pytest.fixture(scope="module")
+def ledger_of_games(example: Path) -> Iterator[Ledger]:
+    """The example, for reading."""
+    engine = open_reader(f"sqlite:///{example}")
+    yield Ledger(engine)
+    engine.dispose()
+
+
+def test_a_replay_to_the_head_is_what_the_service_has(copy: Ledger) -> None:
+    served = ReadModels(copy)
+    served.projector.start()
+    replay = Replay(copy)
+
+    replay.advance(copy.head().position)
+
+    assert replay.head == copy.head() == served.projector.head
+    states: list[Tracked[Any]] = [*served.tracked]
+    assert {one.projection.name: plain(one.state) for one in states} == {
+        name: state for name, state in replay.plain().items() if name != served.history.name
+    }
+    assert replay.history_rows() == read_rows(History(copy))
+
+
+def test_a_state_as_of_a_moment_is_that_of_a_ledger_that_ended_there(
+    ledger_of_games: Ledger, engine: Engine
+) -> None:
+    """Cut anywhere, and from there on replayed in one step or in several."""
+    shorter = Ledger(engine)
+    cut = 500
+    for entry in ledger_of_games.read(limit=cut):
+        event = ledger_of_games.decode(entry)
+        shorter.append(entry.stream, [event], entry.version - 1, ids=[entry.event_id])
+    at_cut, at_end = Replay(ledger_of_games), Replay(shorter)
+
+    for position in (1, 200, 201, cut):
+        at_cut.advance(position)
+    at_end.advance(cut)
+
+    assert _without_times(at_cut) == _without_times(at_end)
+
+
+def _without_times(replay: Replay) -> dict[str, object]:
+    flat = flatten(replay.plain())
+    return {path: value for path, value in flat.items() if not path.endswith("_us")}
+
+
+def test_a_replay_writes_nothing_to_the_ledger_it_reads(ledger_of_games: Ledger) -> None:
+    """The reader's connection would refuse."""
+    before = compare(ledger_of_games)
+
+    Replay(ledger_of_games).advance(2_000)
+
+    assert compare(ledger_of_games) == before
+
+
+def test_an_event_that_does_not_fit_stops_a_replay_and_is_named(ledger: Ledger) -> None:
+    ledger.append("game-g1", [game_started(), game_finished(), game_finished()], 0)
+
+    with pytest.raises(ProjectionError, match="position 3"):
+        Replay(ledger).advance(3)
+
+
+def test_stored_read_models_are_equal_to_a_replay(ledger_of_games: Ledger) -> None:
+    found = compare(ledger_of_games)
+
+    assert found.differences == []
+    assert found.compared.keys() == set(READ_MODELS)
+
+
+@pytest.mark.parametrize(
+    ("statement", "read_model"),
+    [
+        (
+            "UPDATE promotion_history SET production_wins = production_wins + 1 WHERE id = 1588",
+            "promotion_history",
+        ),
+        ("DELETE FROM promotion_history WHERE id = 1588", "promotion_history"),
+        ("UPDATE promotion_history SET detail = CAST('{}' AS BLOB) WHERE id = 1588", "promotion_history"),
+        ("UPDATE promotion_history SET detail = CAST('junk' AS BLOB) WHERE id = 1588", "promotion_history"),
+        ("UPDATE promotion_history SET detail = x'ff' WHERE id = 1588", "promotion_history"),
+        ("UPDATE promotion_history SET detail = CAST('[]' AS BLOB) WHERE id = 1588", "promotion_history"),
+        ("DELETE FROM projection_checkpoints", "promotion_history"),
+        ("UPDATE projection_checkpoints SET version = 99", "promotion_history"),
+        ("UPDATE projection_checkpoints SET position = 100000", "promotion_history"),
+        ("UPDATE projection_snapshots SET chain_hash = zeroblob(32) WHERE name = 'tickers'", "tickers"),
+        ("UPDATE projection_snapshots SET version = 99 WHERE name = 'tickers'", "tickers"),
+        ("UPDATE projection_snapshots SET settings = 'x' WHERE name = 'standings'", "standings"),
+        ("UPDATE projection_snapshots SET state = x'c1' WHERE name = 'counters'", "counters"),
+        ("UPDATE projection_snapshots SET name = 'extra' WHERE name = 'open_games'", "extra"),
+        (
+            "UPDATE projection_snapshots SET state = other.state FROM projection_snapshots AS other"
+            " WHERE projection_snapshots.name = 'tickers' AND other.name = 'counters'",
+            "tickers",
+        ),
+    ],
+)
+def test_whatever_is_stored_otherwise_is_listed_and_mended(copy: Ledger, statement: str, read_model: str) -> None:
+    with copy.engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+        connection.commit()
+
+    assert {difference.read_model for difference in compare(copy).differences} == {read_model}
+
+    rebuild(copy, READ_MODELS, since_us=0)
+    assert {difference.read_model for difference in compare(copy).differences} <= {"extra"}
+
+
+def change(ledger: Ledger, statement: str) -> None:
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def test_rows_without_a_checkpoint_are_compared_all_the_same(copy: Ledger) -> None:
+    change(copy, "DELETE FROM projection_checkpoints")
+    change(copy, "UPDATE promotion_history SET b_wins = 99 WHERE id = 1588")
+
+    found = compare(copy)
+
+    paths = {difference.path: difference.stored for difference in found.differences}
+    assert paths["checkpoint"] == "(absent)"
+    assert paths["1588.b_wins"] == 99
+    assert found.compared["promotion_history"] == copy.head().position
+
+
+def test_a_history_without_rows_needs_no_checkpoint(copy: Ledger) -> None:
+    change(copy, "DELETE FROM projection_checkpoints")
+    change(copy, "DELETE FROM promotion_history")
+
+    found = compare(copy)
+
+    assert found.differences == []
+    assert "promotion_history" not in found.compared
+
+
+def test_a_checkpoint_that_no_read_model_has_is_listed(copy: Ledger) -> None:
+    change(
+        copy,
+        "INSERT INTO projection_checkpoints SELECT 'extra', version, position, chain_hash"
+        " FROM projection_checkpoints",
+    )
+
+    assert [(one.read_model, one.path) for one in compare(copy).differences] == [("extra", "name")]
+
+
+def test_a_detail_that_is_no_json_is_told_in_one_line(copy: Ledger) -> None:
+    change(copy, "UPDATE promotion_history SET detail = CAST('junk' AS BLOB) WHERE id = 1588")
+
+    (difference,) = compare(copy).differences
+
+    assert (difference.path, difference.stored, difference.replayed) == ("1588.detail", "junk", "a JSON object")
+
+
+def test_counters_that_begin_at_zero_are_not_counters_that_are_not_stored(copy: Ledger, ledger: Ledger) -> None:
+    assert counters_since(copy) == 0
+    assert counters_since(ledger) is None
+
+
+def test_a_changed_event_shows_in_every_read_model_that_reads_it(copy: Ledger) -> None:
+    position = tamper(database(copy))
+    assert position < 7_000
+
+    assert {difference.read_model for difference in compare(copy).differences} == {
+        "counters",
+        "tickers",
+        "standings",
+    }
+
+
+def test_a_rebuild_beside_a_service_loses_nothing_that_it_folds(copy: Ledger) -> None:
+    served = ReadModels(copy)
+    served.projector.start()
+    version = copy.version("promotion-xgboost")
+    newest = cycle_decided(model_type="xgboost", cycle=25)
+    copy.append("promotion-xgboost", [newest], version)
+    served.projector.catch_up()
+
+    position = rebuild(copy, ["promotion_history"], since_us=0)
+    copy.append("promotion-xgboost", [cycle_decided(model_type="xgboost", cycle=26)], version + 1)
+    served.projector.catch_up()
+
+    assert position == copy.head().position - 1
+    rows = read_rows(served.history)
+    assert [row["cycle"] for row in rows if row["model_type"] == "xgboost"] == list(range(1, 27))
+    assert [one for one in compare(copy).differences if one.read_model == "promotion_history"] == []
+
+
+def test_a_rebuild_of_an_empty_ledger_leaves_nothing(ledger: Ledger) -> None:
+    assert rebuild(ledger, READ_MODELS, since_us=0) == 0
+    assert compare(ledger).compared == {}
+
+
+@pytest.mark.parametrize("read_model", READ_MODELS)
+def test_one_read_model_is_rebuilt_alone(copy: Ledger, read_model: str) -> None:
+    before = compare(copy).compared
+
+    rebuild(copy, [read_model], since_us=0)
+
+    after = compare(copy)
+    assert after.differences == []
+    assert after.compared == before | {read_model: copy.head().position}

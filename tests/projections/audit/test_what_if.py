@@ -1,0 +1,357 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.engines.sqlite import open_reader
+from ledger.events import AliasesAssigned, CycleDecided, Event, Lineup
+from ledger.store import Ledger
+from ledger.vocabulary import FAMILIES
+from projections.audit.outcome import Outcome, Reign, Score, Time
+from projections.audit.what_if import Change, what_if
+from projections.decision.cycle import assignments, plan, swap
+from projections.decision.rules import ANYTIME_SIGN
+from projections.errors import ProjectionError
+from tests.builders import (
+    aliases_assigned,
+    arm,
+    cycle_decided,
+    evidence,
+    game_finished,
+    game_started,
+    lineup,
+    prediction_made,
+    rule,
+)
+
+RULE = rule(name="ztest/1")
+
+
+@pytest.fixture(scope="module")
+def played(example: Path) -> Iterator[Ledger]:
+    """The example, for reading: whatever is written is refused."""
+    engine = open_reader(f"sqlite:///{example}")
+    yield Ledger(engine)
+    engine.dispose()
+
+
+def compared(event: CycleDecided) -> tuple[object, ...]:
+    return (
+        event.decision,
+        event.evidence,
+        event.z_statistic,
+        event.p_value,
+        event.ranking,
+        event.tickers,
+        event.reason,
+    )
+
+
+def test_nothing_changed_gives_the_history_itself(played: Ledger) -> None:
+    for outcome in what_if(played, Change()):
+        own = [cycle for cycle in outcome.cycles if cycle.actual.trigger != "report"]
+        assert own
+        assert [compared(cycle.other) for cycle in own] == [compared(cycle.actual) for cycle in own]
+        assert outcome.other_reigns == outcome.actual_reigns
+        assert (outcome.parted_position, outcome.exact_until, outcome.unused_games) == (None, None, 0)
+
+
+def test_each_change_of_the_rule_is_the_recorded_rule_s(played: Ledger) -> None:
+    (outcome,) = what_if(played, Change(alpha="0.05", minimum_games=5), ["xgboost"])
+
+    rules = [(cycle.actual.rule, cycle.other.rule) for cycle in outcome.cycles]
+    assert all(actual is not None and actual.alpha == "0.20" for actual, _ in rules)
+    assert {(other.alpha, other.minimum_games, other.minimum_predictions) for _, other in rules if other} == {
+        ("0.05", 5, 30)
+    }
+
+
+def test_a_stricter_alpha_never_swaps_where_nothing_would_have(played: Ledger) -> None:
+    for outcome in what_if(played, Change(alpha="0.0000001")):
+        assert all(cycle.other.decision != "swap_production_b" for cycle in outcome.cycles)
+        exogenous = [reign for reign in outcome.other_swaps if reign in outcome.actual_swaps]
+        assert outcome.other_swaps == exogenous
+
+
+def test_one_family_is_asked_alone(played: Ledger) -> None:
+    assert [outcome.model_type for outcome in what_if(played, Change(), ["xgboost"])] == ["xgboost"]
+    assert [outcome.model_type for outcome in what_if(played, Change())] == list(FAMILIES)
+
+
+def test_cycles_are_exact_until_a_version_is_missing(played: Ledger) -> None:
+    outcomes = what_if(played, Change(alpha="0.4"))
+
+    for outcome in outcomes:
+        limit = outcome.exact_until
+        assert all(cycle.exact == (limit is None or cycle.position <= limit) for cycle in outcome.cycles)
+    assert any(outcome.exact_until for outcome in outcomes)
+
+
+class Story:
+    """A family's history, written event by event; both versions play as told."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.lineup = lineup()
+        self.swaps = 0
+        self.games = 0
+        self.cycles = 0
+        self.rule = RULE
+        self.tell(aliases_assigned())
+
+    def tell(self, *events: Event) -> None:
+        for event in events:
+            stream = "promotion-feedforward_nn"
+            self.ledger.append(stream, [event], self.ledger.version(stream))
+
+    def play(self, version: int, won: int, lost: int) -> None:
+        """Finished games of one version."""
+        alias = "Production" if self.lineup.Production == version else "B"
+        for winner in ["bot"] * won + ["user"] * lost:
+            self.games += 1
+            game_id = f"g{self.games}"
+            common = {"game_id": game_id, "alias": alias, "model_version": version, "swap_count": self.swaps}
+            started = game_started(**common, lineup=self.lineup)
+            finished = game_finished(**common, winner=winner)
+            self.ledger.append(f"game-{game_id}", [started, finished], 0)
+
+    def cycle(self, decision: str) -> None:
+        """A cycle that decided so, and what followed."""
+        if decision != "swap_production_b":
+            self.tell(self.decide(decision))
+            return
+        version, after = self.plan_swap()
+        self.assign(after, "promotion", plan=version, cycle=self.cycles, swapped=True)
+
+    def decide(self, decision: str) -> CycleDecided:
+        self.cycles += 1
+        through = self.ledger.head().position
+        proof = evidence(through_position=through, production=arm(1, 0, 0), b=arm(2, 0, 0))
+        return cycle_decided(
+            cycle=self.cycles, decision=decision, evidence=proof, rule=self.rule, ranking=(), reordered=False
+        )
+
+    def plan_swap(self) -> tuple[int, Lineup]:
+        """A cycle whose swap is not carried out yet: the plan's stream version, and where it leads."""
+        decided = self.decide("swap_production_b")
+        after = swap(self.lineup)
+        self.tell(decided, plan("promotion", "feedforward_nn", self.lineup, after, cycle=self.cycles))
+        return self.ledger.version("promotion-feedforward_nn"), after
+
+    def withdraw(self) -> None:
+        """An operator closes the open plan."""
+        self.assign(self.lineup, "manual", plan=self.ledger.version("promotion-feedforward_nn"))
+
+    def assign(self, after: object, cause: str, **more: object) -> None:
+        """Aliases change."""
+        moved = AliasesAssigned(
+            model_type="feedforward_nn",
+            cause=cause,  # type: ignore[arg-type]
+            assignments=assignments(self.lineup, after),  # type: ignore[arg-type]
+            **{"plan": None, "cycle": None, "swapped": False, "reordered": False, **more},  # type: ignore[arg-type]
+        )
+        self.tell(moved)
+        self.lineup = after  # type: ignore[assignment]
+        self.swaps += moved.swapped
+
+    def ask(self, **change: object) -> Outcome:
+        (outcome,) = what_if(self.ledger, Change(**change), ["feedforward_nn"])  # type: ignore[arg-type]
+        return outcome
+
+
+@pytest.fixture
+def story(ledger: Ledger) -> Story:
+    return Story(ledger)
+
+
+def test_a_swap_that_a_stricter_rule_would_not_have_made_parts_the_histories(story: Story) -> None:
+    story.play(1, won=1, lost=2)
+    story.play(2, won=2, lost=1)
+    story.cycle("insufficient_data")  # p = 0.2071
+    story.play(2, won=1, lost=0)
+    story.cycle("swap_production_b")  # p = 0.1356
+    story.play(1, won=0, lost=3)
+    story.play(2, won=3, lost=0)
+    story.cycle("insufficient_data")
+
+    outcome = story.ask(alpha="0.01")
+
+    assert [cycle.other.decision for cycle in outcome.cycles] == [
+        "retain_production",
+        "retain_production",
+        "swap_production_b",
+    ]
+    assert len(outcome.actual_swaps) == 1
+    assert [reign.position for reign in outcome.other_swaps] == [outcome.cycles[2].position]
+    assert outcome.parted_position is not None
+    assert outcome.exact_until is None
+    assert outcome.cycles[2].other.evidence == evidence(
+        after_position=0,
+        through_position=outcome.cycles[2].position - 1,
+        production=arm(1, 6, 1),
+        b=arm(2, 7, 6),
+    )
+
+
+def test_a_swap_that_a_looser_rule_would_have_made_earlier_opens_a_new_window(story: Story) -> None:
+    story.play(1, won=1, lost=2)
+    story.play(2, won=2, lost=1)
+    story.cycle("insufficient_data")
+    story.play(1, won=3, lost=0)
+    story.play(2, won=0, lost=4)
+    story.cycle("retain_production")
+
+    outcome = story.ask(alpha="0.25")
+
+    first, second = outcome.cycles
+    assert [first.other.decision, second.other.decision] == ["swap_production_b", "swap_production_b"]
+    assert second.other.evidence is not None
+    assert second.other.evidence.after_position == first.position
+    assert second.other.evidence.production == arm(2, 4, 0)
+    assert second.other.evidence.b == arm(1, 3, 3)
+    assert outcome.exact_until is None
+
+
+def test_histories_meet_again_where_a_hand_sets_the_aliases(story: Story) -> None:
+    story.play(1, won=1, lost=2)
+    story.play(2, won=2, lost=1)
+    story.cycle("insufficient_data")
+    story.assign(lineup((3, 2, 1, 4)), "manual")
+    story.play(3, won=2, lost=2)
+
+    outcome = story.ask(alpha="0.25")
+
+    assert outcome.parted_position == outcome.cycles[0].position
+    assert (outcome.exact_until, outcome.unused_games) == (None, 0)
+    assert outcome.other_reigns[-1] == outcome.actual_reigns[-1]
+
+
+def test_games_of_a_version_that_would_have_been_a_shadow_are_not_used(story: Story) -> None:
+    for number in range(40):
+        story.ledger.append(
+            f"game-x{number}",
+            [
+                prediction_made(game_id="x", alias="B", model_version=2, correct=False, predicted="rock"),
+                prediction_made(game_id="x", alias="shadow1", model_version=3),
+                prediction_made(game_id="x", alias="shadow2", model_version=4, correct=False, predicted="rock"),
+            ],
+            0,
+        )
+    story.play(1, won=2, lost=1)
+    story.play(2, won=2, lost=1)
+    story.cycle("insufficient_data")
+    story.play(2, won=1, lost=1)
+
+    outcome = story.ask()
+
+    assert outcome.cycles[0].other.decision == "retain_production"
+    assert outcome.cycles[0].other.reordered
+    assert outcome.exact_until == outcome.cycles[0].position
+    assert outcome.unused_games == 2
+
+
+def test_what_an_outside_hand_does_happens_in_both_histories(story: Story) -> None:
+    story.play(1, won=1, lost=2)
+    story.play(2, won=2, lost=1)
+    story.cycle("insufficient_data")
+    story.assign(lineup((1, 2, 3, 5)), "training")
+    story.assign(lineup((2, 1, 3, 5)), "registry", swapped=True)
+
+    outcome = story.ask(alpha="0.25")
+
+    assert outcome.other_reigns[-1][2:] == outcome.actual_reigns[-1][2:] == (2, 1)
+
+
+def test_a_move_that_was_withdrawn_comes_in_neither_history(story: Story) -> None:
+    """Both rules swap; the plan could not be completed, and an operator closed it. The games go on counting."""
+    story.play(1, won=0, lost=3)
+    story.play(2, won=3, lost=0)
+    story.plan_swap()
+    story.withdraw()
+    story.play(2, won=1, lost=0)
+    story.cycle("retain_production")
+
+    outcome = story.ask()
+
+    assert [cycle.other.decision for cycle in outcome.cycles] == ["swap_production_b", "swap_production_b"]
+    assert outcome.other_swaps == [outcome.other_reigns[-1]]
+    assert outcome.other_swaps[0].position == outcome.cycles[1].position
+    assert outcome.cycles[1].other.evidence is not None
+    assert outcome.cycles[1].other.evidence.b == arm(2, 4, 4)
+
+
+def test_what_moves_after_a_withdrawal_does_not_bring_the_old_move_back(story: Story) -> None:
+    story.play(1, won=0, lost=3)
+    story.play(2, won=3, lost=0)
+    story.plan_swap()
+    story.withdraw()
+    trained = lineup((1, 2, 3, 5))
+    story.tell(plan("training", "feedforward_nn", story.lineup, trained))
+    story.assign(trained, "training", plan=story.ledger.version("promotion-feedforward_nn"))
+
+    outcome = story.ask()
+
+    assert outcome.other_swaps == []
+    assert outcome.other_reigns == outcome.actual_reigns
+    assert (outcome.parted_position, outcome.exact_until) == (None, None)
+
+
+def test_the_anytime_rule_waits_for_more_games(story: Story) -> None:
+    story.play(1, won=0, lost=3)
+    story.play(2, won=3, lost=0)
+    story.cycle("swap_production_b")
+    story.play(1, won=0, lost=3)
+    story.play(2, won=3, lost=0)
+    story.cycle("insufficient_data")
+
+    outcome = story.ask(name=ANYTIME_SIGN)
+
+    assert [cycle.other.decision for cycle in outcome.cycles] == ["retain_production", "swap_production_b"]
+    assert [cycle.other.z_statistic for cycle in outcome.cycles] == [None, None]
+    assert outcome.exact_until is None
+
+
+def test_a_cycle_of_a_rule_that_nobody_knows_is_told(story: Story) -> None:
+    story.rule = rule(name="coin/1")
+    story.cycle("retain_production")
+
+    with pytest.raises(ProjectionError, match=r"position 2 .* 'coin/1'"):
+        story.ask()
+    assert story.ask(name="ztest/1").cycles[0].other.decision == "insufficient_data"
+
+
+def test_an_empty_ledger_has_no_time_and_no_swap(ledger: Ledger) -> None:
+    outcomes = what_if(ledger, Change())
+
+    assert [outcome.model_type for outcome in outcomes] == list(FAMILIES)
+    for outcome in outcomes:
+        assert outcome.time(outcome.actual_reigns) == outcome.time(outcome.other_reigns) == Time(0, 0, 0)
+        assert (outcome.actual_swaps, outcome.other_swaps, outcome.compared) == ([], [], {})
+
+
+SECOND = 1_000_000
+OUTCOME = Outcome(
+    model_type="xgboost",
+    cycles=(),
+    actual_reigns=(
+        Reign(1, 0, 1, 2),
+        Reign(2, 30 * SECOND, 2, 1),
+        Reign(3, 70 * SECOND, 2, 3),  # as good as one another
+        Reign(4, 90 * SECOND, 2, 4),  # version 4 never played
+    ),
+    other_reigns=(Reign(1, 0, 1, 2),),
+    parted_position=None,
+    exact_until=None,
+    unused_games=0,
+    scores={1: Score(1, 4), 2: Score(3, 4), 3: Score(3, 4), 9: Score(1, 1)},
+    last_us=100 * SECOND,
+)
+
+
+def test_time_with_the_better_version_is_a_share_of_the_same_time_in_both_histories() -> None:
+    assert OUTCOME.time(OUTCOME.actual_reigns) == Time(40, 30, 100)
+    assert OUTCOME.time(OUTCOME.other_reigns) == Time(0, 0, 100)
+
+
+def test_the_versions_that_are_compared_have_their_scores() -> None:
+    assert OUTCOME.compared == {1: (1, 4), 2: (3, 4), 3: (3, 4), 4: (0, 0)}

@@ -1,0 +1,144 @@
+from pathlib import Path
+
+import pytest
+
+from ledger.store import Ledger
+from projections.commands.replaying import step_between
+from projections.commands.since import since_us
+from projections.decision.rules import KNOWN_RULES
+from projections.positions import parse_time
+from projections.read_models.counters import SINCE_DATE
+from tests.projections.sabotage import database, writable_copy
+from tests.projections.terminal import Answer, ask, on_terminal
+
+
+def test_what_if_lists_the_swaps_of_both_histories_with_their_times(example: Path) -> None:
+    """A swap that both make has no line among the cycles that differ."""
+    output = ask(example, "what-if", "--alpha", "0.05").output
+
+    lines = [line.split() for line in output.splitlines()]
+    swaps = {(line[0], line[-1]) for line in lines if "->" in line}
+    assert {("1,590", "both"), ("2,859", "actual"), ("3,456", "otherwise")} <= swaps
+    assert ["1,590", "2025-11-04", "09:01", "xgboost", "v1", "->", "v2", "both"] in lines
+
+
+def test_what_if_says_what_its_rates_rest_on_and_where_it_guesses(example: Path) -> None:
+    answer = ask(example, "what-if", "--alpha", "0.05")
+
+    outcomes = {
+        one["model_type"]: one for one in ask(example, "what-if", "--alpha", "0.05", "--json").json["outcomes"]
+    }
+    limit = outcomes["multinomial_logistic"]["exact_until"]
+    assert f"up to {limit:,}" in answer.output
+    assert f"after position {limit:,} " in answer.output
+    assert "v2 won 2 of 4" in answer.output
+    assert "fewer than 10 games say little: v2\n" in answer.output
+    assert "1 game of others" in answer.output
+    for one in outcomes.values():
+        assert one["time"]["whole_seconds"] == one["otherwise_time"]["whole_seconds"]
+
+
+def test_what_if_takes_every_rule_by_its_name(example: Path) -> None:
+    answers = [ask(example, "what-if", "--rule", name) for name in KNOWN_RULES]
+
+    assert [answer.status for answer in answers] == [0, 0]
+    assert "(rule = anytime-sign/1)" in answers[1].output
+
+
+@pytest.mark.parametrize("columns", [80, 100, 160])
+@pytest.mark.parametrize("command", ["decisions", "what-if --rule anytime-sign/1"])
+def test_a_row_is_a_line_on_a_terminal_of_any_width(example: Path, command: str, columns: int) -> None:
+    shown = on_terminal(columns, "--database", f"sqlite:///{example}", *command.split())
+
+    rows = [line for line in shown.splitlines() if " multinomial_logistic " in line and ": " not in line]
+    assert rows
+    assert all(len(line.rstrip()) <= columns for line in rows)
+    assert all(line.split()[0].replace(",", "").isdecimal() or line.startswith(" multi") for line in rows)
+    assert ("p so far" in shown) == (command == "decisions" and columns == 160)
+
+
+def test_compare_says_what_is_not_stored(ledger: Ledger, example: Path, tmp_path: Path) -> None:
+    empty = ask(database(ledger), "compare")
+    with writable_copy(example, tmp_path) as copy, copy.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM projection_snapshots WHERE name = 'tickers'")
+    partly = ask(tmp_path / "copy.db", "compare", "--json")
+
+    assert empty.status == partly.status == 0
+    assert "nothing is stored" in empty.output
+    assert empty.output.count("not stored") == 5
+    assert partly.json["not_stored"] == ["tickers"]
+
+
+def test_diff_gives_whole_numbers_to_the_last_digit_and_times_as_times(example: Path) -> None:
+    rows = told(ask(example, "diff", "1587", "1592", "--projection", "standings"))
+
+    assert rows["standings.families.xgboost.evaluation.evaluated_us"] == [
+        "2025-11-04T03:01:02.000000Z",
+        "2025-11-04T09:01:00.000000Z",
+        "+21598.000",
+        "s",
+    ]
+    assert rows["standings.families.xgboost.cycle"] == ["4", "5", "+1"]
+
+
+def told(answer: Answer) -> dict[str, list[str]]:
+    """The rows of a table: the first cell, and the words of the others."""
+    lines = [line.split() for line in answer.output.splitlines() if line.strip()]
+    return {line[0]: line[1:] for line in lines}
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "step"),
+    [
+        ("a.games", 1_234_567, 2_469_135, "+1234568"),
+        ("a.games", 2, 2**60, f"+{2**60 - 2}"),
+        ("a.games", 7, 3, "-4"),
+        ("a.seconds", 1_234_567.5, 2_469_136.0, "+1234568.5"),
+        ("a.seconds", 0.1, 0.3, "+0.2"),
+        ("a.swapped", True, False, ""),
+        ("a.swapped", None, 3, ""),
+        ("a.cause", "training", "manual", ""),
+        ("a.last_us", 1_000_000, 2_500_001, "+1.500 s"),
+    ],
+)
+def test_a_step_is_the_difference_of_two_numbers(path: str, before: object, after: object, step: str) -> None:
+    assert step_between(path, before, after) == step
+
+
+def test_a_row_of_the_history_is_named_by_its_id(example: Path) -> None:
+    replayed = ask(example, "replay", "--to", "1,592", "--projection", "promotion_history")
+    changed = ask(example, "diff", "1587", "1592", "--projection", "promotion_history", "--json").json
+
+    assert told(replayed)["1588.recorded_us"] == ["2025-11-04T09:01:00.000000Z"]
+    assert {change["path"].split(".")[1] for change in changed["changes"]} == {"1588", "1591"}
+
+
+def test_a_zero_is_shown_where_it_was_counted(example: Path) -> None:
+    """Of B's games since a swap there are none yet, which is not the same as nothing to say."""
+    replay = ("replay", "--to", "1590", "--projection")
+
+    tickers = told(ask(example, *replay, "tickers"))
+    history = told(ask(example, *replay, "promotion_history"))
+    counters = told(ask(example, *replay, "counters"))
+
+    assert tickers["windows.xgboost.scores.B.wins"] == ["0"]
+    assert history["1588.b_games_since_swap"] == ["0"]
+    assert all(cells != ["0"] for cells in counters.values())
+
+
+@pytest.mark.parametrize("option", [["--projection", "tickers"], ["--json"]])
+def test_prometheus_s_format_goes_with_nothing_that_it_would_ignore(example: Path, option: list[str]) -> None:
+    answer = ask(example, "replay", "--format", "prometheus", *option)
+
+    assert answer.status == 2
+    assert "no --projection, no --json" in answer.problem
+
+
+def test_counters_that_are_stored_from_the_beginning_are_rebuilt_so(example: Path, tmp_path: Path) -> None:
+    """A stored 0 is a time like any other; only where nothing is stored the default holds."""
+    with writable_copy(example, tmp_path) as copy:
+        assert since_us(copy, None) == 0
+        with copy.engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM projection_snapshots")
+        assert since_us(copy, None) == parse_time(SINCE_DATE)
+        assert since_us(copy, "1970-01-01") == 0

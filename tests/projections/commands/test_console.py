@@ -1,0 +1,65 @@
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from ledger.verification.findings import Finding
+from ledger.verification.walk import Report
+from projections.commands import console
+from projections.commands.console import print_json, print_table, printable, show
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """A terminal of 80 columns."""
+    written = io.StringIO()
+    monkeypatch.setattr(console, "_output", lambda: Console(width=80, file=written, highlight=False))
+    return written
+
+
+def test_json_has_bytes_as_hexadecimal_digits_wherever_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    chain_hash = bytes(range(32))
+    report = Report(1, 1, 1, chain_hash, 0, (Finding(None, "damaged", "x"),))
+
+    print_json(
+        {"here": chain_hash, "deeper": [{"too": (chain_hash,)}], "report": report, "number": 7, "none": None}
+    )
+
+    found = json.loads(capsys.readouterr().out)
+    assert found["here"] == found["deeper"][0]["too"][0] == found["report"]["chain_hash"] == chain_hash.hex()
+    assert (found["number"], found["none"]) == (7, None)
+    assert found["report"]["findings"] == [{"position": None, "kind": "damaged", "problem": "x"}]
+    assert show(chain_hash) == chain_hash.hex()
+
+
+def test_a_number_is_never_broken_in_two(narrow: io.StringIO) -> None:
+    words = "words that fill a column and may well be broken"
+    rows = [(1_234_567, words, -1.1759, words, 0.8802, None, "v12 117/118", "2025-11-09 03:01", words, 12)]
+
+    print_table("Numbers", [f"h {number}" for number in range(len(rows[0]))], rows)
+
+    shown = narrow.getvalue()
+    whole = ("1,234,567", "-1.1759", "0.8802", "v12", "117/118", "2025-11-09", "03:01", "12")
+    assert [number for number in whole if number not in shown] == []
+    assert max(len(line) for line in shown.splitlines()) <= 80
+
+
+def test_a_long_name_with_digits_may_be_broken(narrow: io.StringIO) -> None:
+    print_table("Names", ("one", "other"), [("a1" * 60, "b2" * 60)])
+
+    assert max(len(line) for line in narrow.getvalue().splitlines()) <= 80
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain, ü ▁ [x]", "plain, ü ▁ [x]"),
+        ("two\nlines\r", "two\\nlines\\r"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("\u202eback", "\\u202eback"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_what_does_not_print_is_escaped(text: str, shown: str) -> None:
+    assert printable(text) == shown

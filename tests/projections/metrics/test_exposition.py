@@ -1,0 +1,475 @@
+import math
+from collections.abc import Callable, Iterable
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics import parser as openmetrics_parser
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from ledger.events import EVENT_TYPES, Event
+from ledger.store import Ledger
+from ledger.vocabulary import (
+    ALIASES,
+    BOTS,
+    DECISIONS,
+    FALLBACK_REASONS,
+    FAMILIES,
+    FAMILY_OF_POLICY,
+    PLAYED_ALIASES,
+    TRAINING_STATUSES,
+)
+from projections.errors import ProjectionError
+from projections.metrics import exposition
+from projections.metrics.exposition import Exposition, LedgerCollector, Scope
+from projections.metrics.series import LEDGER_SERIES
+from projections.read_models.all import ReadModels
+from tests.builders import (
+    aliases_assigned,
+    aliases_planned,
+    assignments,
+    cycle_decided,
+    fell_back,
+    game_abandoned,
+    game_finished,
+    game_started,
+    prediction_made,
+    ranking,
+    round_played,
+    training_completed,
+)
+from tests.histories import histories
+from tests.projections.golden import golden_history
+from tests.projections.stories import BEGIN_US, append, insert_raw, repeatable, restarted, scratch_ledger
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+FAMILY = "feedforward_nn"
+BRIAN = (("difficulty", "standard"), ("policy", "brian"))
+BRIANS_ROUNDS = (("difficulty", "standard"), ("model_type", FAMILY), ("policy", "brian"))
+SWAPPED = assignments((1, 2, 3, 4), (2, 1, 3, 4))
+
+CONTRACT: dict[str, tuple[str, ...]] = {
+    "rps_model_predictions_by_alias_total": ("model", "alias"),
+    "rps_model_correct_predictions_by_alias_total": ("model", "alias"),
+    "rps_model_games_by_alias_total": ("model", "alias"),
+    "rps_model_game_wins_by_alias_total": ("model", "alias"),
+    "rps_model_promotion_z_statistic": ("model",),
+    "rps_model_promotion_p_value": ("model",),
+    "rps_model_promotion_events_total": ("model", "decision"),
+    "rps_model_alias_rank": ("model", "alias"),
+    "rps_model_alias_reorders_total": ("model",),
+    "rps_model_games_since_production_swap": ("model", "alias"),
+    "rps_model_promotion_cycles_since_swap": ("model",),
+    "rps_action_predictions_total": ("policy", "difficulty", "model_type"),
+    "rps_action_wins_total": ("policy", "difficulty", "model_type"),
+    "rps_action_losses_total": ("policy", "difficulty", "model_type"),
+    "rps_action_ties_total": ("policy", "difficulty", "model_type"),
+    "rps_games_total": ("policy", "difficulty"),
+    "rps_game_wins_total": ("policy", "difficulty"),
+    "rps_game_losses_total": ("policy", "difficulty"),
+    "rps_training_completed_total": ("model_type", "status"),
+    "rps_training_duration_seconds": ("model_type",),
+    "rps_model_fallback_total": ("model_type", "alias", "reason"),
+    "rps_active_games": (),
+    "rps_model_promotion_last_evaluation_timestamp_seconds": ("model",),
+    "rps_model_promotion_last_swap_timestamp_seconds": ("model",),
+    "rps_model_promotion_pending": ("model",),
+    "rps_model_training_accuracy": ("model", "alias"),
+    "rps_model_alias_version": ("model", "alias"),
+    "rps_ledger_events_total": ("type",),
+    "rps_ledger_position": (),
+    "rps_projection_position": ("projection",),
+    "rps_projection_lag_seconds": ("projection",),
+}
+"""Every series that clients know, with its labels."""
+
+Parse = Callable[[str], Iterable[Metric]]
+Labels = tuple[tuple[str, str], ...]
+Samples = dict[str, dict[Labels, float]]
+
+parse_openmetrics: Parse = openmetrics_parser.text_string_to_metric_families
+
+
+def samples(families: Iterable[Metric]) -> Samples:
+    """Sample name -> sorted labels -> value; no sample twice."""
+    found: Samples = {}
+    for family in families:
+        for sample in family.samples:
+            labels = tuple(sorted(sample.labels.items()))
+            assert labels not in found.setdefault(sample.name, {}), f"{sample.name}{labels} is there twice"
+            found[sample.name][labels] = sample.value
+    return found
+
+
+def scraped(read_models: ReadModels, scope: Scope | None = "ledger") -> Samples:
+    """A scrape in the text format, which equals that in OpenMetrics."""
+    exposed = Exposition(read_models, CollectorRegistry())
+    text, text_type = exposed.render("", scope)
+    openmetrics, openmetrics_type = exposed.render(OPENMETRICS, scope)
+    assert text_type.startswith("text/plain; version=0.0.4")
+    assert openmetrics_type.startswith("application/openmetrics-text; version=1.0.0")
+    found = samples(parse_text(text.decode()))
+    assert samples(parse_openmetrics(openmetrics.decode())) == found
+    return found
+
+
+def scrape(ledger: Ledger, *events: Event) -> Samples:
+    append(ledger, *events)
+    return scraped(restarted(ledger))
+
+
+def of(**labels: str) -> Labels:
+    return tuple(sorted(labels.items()))
+
+
+def test_every_series_of_the_contract_is_exposed_with_its_labels() -> None:
+    listed = {series.name: series.labels for series in LEDGER_SERIES}
+
+    assert len(listed) == len(LEDGER_SERIES)
+    assert {name: labels for name, labels in listed.items() if name in CONTRACT} == CONTRACT
+    assert all(series.help.endswith(".") for series in LEDGER_SERIES)
+    assert all((series.kind == "counter") == series.name.endswith("_total") for series in LEDGER_SERIES)
+
+
+def test_every_series_has_a_sample_with_its_labels_when_there_is_one_of_everything(ledger: Ledger) -> None:
+    found = scrape(ledger, *golden_history())
+
+    for name, labels in CONTRACT.items():
+        if name == "rps_training_duration_seconds":
+            continue
+        assert found[name], name
+        for sample in found[name]:
+            assert {label for label, _ in sample} == set(labels), name
+    assert {label for sample in found["rps_training_duration_seconds_bucket"] for label, _ in sample} == {
+        "model_type",
+        "le",
+    }
+
+
+BY_ALIAS = {of(model=family, alias=alias) for family, alias in product(FAMILIES, ALIASES)}
+BY_PLAYED_ALIAS = {of(model=family, alias=alias) for family, alias in product(FAMILIES, PLAYED_ALIASES)}
+BY_MODEL = {of(model=family) for family in FAMILIES}
+BY_OPPONENT = {of(policy=policy, difficulty="standard") for policy in (*FAMILY_OF_POLICY, *BOTS)}
+BY_ACTION = {
+    of(policy=policy, difficulty="standard", model_type=family) for policy, family in FAMILY_OF_POLICY.items()
+} | {of(policy=bot, difficulty="standard", model_type="scripted") for bot in BOTS}
+BY_PROJECTION = {
+    of(projection=name) for name in ("counters", "tickers", "standings", "open_games", "promotion_history")
+}
+BY_MODEL_TYPE = {of(model_type=family) for family in FAMILIES}
+AT_FIRST: dict[str, set[Labels]] = {
+    "rps_model_predictions_by_alias_total": BY_ALIAS,
+    "rps_model_correct_predictions_by_alias_total": BY_ALIAS,
+    "rps_model_games_by_alias_total": BY_PLAYED_ALIAS,
+    "rps_model_game_wins_by_alias_total": BY_PLAYED_ALIAS,
+    "rps_model_promotion_events_total": {of(model=m, decision=d) for m, d in product(FAMILIES, DECISIONS)},
+    "rps_model_alias_reorders_total": BY_MODEL,
+    "rps_model_games_since_production_swap": BY_PLAYED_ALIAS,
+    "rps_model_promotion_cycles_since_swap": BY_MODEL,
+    "rps_action_predictions_total": BY_ACTION,
+    "rps_action_wins_total": BY_ACTION,
+    "rps_action_losses_total": BY_ACTION,
+    "rps_action_ties_total": BY_ACTION,
+    "rps_games_total": BY_OPPONENT,
+    "rps_game_wins_total": BY_OPPONENT,
+    "rps_game_losses_total": BY_OPPONENT,
+    "rps_training_completed_total": {
+        of(model_type=family, status=status) for family, status in product(FAMILIES, TRAINING_STATUSES)
+    },
+    "rps_training_duration_seconds_bucket": {
+        of(model_type=family, le=bound)
+        for family in FAMILIES
+        for bound in ("10.0", "30.0", "60.0", "120.0", "300.0", "600.0", "1800.0", "3600.0", "+Inf")
+    },
+    "rps_training_duration_seconds_sum": BY_MODEL_TYPE,
+    "rps_training_duration_seconds_count": BY_MODEL_TYPE,
+    "rps_model_fallback_total": {
+        of(model_type=family, alias=alias, reason=reason)
+        for family, alias, reason in product(FAMILIES, ALIASES, FALLBACK_REASONS)
+    },
+    "rps_active_games": {()},
+    "rps_model_promotion_pending": BY_MODEL,
+    "rps_ledger_events_total": {of(type=event_type) for event_type in EVENT_TYPES},
+    "rps_ledger_position": {()},
+    "rps_projection_position": BY_PROJECTION,
+    "rps_projection_lag_seconds": BY_PROJECTION,
+}
+"""What the first scrape of an empty ledger shows, all of it zero; gauges without a value yet are absent."""
+
+
+def test_the_first_scrape_has_every_known_label_combination_at_zero_and_nothing_made_up(ledger: Ledger) -> None:
+    found = scraped(restarted(ledger))
+
+    assert {name: set(values) for name, values in found.items()} == AT_FIRST
+    assert {value for values in found.values() for value in values.values()} == {0.0}
+
+
+def game(**changes: Any) -> list[Event]:
+    """A game with one round, from its start to its end."""
+    labels = {name: value for name, value in changes.items() if name in ("game_id", "alias")}
+    return [game_started(**labels), round_played(**labels), game_finished(**changes)]
+
+
+OF_FAMILY = of(model=FAMILY)
+OF_PRODUCTION = of(model=FAMILY, alias="Production")
+OF_B = of(model=FAMILY, alias="B")
+AT_BEGIN = BEGIN_US / 1_000_000
+SHOWN: list[tuple[str, Labels, float, list[Event]]] = [
+    ("rps_model_predictions_by_alias_total", OF_B, 3, [prediction_made(alias="B", correct=False)] * 3),
+    ("rps_model_correct_predictions_by_alias_total", OF_B, 2, [prediction_made(alias="B")] * 2),
+    ("rps_model_games_by_alias_total", OF_B, 2, [*game(alias="B"), *game(alias="B", game_id="g2")]),
+    ("rps_model_game_wins_by_alias_total", OF_B, 1, game(alias="B", winner="bot")),
+    ("rps_model_promotion_z_statistic", OF_FAMILY, 2.2376, [cycle_decided()]),
+    ("rps_model_promotion_p_value", OF_FAMILY, 0.0126, [cycle_decided()]),
+    ("rps_model_promotion_events_total", of(model=FAMILY, decision="swap_production_b"), 1, [cycle_decided()]),
+    ("rps_model_alias_rank", of(model=FAMILY, alias="shadow2"), 3, [cycle_decided(ranking=ranking())]),
+    ("rps_model_alias_reorders_total", OF_FAMILY, 1, [aliases_assigned(reordered=True)]),
+    ("rps_model_games_since_production_swap", OF_PRODUCTION, 1, game()),
+    ("rps_model_promotion_cycles_since_swap", OF_FAMILY, 1, [cycle_decided()]),
+    ("rps_action_predictions_total", BRIANS_ROUNDS, 1, game()),
+    ("rps_action_wins_total", BRIANS_ROUNDS, 1, [game_started(), round_played(result="lose")]),
+    ("rps_action_losses_total", BRIANS_ROUNDS, 1, [game_started(), round_played(result="win")]),
+    ("rps_action_ties_total", BRIANS_ROUNDS, 1, [game_started(), round_played(result="draw")]),
+    ("rps_games_total", BRIAN, 1, game(winner="tie")),
+    ("rps_game_wins_total", BRIAN, 1, game(winner="bot")),
+    ("rps_game_losses_total", BRIAN, 1, game(winner="user")),
+    ("rps_training_completed_total", of(model_type=FAMILY, status="success"), 1, [training_completed()]),
+    (
+        "rps_model_fallback_total",
+        of(model_type=FAMILY, alias="Production", reason="minio_miss"),
+        1,
+        [fell_back(reason="minio_miss")],
+    ),
+    ("rps_active_games", (), 1, [game_started(game_id="g2"), game_started(game_id="g3", counted=False)]),
+    ("rps_model_promotion_last_evaluation_timestamp_seconds", OF_FAMILY, AT_BEGIN, [cycle_decided()]),
+    (
+        "rps_model_promotion_last_swap_timestamp_seconds",
+        OF_FAMILY,
+        AT_BEGIN,
+        [aliases_assigned(swapped=True, assignments=SWAPPED)],
+    ),
+    ("rps_model_promotion_pending", OF_FAMILY, 1, [cycle_decided(), aliases_planned()]),
+    ("rps_model_training_accuracy", OF_B, 0.41, [training_completed(model_version=2), aliases_assigned()]),
+    ("rps_model_alias_version", OF_B, 2, [aliases_assigned()]),
+    ("rps_ledger_events_total", of(type="game.prediction_made"), 4, [prediction_made()] * 4),
+    ("rps_ledger_position", (), 4, [prediction_made()] * 4),
+    ("rps_projection_position", of(projection="promotion_history"), 4, [prediction_made()] * 4),
+]
+
+
+@pytest.mark.parametrize(("name", "labels", "value", "told"), SHOWN, ids=[shown[0] for shown in SHOWN])
+def test_a_series_shows_what_was_folded(
+    ledger: Ledger, name: str, labels: Labels, value: float, told: list[Event]
+) -> None:
+    assert scrape(ledger, *told)[name][labels] == value
+
+
+def test_a_game_is_active_until_it_ends(ledger: Ledger) -> None:
+    read_models = restarted(ledger)
+    for told, active in (
+        (game_started(game_id="g1"), 1),
+        (game_started(game_id="g2"), 2),
+        (game_finished(game_id="g1"), 1),
+        (game_abandoned(game_id="g2"), 0),
+    ):
+        append(ledger, told)
+        assert scraped(read_models)["rps_active_games"] == {(): active}
+
+
+def test_z_and_p_are_absent_when_the_last_cycle_had_none(ledger: Ledger) -> None:
+    read_models = restarted(ledger)
+    untested = {"z_statistic": None, "p_value": None, "decision": "insufficient_data"}
+    append(ledger, cycle_decided(), cycle_decided(model_type="xgboost", **untested))
+    assert scraped(read_models)["rps_model_promotion_p_value"] == {of(model=FAMILY): 0.0126}
+
+    append(ledger, cycle_decided(cycle=2, **untested))
+    found = scraped(read_models)
+    assert "rps_model_promotion_p_value" not in found
+    assert "rps_model_promotion_z_statistic" not in found
+    assert set(found["rps_model_promotion_last_evaluation_timestamp_seconds"]) == {
+        of(model=FAMILY),
+        of(model="xgboost"),
+    }
+
+
+def test_a_change_of_aliases_is_pending_until_it_is_applied(ledger: Ledger) -> None:
+    read_models = restarted(ledger)
+    append(ledger, aliases_assigned(), cycle_decided(), aliases_planned())
+    assert scraped(read_models)["rps_model_promotion_pending"][of(model=FAMILY)] == 1
+
+    append(ledger, aliases_assigned(cause="promotion", cycle=1, plan=3, swapped=True, assignments=SWAPPED))
+    found = scraped(read_models)
+    assert found["rps_model_promotion_pending"][of(model=FAMILY)] == 0
+    assert found["rps_model_alias_version"][of(model=FAMILY, alias="Production")] == 2
+
+
+def test_training_durations_are_a_cumulative_histogram(ledger: Ledger) -> None:
+    durations = (5.0, 10.0, 45.0, 9_999.0, None)
+    found = scrape(ledger, *(training_completed(duration_seconds=duration) for duration in durations))
+
+    buckets = {
+        dict(labels)["le"]: value
+        for labels, value in found["rps_training_duration_seconds_bucket"].items()
+        if dict(labels)["model_type"] == FAMILY
+    }
+    assert list(buckets.items()) == [
+        *(("10.0", 2), ("30.0", 2), ("60.0", 3), ("120.0", 3)),
+        *(("300.0", 3), ("600.0", 3), ("1800.0", 3), ("3600.0", 3), ("+Inf", 4)),
+    ]
+    assert found["rps_training_duration_seconds_count"][of(model_type=FAMILY)] == 4
+    assert found["rps_training_duration_seconds_sum"][of(model_type=FAMILY)] == 10_059.0
+
+
+@settings(repeatable, max_examples=25)
+@given(history=histories(steps_max=8))
+def test_no_counter_ever_falls_or_appears_and_a_restart_shows_the_same(history: list[Event]) -> None:
+    counters = [series.name for series in LEDGER_SERIES if series.kind == "counter"]
+    with scratch_ledger() as ledger:
+        live = restarted(ledger)
+        before = scraped(live)
+        for happened in history:
+            append(ledger, happened)
+            now = scraped(live)
+            for name in counters:
+                assert now[name].keys() == before[name].keys()
+                assert all(value >= before[name][labels] for labels, value in now[name].items())
+            assert all(math.isfinite(value) for values in now.values() for value in values.values())
+            before = now
+        assert scraped(restarted(ledger)) == before
+        assert sum(before["rps_ledger_events_total"].values()) == before["rps_ledger_position"][()]
+
+
+def process_registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    Gauge("rps_models_loaded", "Model versions in memory.", registry=registry).set(12)
+    Counter("rps_http_requests_total", "Requests.", ["path"], registry=registry).labels("/play").inc()
+    return registry
+
+
+def test_a_scope_leaves_out_the_other_part(ledger: Ledger) -> None:
+    exposed = Exposition(restarted(ledger), process_registry())
+    both, of_ledger, of_process = (
+        samples(parse_text(exposed.render("", scope)[0].decode())) for scope in (None, "ledger", "process")
+    )
+
+    assert set(of_ledger) == set(AT_FIRST)
+    assert of_process["rps_models_loaded"] == {(): 12}
+    assert not set(of_ledger) & set(of_process)
+    assert both == of_ledger | of_process
+
+
+@pytest.mark.parametrize("scope", [None, "ledger", "process"])
+def test_openmetrics_ends_once_in_every_scope(ledger: Ledger, scope: Scope | None) -> None:
+    append(ledger, *golden_history())
+    exposed = Exposition(restarted(ledger), process_registry())
+
+    body, content_type = exposed.render(OPENMETRICS, scope)
+    text, _ = exposed.render("text/plain", scope)
+
+    assert content_type.startswith("application/openmetrics-text")
+    assert body.endswith(b"\n# EOF\n")
+    assert body.count(b"# EOF") == 1
+    assert b"# EOF" not in text
+    assert len(samples(parse_openmetrics(body.decode()))) > 1
+
+
+def test_folded_counters_have_no_time_of_birth(ledger: Ledger) -> None:
+    exposed = Exposition(restarted(ledger), CollectorRegistry())
+
+    for accept in ("", OPENMETRICS):
+        assert b"_created" not in exposed.render(accept)[0]
+
+
+def test_a_body_is_kept_while_nothing_is_appended(ledger: Ledger) -> None:
+    exposed = Exposition(restarted(ledger), process_registry())
+    bodies = {accept: exposed.render(accept, "ledger")[0] for accept in ("", OPENMETRICS)}
+
+    for accept, body in bodies.items():
+        assert exposed.render(accept, "ledger")[0] is body
+    append(ledger, game_started())
+    for accept, body in bodies.items():
+        changed = exposed.render(accept, "ledger")[0]
+        assert changed != body
+        assert exposed.render(accept, "ledger")[0] is changed
+
+
+def test_the_process_part_is_never_kept(ledger: Ledger) -> None:
+    registry = CollectorRegistry()
+    gauge = Gauge("rps_models_loaded", "Model versions in memory.", registry=registry)
+    exposed = Exposition(restarted(ledger), registry)
+
+    for loaded in (1, 2):
+        gauge.set(loaded)
+        for scope in (None, "process"):
+            assert f"\nrps_models_loaded {loaded}.0\n".encode() in exposed.render("", scope)[0]
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "",
+        "*/*",
+        "text/html",
+        "text/plain; version=abc",
+        "application/openmetrics-text; version=1.x",
+        'application/openmetrics-text; version="1.0.0"',
+        "application/openmetrics-text; version=; escaping=",
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.2",
+        "application/openmetrics-text; version=1.0.0; escaping=values",
+        "application/openmetrics-text; version=1.0.0; escaping=dots",
+        "text/plain;version=1.0.0;escaping=values;q=0.5",
+        ";=,;=,=",
+    ],
+)
+def test_every_accept_header_gets_an_answer(ledger: Ledger, accept: str) -> None:
+    body, content_type = Exposition(restarted(ledger), CollectorRegistry()).render(accept)
+
+    parse = parse_openmetrics if content_type.startswith("application/openmetrics-text") else parse_text
+    assert set(samples(parse(body.decode()))) == set(AT_FIRST)
+
+
+def test_made_up_versions_do_not_fill_the_memory(ledger: Ledger) -> None:
+    exposed = Exposition(restarted(ledger), CollectorRegistry())
+
+    bodies = {exposed.render(f"application/openmetrics-text; version=1.{number}.0")[0] for number in range(50)}
+
+    assert len(bodies) == 1
+    assert len(exposed._rendered) <= exposition.FORMATS_MAX
+
+
+def test_nothing_of_the_ledger_is_shown_once_the_projections_have_stopped(ledger: Ledger) -> None:
+    append(ledger, game_started())
+    exposed = Exposition(restarted(ledger), process_registry())
+    exposed.render("")
+    position = insert_raw(ledger, "game.finished", b"{}")
+
+    for scope in (None, "ledger", None):
+        with pytest.raises(ProjectionError, match=f"position {position}"):
+            exposed.render("", scope)
+    assert b"rps_models_loaded 12.0" in exposed.render("", "process")[0]
+
+
+def test_a_collector_describes_what_it_collects_without_collecting(ledger: Ledger) -> None:
+    append(ledger, *golden_history())
+    collector = LedgerCollector(restarted(ledger))
+
+    described, collected = list(collector.describe()), list(collector.collect())
+
+    assert [(family.name, family.type, family.documentation) for family in described] == [
+        (family.name, family.type, family.documentation) for family in collected
+    ]
+    assert not any(family.samples for family in described)
+
+
+def test_a_registry_refuses_a_series_that_the_ledger_has(ledger: Ledger) -> None:
+    registry = CollectorRegistry()
+    registry.register(LedgerCollector(ReadModels(ledger)))
+
+    with pytest.raises(ValueError, match="Duplicated"):
+        registry.register(LedgerCollector(ReadModels(ledger)))
+    for series in LEDGER_SERIES:
+        with pytest.raises(ValueError, match="Duplicated"):
+            Gauge(series.name, "Mine.", registry=registry)

@@ -1,0 +1,58 @@
+import pytest
+
+from ledger.events import Event
+from projections.read_models import open_games
+from projections.read_models.open_games import OpenGame, OpenGames
+from tests.builders import game_abandoned, game_finished, game_started, lineup, prediction_made, round_played
+from tests.projections.stories import BEGIN_US, SECOND_US, folded
+
+
+def opened(*events: Event) -> OpenGames:
+    return folded(open_games.projection(), *events)
+
+
+def test_a_game_is_open_from_its_start_on() -> None:
+    found = opened(game_started(game_id="g1"))
+
+    assert found.games == {"g1": OpenGame(BEGIN_US, True, "feedforward_nn", lineup())}
+
+
+def test_a_game_was_last_touched_by_its_newest_round() -> None:
+    found = opened(game_started(game_id="g1"), game_started(game_id="g2"), round_played(game_id="g1"))
+
+    assert found.games["g1"].last_us == BEGIN_US + 2 * SECOND_US
+    assert found.games["g2"].last_us == BEGIN_US + SECOND_US
+    assert list(found.games) == ["g1", "g2"]
+
+
+def test_a_prediction_that_comes_late_touches_no_game() -> None:
+    found = opened(game_started(), game_finished(), prediction_made())
+
+    assert found.games == {}
+
+
+@pytest.mark.parametrize("end", [game_finished(), game_abandoned(), game_finished(degraded=True)])
+def test_a_game_is_open_until_it_ends(end: Event) -> None:
+    assert opened(game_started(), round_played(), end).games == {}
+
+
+def test_test_games_are_open_and_not_counted() -> None:
+    found = opened(
+        game_started(game_id="g1"), game_started(game_id="g2", counted=False), game_started(game_id="g3")
+    )
+
+    assert set(found.games) == {"g1", "g2", "g3"}
+    assert found.counted() == 2
+
+
+def test_versions_are_those_of_the_games_that_are_open() -> None:
+    found = opened(
+        game_started(game_id="g1", lineup=lineup((1, 2, 3, 4))),
+        game_started(game_id="g2", lineup=lineup((2, 5, 3, 6))),
+        game_started(game_id="g3", lineup=lineup((7, 8, 9, 10))),
+        game_finished(game_id="g3"),
+        game_started(game_id="g4", policy="gus", model_type="scripted", lineup=None),
+    )
+
+    assert found.versions("feedforward_nn") == {1, 2, 3, 4, 5, 6}
+    assert found.versions("xgboost") == set()
