@@ -9,16 +9,16 @@ from gameplay.game.openings import draw_opening
 from gameplay.promotion.moves import stream_of as promotion_stream
 from ledger.engines.sqlite import open_engine
 from ledger.errors import LedgerError
-from ledger.events import AliasesAssigned, CycleDecided, Event, GameStarted, Lineup, Rule
+from ledger.events import AliasesAssigned, Assignment, CycleDecided, Event, GameStarted, Rule
 from ledger.ids import new_id
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, FAMILY_OF_POLICY, MOVES, POLICIES, Family
 from migrations import upgrade
 from projections.decision.cycle import assignments, decide_cycle
-from projections.read_models.standings import Standing
+from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Score, Window
 
-LINEUP = Lineup(Production=1, B=2, shadow1=3, shadow2=4)
+LINEUP = Assignment(Production=1, B=2, shadow1=3, shadow2=4)
 GAMES_A_COMMIT = 20
 
 
@@ -67,10 +67,10 @@ def fill_with_decisions(ledger: Ledger, decisions: int, family: Family = "xgboos
 
 def _cycles(family: Family, decisions: int, rule: Rule) -> Iterator[CycleDecided]:
     for number in range(decisions):
-        standing = Standing(cycle=number, aliases={alias: index for index, alias in enumerate(ALIASES, 1)})
+        promotion = PromotionState(cycle=number, aliases={alias: index for index, alias in enumerate(ALIASES, 1)})
         scores = {"Production": Score(number + 3, number // 2 + 2), "B": Score(number + 3, number // 2 + 1)}
         window = Window(cycles=number, scores=scores)
-        yield decide_cycle(family, standing, window, rule, trigger="schedule", source="bench", position=number)[0]
+        yield decide_cycle(family, promotion, window, rule, trigger="schedule", source="bench", position=number)[0]
 
 
 def _game(rng: random.Random) -> tuple[GameStarted, list[Event]]:
@@ -84,7 +84,7 @@ def _game(rng: random.Random) -> tuple[GameStarted, list[Event]]:
         model_type=FAMILY_OF_POLICY[policy],
         alias="B" if alias == "B" else "Production",
         model_version=getattr(LINEUP, alias),
-        lineup=LINEUP,
+        assignment=LINEUP,
         swap_count=0,
         assignment_probability=0.5,
         difficulty="standard",

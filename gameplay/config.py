@@ -80,8 +80,8 @@ def _port(value: str) -> int:
 
 def _moment_us(value: str) -> int:
     """An ISO 8601 time (UTC where it names no zone) as microseconds since the epoch."""
-    moment = datetime.fromisoformat(value)
-    return math.floor(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1_000_000)
+    state = datetime.fromisoformat(value)
+    return math.floor(state.replace(tzinfo=state.tzinfo or UTC).timestamp() * 1_000_000)
 
 
 def _schedule(value: str) -> str | None:

@@ -16,10 +16,10 @@ from ledger.sealing.seals import Sealer
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, Family
 from migrations import upgrade
-from projections.audit.archive import Witness
+from projections.audit.archive import CheckpointArchive
 from projections.decision.rules import Z_TEST
 from projections.read_models.all import ReadModels
-from projections.read_models.standings import OpenPlan, Standing
+from projections.read_models.standings import OpenPlan, PromotionState
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Core:
     def open_sealer(self) -> Sealer:
         """What seals the ledger, its witness being the model store. Raises KeyFileError, StoreError."""
         objects = open_objects(self.settings.model_store_url, _s3_access(self.settings))
-        return Sealer(self.ledger, open_signer(self.settings.seal_key), Witness(objects))
+        return Sealer(self.ledger, open_signer(self.settings.seal_key), CheckpointArchive(objects))
 
     def close(self) -> None:
         """Let go of threads and connections."""
@@ -116,11 +116,13 @@ def _planned(plan: OpenPlan | None) -> set[int]:
     return {one.after for one in plan.assignments} if plan else set()
 
 
-def _newer(standing: Standing) -> set[int]:
-    if not standing.aliases:
+def _newer(promotion_state: PromotionState) -> set[int]:
+    if not promotion_state.aliases:
         return set()
-    newest = max(standing.aliases.values())
-    return set(sorted(version for version in standing.holdout_accuracies if version > newest)[-len(ALIASES) :])
+    newest = max(promotion_state.aliases.values())
+    return set(
+        sorted(version for version in promotion_state.holdout_accuracies if version > newest)[-len(ALIASES) :]
+    )
 
 
 def _s3_access(settings: Settings) -> S3Access | None:

@@ -7,7 +7,7 @@ means a new schema version and an upcast in `ledger.codec`.
 
 from typing import Annotated, get_args
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from ledger.vocabulary import (
     Alias,
@@ -54,7 +54,7 @@ class Points(Fact, frozen=True, kw_only=True):
     scissors: Tenths
 
 
-class Lineup(Fact, frozen=True, kw_only=True):
+class Assignment(Fact, frozen=True, kw_only=True):
     """The version behind every alias of a family at one moment."""
 
     Production: Version
@@ -76,7 +76,7 @@ class GameStarted(Fact, frozen=True, kw_only=True, tag="game.started", tag_field
     model_type: ModelType
     alias: PlayedAlias | None
     model_version: Version | None
-    lineup: Lineup | None
+    assignment: Assignment | None = field(name="lineup")
     swap_count: Count
     assignment_probability: Share
     difficulty: Difficulty
@@ -296,7 +296,7 @@ class CycleDecided(Fact, frozen=True, kw_only=True, tag="promotion.cycle_decided
     report: Report | None = None
 
 
-class Assignment(Fact, frozen=True, kw_only=True):
+class AliasChange(Fact, frozen=True, kw_only=True):
     """One alias with its version before (null: none) and after."""
 
     alias: Alias
@@ -310,7 +310,7 @@ class AliasesPlanned(Fact, frozen=True, kw_only=True, tag="promotion.aliases_pla
     model_type: Family
     cause: PlanCause
     cycle: Version | None
-    assignments: tuple[Assignment, ...]
+    assignments: tuple[AliasChange, ...]
     swapped: bool
     reordered: bool
 
@@ -322,7 +322,7 @@ class AliasesAssigned(Fact, frozen=True, kw_only=True, tag="promotion.aliases_as
     cause: Cause
     cycle: Version | None
     plan: Version | None
-    assignments: tuple[Assignment, ...]
+    assignments: tuple[AliasChange, ...]
     swapped: bool
     reordered: bool
 

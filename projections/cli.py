@@ -12,11 +12,11 @@ from projections.commands.console import messages, printable
 from projections.commands.source import DEFAULT_DATABASE, Source
 from projections.errors import ProjectionError
 from projections.metrics.backfill import BackfillError
-from projections.positions import MomentError
+from projections.positions import PositionError
 
 EXIT_PROBLEM = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
-PROBLEMS = (LedgerError, ProjectionError, MomentError, BackfillError)
+PROBLEMS = (LedgerError, ProjectionError, PositionError, BackfillError)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class MomentError(ValueError):
+class PositionError(ValueError):
     """A moment that the ledger does not reach back or forward to, or text that is none."""
 
 
@@ -20,7 +20,7 @@ def parse_time(text: str) -> int:
         moment = datetime.fromisoformat(text)
         return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError) as error:
-        raise MomentError(f"{text!r} is no ISO 8601 time such as 2026-11-12 or 2026-11-12T09:30:00Z") from error
+        raise PositionError(f"{text!r} is no ISO 8601 time such as 2026-11-12 or 2026-11-12T09:30:00Z") from error
 
 
 def show_time(recorded_us: int) -> str:
@@ -51,7 +51,7 @@ def check_position(ledger: Ledger, position: int) -> int:
     head = ledger.head().position
     if not 1 <= position <= head:
         reach = f"positions 1 to {head}" if head else "no events"
-        raise MomentError(f"there is no position {position}: the ledger has {reach}")
+        raise PositionError(f"there is no position {position}: the ledger has {reach}")
     return position
 
 
@@ -59,10 +59,10 @@ def position_at(ledger: Ledger, time_us: int) -> int:
     """The position of the last event recorded at `time_us` or before. Raises MomentError before the first."""
     first = ledger.read(limit=1)
     if not first:
-        raise MomentError("the ledger has no events")
+        raise PositionError("the ledger has no events")
     if time_us < first[0].recorded_us:
         began = show_time(first[0].recorded_us)
-        raise MomentError(f"{show_time(time_us)} is before the ledger, which begins at {began}")
+        raise PositionError(f"{show_time(time_us)} is before the ledger, which begins at {began}")
     low, high = 1, ledger.head().position
     while low < high:  # times never run back, so a handful of reads finds it without an index on time
         middle = (low + high + 1) // 2

@@ -19,10 +19,10 @@ from ledger.engines.sqlite import open_engine
 from ledger.events import (
     AliasesAssigned,
     AliasesPlanned,
+    Assignment,
     CycleDecided,
     Event,
     GameStarted,
-    Lineup,
     Report,
     Rule,
     TrainingCompleted,
@@ -96,9 +96,9 @@ class Author:
         self.games += 1
         family = FAMILY_OF_POLICY[policy]
         self.read_models.projector.catch_up()
-        standing = self.read_models.standings.state.families[family]
-        lineup = standing.lineup()
-        assert lineup is not None
+        promotion = self.read_models.standings.state.families[family]
+        assignment = promotion.assignment()
+        assert assignment is not None
         alias = self.rng.choice(("Production", "B"))
         started = GameStarted(
             game_id=keyed_id("example", "game", self.games),
@@ -107,9 +107,9 @@ class Author:
             policy=policy,
             model_type=family,
             alias="B" if alias == "B" else "Production",
-            model_version=getattr(lineup, alias),
-            lineup=lineup,
-            swap_count=standing.swap_count,
+            model_version=getattr(assignment, alias),
+            assignment=assignment,
+            swap_count=promotion.swap_count,
             assignment_probability=0.5,
             difficulty="standard",
             opening=self.rng.choice(list(OPENINGS)),
@@ -136,11 +136,11 @@ class Author:
         self.append(stream_of(game.started.game_id), *events)
 
     def _predictions(self, game: Game, move: str) -> Iterator[Prediction]:
-        family, lineup = game.started.model_type, game.started.lineup
+        family, assignment = game.started.model_type, game.started.assignment
         assert family != "scripted"
-        assert lineup is not None
+        assert assignment is not None
         for alias in ALIASES:
-            version: int = getattr(lineup, alias)
+            version: int = getattr(assignment, alias)
             right = self.rng.random() < SKILLS[family][version]
             expected = next(one for one in MOVES if one == move) if right else self.rng.choice(MOVES)
             shares = tuple(0.6 if one == expected else 0.2 for one in MOVES)
@@ -153,10 +153,10 @@ class Author:
     def cycle(self, family: Family) -> None:
         """One promotion cycle, and a moment later its plan is completed."""
         position = self.read_models.projector.catch_up()
-        standing = self.read_models.standings.state.families[family]
+        promotion = self.read_models.standings.state.families[family]
         window = self.read_models.tickers.state.windows[family]
         decided, planned = decide_cycle(
-            family, standing, window, RULE, trigger="schedule", source="scheduler", position=position
+            family, promotion, window, RULE, trigger="schedule", source="scheduler", position=position
         )
         stream = promotion_stream(family)
         if planned is None:
@@ -170,15 +170,15 @@ class Author:
     def report(self, family: Family) -> None:
         """An outside automation says that it has swapped."""
         position = self.read_models.projector.catch_up()
-        standing = self.read_models.standings.state.families[family]
+        promotion = self.read_models.standings.state.families[family]
         window = self.read_models.tickers.state.windows[family]
-        lineup = standing.lineup()
-        assert lineup is not None
-        after = swap(lineup)
-        evidence = gather(window, standing, lineup, position)
+        assignment = promotion.assignment()
+        assert assignment is not None
+        after = swap(assignment)
+        evidence = gather(window, promotion, assignment, position)
         decided = CycleDecided(
             model_type=family,
-            cycle=standing.cycle + 1,
+            cycle=promotion.cycle + 1,
             trigger="report",
             source="promotion-dag",
             rule=None,
@@ -204,7 +204,7 @@ class Author:
             cause="report",
             cycle=decided.cycle,
             plan=None,
-            assignments=assignments(lineup, after),
+            assignments=assignments(assignment, after),
             swapped=True,
             reordered=False,
         )
@@ -268,8 +268,8 @@ def _completion(planned: AliasesPlanned, plan: int) -> AliasesAssigned:
     )
 
 
-def _first_lineup() -> Lineup:
-    return Lineup(Production=1, B=2, shadow1=3, shadow2=4)
+def _first_lineup() -> Assignment:
+    return Assignment(Production=1, B=2, shadow1=3, shadow2=4)
 
 
 def _trained(family: Family, alias: Alias) -> TrainingCompleted:

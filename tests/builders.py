@@ -6,6 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ledger.events import (
+    AliasChange,
     AliasesAssigned,
     AliasesPlanned,
     Arm,
@@ -18,7 +19,6 @@ from ledger.events import (
     GameFinished,
     GameStarted,
     InferenceFellBack,
-    Lineup,
     LoadedModel,
     ModelsReloaded,
     Points,
@@ -46,16 +46,17 @@ def points(rock: int = 10, paper: int = 12, scissors: int = 15) -> Points:
     return Points(rock=rock, paper=paper, scissors=scissors)
 
 
-def lineup(versions: Versions = FIRST_VERSIONS) -> Lineup:
+def assignment(versions: Versions = FIRST_VERSIONS) -> Assignment:
     production, b, shadow1, shadow2 = versions
-    return Lineup(Production=production, B=b, shadow1=shadow1, shadow2=shadow2)
+    return Assignment(Production=production, B=b, shadow1=shadow1, shadow2=shadow2)
 
 
-def assignments(before: Versions | None, after: Versions) -> tuple[Assignment, ...]:
+def assignments(before: Versions | None, after: Versions) -> tuple[AliasChange, ...]:
     """Every alias with its version before (`None`: the family had none) and after."""
     old: Sequence[int | None] = before or (None, None, None, None)
     return tuple(
-        Assignment(alias=alias, before=was, after=now) for alias, was, now in zip(ALIASES, old, after, strict=True)
+        AliasChange(alias=alias, before=was, after=now)
+        for alias, was, now in zip(ALIASES, old, after, strict=True)
     )
 
 
@@ -130,7 +131,7 @@ def game_started(**changes: Any) -> GameStarted:
             model_type="feedforward_nn",
             alias="Production",
             model_version=1,
-            lineup=lineup(),
+            assignment=assignment(),
             swap_count=0,
             assignment_probability=0.5,
             difficulty="standard",

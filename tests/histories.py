@@ -9,9 +9,9 @@ from hypothesis.strategies import DrawFn
 from ledger.events import (
     AliasesAssigned,
     AliasesPlanned,
+    Assignment,
     CycleDecided,
     Event,
-    Lineup,
     ModelsReloaded,
     Report,
     TrainingCompleted,
@@ -57,7 +57,7 @@ class Seat:
     policy: Opponent
     model_type: ModelType
     alias: PlayedAlias | None
-    lineup: Lineup | None
+    assignment: Assignment | None
     swap_count: int
     counted: bool
     rounds: int = 0
@@ -65,7 +65,7 @@ class Seat:
 
     @property
     def model_version(self) -> int | None:
-        return getattr(self.lineup, self.alias) if self.lineup and self.alias else None
+        return getattr(self.assignment, self.alias) if self.assignment and self.alias else None
 
 
 @dataclass
@@ -107,14 +107,14 @@ def start(world: World) -> None:
     world.games += 1
     policy = world.draw(st.sampled_from(OPPONENTS))
     model_type = MODEL_TYPE_OF_OPPONENT[policy]
-    lineup, swap_count, alias = None, 0, None
+    assignment, swap_count, alias = None, 0, None
     if model_type != "scripted":
         family = world.families[model_type]
         alias = world.draw(st.sampled_from(PLAYED_ALIASES))
-        lineup = builders.lineup(family.versions) if family.versions else None
+        assignment = builders.assignment(family.versions) if family.versions else None
         swap_count = family.swap_count
     counted = world.draw(st.integers(0, 4)) > 0
-    seat = Seat(f"g{world.games}", policy, model_type, alias, lineup, swap_count, counted)
+    seat = Seat(f"g{world.games}", policy, model_type, alias, assignment, swap_count, counted)
     world.seats.append(seat)
     world.tell(
         builders.game_started(
@@ -123,7 +123,7 @@ def start(world: World) -> None:
             model_type=model_type,
             alias=alias,
             model_version=seat.model_version,
-            lineup=lineup,
+            assignment=assignment,
             swap_count=swap_count,
             counted=counted,
         )
@@ -137,7 +137,7 @@ def play(world: World) -> None:
     seat.rounds += 1
     common = {"game_id": seat.game_id, "round": seat.rounds, "counted": seat.counted}
     source = "scripted" if seat.model_type == "scripted" else "opening"
-    if seat.lineup is not None and seat.model_type != "scripted":
+    if seat.assignment is not None and seat.model_type != "scripted":
         actual = world.draw(st.sampled_from(MOVES))
         fell_back = world.draw(st.integers(0, 5)) == 0
         source = "uniform" if fell_back else "model"
@@ -153,7 +153,7 @@ def play(world: World) -> None:
                         **common,
                         model_type=seat.model_type,
                         alias=alias,
-                        model_version=getattr(seat.lineup, alias),
+                        model_version=getattr(seat.assignment, alias),
                         predicted=predicted,
                         actual=actual,
                         correct=predicted == actual,
@@ -274,7 +274,7 @@ def complete(world: World, name: Family) -> None:
 
 def take_over(world: World, assigned: AliasesAssigned) -> None:
     family = world.families[assigned.model_type]
-    production, b, shadow1, shadow2 = (assignment.after for assignment in assigned.assignments)
+    production, b, shadow1, shadow2 = (change.after for change in assigned.assignments)
     family.versions = production, b, shadow1, shadow2
     family.swap_count += assigned.swapped
     world.tell(assigned)

@@ -108,10 +108,10 @@ class Vandal:
         self.connection.executemany("INSERT INTO seals VALUES (?, ?, ?)", seals)
 
     def findings(
-        self, anchors: Sequence[Anchor] = (), witnessed: Sequence[tuple[int, bytes]] = ()
+        self, anchors: Sequence[Anchor] = (), archived: Sequence[tuple[int, bytes]] = ()
     ) -> list[Finding]:
         """What an auditor who has the key finds, but for the missing triggers, which alone would give all away."""
-        report = audit(self.ledger, verifiers=[SIGNER.verifier], anchors=anchors, witnessed=witnessed)
+        report = audit(self.ledger, verifiers=[SIGNER.verifier], anchors=anchors, archived=archived)
         return [finding for finding in report.findings if finding.kind != "unguarded"]
 
 
@@ -345,7 +345,7 @@ def seal_problems(vandal: Vandal, *, every: int = 1) -> list[str]:
         vandal.reseal(seal._replace(size=size))
         expect(f"move a seal to {size}", "bad seal", vandal.findings())
     vandal.reseal()
-    expect("take the seal away", "missing seal", vandal.findings(witnessed=[(seal.size, seal.note)]))
+    expect("take the seal away", "missing seal", vandal.findings(archived=[(seal.size, seal.note)]))
     vandal.reseal(seal)
     return problems
 

@@ -19,7 +19,7 @@ from gameplay.models.errors import ModelUnavailable
 from gameplay.models.intervals import Interval, difference
 from gameplay.models.loaded import Key, Models
 from gameplay.training.dataset import read_dataset
-from ledger.events import Lineup, PredictionMade
+from ledger.events import Assignment, PredictionMade
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 
@@ -188,8 +188,8 @@ def _check_round(
         for name, served, rebuilt in zip(FEATURE_NAMES, one.features, row.tolist(), strict=True)
         if not abs(served - rebuilt) <= tolerance
     ]
-    family, lineup = _family(one.model_type), game.started.lineup
-    again = {prediction.alias: prediction for prediction in models.predict(family, lineup, row)}
+    family, assignment = _family(one.model_type), game.started.assignment
+    again = {prediction.alias: prediction for prediction in models.predict(family, assignment, row)}
     events = {event.alias: event for event in predicted if event.round == one.round}
     if one.probability_source == "model":
         found += _against(again[_alias(one.alias)], one.probabilities, one.model_version, one.predicted, tolerance)
@@ -246,13 +246,13 @@ def _check_training_rows(ledger: Ledger, cards: Cards, report: Report) -> None:
 
 def _load(models: Models, game: Game, report: Report) -> Cards:
     """Have the versions of a game in memory; returns the card of the one that played."""
-    lineup: Lineup | None = game.started.lineup
-    if lineup is None:
+    assignment: Assignment | None = game.started.assignment
+    if assignment is None:
         return {}
     family = _family(game.started.model_type)
     for alias in ALIASES:
         try:
-            models.load(family, getattr(lineup, alias))
+            models.load(family, getattr(assignment, alias))
         except ModelUnavailable as error:
             found = Difference(game.started.game_id, None, f"the version behind {alias}", str(error), "loaded")
             report.differences.append(found)

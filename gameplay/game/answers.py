@@ -38,7 +38,7 @@ class ModelInfo(msgspec.Struct, frozen=True):
     probability_source: str
 
 
-class Assignment(msgspec.Struct, frozen=True):
+class AliasChange(msgspec.Struct, frozen=True):
     """The side of the comparison that a game is on."""
 
     alias: str
@@ -77,7 +77,7 @@ class PlayAnswer(msgspec.Struct, frozen=True):
     policy: str
     difficulty_mode: str
     model_info: ModelInfo
-    ab_assignment: Assignment | None
+    ab_assignment: AliasChange | None
     debug: Debug
     message: str
 
@@ -127,10 +127,10 @@ def _scores(rounds: list[RoundPlayed]) -> Scores:
     return Scores(results.count("win"), results.count("lose"), results.count("draw"))
 
 
-def _assignment(played: RoundPlayed) -> Assignment | None:
+def _assignment(played: RoundPlayed) -> AliasChange | None:
     if played.alias is None:
         return None
-    return Assignment(played.alias, f"{played.model_type}/{played.alias}", played.alias == "B")
+    return AliasChange(played.alias, f"{played.model_type}/{played.alias}", played.alias == "B")
 
 
 def _debug(game: Game, played: RoundPlayed) -> Debug:

@@ -29,7 +29,7 @@ from gameplay.models.errors import (
 from gameplay.models.graph import Graph, Rows
 from gameplay.models.registry import Registry
 from gameplay.models.store import ModelStore
-from ledger.events import Lineup, Probabilities
+from ledger.events import Assignment, Probabilities
 from ledger.vocabulary import ALIASES, MOVES, Family, Move, ProbabilitySource
 
 log = logging.getLogger(__name__)
@@ -102,14 +102,14 @@ class Models:
         self._loader = threading.Thread(target=self._load_asked, name="model-loader", daemon=True)
         self._loader.start()
 
-    def predict(self, family: Family, lineup: Lineup | None, row: Rows) -> tuple[Prediction, ...]:
+    def predict(self, family: Family, assignment: Assignment | None, row: Rows) -> tuple[Prediction, ...]:
         """What each of the four aliases expects for one row of 50 features. Never raises, never waits."""
-        if lineup is None:
+        if assignment is None:
             return tuple(Prediction(alias, None, *_uniform(NO_LINEUP)) for alias in ALIASES)
         rows = row.reshape(1, -1)
         answers: dict[int, _Answer] = {}
         predictions = []
-        versions = (lineup.Production, lineup.B, lineup.shadow1, lineup.shadow2)
+        versions = (assignment.Production, assignment.B, assignment.shadow1, assignment.shadow2)
         for alias, version in zip(ALIASES, versions, strict=True):
             answer = answers.get(version)
             if answer is None:

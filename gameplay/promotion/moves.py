@@ -18,12 +18,12 @@ from gameplay.models.registry import Registry
 from gameplay.models.store import ModelStore
 from gameplay.refusals import Conflict, Unavailable
 from ledger.errors import ConflictError
-from ledger.events import AliasesAssigned, AliasesPlanned, Assignment, CycleDecided, Event, Lineup, Rule
+from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, Assignment, CycleDecided, Event, Rule
 from ledger.store import Ledger, Receipt
 from ledger.vocabulary import ALIASES, Alias, Cause, Family, PlanCause, Trigger
 from projections.decision.cycle import assignments, decide_cycle, is_swap, plan
 from projections.read_models.all import ReadModels
-from projections.read_models.standings import OpenPlan, Standing
+from projections.read_models.standings import OpenPlan, PromotionState
 from projections.read_models.tickers import Window
 
 log = logging.getLogger(__name__)
@@ -35,20 +35,20 @@ Loader = Callable[[Family, int], object]
 """Makes a version ready to serve. Raises ModelUnavailable."""
 
 
-class Moment(NamedTuple):
+class StateAt(NamedTuple):
     """A family at one position of the ledger."""
 
     family: Family
     position: int
-    standing: Standing
+    promotion: PromotionState
     window: Window
 
-    def lineup(self) -> Lineup:
+    def assignment(self) -> Assignment:
         """The family's aliases. Raises Conflict while it has none."""
-        lineup = self.standing.lineup()
-        if lineup is None:
+        assignment = self.promotion.assignment()
+        if assignment is None:
             raise Conflict(f"{self.family} has no aliases yet: `rps setup` trains its first models")
-        return lineup
+        return assignment
 
 
 class Promotion:
@@ -94,12 +94,12 @@ class Promotion:
             for _ in range(ATTEMPTS_MAX):
                 if not self.settle(family):
                     return None
-                moment = self.moment(family)
-                if moment.standing.plan:
+                state = self.state(family)
+                if state.promotion.plan:
                     continue  # another process has planned since
-                decided, planned = self._decide(family, moment, trigger, source)
+                decided, planned = self._decide(family, state, trigger, source)
                 batch: list[Event] = [decided] if planned is None else [decided, planned]
-                if self._append(family, batch, moment) is None:
+                if self._append(family, batch, state) is None:
                     continue
                 self.settle(family)
                 return decided
@@ -107,12 +107,12 @@ class Promotion:
 
     def preview(self, family: Family) -> tuple[CycleDecided, AliasesPlanned | None]:
         """What a cycle would decide now. Writes nothing. Raises Conflict where a cycle could not decide."""
-        moment = self.moment(family)
-        if moment.standing.plan:
+        state = self.state(family)
+        if state.promotion.plan:
             raise Conflict(f"{family} has an open plan; it is completed before anything new is decided")
-        return self._decide(family, moment, "manual", "dry run")
+        return self._decide(family, state, "manual", "dry run")
 
-    def move(self, family: Family, after: Lineup, *, cause: PlanCause) -> bool:
+    def move(self, family: Family, after: Assignment, *, cause: PlanCause) -> bool:
         """Lead the aliases to a lineup by plan, apply, complete; False when the plan is still open.
 
         Raises Conflict while an older plan cannot be completed.
@@ -122,25 +122,25 @@ class Promotion:
     def assign(self, family: Family, versions: Mapping[Alias, int], *, cause: PlanCause) -> bool:
         """As `move`, for some aliases only; the others stay as they are when it comes to it, not as they were."""
 
-        def lead(before: Lineup) -> Lineup:
-            return Lineup(**{alias: versions.get(alias, getattr(before, alias)) for alias in ALIASES})
+        def lead(before: Assignment) -> Assignment:
+            return Assignment(**{alias: versions.get(alias, getattr(before, alias)) for alias in ALIASES})
 
         return self._move(family, lead, cause)
 
-    def _move(self, family: Family, lead: Callable[[Lineup], Lineup], cause: PlanCause) -> bool:
+    def _move(self, family: Family, lead: Callable[[Assignment], Assignment], cause: PlanCause) -> bool:
         with self._lock:
             for _ in range(ATTEMPTS_MAX):
                 if not self.settle(family):
                     raise Conflict(f"{family} has an open plan that cannot be completed; is the registry up?")
-                moment = self.moment(family)
-                if moment.standing.plan:
+                state = self.state(family)
+                if state.promotion.plan:
                     continue  # another process has planned since
-                before = moment.lineup()
+                before = state.assignment()
                 after = lead(before)
                 if before == after:
                     return True
                 planned = plan(cause, family, before, after)
-                if self._append(family, [planned], moment) is not None:
+                if self._append(family, [planned], state) is not None:
                     return self.settle(family)
             raise Conflict(f"{family}: other processes kept moving its aliases; try again")
 
@@ -158,10 +158,10 @@ class Promotion:
         Raises RegistryError, StoreError or ModelUnavailable when that cannot be done now; `problems` says so too.
         """
         with self._lock:
-            moment, overtaken = self.moment(family), False
-            while (open_plan := moment.standing.plan) or overtaken:
+            state, overtaken = self.state(family), False
+            while (open_plan := state.promotion.plan) or overtaken:
                 try:
-                    self._apply(family, open_plan.assignments if open_plan else _as_they_are(moment))
+                    self._apply(family, open_plan.assignments if open_plan else _as_they_are(state))
                 except (RegistryError, StoreError, ModelUnavailable) as error:
                     what = f"plan {open_plan.version} stays open" if open_plan else "its aliases are out of date"
                     self._not_completed[family] = f"{what}: {error}"
@@ -171,11 +171,11 @@ class Promotion:
                     # A conflict means that another process has completed it, and may have moved the aliases on
                     # since: then what was set just now is out of date, and must be set right again.
                     completion = _completion(family, open_plan)
-                    overtaken = self._append(family, [completion], moment) is None
-                    moment = self.moment(family)
+                    overtaken = self._append(family, [completion], state) is None
+                    state = self.state(family)
                 else:
-                    applied, moment = moment, self.moment(family)
-                    overtaken = moment.standing.stream_version != applied.standing.stream_version
+                    applied, state = state, self.state(family)
+                    overtaken = state.promotion.stream_version != applied.promotion.stream_version
             self._not_completed.pop(family, None)
 
     def withdraw(self, family: Family) -> AliasesAssigned | None:
@@ -187,19 +187,19 @@ class Promotion:
         with self._lock:
             overtaken = False
             for _ in range(ATTEMPTS_MAX):
-                moment = self.moment(family)
-                open_plan = moment.standing.plan
+                state = self.state(family)
+                open_plan = state.promotion.plan
                 if open_plan is None and not overtaken:
                     return None
-                self._apply(family, _as_they_are(moment))
+                self._apply(family, _as_they_are(state))
                 if open_plan is None:
                     # Another process has carried the plan out, and what was set back before is set right again.
-                    if self.moment(family).standing.stream_version == moment.standing.stream_version:
+                    if self.state(family).promotion.stream_version == state.promotion.stream_version:
                         return None
                     continue
-                unmoved = assigned(family, "manual", moment.lineup(), moment.lineup())
+                unmoved = assigned(family, "manual", state.assignment(), state.assignment())
                 withdrawn = structs.replace(unmoved, plan=open_plan.version)
-                if self._append(family, [withdrawn], moment) is not None:
+                if self._append(family, [withdrawn], state) is not None:
                     self._not_completed.pop(family, None)
                     return withdrawn
                 overtaken = True
@@ -212,21 +212,21 @@ class Promotion:
         exchange) is not adopted; `problems` says what is wrong with it. Raises RegistryError, StoreError.
         """
         with self._lock:
-            moment = self.moment(family)
-            if moment.standing.plan:
+            state = self.state(family)
+            if state.promotion.plan:
                 return None
             found = self._registry.aliases(family)
             self._not_adopted.pop(family, None)
-            if found == moment.standing.aliases:
+            if found == state.promotion.aliases:
                 return None
-            before = moment.standing.lineup()
+            before = state.promotion.assignment()
             if problem := self._inconsistency(family, before, found) or self._unservable(family, found):
                 self._not_adopted[family] = f"the registry's aliases are not adopted: {problem}"
                 log.warning("%s: %s", family, self._not_adopted[family])
                 return None
-            after = Lineup(**{alias: found[alias] for alias in ALIASES})
+            after = Assignment(**{alias: found[alias] for alias in ALIASES})
             adopted = assigned(family, "registry" if before else "bootstrap", before, after)
-            if self._append(family, [adopted], moment) is None:
+            if self._append(family, [adopted], state) is None:
                 return None
             # Last, and not to be waited for: the aliases are as they are, and a sync sets the markers as well.
             self._mark(family, adopted.assignments)
@@ -240,10 +240,10 @@ class Promotion:
             problem = f"version {version} of {family} is new, and cannot be looked up: {error}"
             raise Unavailable(problem) from error
 
-    def moment(self, family: Family) -> Moment:
+    def state(self, family: Family) -> StateAt:
         """The family as it stands at the head."""
         with self._read_models.projector.current() as position:
-            return Moment(
+            return StateAt(
                 family,
                 position,
                 copy.deepcopy(self._read_models.standings.state.families[family]),
@@ -251,20 +251,20 @@ class Promotion:
             )
 
     def _decide(
-        self, family: Family, moment: Moment, trigger: Trigger, source: str
+        self, family: Family, state: StateAt, trigger: Trigger, source: str
     ) -> tuple[CycleDecided, AliasesPlanned | None]:
-        moment.lineup()
+        state.assignment()
         return decide_cycle(
             family,
-            moment.standing,
-            moment.window,
+            state.promotion,
+            state.window,
             self.rule,
             trigger=trigger,
             source=source,
-            position=moment.position,
+            position=state.position,
         )
 
-    def _apply(self, family: Family, wanted: Sequence[Assignment]) -> None:
+    def _apply(self, family: Family, wanted: Sequence[AliasChange]) -> None:
         """Lead the registry to these versions; each step may be done twice.
 
         Everything that may fail comes before the completion, and whether all versions exist before any alias is
@@ -273,22 +273,22 @@ class Promotion:
         """
         moved = [one for one in wanted if one.before != one.after]
         if self._load is not None:
-            for assignment in moved:
-                self._load(family, assignment.after)
+            for change in moved:
+                self._load(family, change.after)
         existing = [one for one in wanted if self._registry.exists(family, one.after)]
-        for assignment in moved:
-            if assignment not in existing:
-                raise VersionMissing(family, assignment.after, f"{assignment.alias} cannot be set to it")
-        for assignment in existing:
-            self._registry.assign(family, assignment.alias, assignment.after)
+        for change in moved:
+            if change not in existing:
+                raise VersionMissing(family, change.after, f"{change.alias} cannot be set to it")
+        for change in existing:
+            self._registry.assign(family, change.alias, change.after)
         self._mark(family, existing)
 
-    def _mark(self, family: Family, wanted: Sequence[Assignment]) -> None:
+    def _mark(self, family: Family, wanted: Sequence[AliasChange]) -> None:
         if self._store is not None:
-            for assignment in wanted:
-                self._store.set_marker(family, assignment.alias, assignment.after)
+            for change in wanted:
+                self._store.set_marker(family, change.alias, change.after)
 
-    def _inconsistency(self, family: Family, before: Lineup | None, found: dict[Alias, int]) -> str | None:
+    def _inconsistency(self, family: Family, before: Assignment | None, found: dict[Alias, int]) -> str | None:
         missing = [alias for alias in ALIASES if alias not in found]
         if missing:
             return f"{', '.join(missing)} not set"
@@ -310,10 +310,10 @@ class Promotion:
                     return str(error)
         return None
 
-    def _append(self, family: Family, batch: list[Event], moment: Moment) -> Receipt | None:
+    def _append(self, family: Family, batch: list[Event], state: StateAt) -> Receipt | None:
         """Append at the version that was looked at; None when somebody else has appended since."""
         try:
-            return self._ledger.append(stream_of(family), batch, moment.standing.stream_version)
+            return self._ledger.append(stream_of(family), batch, state.promotion.stream_version)
         except ConflictError:
             return None
 
@@ -324,7 +324,7 @@ def stream_of(family: Family) -> str:
 
 
 def assigned(
-    family: Family, cause: Cause, before: Lineup | None, after: Lineup, *, cycle: int | None = None
+    family: Family, cause: Cause, before: Assignment | None, after: Assignment, *, cycle: int | None = None
 ) -> AliasesAssigned:
     """Aliases that are so already, without a plan."""
     return AliasesAssigned(
@@ -338,8 +338,8 @@ def assigned(
     )
 
 
-def _as_they_are(moment: Moment) -> tuple[Assignment, ...]:
-    return assignments(moment.lineup(), moment.lineup())
+def _as_they_are(state: StateAt) -> tuple[AliasChange, ...]:
+    return assignments(state.assignment(), state.assignment())
 
 
 def _completion(family: Family, open_plan: OpenPlan) -> AliasesAssigned:

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gameplay.promotion.moves import Moment, Promotion, stream_of
+from gameplay.promotion.moves import Promotion, StateAt, stream_of
 from gameplay.refusals import Conflict, Invalid
 from ledger.errors import ConflictError, DuplicateError
-from ledger.events import AliasesAssigned, CycleDecided, Event, Lineup, Report, ReportedAssignment
+from ledger.events import AliasesAssigned, Assignment, CycleDecided, Event, Report, ReportedAssignment
 from ledger.ids import keyed_id, new_id
 from ledger.store import Entry, Ledger
 from ledger.vocabulary import ALIASES, Alias, Decision, Family
@@ -58,14 +58,14 @@ def record(ledger: Ledger, promotion: Promotion, report: Reported, key: str | No
             return _first(ledger, entry, report, key)
         if not promotion.settle(family):
             raise Conflict(f"{family} has an open plan that cannot be completed; is the registry up?")
-        moment = promotion.moment(family)
-        if moment.standing.plan:
+        state = promotion.state(family)
+        if state.promotion.plan:
             continue  # another process has planned since
-        events = _events(report, moment)
+        events = _events(report, state)
         _check_versions(report, events, promotion)
         ids = [new_id() if key is None else keyed_id(ROUTE, key, index) for index in range(len(events))]
         try:
-            receipt = ledger.append(stream_of(family), events, moment.standing.stream_version, ids=ids)
+            receipt = ledger.append(stream_of(family), events, state.promotion.stream_version, ids=ids)
         except (ConflictError, DuplicateError):  # another process, or the same report twice at once
             continue
         decided = events[0]
@@ -83,19 +83,19 @@ def _first(ledger: Ledger, entry: Entry, report: Reported, key: str) -> Recorded
     return Recorded(entry.position, event)
 
 
-def _events(report: Reported, moment: Moment) -> list[Event]:
-    lineup = moment.standing.lineup()
+def _events(report: Reported, state: StateAt) -> list[Event]:
+    assignment = state.promotion.assignment()
     # Before the ledger knows the family's aliases there is nothing that could move.
-    reordered = lineup is not None and (report.reorder_applied or report.decision == "alias_reorder")
-    adopted = report.decision == "swap_production_b" and _already_adopted(report, moment)
+    reordered = assignment is not None and (report.reorder_applied or report.decision == "alias_reorder")
+    adopted = report.decision == "swap_production_b" and _already_adopted(report, state)
     swapped = report.decision == "swap_production_b" and not adopted
     decided = CycleDecided(
         model_type=report.model_type,
-        cycle=moment.standing.cycle + 1,
+        cycle=state.promotion.cycle + 1,
         trigger="report",
         source=report.source,
         rule=None,
-        evidence=gather(moment.window, moment.standing, lineup, moment.position) if lineup else None,
+        evidence=gather(state.window, state.promotion, assignment, state.position) if assignment else None,
         z_statistic=report.z_statistic,
         p_value=report.p_value,
         decision=report.decision,
@@ -103,31 +103,31 @@ def _events(report: Reported, moment: Moment) -> list[Event]:
         reason=report.reason,
         ranking=(),
         reordered=reordered,
-        tickers=tickers_after(moment.window, "swap_production_b" if swapped else "retain_production"),
+        tickers=tickers_after(state.window, "swap_production_b" if swapped else "retain_production"),
         report=report.said,
     )
-    if lineup is None or not (swapped or reordered or adopted):
+    if assignment is None or not (swapped or reordered or adopted):
         return [decided]
     # What adoption has recorded is so already, challengers and all.
-    after = lineup if adopted else _after(report, lineup, swapped=swapped, reordered=reordered)
+    after = assignment if adopted else _after(report, assignment, swapped=swapped, reordered=reordered)
     moved = AliasesAssigned(
         model_type=report.model_type,
         cause="report",
         cycle=decided.cycle,
         plan=None,
-        assignments=assignments(lineup, after),
+        assignments=assignments(assignment, after),
         swapped=swapped,
         reordered=reordered,
     )
     return [decided, moved]
 
 
-def _already_adopted(report: Reported, moment: Moment) -> bool:
+def _already_adopted(report: Reported, state: StateAt) -> bool:
     """Whether the reported swap is the one that the registry has told of: it must not be made twice."""
     told = _told_versions(report.said.alias_assignments)
-    if {"Production", "B"} <= told.keys() and moment.standing.aliases:
-        return all(moment.standing.aliases[alias] == told[alias] for alias in ("Production", "B"))
-    return moment.standing.adopted_swap
+    if {"Production", "B"} <= told.keys() and state.promotion.aliases:
+        return all(state.promotion.aliases[alias] == told[alias] for alias in ("Production", "B"))
+    return state.promotion.adopted_swap
 
 
 def _check_versions(report: Reported, events: Sequence[Event], promotion: Promotion) -> None:
@@ -145,24 +145,24 @@ def _check_versions(report: Reported, events: Sequence[Event], promotion: Promot
                     raise Invalid(f"{alias} is told to be version {version} of {family}, which does not exist")
 
 
-def _after(report: Reported, lineup: Lineup, *, swapped: bool, reordered: bool) -> Lineup:
+def _after(report: Reported, assignment: Assignment, *, swapped: bool, reordered: bool) -> Assignment:
     """The lineup as the reporter says it is; where they name no versions, as their decision implies."""
-    before = versions_of(lineup)
-    versions = versions_of(swap(lineup) if swapped else lineup)
+    before = versions_of(assignment)
+    versions = versions_of(swap(assignment) if swapped else assignment)
     for ranked in report.said.alias_rankings:
         if ranked.source_alias is not None and reordered:
             versions[ranked.alias] = before[ranked.source_alias]
     versions |= _told_versions(report.said.alias_assignments)
     # A swap exchanges exactly these two, and a re-rank leaves Production where it is, whatever else is told.
-    versions["Production"] = lineup.B if swapped else lineup.Production
+    versions["Production"] = assignment.B if swapped else assignment.Production
     if swapped:
-        versions["B"] = lineup.Production
+        versions["B"] = assignment.Production
         if len(set(versions.values())) < len(set(before.values())):
             # The former Production went on to another alias in the same breath. The exchange is what this report
             # is about; where the challengers have gone, the registry tells at the next adoption.
-            return swap(lineup)
-    return Lineup(**versions)
+            return swap(assignment)
+    return Assignment(**versions)
 
 
 def _told_versions(told: tuple[ReportedAssignment, ...]) -> dict[Alias, int]:
-    return {assignment.alias: assignment.version for assignment in told if assignment.version is not None}
+    return {change.alias: change.version for change in told if change.version is not None}

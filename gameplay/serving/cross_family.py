@@ -22,7 +22,7 @@ from gameplay.game.games import prediction_events
 from gameplay.game.rules import is_cross_family
 from gameplay.serving.play import Predictor, Row
 from ledger.errors import ConflictError, LedgerError
-from ledger.events import Event, GameStarted, Lineup
+from ledger.events import Assignment, Event, GameStarted
 from ledger.vocabulary import FAMILIES, SHADOW_PREFIX, Family, Move, PlayerKind
 from ledger.writer import Writer
 from projections.errors import ProjectionError
@@ -153,21 +153,21 @@ class CrossFamily:
 
     def _predict(self, batch: Sequence[Waiting]) -> dict[str, list[Event]]:
         """The events of each game, with the versions that are behind the aliases now."""
-        lineups = self._lineups()
+        assignments = self._lineups()
         by_game: dict[str, list[Event]] = {}
         for started, round_no, row, actual, _ in batch:
             events = by_game.setdefault(started.game_id, [])
-            for family, lineup in lineups.items():
+            for family, assignment in assignments.items():
                 if family != started.model_type:
-                    for prediction in self._predictor.predict(family, lineup, row):
+                    for prediction in self._predictor.predict(family, assignment, row):
                         events += prediction_events(started, family, round_no, prediction, actual, served=False)
         return {game_id: events for game_id, events in by_game.items() if events}
 
-    def _lineups(self) -> dict[Family, Lineup]:
+    def _lineups(self) -> dict[Family, Assignment]:
         with self._read_models.projector.current():
             families = self._read_models.standings.state.families
-            found = {family: families[family].lineup() for family in FAMILIES}
-        return {family: lineup for family, lineup in found.items() if lineup is not None}
+            found = {family: families[family].assignment() for family in FAMILIES}
+        return {family: assignment for family, assignment in found.items() if assignment is not None}
 
     async def _append(self, stream: str, events: Sequence[Event]) -> None:
         """A stream that is not known here is taken for new; if it is not, the refusal says where it stands."""

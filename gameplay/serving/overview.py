@@ -33,13 +33,13 @@ def overview(core: Core, *, clock: Callable[[], float] = time.time) -> list[Show
     """Every alias that has a version, in the order of families and aliases."""
     shown = []
     for family in FAMILIES:
-        standing = core.promotion.moment(family).standing
+        promotion_state = core.promotion.state(family).promotion
         runs, kept = runs_of(core.ledger, family), _kept(core, family)
         for alias in ALIASES:
-            version = standing.aliases.get(alias)
+            version = promotion_state.aliases.get(alias)
             if version is None:
                 continue
-            record, run = standing.record(version), runs.get(version)
+            record, run = promotion_state.record(version), runs.get(version)
             shown.append(
                 Shown(
                     family=family,

@@ -22,7 +22,7 @@ from gameplay.game.players import Player
 from gameplay.game.rules import assigned_alias, round_points
 from gameplay.refusals import Conflict, NotFound
 from ledger.errors import ConflictError
-from ledger.events import Event, GameStarted, Lineup
+from ledger.events import Assignment, Event, GameStarted
 from ledger.ids import new_id
 from ledger.store import Ledger
 from ledger.vocabulary import MODEL_TYPE_OF_OPPONENT, Family, Move, Opponent, PlayedAlias
@@ -41,7 +41,7 @@ Listen = Callable[[GameStarted, int, Row, Move], None]
 class Predictor(Protocol):
     """Whatever knows the models: one prediction for each alias, at once and without fail."""
 
-    def predict(self, family: Family, lineup: Lineup | None, row: Row) -> tuple[Prediction, ...]:
+    def predict(self, family: Family, assignment: Assignment | None, row: Row) -> tuple[Prediction, ...]:
         """What each alias of the lineup expects, for one row of features."""
         ...
 
@@ -124,7 +124,7 @@ class Play:
     def _decide_start(self, game_id: str, opponent: Opponent, player: Player, counted: bool) -> GameStarted:
         model_type = MODEL_TYPE_OF_OPPONENT[opponent]
         scripted = model_type == "scripted"
-        lineup, swap_count = (None, 0) if model_type == "scripted" else self._standing(model_type)
+        assignment, swap_count = (None, 0) if model_type == "scripted" else self._standing(model_type)
         alias = None if scripted else assigned_alias(game_id, self._split.share, self._split.enabled)
         return GameStarted(
             game_id=game_id,
@@ -133,8 +133,8 @@ class Play:
             policy=opponent,
             model_type=model_type,
             alias=alias,
-            model_version=getattr(lineup, alias) if lineup and alias else None,
-            lineup=lineup,
+            model_version=getattr(assignment, alias) if assignment and alias else None,
+            assignment=assignment,
             swap_count=swap_count,
             assignment_probability=self._split.probability(alias),
             difficulty="standard",
@@ -143,16 +143,16 @@ class Play:
             counted=counted,
         )
 
-    def _standing(self, family: Family) -> tuple[Lineup | None, int]:
+    def _standing(self, family: Family) -> tuple[Assignment | None, int]:
         with self._read_models.projector.current():
-            standing = self._read_models.standings.state.families[family]
-            return standing.lineup(), standing.swap_count
+            promotion_state = self._read_models.standings.state.families[family]
+            return promotion_state.assignment(), promotion_state.swap_count
 
     def _predictions(self, game: Game, row: Row | None) -> tuple[Prediction, ...]:
         model_type = game.started.model_type
         if model_type == "scripted" or row is None:
             return ()
-        return self._predictor.predict(model_type, game.started.lineup, row)
+        return self._predictor.predict(model_type, game.started.assignment, row)
 
     async def _after_conflict(self, game_id: str, user_move: Move, round_no: int | None) -> tuple[Game, int]:
         """Somebody else was faster: if it was this very request, its answer is ours too."""

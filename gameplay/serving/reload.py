@@ -50,7 +50,7 @@ def reload_models(
         synced.errors.append(str(adoption.store))
     elif copy or clean:
         synced = sync(core, families, aliases, clean=clean, registry_error=adoption.registry)
-    standings = {family: core.promotion.moment(family).standing.aliases for family in families}
+    standings = {family: core.promotion.state(family).promotion.aliases for family in families}
     chosen = {family: {alias: standings[family].get(alias) for alias in aliases} for family in families}
     wanted = [(family, version) for family in families for version in chosen[family].values() if version]
     sources = core.models.preload(wanted, seconds_max=max(0.0, ends_seconds - clock()))

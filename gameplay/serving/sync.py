@@ -42,8 +42,10 @@ def sync(
     wanted, trained = core.wanted_versions(), core.trained_versions()
     try:
         for family in families:
-            standing = core.promotion.moment(family).standing
-            chosen = {alias: standing.aliases[alias] for alias in aliases if alias in standing.aliases}
+            promotion_state = core.promotion.state(family).promotion
+            chosen = {
+                alias: promotion_state.aliases[alias] for alias in aliases if alias in promotion_state.aliases
+            }
             for version in sorted(set(chosen.values())):
                 _sync_version(core, family, version, synced, registry_error)
             for alias, version in chosen.items():

@@ -42,7 +42,7 @@ def bot_game(user: BotName, opponent: BotName, rng: random.Random) -> tuple[Game
         model_type="scripted",
         alias=None,
         model_version=None,
-        lineup=None,
+        assignment=None,
         swap_count=0,
         assignment_probability=0.0,
         difficulty="standard",

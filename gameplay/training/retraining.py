@@ -21,7 +21,7 @@ from gameplay.training.runs import Run, runs_of
 from ledger.events import TrainingCompleted
 from ledger.store import Ledger
 from ledger.vocabulary import Alias, Family
-from projections.read_models.standings import Standing
+from projections.read_models.standings import PromotionState
 
 log = logging.getLogger(__name__)
 
@@ -94,10 +94,10 @@ def candidates(
     """
     found = []
     for family in families:
-        moment, runs = core.promotion.moment(family), runs_of(core.ledger, family)
-        lineup, blocked = moment.lineup(), _open_plan(moment.standing)
+        state, runs = core.promotion.state(family), runs_of(core.ledger, family)
+        assignment, blocked = state.assignment(), _open_plan(state.promotion)
         for alias in aliases:
-            version: int = getattr(lineup, alias)
+            version: int = getattr(assignment, alias)
             learned = _learned(runs.get(version))
             new_rows = dataset.rows_after(learned.through_position)
             too_few = None if force else _too_few(core.settings, len(dataset.rows), new_rows, learned.rows)
@@ -155,10 +155,10 @@ def _place(core: Core, family: Family, outcomes: Sequence[Outcome]) -> None:
             outcome.placed, outcome.problem = problem is None, problem
 
 
-def _open_plan(standing: Standing) -> str | None:
-    if standing.plan is None:
+def _open_plan(promotion_state: PromotionState) -> str | None:
+    if promotion_state.plan is None:
         return None
-    return f"a plan is open ({standing.plan.version}): the next cycle or start completes it"
+    return f"a plan is open ({promotion_state.plan.version}): the next cycle or start completes it"
 
 
 def _too_few(settings: Settings, rows: int, new_rows: int, rows_before: int) -> str | None:

@@ -103,4 +103,4 @@ def _train(
 def _families_without_aliases(core: Core) -> list[Family]:
     with core.read_models.projector.current():
         families = core.read_models.standings.state.families
-        return [family for family in FAMILIES if families[family].lineup() is None]
+        return [family for family in FAMILIES if families[family].assignment() is None]

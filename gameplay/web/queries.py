@@ -61,8 +61,8 @@ def parse_moment_us(text: str) -> int:
         number = float(text)
     except ValueError:
         # A + in a query string arrives as a space.
-        moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-        seconds = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+        state = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        seconds = state.replace(tzinfo=state.tzinfo or UTC).timestamp()
     else:
         seconds = number / 1_000 if abs(number) >= EPOCH_MILLISECONDS_MIN else number
     if not 0 <= seconds < MOMENT_SECONDS_MAX:  # nor is a NaN

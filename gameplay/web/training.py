@@ -85,5 +85,5 @@ def _meant(service: Service, given: TrainingBody) -> int | None:
     service.require_caught_up()
     # Without the registry the aliases are what they were, and the guess is that of before.
     adopt_all(service.promotion, (given.model_type,))
-    version = service.promotion.moment(given.model_type).standing.aliases.get(given.alias)
+    version = service.promotion.state(given.model_type).promotion.aliases.get(given.alias)
     return None if version in runs_of(service.ledger, given.model_type) else version

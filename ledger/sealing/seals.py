@@ -35,7 +35,7 @@ class Seal(NamedTuple):
     edge: bytes
 
 
-class Witness(Protocol):
+class CheckpointArchive(Protocol):
     """A place outside the database where notes are kept."""
 
     def __call__(self, size: int, note: bytes) -> None:
@@ -50,11 +50,11 @@ class Witness(Protocol):
 class Sealer:
     """Seals one log with one key; several processes may do so."""
 
-    def __init__(self, ledger: Ledger, signer: Signer, witness: Witness | None = None) -> None:
+    def __init__(self, ledger: Ledger, signer: Signer, archive: CheckpointArchive | None = None) -> None:
         self._ledger = ledger
         self._signer = signer
-        self._witness = witness
-        self._witnessed: tuple[int, bytes] | None = None
+        self._archive = archive
+        self._archived: tuple[int, bytes] | None = None
 
     def run(self, now_us: int) -> Seal | None:
         """Seal what is due at `now_us` (microseconds since the epoch), and show the witness what it has not seen.
@@ -63,13 +63,13 @@ class Sealer:
         StorageError and whatever the witness raises; what it has not taken it is shown again.
         """
         due = self._is_due(now_us)
-        if self._witness is not None and (due or self._witnessed is None):
-            self._compare(self._witness)
+        if self._archive is not None and (due or self._archived is None):
+            self._compare(self._archive)
         new = seal_head(self._ledger, self._signer) if due else None
-        if self._witness is not None:
-            for seal in read_seals(self._ledger, after=self._witnessed[0] if self._witnessed else 0):
-                self._witness(seal.size, seal.note)
-                self._witnessed = (seal.size, seal.note)
+        if self._archive is not None:
+            for seal in read_seals(self._ledger, after=self._archived[0] if self._archived else 0):
+                self._archive(seal.size, seal.note)
+                self._archived = (seal.size, seal.note)
         return new
 
     def _is_due(self, now_us: int) -> bool:
@@ -78,17 +78,17 @@ class Sealer:
         idle = now_us - head.recorded_us >= SEAL_IDLE_SECONDS * 1_000_000
         return unsealed >= SEAL_EVENTS or (unsealed > 0 and idle)
 
-    def _compare(self, witness: Witness) -> None:
+    def _compare(self, archive: CheckpointArchive) -> None:
         """The witness's newest note must be among the seals, or nothing is signed.
 
         A log that was written anew has a chain that fits, and whoever wrote it took away the seals that do not.
         Signed with the true key it would be as good as the true one. So there is no sealing either while the
         witness cannot be asked: the next seal covers what this one would have.
         """
-        self._witnessed = witness.newest(self._witnessed[0] if self._witnessed else 0) or self._witnessed
-        if self._witnessed is None:
+        self._archived = archive.newest(self._archived[0] if self._archived else 0) or self._archived
+        if self._archived is None:
             return
-        size, note = self._witnessed
+        size, note = self._archived
         stored = {seal.size: seal.note for seal in read_seals(self._ledger, after=size - 1)}
         if stored.get(size) != note:
             what = "another seal" if size in stored else "a seal that the ledger lacks,"
@@ -141,7 +141,7 @@ def audit(
     ledger: Ledger,
     *,
     verifiers: Sequence[Verifier] = (),
-    witnessed: Sequence[tuple[int, bytes]] = (),
+    archived: Sequence[tuple[int, bytes]] = (),
     first: int = 1,
     anchors: Sequence[Anchor] = (),
     progress: Callable[[int], None] | None = None,
@@ -157,16 +157,16 @@ def audit(
     except DamagedError as error:
         seals = []
         damaged = [Finding(None, "damaged", f"the seals cannot be read: {error.problem}")]
-    stored, kept = check_seals(seals, verifiers), check_notes(witnessed, verifiers, "the witness's seal")
+    stored, kept = check_seals(seals, verifiers), check_notes(archived, verifiers, "the witness's seal")
     claims = (*stored.claims, *kept.claims)
     report = verify(ledger, first=first, anchors=anchors, claims=claims, progress=progress)
-    missing = [] if damaged else missing_seals(seals, witnessed)
+    missing = [] if damaged else missing_seals(seals, archived)
     found = (*report.findings, *missing, *stored.findings, *kept.findings, *damaged, *damages(ledger.engine))
     return structs.replace(
         report,
         findings=tuple(dict.fromkeys(found)),  # a damage may have been met twice
         seals=len(seals),
-        witnessed=len(witnessed),
+        archived=len(archived),
         signers=tuple(sorted({*stored.signers, *kept.signers})),
     )
 
@@ -218,10 +218,10 @@ def check_notes(notes: Iterable[tuple[int, bytes]], verifiers: Sequence[Verifier
     return Checked(claims, findings, signers)
 
 
-def missing_seals(seals: Sequence[Seal], witnessed: Sequence[tuple[int, bytes]]) -> list[Finding]:
+def missing_seals(seals: Sequence[Seal], archived: Sequence[tuple[int, bytes]]) -> list[Finding]:
     """What the witness has and the table has not: seals are never taken away, so somebody did."""
     stored = {seal.size for seal in seals}
-    missing = sorted(size for size, _note in witnessed if size not in stored)
+    missing = sorted(size for size, _note in archived if size not in stored)
     if not missing:
         return []
     several = f"{len(missing)} of the witness's seals, the last one over {missing[-1]} events, are"

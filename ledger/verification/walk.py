@@ -59,7 +59,7 @@ class Report(msgspec.Struct, frozen=True):
     unchecked_from: int | None = None
     """The position from which on nothing was looked at, where the walk stopped before the head."""
     seals: int = 0
-    witnessed: int = 0
+    archived: int = msgspec.field(default=0, name="witnessed")
     signers: tuple[str, ...] = ()
     """The keys whose signatures hold, by name and id."""
 

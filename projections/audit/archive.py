@@ -25,11 +25,11 @@ _SIZE = re.compile(rf"{FOLDER}/([0-9]+)\.note").fullmatch
 _SECTION = "default"
 
 
-class WitnessError(LedgerError):
+class ArchiveError(LedgerError):
     """The object storage cannot be used, or holds another note over the same events."""
 
 
-class Witness:
+class CheckpointArchive:
     """The notes in one object storage, each under the number of events that it covers."""
 
     def __init__(self, objects: ObjectStore) -> None:
@@ -42,7 +42,7 @@ class Witness:
                 self._objects.put(_path(size), note, mode="create")
             except AlreadyExistsError as error:
                 if self._note(_path(size)) != note:
-                    raise WitnessError(f"the witness has another seal over {size} events") from error
+                    raise ArchiveError(f"the witness has another seal over {size} events") from error
 
     def notes(self) -> list[tuple[int, bytes]]:
         """Every (size, note), by size. Raises WitnessError."""
@@ -66,7 +66,7 @@ class Witness:
         return bytes(self._objects.get(path).bytes())
 
 
-def open_witness(url: str, endpoint: str | None = None, credentials: Path | None = None) -> Witness:
+def open_archive(url: str, endpoint: str | None = None, credentials: Path | None = None) -> CheckpointArchive:
     """The witness in a folder, given as its path or as file:///FOLDER, or at s3://BUCKET[/PREFIX].
 
     The latter takes the endpoint, unless it is AWS's own, and a file with keys in the form of AWS's credentials:
@@ -74,21 +74,21 @@ def open_witness(url: str, endpoint: str | None = None, credentials: Path | None
     """
     parts = _parts(url)
     if parts.scheme == "s3" and parts.netloc:
-        return Witness(_s3(parts.netloc, parts.path.strip("/"), endpoint, credentials))
+        return CheckpointArchive(_s3(parts.netloc, parts.path.strip("/"), endpoint, credentials))
     if parts.scheme not in ("", "file") or parts.netloc:
-        raise WitnessError(f"{url} is no witness: name a folder that has `{FOLDER}`, or s3://BUCKET/PREFIX")
+        raise ArchiveError(f"{url} is no witness: name a folder that has `{FOLDER}`, or s3://BUCKET/PREFIX")
     path = Path(unquote(parts.path)).absolute()
     if not (path / FOLDER).is_dir():
-        raise WitnessError(f"there is no folder {path / FOLDER}")
-    return Witness(LocalStore(path))
+        raise ArchiveError(f"there is no folder {path / FOLDER}")
+    return CheckpointArchive(LocalStore(path))
 
 
 def _s3(bucket: str, prefix: str, endpoint: str | None, credentials: Path | None) -> S3Store:
     # obstore panics on an endpoint that is none, past every `except Exception`.
     if endpoint is not None and (not _ENDPOINT(endpoint) or _parts(endpoint).port == 0):
-        raise WitnessError(f"the witness's endpoint {endpoint!r} is no http:// or https:// address")
+        raise ArchiveError(f"the witness's endpoint {endpoint!r} is no http:// or https:// address")
     if credentials is None:
-        raise WitnessError(f"s3://{bucket} needs keys: name their file with --witness-credentials")
+        raise ArchiveError(f"s3://{bucket} needs keys: name their file with --witness-credentials")
     access_key, secret_key = _read_keys(credentials)
     with _translated("open"):
         return S3Store(
@@ -109,7 +109,7 @@ def _parts(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port  # it is looked at when it is asked for
     except ValueError as error:
-        raise WitnessError(f"{url!r} is no address: {error}") from error
+        raise ArchiveError(f"{url!r} is no address: {error}") from error
     return parts
 
 
@@ -120,11 +120,11 @@ def _read_keys(path: Path) -> tuple[str, str]:
         keys = parser[_SECTION]
         return keys["aws_access_key_id"], keys["aws_secret_access_key"]
     except OSError as error:
-        raise WitnessError(f"cannot read the keys in {path}: {error.strerror}") from error
+        raise ArchiveError(f"cannot read the keys in {path}: {error.strerror}") from error
     except (ConfigError, KeyError, UnicodeDecodeError) as error:
         # Not with the error's own words, in which a key may stand.
         form = f"[{_SECTION}], aws_access_key_id = ... and aws_secret_access_key = ..."
-        raise WitnessError(f"{path} holds no keys: three lines are expected, {form}") from error
+        raise ArchiveError(f"{path} holds no keys: three lines are expected, {form}") from error
 
 
 def _path(size: int) -> str:
@@ -137,4 +137,4 @@ def _translated(operation: str) -> Iterator[None]:
         yield
     except (BaseError, OSError) as error:
         # The first line says what happened; what follows is the library's own view of its internals.
-        raise WitnessError(f"cannot {operation} the witness: {str(error).partition(chr(10))[0]}") from error
+        raise ArchiveError(f"cannot {operation} the witness: {str(error).partition(chr(10))[0]}") from error

@@ -19,7 +19,7 @@ from projections.audit.replay import flatten, plain
 from projections.decision.cycle import assignments, decide_cycle, is_withdrawal, tickers_after
 from projections.decision.evidence import gather
 from projections.decision.rules import KNOWN_RULES, RuleError, pooled_z_test
-from projections.read_models.standings import Record, Standing
+from projections.read_models.standings import PromotionState, Record
 from projections.read_models.tickers import Score, Window
 
 _DIGITS_LOST = 1e-12
@@ -119,7 +119,7 @@ def _check_own(recorded: Decided, count: Count | None) -> Iterator[Mismatch]:
     if event.rule is None:
         yield Mismatch("rule.name", None, f"one of {', '.join(KNOWN_RULES)}")
         return
-    if recorded.lineup is None or count is None:
+    if recorded.assignment is None or count is None:
         yield Mismatch("evidence", "none", "a family without aliases cannot decide")
         return
     try:
@@ -146,7 +146,7 @@ def _check_move(move: Move) -> Iterator[Mismatch]:
     if move.end is None:
         return
     if _is_withdrawn(move):
-        kept = move.lineup and assignments(move.lineup, move.lineup)
+        kept = move.assignment and assignments(move.assignment, move.assignment)
         yield from _differences("withdrawal", move.end.assignments, kept)
         return
     completion = AliasesAssigned(
@@ -199,11 +199,11 @@ def _check_report(recorded: Decided, count: Count | None) -> Iterator[Mismatch]:
     yield from _differences("reason_code", event.reason_code, "reported")
     yield from _differences("cycle", event.cycle, recorded.previous_cycle + 1)
     yield from _differences("plan", recorded.move and recorded.move.plan, None)
-    if recorded.lineup is None or count is None or event.evidence is None:
+    if recorded.assignment is None or count is None or event.evidence is None:
         return
     window = _window(recorded, count)
     through = event.evidence.through_position
-    evidence = gather(window, _standing(recorded, count), recorded.lineup, through)
+    evidence = gather(window, _standing(recorded, count), recorded.assignment, through)
     yield from _differences("evidence", event.evidence, evidence)
     tickers = tickers_after(window, "swap_production_b" if recorded.swapped else "retain_production")
     yield from _differences("tickers", event.tickers, tickers)
@@ -233,14 +233,16 @@ def _counts(evidence: Evidence) -> tuple[int, int, int, int]:
     return production.wins, production.games, b.wins, b.games
 
 
-def _standing(recorded: Decided, count: Count) -> Standing:
-    aliases = plain(recorded.lineup)
+def _standing(recorded: Decided, count: Count) -> PromotionState:
+    aliases = plain(recorded.assignment)
     records: dict[int, Record] = {}
     for version in {*count.version_games, *count.predictions}:
         games = count.version_games.get(version, Tallied())
         predictions = count.predictions.get(version, Tallied())
         records[version] = Record(predictions.total, predictions.good, games.total, games.good)
-    return Standing(cycle=recorded.previous_cycle, swap_count=recorded.swaps, aliases=aliases, records=records)
+    return PromotionState(
+        cycle=recorded.previous_cycle, swap_count=recorded.swaps, aliases=aliases, records=records
+    )
 
 
 def _window(recorded: Decided, count: Count) -> Window:

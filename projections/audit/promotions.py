@@ -6,7 +6,7 @@ whatever assigns aliases while one is open has to be its end.
 
 from msgspec import Struct, field
 
-from ledger.events import AliasesAssigned, AliasesPlanned, CycleDecided, Lineup
+from ledger.events import AliasesAssigned, AliasesPlanned, Assignment, CycleDecided
 from ledger.store import Entry, Ledger
 from ledger.vocabulary import ALIASES, Family
 from projections.errors import ProjectionError
@@ -17,7 +17,7 @@ class Move(Struct):
 
     planned: Entry
     plan: AliasesPlanned
-    lineup: Lineup | None
+    assignment: Assignment | None
     end: AliasesAssigned | None = None
     overtaken: bool = False
     """Something else was decided or planned while it was open."""
@@ -28,7 +28,7 @@ class Decided(Struct):
 
     entry: Entry
     event: CycleDecided
-    lineup: Lineup | None
+    assignment: Assignment | None
     swaps: int
     last_swap_position: int
     previous_position: int
@@ -44,7 +44,7 @@ class Promotions(Struct):
     decided: list[Decided] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
     strays: list[tuple[Entry, AliasesAssigned]] = field(default_factory=list)
-    lineup: Lineup | None = None
+    assignment: Assignment | None = None
     swaps: int = 0
     last_swap_position: int = 0
     previous_position: int = 0
@@ -78,12 +78,12 @@ def read_promotions(ledger: Ledger, family: Family) -> Promotions:
     return told
 
 
-def lineup_after(entry: Entry, event: AliasesPlanned | AliasesAssigned) -> Lineup:
+def assignment_after(entry: Entry, event: AliasesPlanned | AliasesAssigned) -> Assignment:
     """Where an event leads the aliases. Raises ProjectionError where it leaves one out, as no service would."""
-    versions = {assignment.alias: assignment.after for assignment in event.assignments}
+    versions = {change.alias: change.after for change in event.assignments}
     if missing := [alias for alias in ALIASES if alias not in versions]:
         raise ProjectionError(entry.position, entry.type, f"it does not say what is behind {', '.join(missing)}")
-    return Lineup(**versions)
+    return Assignment(**versions)
 
 
 def _decide(told: Promotions, entry: Entry, event: CycleDecided) -> None:
@@ -93,7 +93,7 @@ def _decide(told: Promotions, entry: Entry, event: CycleDecided) -> None:
         Decided(
             entry=entry,
             event=event,
-            lineup=told.lineup,
+            assignment=told.assignment,
             swaps=told.swaps,
             last_swap_position=told.last_swap_position,
             previous_position=told.previous_position,
@@ -107,7 +107,7 @@ def _decide(told: Promotions, entry: Entry, event: CycleDecided) -> None:
 def _plan(told: Promotions, entry: Entry, event: AliasesPlanned) -> None:
     if told.open_move is not None:
         told.open_move.overtaken = True
-    move = Move(entry, event, told.lineup)
+    move = Move(entry, event, told.assignment)
     told.moves.append(move)
     if told.latest is not None and event.cycle == told.latest.event.cycle and told.latest.move is None:
         told.latest.move = move
@@ -120,7 +120,7 @@ def _assign(told: Promotions, entry: Entry, event: AliasesAssigned) -> None:
         told.strays.append((entry, event))
     if told.latest is not None and event.cycle == told.latest.event.cycle:
         told.latest.swapped |= event.swapped
-    told.lineup = lineup_after(entry, event)
+    told.assignment = assignment_after(entry, event)
     if event.swapped:
         told.swaps += 1
         told.last_swap_position = entry.position

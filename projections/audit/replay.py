@@ -80,7 +80,10 @@ class Replay:
 def plain(value: Any) -> Any:
     """A state in types that JSON knows: label tuples become one word, joined by slashes."""
     if isinstance(value, msgspec.Struct):
-        return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+        return {
+            wire: plain(getattr(value, name))
+            for name, wire in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
+        }
     if isinstance(value, Mapping):
         return {
             "/".join(map(str, key)) if isinstance(key, tuple) else str(key): plain(one)

@@ -1,9 +1,9 @@
 """One line about an event, for people who read a log."""
 
 from ledger.events import (
+    AliasChange,
     AliasesAssigned,
     AliasesPlanned,
-    Assignment,
     CycleDecided,
     Event,
     GameAbandoned,
@@ -52,7 +52,7 @@ def _served(alias: str | None, version: int | None) -> str:
     return f", {alias} v{version}" if alias else ""
 
 
-def _moves(assignments: tuple[Assignment, ...]) -> str:
+def _moves(assignments: tuple[AliasChange, ...]) -> str:
     return ", ".join(
         f"{one.alias} v{one.after}"
         if one.before in (None, one.after)

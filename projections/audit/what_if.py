@@ -14,12 +14,12 @@ from msgspec import Struct, field, structs
 from ledger.events import (
     AliasesAssigned,
     AliasesPlanned,
+    Assignment,
     CycleDecided,
     Event,
     GameAbandoned,
     GameFinished,
     GameStarted,
-    Lineup,
     PredictionMade,
     Rule,
     wire_name,
@@ -27,11 +27,11 @@ from ledger.events import (
 from ledger.store import Entry, Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, SHADOW_PREFIX, Family
 from projections.audit.outcome import Cycle, Outcome, Reign, Score
-from projections.audit.promotions import lineup_after
+from projections.audit.promotions import assignment_after
 from projections.decision.cycle import decide_cycle, is_swap, is_withdrawal
 from projections.decision.rules import RuleError
 from projections.errors import ProjectionError
-from projections.read_models.standings import Record, Standing
+from projections.read_models.standings import PromotionState, Record
 from projections.read_models.tickers import Window
 
 _READ = frozenset(
@@ -106,7 +106,7 @@ class _Twin(NamedTuple):
     """What the other history had when the real one had a certain lineup."""
 
     epoch: int
-    lineup: Lineup
+    assignment: Assignment
 
 
 def _cycles(ledger: Ledger, family: Family) -> list[_Due]:
@@ -125,17 +125,17 @@ class _World(Struct):
     family: Family
     change: Change
     due: list[_Due]
-    actual_lineup: Lineup | None = None
+    actual_lineup: Assignment | None = None
     actual_swaps: int = 0
-    lineup: Lineup | None = None
+    assignment: Assignment | None = None
     window: Window = field(default_factory=Window)
     records: dict[int, Record] = field(default_factory=dict)
     cycle: int = 0
-    decided: tuple[CycleDecided, Lineup | None] | None = None
+    decided: tuple[CycleDecided, Assignment | None] | None = None
     """The cycle that has been decided and whose own position is not reached yet, with the lineup it leads to."""
-    waiting: tuple[int, Lineup] | None = None
+    waiting: tuple[int, Assignment] | None = None
     """(cycle, lineup): the same move is under way in the real history, and takes effect when it does there."""
-    twins: dict[tuple[int, Lineup], _Twin] = field(default_factory=dict)
+    twins: dict[tuple[int, Assignment], _Twin] = field(default_factory=dict)
     games: dict[str, _Played] = field(default_factory=dict)
     scores: dict[int, Score] = field(default_factory=dict)
     cycles: list[Cycle] = field(default_factory=list)
@@ -164,7 +164,7 @@ class _World(Struct):
             case CycleDecided():
                 self._conclude(entry, event)
             case AliasesPlanned():
-                if self.waiting is not None and lineup_after(entry, event) != self.waiting[1]:
+                if self.waiting is not None and assignment_after(entry, event) != self.waiting[1]:
                     self._move(entry, self._take_waiting())
             case AliasesAssigned():
                 self._assign(entry, event)
@@ -172,13 +172,13 @@ class _World(Struct):
                 raise AssertionError(f"{entry.type} is not among the types that are read")
 
     def _start(self, event: GameStarted) -> None:
-        if event.lineup is None or event.model_version is None or self.lineup is None:
+        if event.assignment is None or event.model_version is None or self.assignment is None:
             return
         # A game may be recorded a moment after aliases moved under it: it belongs to what it started with.
-        twin = _Twin(self.window.swap_count, self.lineup)
-        if (event.swap_count, event.lineup) != (self.actual_swaps, self.actual_lineup):
-            twin = self.twins.get((event.swap_count, event.lineup), twin)
-        behind = {twin.lineup.B: "B", twin.lineup.Production: "Production"}
+        twin = _Twin(self.window.swap_count, self.assignment)
+        if (event.swap_count, event.assignment) != (self.actual_swaps, self.actual_lineup):
+            twin = self.twins.get((event.swap_count, event.assignment), twin)
+        behind = {twin.assignment.B: "B", twin.assignment.Production: "Production"}
         self.games[event.game_id] = _Played(twin.epoch, behind.get(event.model_version))
 
     def _finish(self, event: GameFinished) -> None:
@@ -200,14 +200,14 @@ class _World(Struct):
 
     def _decide(self, due: _Due) -> None:
         """Decide a cycle again, with what the other history has when the real one took its evidence."""
-        if self.lineup is None:
+        if self.assignment is None:
             return
         assert due.event.rule is not None
-        standing = Standing(cycle=self.cycle, aliases=_by_alias(self.lineup), records=self.records)
+        promotion = PromotionState(cycle=self.cycle, aliases=_by_alias(self.assignment), records=self.records)
         try:
             decided, planned = decide_cycle(
                 self.family,
-                standing,
+                promotion,
                 self.window,
                 self.change.applied(due.event.rule),
                 trigger=due.event.trigger,
@@ -231,7 +231,7 @@ class _World(Struct):
         if after is None:
             return
         moves_too = event.decision == "swap_production_b" or event.reordered
-        if moves_too and self.lineup == self.actual_lineup:
+        if moves_too and self.assignment == self.actual_lineup:
             self.waiting = event.cycle, after
         else:
             self._move(entry, after)
@@ -242,9 +242,9 @@ class _World(Struct):
             self.waiting = None
             return
         before = self.actual_lineup
-        if before is not None and self.lineup is not None:
-            self.twins[self.actual_swaps, before] = _Twin(self.window.swap_count, self.lineup)
-        self.actual_lineup = lineup_after(entry, event)
+        if before is not None and self.assignment is not None:
+            self.twins[self.actual_swaps, before] = _Twin(self.window.swap_count, self.assignment)
+        self.actual_lineup = assignment_after(entry, event)
         self.actual_swaps += event.swapped
         self.actual_reigns.append(_reign(entry, self.actual_lineup))
         if event.cause == "promotion":
@@ -254,40 +254,40 @@ class _World(Struct):
             self._follow(entry, event, before)
         self._compare(entry)
 
-    def _follow(self, entry: Entry, event: AliasesAssigned, before: Lineup | None) -> None:
+    def _follow(self, entry: Entry, event: AliasesAssigned, before: Assignment | None) -> None:
         """What came from outside the rule happens in both histories: a training, a hand, a report."""
         assert self.actual_lineup is not None
-        if self.lineup is None or self.lineup == before or event.swapped:
+        if self.assignment is None or self.assignment == before or event.swapped:
             after = self.actual_lineup
         else:
             moved = {one.alias: one.after for one in event.assignments if one.before != one.after}
-            versions = _by_alias(self.lineup) | moved
+            versions = _by_alias(self.assignment) | moved
             doubled = len(set(versions.values())) < len(versions)
-            after = self.actual_lineup if doubled else Lineup(**versions)
-        swapped = event.swapped or is_swap(self.lineup, after)
+            after = self.actual_lineup if doubled else Assignment(**versions)
+        swapped = event.swapped or is_swap(self.assignment, after)
         self._move(entry, after, swapped=swapped)
 
-    def _take_waiting(self) -> Lineup:
+    def _take_waiting(self) -> Assignment:
         assert self.waiting is not None
         _, after = self.waiting
         self.waiting = None
         return after
 
-    def _move(self, entry: Entry, after: Lineup, *, swapped: bool | None = None) -> None:
+    def _move(self, entry: Entry, after: Assignment, *, swapped: bool | None = None) -> None:
         """The other history's aliases change."""
-        if swapped if swapped is not None else is_swap(self.lineup, after):
+        if swapped if swapped is not None else is_swap(self.assignment, after):
             self.window = Window(
                 swap_count=self.window.swap_count + 1,
                 since_position=entry.position,
                 last_swap_us=entry.recorded_us,
             )
             self.records = {}
-        self.lineup = after
+        self.assignment = after
         self.reigns.append(_reign(entry, after))
         self._compare(entry)
 
     def _compare(self, entry: Entry) -> None:
-        ours, theirs = self.lineup, self.actual_lineup
+        ours, theirs = self.assignment, self.actual_lineup
         if ours is None or theirs is None or ours == theirs:
             return
         if self.parted_position is None and self.waiting is None:
@@ -310,13 +310,13 @@ class _World(Struct):
         )
 
 
-def _after(planned: AliasesPlanned) -> Lineup:
-    return Lineup(**{one.alias: one.after for one in planned.assignments})
+def _after(planned: AliasesPlanned) -> Assignment:
+    return Assignment(**{one.alias: one.after for one in planned.assignments})
 
 
-def _by_alias(lineup: Lineup) -> dict[str, int]:
-    return {alias: getattr(lineup, alias) for alias in ALIASES}
+def _by_alias(assignment: Assignment) -> dict[str, int]:
+    return {alias: getattr(assignment, alias) for alias in ALIASES}
 
 
-def _reign(entry: Entry, lineup: Lineup) -> Reign:
-    return Reign(entry.position, entry.recorded_us, lineup.Production, lineup.B)
+def _reign(entry: Entry, assignment: Assignment) -> Reign:
+    return Reign(entry.position, entry.recorded_us, assignment.Production, assignment.B)

@@ -27,7 +27,7 @@ from projections.commands.console import (
 )
 from projections.commands.positions import PositionType
 from projections.commands.source import Source
-from projections.positions import MomentError, check_position, parse_time, position_at, show_time
+from projections.positions import PositionError, check_position, parse_time, position_at, show_time
 
 FOLLOW_SECONDS = 0.5
 LIMIT = 20
@@ -79,11 +79,11 @@ def log(
 def _check_wanted(ledger: Ledger, wanted: "_Wanted") -> None:
     """Refuse to look for what cannot be there: nothing would come, as if nothing had happened."""
     if wanted.stream is not None and not ledger.version(wanted.stream):
-        raise MomentError(f"there is no stream {wanted.stream!r}")
+        raise PositionError(f"there is no stream {wanted.stream!r}")
     if wanted.until_us is None:
         return
     if wanted.since_us is not None and wanted.since_us > wanted.until_us:
-        raise MomentError("--since is later than --until: nothing is between them")
+        raise PositionError("--since is later than --until: nothing is between them")
     position_at(ledger, wanted.until_us)
 
 
@@ -182,9 +182,9 @@ def show(source: Source, position: int, as_json: bool) -> None:
     rows = Rows(ledger.engine)
     row = rows.at(position)
     if row is None:
-        raise MomentError(f"no event stands at position {position}: run `rps-audit verify`")
+        raise PositionError(f"no event stands at position {position}: run `rps-audit verify`")
     if column := row.misfit():
-        raise MomentError(f"position {position} holds no event, by its {column}: run `rps-audit verify`")
+        raise PositionError(f"position {position} holds no event, by its {column}: run `rps-audit verify`")
     entry = _entry(row)
     event, chain = _decoded(ledger, entry), _neighbours(rows, row)
     if as_json:

@@ -13,12 +13,12 @@ from ledger.sealing.proofs import ProofError, check_proof, encode_proof, make_pr
 from ledger.sealing.seals import audit, last_seal, seal_head
 from ledger.verification.findings import Finding
 from ledger.verification.walk import Anchor, Report
-from projections.audit.archive import WitnessError, open_witness
+from projections.audit.archive import ArchiveError, open_archive
 from projections.commands.console import bad, finding, good, json_option, print_json, print_payload, progress, say
 from projections.commands.outputs import new_file
 from projections.commands.positions import AnchorType, PositionType
 from projections.commands.source import Source, length
-from projections.positions import MomentError, check_position, show_time
+from projections.positions import PositionError, check_position, show_time
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -47,7 +47,7 @@ def verify(
     first: int,
     anchors: tuple[Anchor, ...],
     keys: tuple[Path, ...],
-    witness: str | None,
+    archive: str | None,
     endpoint: str | None,
     credentials: Path | None,
     as_json: bool,
@@ -58,29 +58,29 @@ def verify(
     """
     verifiers = source.verifiers(keys)
     # Before the ledger: what is sealed meanwhile would be missing there, not at the witness.
-    witnessed = _witnessed(witness, endpoint, credentials)
+    archived = _archived(archive, endpoint, credentials)
     try:
-        report = _audited(source, first, anchors, verifiers, witnessed)
+        report = _audited(source, first, anchors, verifiers, archived)
     except DamagedError as error:
         report = _unreadable(first, error)
     if as_json:
         found = {"intact": report.intact, "signatures_checked": bool(verifiers), "key_named": bool(keys)}
         print_json({**found, "report": report})
     else:
-        for line in _told(report, verifiers, beside=not keys, witness=witness is not None):
+        for line in _told(report, verifiers, beside=not keys, archive=archive is not None):
             say(line)
     if not report.intact:
         finding()
 
 
-def _witnessed(url: str | None, endpoint: str | None, credentials: Path | None) -> list[tuple[int, bytes]]:
+def _archived(url: str | None, endpoint: str | None, credentials: Path | None) -> list[tuple[int, bytes]]:
     if url is None:
         if endpoint is not None or credentials is not None:
             raise click.UsageError("no witness is named: add --witness s3://BUCKET/PREFIX")
         return []
-    notes = open_witness(url, endpoint, credentials).notes()
+    notes = open_archive(url, endpoint, credentials).notes()
     if not notes:
-        raise WitnessError(f"the witness at {url} has no seals: it is another one's, or somebody took them away")
+        raise ArchiveError(f"the witness at {url} has no seals: it is another one's, or somebody took them away")
     return notes
 
 
@@ -89,7 +89,7 @@ def _audited(
     first: int,
     anchors: tuple[Anchor, ...],
     verifiers: list[Verifier],
-    witnessed: list[tuple[int, bytes]],
+    archived: list[tuple[int, bytes]],
 ) -> Report:
     ledger = source.reader()
     events = length(ledger)
@@ -97,7 +97,7 @@ def _audited(
         check_position(ledger, first)
     with progress("Verifying", events and events - first + 1) as advance:
         return audit(
-            ledger, verifiers=verifiers, witnessed=witnessed, first=first, anchors=anchors, progress=advance
+            ledger, verifiers=verifiers, archived=archived, first=first, anchors=anchors, progress=advance
         )
 
 
@@ -109,7 +109,7 @@ def _unreadable(first: int, error: DamagedError) -> Report:
     )
 
 
-def _told(report: Report, verifiers: list[Verifier], *, beside: bool, witness: bool) -> Iterator[str]:
+def _told(report: Report, verifiers: list[Verifier], *, beside: bool, archive: bool) -> Iterator[str]:
     for found in report.findings:
         yield bad(str(found))
     if report.unchecked_from is not None:
@@ -123,11 +123,11 @@ def _told(report: Report, verifiers: list[Verifier], *, beside: bool, witness: b
         return
     if not report.seals:
         yield "there is no seal: a log that was rewritten as a whole would look the same"
-    if report.seals or report.witnessed:
+    if report.seals or report.archived:
         counted = f"{report.seals:,} seal{'s' * (report.seals != 1)}"
-        counted += f", {report.witnessed:,} of the witness's" if witness else ""
+        counted += f", {report.archived:,} of the witness's" if archive else ""
         some = f"{report.claims:,} fit{'s' * (report.claims == 1)}, as far as the chain does"
-        yield f"{counted}: {'all fit' if report.claims == report.seals + report.witnessed else some}"
+        yield f"{counted}: {'all fit' if report.claims == report.seals + report.archived else some}"
         yield _signed(report, verifiers, beside=beside)
 
 
@@ -173,7 +173,7 @@ def prove(source: Source, position: int, out: Path | None, as_json: bool) -> Non
     newest = last_seal(ledger)
     if newest is None or newest.size < position:
         covered = f"the last seal covers {newest.size} events" if newest else "there is no seal yet"
-        raise MomentError(f"position {position} is not sealed: {covered}")
+        raise PositionError(f"position {position} is not sealed: {covered}")
     try:
         proof = encode_proof(make_proof(ledger, position, newest, source.verifiers(())))
     except (ProofError, NoteError) as error:

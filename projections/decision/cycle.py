@@ -4,11 +4,11 @@ A cycle makes one kind of move: it swaps Production and B, or it re-ranks the ch
 """
 
 from ledger.events import (
+    AliasChange,
     AliasesAssigned,
     AliasesPlanned,
     Assignment,
     CycleDecided,
-    Lineup,
     RankedChallenger,
     Rule,
     Tickers,
@@ -17,13 +17,13 @@ from ledger.vocabulary import ALIASES, Alias, Decision, Family, PlanCause, Trigg
 from projections.decision import ranking
 from projections.decision.evidence import gather
 from projections.decision.rules import decide
-from projections.read_models.standings import Standing
+from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
 
 
 def decide_cycle(
     family: Family,
-    standing: Standing,
+    promotion: PromotionState,
     window: Window,
     rule: Rule,
     *,
@@ -35,23 +35,23 @@ def decide_cycle(
 
     The family must have its aliases, and no open plan. Raises RuleError.
     """
-    lineup = standing.lineup()
-    assert lineup is not None
-    assert standing.plan is None, "an open plan is completed before anything new is decided"
-    evidence = gather(window, standing, lineup, position)
+    assignment = promotion.assignment()
+    assert assignment is not None
+    assert promotion.plan is None, "an open plan is completed before anything new is decided"
+    evidence = gather(window, promotion, assignment, position)
     verdict = decide(evidence, rule)
     ranked: tuple[RankedChallenger, ...] = ()
-    after = lineup
+    after = assignment
     if verdict.decision == "swap_production_b":
-        after = swap(lineup)
+        after = swap(assignment)
     elif verdict.decision == "retain_production":
-        ranked = ranking.rank(standing, lineup, rule.minimum_predictions)
-        after = ranking.reseed(lineup, ranked)
+        ranked = ranking.rank(promotion, assignment, rule.minimum_predictions)
+        after = ranking.reseed(assignment, ranked)
     swapped = verdict.decision == "swap_production_b"
-    reordered = not swapped and after != lineup
+    reordered = not swapped and after != assignment
     decided = CycleDecided(
         model_type=family,
-        cycle=standing.cycle + 1,
+        cycle=promotion.cycle + 1,
         trigger=trigger,
         source=source,
         rule=rule,
@@ -67,11 +67,11 @@ def decide_cycle(
     )
     if not (swapped or reordered):
         return decided, None
-    return decided, plan("promotion", family, lineup, after, cycle=decided.cycle)
+    return decided, plan("promotion", family, assignment, after, cycle=decided.cycle)
 
 
 def plan(
-    cause: PlanCause, family: Family, before: Lineup, after: Lineup, *, cycle: int | None = None
+    cause: PlanCause, family: Family, before: Assignment, after: Assignment, *, cycle: int | None = None
 ) -> AliasesPlanned:
     """The plan that leads from one lineup to another, in absolute versions."""
     swapped = is_swap(before, after)
@@ -96,12 +96,14 @@ def tickers_after(window: Window, decision: Decision) -> Tickers:
     )
 
 
-def swap(lineup: Lineup) -> Lineup:
+def swap(assignment: Assignment) -> Assignment:
     """Production and B exchanged."""
-    return Lineup(Production=lineup.B, B=lineup.Production, shadow1=lineup.shadow1, shadow2=lineup.shadow2)
+    return Assignment(
+        Production=assignment.B, B=assignment.Production, shadow1=assignment.shadow1, shadow2=assignment.shadow2
+    )
 
 
-def is_swap(before: Lineup | None, after: Lineup) -> bool:
+def is_swap(before: Assignment | None, after: Assignment) -> bool:
     """Whether Production and B have exchanged their versions, whatever the cause."""
     if before is None or before.Production == before.B:
         return False
@@ -110,20 +112,20 @@ def is_swap(before: Lineup | None, after: Lineup) -> bool:
 
 def is_withdrawal(event: AliasesAssigned) -> bool:
     """Whether an operator has closed a plan that could not be completed: it is named, and nothing moves."""
-    kept = all(assignment.before == assignment.after for assignment in event.assignments)
+    kept = all(change.before == change.after for change in event.assignments)
     outside = event.cause == "manual" and event.cycle is None
     return outside and event.plan is not None and kept and not (event.swapped or event.reordered)
 
 
-def versions_of(lineup: Lineup) -> dict[Alias, int]:
+def versions_of(assignment: Assignment) -> dict[Alias, int]:
     """Alias -> version."""
-    return {alias: getattr(lineup, alias) for alias in ALIASES}
+    return {alias: getattr(assignment, alias) for alias in ALIASES}
 
 
-def assignments(before: Lineup | None, after: Lineup) -> tuple[Assignment, ...]:
+def assignments(before: Assignment | None, after: Assignment) -> tuple[AliasChange, ...]:
     """Every alias with its version before and after."""
     return tuple(
-        Assignment(
+        AliasChange(
             alias=alias,
             before=None if before is None else getattr(before, alias),
             after=getattr(after, alias),

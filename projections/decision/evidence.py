@@ -1,22 +1,22 @@
 """The evidence for one decision, as integers, from a family's window and standing."""
 
-from ledger.events import Arm, Evidence, Lineup, Tally
-from projections.read_models.standings import Standing
+from ledger.events import Arm, Assignment, Evidence, Tally
+from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
 
 
-def gather(window: Window, standing: Standing, lineup: Lineup, through_position: int) -> Evidence:
+def gather(window: Window, promotion: PromotionState, assignment: Assignment, through_position: int) -> Evidence:
     """What stands at `through_position`: each alias's games in the window, and its present version's own."""
     return Evidence(
         after_position=window.since_position,
         through_position=through_position,
-        production=_arm(window, standing, "Production", lineup.Production),
-        b=_arm(window, standing, "B", lineup.B),
+        production=_arm(window, promotion, "Production", assignment.Production),
+        b=_arm(window, promotion, "B", assignment.B),
     )
 
 
-def _arm(window: Window, standing: Standing, alias: str, version: int) -> Arm:
-    score, record = window.scores[alias], standing.record(version)
+def _arm(window: Window, promotion: PromotionState, alias: str, version: int) -> Arm:
+    score, record = window.scores[alias], promotion.record(version)
     return Arm(
         version=version,
         window=Tally(games=score.games, wins=score.wins),

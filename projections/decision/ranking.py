@@ -1,23 +1,25 @@
 """The order of the challengers, by the action accuracy of the versions behind them since the last swap."""
 
-from ledger.events import Lineup, RankedChallenger
+from ledger.events import Assignment, RankedChallenger
 from ledger.vocabulary import CHALLENGERS
-from projections.read_models.standings import Standing
+from projections.read_models.standings import PromotionState
 
 
-def rank(standing: Standing, lineup: Lineup, minimum_predictions: int) -> tuple[RankedChallenger, ...]:
+def rank(
+    promotion: PromotionState, assignment: Assignment, minimum_predictions: int
+) -> tuple[RankedChallenger, ...]:
     """The three challengers, best first.
 
     The present order stays on a tie, and altogether while any of them has fewer than `minimum_predictions`.
     """
-    records = {alias: standing.record(getattr(lineup, alias)) for alias in CHALLENGERS}
+    records = {alias: promotion.record(getattr(assignment, alias)) for alias in CHALLENGERS}
     order = list(CHALLENGERS)
     if all(record.predictions >= max(minimum_predictions, 1) for record in records.values()):
         order.sort(key=lambda alias: -records[alias].correct / records[alias].predictions)
     return tuple(
         RankedChallenger(
             alias=alias,
-            version=getattr(lineup, alias),
+            version=getattr(assignment, alias),
             rank=place,
             correct=records[alias].correct,
             predictions=records[alias].predictions,
@@ -26,7 +28,7 @@ def rank(standing: Standing, lineup: Lineup, minimum_predictions: int) -> tuple[
     )
 
 
-def reseed(lineup: Lineup, ranking: tuple[RankedChallenger, ...]) -> Lineup:
+def reseed(assignment: Assignment, ranking: tuple[RankedChallenger, ...]) -> Assignment:
     """The lineup with the best challenger behind B and the others behind the shadows, in their order."""
     versions = [ranked.version for ranked in ranking]
-    return Lineup(Production=lineup.Production, B=versions[0], shadow1=versions[1], shadow2=versions[2])
+    return Assignment(Production=assignment.Production, B=versions[0], shadow1=versions[1], shadow2=versions[2])

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from projections.metrics.series import LEDGER_SERIES, Series
 from projections.read_models.all import ReadModels
 from projections.read_models.counters import TRAINING_BUCKETS_SECONDS, Counters, Durations
-from projections.read_models.standings import Standings
+from projections.read_models.standings import PromotionStates
 from projections.read_models.tickers import Tickers
 
 Scope = Literal["ledger", "process"]
@@ -175,10 +175,10 @@ def _ticker_samples(state: Tickers) -> dict[str, Samples]:
     }
 
 
-def _standing_samples(state: Standings) -> dict[str, Samples]:
+def _standing_samples(state: PromotionStates) -> dict[str, Samples]:
     """A gauge without a value yet is absent: a made-up 0 or 1 would page somebody."""
     families = state.families.items()
-    evaluated = [(family, standing.evaluation) for family, standing in families if standing.evaluation]
+    evaluated = [(family, promotion.evaluation) for family, promotion in families if promotion.evaluation]
     return {
         "rps_model_promotion_z_statistic": {
             (family,): last.z_statistic for family, last in evaluated if last.z_statistic is not None
@@ -190,21 +190,21 @@ def _standing_samples(state: Standings) -> dict[str, Samples]:
             (family,): last.evaluated_us / 1_000_000 for family, last in evaluated
         },
         "rps_model_promotion_pending": {
-            (family,): int(standing.plan is not None) for family, standing in families
+            (family,): int(promotion.plan is not None) for family, promotion in families
         },
         "rps_model_alias_rank": {
-            (family, alias): rank for family, standing in families for alias, rank in standing.ranks.items()
+            (family, alias): rank for family, promotion in families for alias, rank in promotion.ranks.items()
         },
         "rps_model_alias_version": {
             (family, alias): version
-            for family, standing in families
-            for alias, version in standing.aliases.items()
+            for family, promotion in families
+            for alias, version in promotion.aliases.items()
         },
         "rps_model_training_accuracy": {
-            (family, alias): standing.holdout_accuracies[version]
-            for family, standing in families
-            for alias, version in standing.aliases.items()
-            if version in standing.holdout_accuracies
+            (family, alias): promotion.holdout_accuracies[version]
+            for family, promotion in families
+            for alias, version in promotion.aliases.items()
+            if version in promotion.holdout_accuracies
         },
     }
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, in
 from sqlalchemy.exc import InvalidRequestError
 
 from ledger.engines.sqlite import transaction
-from ledger.events import AliasesAssigned, AliasesPlanned, Assignment, CycleDecided, Event, wire_name
+from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, CycleDecided, Event, wire_name
 from ledger.schema import projection_checkpoints as checkpoints
 from ledger.schema import promotion_history as table
 from ledger.store import Entry, Head, Ledger
@@ -228,15 +228,15 @@ def _settle(connection: Connection, event: AliasesPlanned | AliasesAssigned, val
     connection.execute(update(table).where(mine).values(**values, detail=msgspec.json.encode(detail)))
 
 
-def _assignments(assignments: Sequence[Assignment]) -> list[dict[str, Any]]:
-    alias_of = {assignment.before: assignment.alias for assignment in assignments}
+def _assignments(assignments: Sequence[AliasChange]) -> list[dict[str, Any]]:
+    alias_of = {change.before: change.alias for change in assignments}
     return [
         {
-            "alias": assignment.alias,
-            "version": assignment.after,
-            "source_alias": alias_of.get(assignment.after),
-            "previous_version": assignment.before,
-            "changed": assignment.before != assignment.after,
+            "alias": change.alias,
+            "version": change.after,
+            "source_alias": alias_of.get(change.after),
+            "previous_version": change.before,
+            "changed": change.before != change.after,
         }
-        for assignment in assignments
+        for change in assignments
     ]

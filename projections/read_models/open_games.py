@@ -4,7 +4,7 @@ versions they are played.
 
 from msgspec import Struct, field
 
-from ledger.events import GameAbandoned, GameFinished, GameStarted, Lineup, RoundPlayed, wire_name
+from ledger.events import Assignment, GameAbandoned, GameFinished, GameStarted, RoundPlayed, wire_name
 from ledger.store import Entry
 from ledger.vocabulary import Family, ModelType
 from projections.projection import Handler, Projection
@@ -13,13 +13,13 @@ from projections.projection import Handler, Projection
 class OpenGame(Struct):
     """When somebody last did something in it (microseconds since the epoch), and whether it counts.
 
-    `lineup` is what its family keeps predicting it with, whatever the aliases name now; None without models.
+    `assignment` is what its family keeps predicting it with, whatever the aliases name now; None without models.
     """
 
     last_us: int
     counted: bool
     model_type: ModelType = "scripted"
-    lineup: Lineup | None = None
+    assignment: Assignment | None = field(default=None, name="lineup")
 
 
 class OpenGames(Struct):
@@ -35,13 +35,13 @@ class OpenGames(Struct):
         """The versions of a family that some open game is played with."""
         found: set[int] = set()
         for game in self.games.values():
-            if game.model_type == family and (lineup := game.lineup) is not None:
-                found.update((lineup.Production, lineup.B, lineup.shadow1, lineup.shadow2))
+            if game.model_type == family and (assignment := game.assignment) is not None:
+                found.update((assignment.Production, assignment.B, assignment.shadow1, assignment.shadow2))
         return found
 
 
 def _game_started(state: OpenGames, event: GameStarted, entry: Entry) -> None:
-    state.games[event.game_id] = OpenGame(entry.recorded_us, event.counted, event.model_type, event.lineup)
+    state.games[event.game_id] = OpenGame(entry.recorded_us, event.counted, event.model_type, event.assignment)
 
 
 def _round_played(state: OpenGames, event: RoundPlayed, entry: Entry) -> None:

@@ -7,12 +7,12 @@ record along and nobody else's.
 from msgspec import Struct, field
 
 from ledger.events import (
+    AliasChange,
     AliasesAssigned,
     AliasesPlanned,
     Assignment,
     CycleDecided,
     GameFinished,
-    Lineup,
     PredictionMade,
     TrainingCompleted,
     wire_name,
@@ -48,12 +48,12 @@ class OpenPlan(Struct):
     version: int
     cause: PlanCause
     cycle: int | None
-    assignments: tuple[Assignment, ...]
+    assignments: tuple[AliasChange, ...]
     swapped: bool
     reordered: bool
 
 
-class Standing(Struct):
+class PromotionState(Struct):
     """One family. `aliases` is empty until the family's first assignment."""
 
     stream_version: int = 0
@@ -69,22 +69,24 @@ class Standing(Struct):
     adopted_swap: bool = False
     """The newest change of an alias was a swap that the registry told of, and no report has claimed it yet."""
 
-    def lineup(self) -> Lineup | None:
+    def assignment(self) -> Assignment | None:
         """The version behind every alias; None until all four are known."""
-        return Lineup(**self.aliases) if all(alias in self.aliases for alias in ALIASES) else None
+        return Assignment(**self.aliases) if all(alias in self.aliases for alias in ALIASES) else None
 
     def record(self, version: int) -> Record:
         """What the version has shown since the last swap; zeros if nothing."""
         return self.records.get(version) or Record()
 
 
-class Standings(Struct):
+class PromotionStates(Struct):
     """The standing of each family."""
 
-    families: dict[str, Standing] = field(default_factory=lambda: {family: Standing() for family in FAMILIES})
+    families: dict[str, PromotionState] = field(
+        default_factory=lambda: {family: PromotionState() for family in FAMILIES}
+    )
 
 
-def _prediction_made(state: Standings, event: PredictionMade, entry: Entry) -> None:
+def _prediction_made(state: PromotionStates, event: PredictionMade, entry: Entry) -> None:
     # Challengers are ranked by what they predicted in their own family's games: what was predicted beside other
     # games is of a share that somebody chose by a flag, and would weigh differently from day to day.
     if event.counted and not entry.stream.startswith(SHADOW_PREFIX):
@@ -96,68 +98,68 @@ def _prediction_made(state: Standings, event: PredictionMade, entry: Entry) -> N
         record.correct += event.correct
 
 
-def _game_finished(state: Standings, event: GameFinished, _entry: Entry) -> None:
-    standing = state.families.get(event.model_type)
-    if standing is None or event.model_version is None or not is_evidence(event, standing.swap_count):
+def _game_finished(state: PromotionStates, event: GameFinished, _entry: Entry) -> None:
+    promotion = state.families.get(event.model_type)
+    if promotion is None or event.model_version is None or not is_evidence(event, promotion.swap_count):
         return
-    record = standing.records.setdefault(event.model_version, Record())
+    record = promotion.records.setdefault(event.model_version, Record())
     record.games += 1
     record.wins += event.winner == "bot"
 
 
-def _cycle_decided(state: Standings, event: CycleDecided, entry: Entry) -> None:
-    standing = state.families[event.model_type]
-    standing.stream_version = entry.version
-    standing.cycle = event.cycle
+def _cycle_decided(state: PromotionStates, event: CycleDecided, entry: Entry) -> None:
+    promotion = state.families[event.model_type]
+    promotion.stream_version = entry.version
+    promotion.cycle = event.cycle
     if event.report is not None:
-        standing.adopted_swap = False
-    standing.evaluation = Evaluation(entry.recorded_us, event.z_statistic, event.p_value)
+        promotion.adopted_swap = False
+    promotion.evaluation = Evaluation(entry.recorded_us, event.z_statistic, event.p_value)
     ranking = event.report.alias_rankings if event.report else event.ranking
     if ranking:
-        standing.ranks = {ranked.alias: ranked.rank for ranked in ranking}
+        promotion.ranks = {ranked.alias: ranked.rank for ranked in ranking}
 
 
-def _aliases_planned(state: Standings, event: AliasesPlanned, entry: Entry) -> None:
-    standing = state.families[event.model_type]
-    standing.stream_version = entry.version
-    standing.plan = OpenPlan(
+def _aliases_planned(state: PromotionStates, event: AliasesPlanned, entry: Entry) -> None:
+    promotion = state.families[event.model_type]
+    promotion.stream_version = entry.version
+    promotion.plan = OpenPlan(
         entry.version, event.cause, event.cycle, event.assignments, event.swapped, event.reordered
     )
 
 
-def _aliases_assigned(state: Standings, event: AliasesAssigned, entry: Entry) -> None:
-    standing = state.families[event.model_type]
-    standing.stream_version = entry.version
-    standing.aliases = {assignment.alias: assignment.after for assignment in event.assignments}
-    if standing.plan is not None and event.plan == standing.plan.version:
-        standing.plan = None
+def _aliases_assigned(state: PromotionStates, event: AliasesAssigned, entry: Entry) -> None:
+    promotion = state.families[event.model_type]
+    promotion.stream_version = entry.version
+    promotion.aliases = {change.alias: change.after for change in event.assignments}
+    if promotion.plan is not None and event.plan == promotion.plan.version:
+        promotion.plan = None
     if event.swapped:
-        standing.swap_count += 1
-        standing.records.clear()
-    standing.adopted_swap = event.swapped and event.cause == "registry"
+        promotion.swap_count += 1
+        promotion.records.clear()
+    promotion.adopted_swap = event.swapped and event.cause == "registry"
 
 
-def _training_completed(state: Standings, event: TrainingCompleted, _entry: Entry) -> None:
+def _training_completed(state: PromotionStates, event: TrainingCompleted, _entry: Entry) -> None:
     if event.model_version is not None and event.holdout_accuracy is not None:
-        standing = state.families[event.model_type]
-        standing.holdout_accuracies[event.model_version] = event.holdout_accuracy
-        _forget_oldest(standing)
+        promotion = state.families[event.model_type]
+        promotion.holdout_accuracies[event.model_version] = event.holdout_accuracy
+        _forget_oldest(promotion)
 
 
-def _forget_oldest(standing: Standing) -> None:
+def _forget_oldest(promotion: PromotionState) -> None:
     """Keep the accuracies of what is behind an alias and of the newest, so that the state does not grow for ever.
 
     A version that is behind no alias now may come back: somebody rolls back to it.
     """
-    accuracies, behind = standing.holdout_accuracies, set(standing.aliases.values())
+    accuracies, behind = promotion.holdout_accuracies, set(promotion.aliases.values())
     idle = sorted(version for version in accuracies if version not in behind)
     for version in idle[:-ACCURACIES_KEPT]:
         del accuracies[version]
 
 
-def projection() -> Projection[Standings]:
+def projection() -> Projection[PromotionStates]:
     """The standings."""
-    handlers: dict[str, Handler[Standings]] = {
+    handlers: dict[str, Handler[PromotionStates]] = {
         wire_name(PredictionMade): _prediction_made,
         wire_name(GameFinished): _game_finished,
         wire_name(CycleDecided): _cycle_decided,
@@ -165,4 +167,4 @@ def projection() -> Projection[Standings]:
         wire_name(AliasesAssigned): _aliases_assigned,
         wire_name(TrainingCompleted): _training_completed,
     }
-    return Projection("standings", 2, Standings, handlers)
+    return Projection("standings", 2, PromotionStates, handlers)

@@ -25,7 +25,7 @@ def started(game_id: str, player: BotName, opponent: BotName, **changes: Any) ->
             model_type="scripted",
             alias=None,
             model_version=None,
-            lineup=None,
+            assignment=None,
             opening=None,
             bot_seed=len(game_id) + sum(map(ord, game_id)),
         ),

@@ -46,7 +46,7 @@ def samples() -> tuple[Event, ...]:
     """One of each type, and those whose nulls, empty lists, numbers or texts are unlike them."""
     return (
         *one_of_each(),
-        game_started(**SCRIPTED, lineup=None, opening=None, bot_seed=2**53, assignment_probability=1.0),
+        game_started(**SCRIPTED, assignment=None, opening=None, bot_seed=2**53, assignment_probability=1.0),
         game_started(player_kind="bot", player_id="cal", counted=False),
         round_played(**SCRIPTED, probability_source="scripted"),
         prediction_made(probabilities=(1 / 3, 1 / 3, 1 / 3), alias="shadow2", model_version=2**53),

@@ -74,7 +74,7 @@ def golden_history() -> tuple[Event, ...]:
         builders.prediction_made(game_id="after", alias="shadow1", model_version=3, served=False),
         builders.round_played(**after_round(after)),
         builders.game_finished(**after, winner="tie"),
-        builders.game_started(**scripted, lineup=None),
+        builders.game_started(**scripted, assignment=None),
         builders.round_played(**scripted, probability_source="scripted"),
         builders.game_abandoned(**scripted),
         builders.game_started(game_id="test", counted=False),

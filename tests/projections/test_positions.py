@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from ledger.store import Ledger
-from projections.positions import MomentError, check_position, parse_time, position_at, resolve, show_time
+from projections.positions import PositionError, check_position, parse_time, position_at, resolve, show_time
 from tests.builders import game_started
 from tests.projections.stories import Clock
 
@@ -26,7 +26,7 @@ def test_a_time_means_the_last_event_until_then(ledger: Ledger, seconds: float, 
 
 
 def test_a_time_before_the_ledger_is_refused(ledger: Ledger) -> None:
-    with pytest.raises(MomentError, match=r"before the ledger, which begins at 1970-01-01T00:01:40.000000Z"):
+    with pytest.raises(PositionError, match=r"before the ledger, which begins at 1970-01-01T00:01:40.000000Z"):
         position_at(ledger, 99_999_999)
 
 
@@ -41,14 +41,14 @@ def test_a_moment_is_a_position_or_a_time(ledger: Ledger, text: str, position: i
     "text", ["0", "11", "-1", "yesterday", "", "2026-13-01", "9" * 40, "1,0", ",1", "1,", "1,0000"]
 )
 def test_what_is_no_moment_of_the_ledger_is_refused(ledger: Ledger, text: str) -> None:
-    with pytest.raises(MomentError):
+    with pytest.raises(PositionError):
         resolve(ledger, text)
 
 
 def test_an_empty_ledger_has_no_moment(engine: Engine) -> None:
-    with pytest.raises(MomentError, match="no events"):
+    with pytest.raises(PositionError, match="no events"):
         position_at(Ledger(engine), 1)
-    with pytest.raises(MomentError, match="the ledger has no events"):
+    with pytest.raises(PositionError, match="the ledger has no events"):
         check_position(Ledger(engine), 1)
 
 

@@ -59,7 +59,7 @@ class Facts:
             found[tuple(sorted((name, str(payload[field or name])) for name, _, field in pairs))] += 1
         return {labels_: float(count) for labels_, count in found.items()}
 
-    def lineup(self, family: str) -> dict[str, int]:
+    def assignment(self, family: str) -> dict[str, int]:
         """The version behind each alias."""
         last = [p for _, _, p in self.all_of("promotion.aliases_assigned") if p["model_type"] == family][-1]
         return {one["alias"]: one["after"] for one in last["assignments"]}
@@ -71,7 +71,7 @@ class Facts:
             for _, _, payload in self.all_of("training.completed")
             if payload["model_type"] == family
         }
-        return {alias: trained[version] for alias, version in self.lineup(family).items()}
+        return {alias: trained[version] for alias, version in self.assignment(family).items()}
 
     def last_cycles(self) -> dict[str, tuple[int, Payload]]:
         """Each family's last cycle, with its time."""

@@ -17,7 +17,7 @@ from ledger.schema import REVISION
 from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES
 from projections.decision.cycle import plan
-from tests.builders import game_finished, game_started, lineup
+from tests.builders import assignment, game_finished, game_started
 
 Run = Callable[..., Result]
 
@@ -107,7 +107,7 @@ def test_a_dry_run_prints_a_decision_for_each_family_and_writes_nothing(run: Run
 def with_a_plan_to_a_lost_version(ledger: Ledger) -> None:
     """Leave the family xgboost with an open plan to a version that no registry has."""
     version = ledger.version("promotion-xgboost")
-    planned = plan("manual", "xgboost", lineup(), lineup((1, 2, 3, 77)))
+    planned = plan("manual", "xgboost", assignment(), assignment((1, 2, 3, 77)))
     ledger.append("promotion-xgboost", [planned], version)
 
 

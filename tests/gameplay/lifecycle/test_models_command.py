@@ -18,7 +18,7 @@ from gameplay.models import store as model_store
 from gameplay.models.store import ObjectModelStore
 from gameplay.serving.sync import sync
 from ledger.vocabulary import ALIASES, FAMILIES
-from tests.builders import lineup, training_completed
+from tests.builders import assignment, training_completed
 from tests.gameplay.faults import FaultyRegistry, registry_with_versions
 from tests.gameplay.lifecycle.conftest import serving
 from tests.gameplay.servers import S3Server
@@ -141,7 +141,7 @@ def test_cleaning_keeps_what_an_open_plan_leads_to_and_what_was_trained_just_now
     for version in range(1, 7):
         remote.store.put_model("xgboost", registry.kept["xgboost", version])
     registry.down = True
-    assert not remote.promotion.move("xgboost", lineup((5, 2, 3, 4)), cause="training")
+    assert not remote.promotion.move("xgboost", assignment((5, 2, 3, 4)), cause="training")
     trained = training_completed(model_type="xgboost", model_version=6, holdout_accuracy=0.5)
     remote.ledger.append("training-xgboost", [trained], remote.ledger.version("training-xgboost"))
 

@@ -29,14 +29,14 @@ from gameplay.training.retraining import (
     read_training_data,
     retrain,
 )
-from ledger.events import AliasesAssigned, AliasesPlanned, Lineup, TrainingCompleted
+from ledger.events import AliasesAssigned, AliasesPlanned, Assignment, TrainingCompleted
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from projections.decision.cycle import plan
-from tests.builders import lineup, training_completed
+from tests.builders import assignment, training_completed
 from tests.gameplay.lifecycle.conftest import silently
 
 LINE: Family = "multinomial_logistic"
-FIRST = lineup((1, 2, 3, 4))
+FIRST = assignment((1, 2, 3, 4))
 
 
 def play_more(core: Core, games: int = 60) -> None:
@@ -69,14 +69,14 @@ def test_new_versions_take_the_aliases_by_one_plan_when_there_is_more_to_learn(c
     assert isinstance(planned, AliasesPlanned)
     assert isinstance(assigned, AliasesAssigned)
     assert (planned.cause, assigned.cause, planned.swapped) == ("training", "training", False)
-    assert core.promotion.moment(LINE).lineup() == lineup((5, 6, 7, 8))
+    assert core.promotion.state(LINE).assignment() == assignment((5, 6, 7, 8))
     assert core.registry.aliases(LINE) == dict(zip(ALIASES, (5, 6, 7, 8), strict=True))
     markers = core.store.markers(LINE)
     assert {alias: marker.version for alias, marker in markers.items()} == core.registry.aliases(LINE)
     assert [(run.alias, run.status, run.source) for run in runs(core)[-4:]] == [
         (alias, "success", "test") for alias in ALIASES
     ]
-    assert core.promotion.moment("xgboost").lineup() == FIRST
+    assert core.promotion.state("xgboost").assignment() == FIRST
 
 
 def test_a_run_can_be_read_in_mlflow_and_made_again_bit_for_bit(core: Core) -> None:
@@ -167,7 +167,7 @@ def test_what_is_reported_of_a_version_does_not_replace_its_own_run(core: Core) 
 @pytest.mark.parametrize("force", [False, True])
 def test_nothing_is_trained_while_a_plan_is_open(core: Core, force: bool) -> None:
     play_more(core)
-    planned = plan("manual", LINE, FIRST, lineup((2, 1, 3, 4)))
+    planned = plan("manual", LINE, FIRST, assignment((2, 1, 3, 4)))
     core.ledger.append(stream_of(LINE), [planned], core.ledger.version(stream_of(LINE)))
 
     assert all((one.reason or "").startswith("a plan is open") for one in due(core, force=force))
@@ -180,19 +180,19 @@ def test_rows_are_new_to_a_version_and_not_to_an_alias(core: Core) -> None:
     reasons = {one.alias: one.reason for one in due(core)}
     assert (reasons["Production"], reasons["shadow2"]) == (None, "0 new rows, 50 needed")
 
-    core.promotion.move(LINE, lineup((5, 2, 3, 1)), cause="manual")  # the new version behind Production
+    core.promotion.move(LINE, assignment((5, 2, 3, 1)), cause="manual")  # the new version behind Production
     reasons = {one.alias: one.reason for one in due(core)}
     assert (reasons["Production"], reasons["shadow2"]) == ("0 new rows, 50 needed", None)
 
 
 def test_a_move_that_came_in_between_is_not_undone(core: Core) -> None:
     chosen = due(core, aliases=("shadow1",), force=True)
-    core.promotion.move(LINE, lineup((2, 1, 3, 4)), cause="manual")
+    core.promotion.move(LINE, assignment((2, 1, 3, 4)), cause="manual")
 
     (outcome,) = train(core, chosen)
 
     assert outcome.placed
-    assert core.promotion.moment(LINE).lineup() == Lineup(Production=2, B=1, shadow1=5, shadow2=4)
+    assert core.promotion.state(LINE).assignment() == Assignment(Production=2, B=1, shadow1=5, shadow2=4)
 
 
 def test_a_failed_run_is_told_and_moves_nothing(settings: Settings) -> None:
@@ -206,7 +206,7 @@ def test_a_failed_run_is_told_and_moves_nothing(settings: Settings) -> None:
     assert (failure.status, failure.alias, failure.model_version) == ("failure", "B", None)
     assert failure.error == outcome.problem is not None
     assert failure.through_position is not None
-    assert core.promotion.moment(LINE).lineup() == FIRST
+    assert core.promotion.state(LINE).assignment() == FIRST
     core.close()
 
 

@@ -35,9 +35,9 @@ def test_a_better_b_is_found_by_the_test_and_a_restart_changes_no_series(core: C
         play_until(client, lambda: cycle(core) == "swap_production_b")
 
         # Then the registry, the ledger and the history say the same, and the tickers are at zero
-        standing = core.promotion.moment(FAMILY).standing
-        assert core.registry.aliases(FAMILY) == standing.aliases
-        assert standing.aliases["B"] == weak != standing.aliases["Production"]
+        promotion_state = core.promotion.state(FAMILY).promotion
+        assert core.registry.aliases(FAMILY) == promotion_state.aliases
+        assert promotion_state.aliases["B"] == weak != promotion_state.aliases["Production"]
         row = history(client, model_type=FAMILY)[0]
         assert (row["decision"], row["applied"]) == ("swap_production_b", True)
         assert [row[name] for name in TICKERS] == [0, 0, 0]

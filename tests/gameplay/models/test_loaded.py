@@ -12,7 +12,7 @@ from gameplay.models.errors import ModelUnavailable
 from gameplay.models.loaded import RETRY_SECONDS_MAX, Models
 from gameplay.models.store import ObjectModelStore
 from ledger.vocabulary import ALIASES, Family
-from tests.builders import lineup
+from tests.builders import assignment
 from tests.gameplay.fakes import FakeRegistry, SwitchedStore
 from tests.gameplay.graphs import NAN, WIDTH, card, constant_graph, files
 
@@ -69,7 +69,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 def reasons(models: Models, version: int = 1, family: Family = "xgboost") -> list[str]:
     """The reasons of the steps with which one version falls back now; none when it is served."""
-    predictions = models.predict(family, lineup((version,) * 4), ROW)
+    predictions = models.predict(family, assignment((version,) * 4), ROW)
     assert len({prediction.steps for prediction in predictions}) == 1
     return [step.reason for step in predictions[0].steps]
 
@@ -80,7 +80,7 @@ def test_each_alias_predicts_with_its_own_version(models: Models, store: Switche
         store.put_model("xgboost", files(version, of_version))
         models.load("xgboost", version)
 
-    predictions = models.predict("xgboost", lineup((3, 1, 4, 2)), ROW)
+    predictions = models.predict("xgboost", assignment((3, 1, 4, 2)), ROW)
 
     assert [prediction.alias for prediction in predictions] == list(ALIASES)
     assert [prediction.version for prediction in predictions] == [3, 1, 4, 2]
@@ -95,7 +95,7 @@ def test_a_version_behind_two_aliases_runs_once(models: Models, store: SwitchedS
     store.put_model("xgboost", files(1))
     models.load("xgboost", 1)
 
-    first, second, *_ = models.predict("xgboost", lineup((1, 1, 1, 1)), ROW)
+    first, second, *_ = models.predict("xgboost", assignment((1, 1, 1, 1)), ROW)
 
     assert first.probabilities is second.probabilities
 
@@ -104,7 +104,7 @@ def test_among_equals_the_first_move_is_predicted(models: Models, store: Switche
     store.put_model("xgboost", files(1, (0.2, 0.4, 0.4)))
     models.load("xgboost", 1)
 
-    assert models.predict("xgboost", lineup((1, 1, 1, 1)), ROW)[0].predicted == "paper"
+    assert models.predict("xgboost", assignment((1, 1, 1, 1)), ROW)[0].predicted == "paper"
 
 
 def test_families_do_not_share_versions(models: Models, store: SwitchedStore) -> None:
@@ -197,7 +197,7 @@ def test_scores_that_are_no_probabilities_fall_back(models: Models, store: Switc
     store.put_model("xgboost", files(1, (NAN, 0, 1)))
     models.load("xgboost", 1)
 
-    prediction = models.predict("xgboost", lineup((1, 1, 1, 1)), ROW)[0]
+    prediction = models.predict("xgboost", assignment((1, 1, 1, 1)), ROW)[0]
 
     assert (prediction.probabilities, prediction.predicted, prediction.source) == (UNIFORM, "rock", "uniform")
     assert [step.reason for step in prediction.steps] == ["predict_error"]
@@ -208,7 +208,7 @@ def test_a_row_that_no_graph_takes_falls_back(models: Models, store: SwitchedSto
     store.put_model("xgboost", files(1))
     models.load("xgboost", 1)
 
-    assert [step.reason for step in models.predict("xgboost", lineup((1, 1, 1, 1)), row)[0].steps] == [
+    assert [step.reason for step in models.predict("xgboost", assignment((1, 1, 1, 1)), row)[0].steps] == [
         "predict_error"
     ]
 
@@ -436,7 +436,7 @@ def test_versions_are_swapped_while_games_go_on(models: Models, store: SwitchedS
 
     def play() -> None:
         while not stop.is_set():
-            assert len(models.predict("xgboost", lineup((1, 2, 3, 4)), ROW)) == 4
+            assert len(models.predict("xgboost", assignment((1, 2, 3, 4)), ROW)) == 4
             served.append(reasons(models, version=1))
 
     served: list[list[str]] = []

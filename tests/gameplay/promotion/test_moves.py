@@ -17,9 +17,9 @@ from ledger.errors import LedgerError
 from ledger.events import (
     AliasesAssigned,
     AliasesPlanned,
+    Assignment,
     CycleDecided,
     Event,
-    Lineup,
     RankedChallenger,
     Rule,
     Tickers,
@@ -30,7 +30,7 @@ from projections.decision.cycle import plan, versions_of
 from projections.decision.rules import Z_TEST
 from projections.read_models.all import ReadModels
 from projections.read_models.history import Query
-from tests.builders import Versions, aliases_assigned, game_finished, game_started, lineup, prediction_made
+from tests.builders import Versions, aliases_assigned, assignment, game_finished, game_started, prediction_made
 from tests.gameplay.faults import (
     CrashError,
     FaultyLedger,
@@ -75,7 +75,7 @@ class House:
                 "model_type": FAMILY,
                 "policy": "forrest",
                 "alias": alias,
-                "model_version": version or versions_of(lineup())[alias],
+                "model_version": version or versions_of(assignment())[alias],
                 "swap_count": swap_count,
             }
             finished = game_finished(**labels, winner="bot" if number < won else "user")
@@ -160,11 +160,11 @@ def gauges(house: House) -> dict[str, float]:
     """Pending, cycles and games since the swap, swaps and counted decisions, after a replay."""
     read_models = ReadModels(house.ledger)
     with read_models.projector.current():
-        standing = read_models.standings.state.families[FAMILY]
+        promotion_state = read_models.standings.state.families[FAMILY]
         window = read_models.tickers.state.windows[FAMILY]
         decisions = read_models.counters.state.decisions
         return {
-            "pending": standing.plan is not None,
+            "pending": promotion_state.plan is not None,
             "cycles": window.cycles,
             "production_games": window.scores["Production"].games,
             "b_games": window.scores["B"].games,
@@ -395,15 +395,15 @@ def test_a_plan_that_another_process_has_just_made_is_completed_first(house: Hou
     other, process = house.process(), house.process()
 
     def plan_elsewhere() -> None:
-        planned = plan("manual", FAMILY, lineup(), lineup((1, 2, 4, 3)))
-        house.ledger.append(stream_of(FAMILY), [planned], other.moment(FAMILY).standing.stream_version)
+        planned = plan("manual", FAMILY, assignment(), assignment((1, 2, 4, 3)))
+        house.ledger.append(stream_of(FAMILY), [planned], other.state(FAMILY).promotion.stream_version)
 
     process.settle(FAMILY)
     house.ledger.before_read(2, plan_elsewhere)
     if act == "cycle":
         assert process.cycle(FAMILY, trigger="schedule", source="test") is not None
     else:
-        assert process.move(FAMILY, lineup((5, 2, 3, 6)), cause="manual")
+        assert process.move(FAMILY, assignment((5, 2, 3, 6)), cause="manual")
 
     completed = [event.plan for event in house.events() if isinstance(event, AliasesAssigned) and event.plan]
     assert len(completed) == sum(isinstance(event, AliasesPlanned) for event in house.events())
@@ -429,7 +429,7 @@ def test_a_plan_that_another_process_has_ended_is_no_problem_any_more(house: Hou
     house.registry.down = False
 
     house.process().settle(FAMILY)
-    process.moment(FAMILY)
+    process.state(FAMILY)
 
     assert process.problems == {}
 
@@ -459,7 +459,7 @@ def test_an_unreachable_registry_leaves_the_plan_open_until_it_is_back(house: Ho
     with pytest.raises(Conflict, match="open plan"):
         process.preview(FAMILY)
     with pytest.raises(Conflict, match="open plan"):
-        process.move(FAMILY, lineup((6, 5, 4, 3)), cause="manual")
+        process.move(FAMILY, assignment((6, 5, 4, 3)), cause="manual")
     during = gauges(house)
     assert (during["pending"], during["swaps"], during["production_games"]) == (True, 0, 6)
     assert applied(house) == [False]
@@ -558,7 +558,7 @@ def test_a_process_that_was_overtaken_puts_the_registry_right_again(house: House
 
     def overtake() -> None:
         assert fast.settle(FAMILY)
-        assert fast.move(FAMILY, lineup((5, 6, 3, 4)), cause="manual")
+        assert fast.move(FAMILY, assignment((5, 6, 3, 4)), cause="manual")
 
     house.registry.at_assignment(2, overtake)
 
@@ -603,7 +603,7 @@ def test_a_training_moves_aliases_without_swap_or_reorder(house: House) -> None:
     house.games("Production", 4, 2)
     process = house.process()
 
-    assert process.move(FAMILY, lineup((1, 2, 3, 5)), cause="training")
+    assert process.move(FAMILY, assignment((1, 2, 3, 5)), cause="training")
 
     assert house.aliases() == (1, 2, 3, 5)
     house.assert_converged()
@@ -616,14 +616,14 @@ def test_a_training_moves_aliases_without_swap_or_reorder(house: House) -> None:
 
 
 def test_a_move_to_where_the_aliases_are_writes_nothing(house: House) -> None:
-    assert house.process().move(FAMILY, lineup((1, 2, 3, 4)), cause="manual")
+    assert house.process().move(FAMILY, assignment((1, 2, 3, 4)), cause="manual")
     assert len(house.events()) == 1
 
 
 def test_an_exchange_by_hand_is_a_swap(house: House) -> None:
     house.games("Production", 4, 2)
 
-    assert house.process().move(FAMILY, lineup((2, 1, 3, 4)), cause="manual")
+    assert house.process().move(FAMILY, assignment((2, 1, 3, 4)), cause="manual")
 
     assert (gauges(house)["swaps"], gauges(house)["production_games"]) == (1, 0)
     assert gauges(house)["swap_decisions"] == 0
@@ -716,7 +716,7 @@ def test_the_first_aliases_of_a_family_are_its_bootstrap(engine: Engine) -> None
 
     assert adopted is not None
     assert (adopted.cause, adopted.swapped) == ("bootstrap", False)
-    assert [assignment.before for assignment in adopted.assignments] == [None] * 4
+    assert [change.before for change in adopted.assignments] == [None] * 4
     assert house.aliases() == (1, 2, 3, 4)
 
 
@@ -830,7 +830,7 @@ def perform(house: House, promotion: Promotion, act: str, number: int) -> None:
                     promotion.withdraw(FAMILY)
             case "move":
                 order = [(1, 2, 3, 4), (2, 1, 3, 4), (1, 3, 2, 4), (5, 2, 3, 6)][number % 4]
-                promotion.move(FAMILY, Lineup(**dict(zip(ALIASES, order, strict=True))), cause="manual")
+                promotion.move(FAMILY, Assignment(**dict(zip(ALIASES, order, strict=True))), cause="manual")
             case "play":
                 swaps = int(gauges(house)["swaps"])
                 production, b, *_ = house.aliases()

@@ -14,7 +14,7 @@ from projections.decision.cycle import plan
 from projections.read_models.all import ReadModels
 from projections.read_models.history import Query
 from projections.read_models.history_row import render
-from tests.builders import Versions, aliases_assigned, game_finished, game_started, lineup, rule
+from tests.builders import Versions, aliases_assigned, assignment, game_finished, game_started, rule
 from tests.gameplay.faults import FaultyLedger, FaultyRegistry, registry_with_versions
 
 FAMILY: Family = "xgboost"
@@ -70,7 +70,7 @@ def events(ledger: Ledger) -> list[Event]:
     return [ledger.decode(entry) for entry in ledger.read_stream(stream_of(FAMILY))]
 
 
-def standing(ledger: Ledger) -> tuple[Versions, int]:
+def promotion_state(ledger: Ledger) -> tuple[Versions, int]:
     """The aliases and the number of swaps, after a replay."""
     read_models = ReadModels(ledger)
     with read_models.projector.current():
@@ -104,7 +104,7 @@ def test_a_report_without_a_move_is_one_cycle(faulty: FaultyLedger, promotion: P
     assert (decided.cycle, decided.trigger, decided.source, decided.rule) == (1, "report", "airflow", None)
     assert (decided.z_statistic, decided.p_value, decided.reason_code) == (0.5, 0.3, "reported")
     assert decided.evidence is not None
-    assert standing(faulty) == ((1, 2, 3, 4), 0)
+    assert promotion_state(faulty) == ((1, 2, 3, 4), 0)
     assert counted(faulty) == {"retain_production": 1}
 
 
@@ -127,7 +127,7 @@ def test_a_reported_swap_moves_the_ledgers_aliases_and_no_others(
         None,
     )
     assert recorded.event.tickers.production_games == 0
-    assert standing(faulty) == ((2, 1, 3, 4), 1)
+    assert promotion_state(faulty) == ((2, 1, 3, 4), 1)
     assert counted(faulty) == {"swap_production_b": 1}
 
 
@@ -139,11 +139,11 @@ def test_a_swap_that_adoption_has_recorded_does_not_swap_again(
 
     promotion.cycle(FAMILY, trigger="schedule", source="a cycle in between")
     record(faulty, promotion, reported("swap_production_b"), None)
-    assert standing(faulty) == ((2, 1, 3, 4), 1)
+    assert promotion_state(faulty) == ((2, 1, 3, 4), 1)
     assert applied(faulty)[-1] is True, "what the report tells of has been done"
 
     record(faulty, promotion, reported("swap_production_b"), None)
-    assert standing(faulty) == ((1, 2, 3, 4), 2), "the adopted swap has been claimed; this one is another"
+    assert promotion_state(faulty) == ((1, 2, 3, 4), 2), "the adopted swap has been claimed; this one is another"
     assert counted(faulty) == {"swap_production_b": 2, "insufficient_data": 1}
 
 
@@ -154,7 +154,7 @@ def test_a_report_that_tells_versions_is_compared_with_the_ledgers(
     for _ in range(2):
         record(faulty, promotion, reported("swap_production_b", said=told(*versions)), None)
 
-    assert standing(faulty)[1] == swaps
+    assert promotion_state(faulty)[1] == swaps
     assert counted(faulty) == {"swap_production_b": 2}
 
 
@@ -171,7 +171,7 @@ def test_a_reported_re_rank_counts_once(
     recorded = record(faulty, promotion, reported(decision, reorder_applied=flag, said=said), None)
 
     assert recorded.event.reordered
-    assert standing(faulty) == ((1, 3, 2, 4), 0)
+    assert promotion_state(faulty) == ((1, 3, 2, 4), 0)
     expected = {"alias_reorder": 1} if decision == "alias_reorder" else {"alias_reorder": 1, decision: 1}
     assert counted(faulty) == expected
 
@@ -181,7 +181,7 @@ def test_a_re_rank_never_moves_production(faulty: FaultyLedger, promotion: Promo
 
     record(faulty, promotion, report, None)
 
-    assert standing(faulty) == ((1, 5, 2, 3), 0)
+    assert promotion_state(faulty) == ((1, 5, 2, 3), 0)
 
 
 def test_a_ranking_that_tells_half_of_the_moves_is_refused(faulty: FaultyLedger, promotion: Promotion) -> None:
@@ -204,11 +204,11 @@ def test_a_swap_beside_which_production_moves_on_is_the_exchange(
     report = reported("swap_production_b", reorder_applied=True, said={"alias_rankings": rankings})
 
     record(faulty, promotion, report, None)
-    assert standing(faulty) == ((2, 1, 3, 4), 1)
+    assert promotion_state(faulty) == ((2, 1, 3, 4), 1)
     registry.named[FAMILY] = dict(zip(ALIASES, (2, 3, 1, 4), strict=True))
     promotion.adopt(FAMILY)
 
-    assert standing(faulty) == ((2, 3, 1, 4), 1), "where the challengers have gone, the registry has told"
+    assert promotion_state(faulty) == ((2, 3, 1, 4), 1), "where the challengers have gone, the registry has told"
 
 
 def test_an_adopted_swap_may_be_reported_with_its_re_rank(
@@ -229,7 +229,7 @@ def test_an_adopted_swap_may_be_reported_with_its_re_rank(
         None,
     )
 
-    assert standing(faulty) == ((2, 1, 4, 3), 1)
+    assert promotion_state(faulty) == ((2, 1, 4, 3), 1)
     assert counted(faulty) == {"swap_production_b": 1, "alias_reorder": 1}
 
 
@@ -238,18 +238,18 @@ def test_one_version_behind_two_shadows_is_taken_when_all_is_told(
 ) -> None:
     record(faulty, promotion, reported("retain_production", reorder_applied=True, said=told(1, 2, 5, 5)), None)
 
-    assert standing(faulty) == ((1, 2, 5, 5), 0)
+    assert promotion_state(faulty) == ((1, 2, 5, 5), 0)
 
 
 def test_a_report_waits_for_a_plan_that_has_just_been_made(faulty: FaultyLedger, promotion: Promotion) -> None:
     promotion.settle(FAMILY)
-    planned = plan("manual", FAMILY, lineup(), lineup((2, 1, 3, 4)))
+    planned = plan("manual", FAMILY, assignment(), assignment((2, 1, 3, 4)))
     faulty.before_read(2, lambda: faulty.append(stream_of(FAMILY), [planned], 1))
 
     record(faulty, promotion, reported(), None)
 
     assert [type(event) for event in events(faulty)[-2:]] == [AliasesAssigned, CycleDecided]
-    assert standing(faulty) == ((2, 1, 3, 4), 1)
+    assert promotion_state(faulty) == ((2, 1, 3, 4), 1)
 
 
 def test_a_version_that_does_not_exist_is_refused(
@@ -316,7 +316,7 @@ def test_the_same_key_at_once_is_recorded_once(faulty: FaultyLedger, registry: F
 
     assert len(answers) == 6
     assert all(answer == answers[0] for answer in answers)
-    assert standing(faulty) == ((2, 1, 3, 4), 1)
+    assert promotion_state(faulty) == ((2, 1, 3, 4), 1)
     assert len(events(faulty)) == 3
 
 
@@ -335,14 +335,14 @@ def test_a_report_waits_for_an_open_plan(
     faulty: FaultyLedger, promotion: Promotion, registry: FaultyRegistry
 ) -> None:
     registry.down = True
-    assert not promotion.move(FAMILY, lineup((2, 1, 3, 4)), cause="manual")
+    assert not promotion.move(FAMILY, assignment((2, 1, 3, 4)), cause="manual")
     with pytest.raises(Conflict, match="open plan"):
         record(faulty, promotion, reported(), None)
 
     registry.down = False
     record(faulty, promotion, reported(), None)
 
-    assert standing(faulty) == ((2, 1, 3, 4), 1)
+    assert promotion_state(faulty) == ((2, 1, 3, 4), 1)
     assert registry.named[FAMILY]["Production"] == 2
 
 

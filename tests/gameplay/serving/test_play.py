@@ -18,7 +18,7 @@ from gameplay.game.rules import assigned_alias
 from gameplay.refusals import Conflict, NotFound
 from gameplay.serving.play import Play, Split, abandon_idle
 from ledger.errors import BusyError
-from ledger.events import GameAbandoned, Lineup, PredictionMade
+from ledger.events import Assignment, GameAbandoned, PredictionMade
 from ledger.store import Entry, Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, MOVES, Family, Move
 from ledger.writer import Writer
@@ -33,12 +33,12 @@ class Leaning:
     """A predictor whose answer depends on the version and on the row, so that other inputs show."""
 
     def predict(
-        self, family: Family, lineup: Lineup | None, row: npt.NDArray[np.float32]
+        self, family: Family, assignment: Assignment | None, row: npt.NDArray[np.float32]
     ) -> tuple[Prediction, ...]:
-        assert lineup is not None
+        assert assignment is not None
         predictions = []
         for alias in ALIASES:
-            version = getattr(lineup, alias)
+            version = getattr(assignment, alias)
             index = (version + int(row.sum()) + len(family)) % 3
             weights = [0.2, 0.2, 0.2]
             weights[index] = 0.6
@@ -96,7 +96,7 @@ def test_a_game_takes_alias_versions_and_swap_count_from_one_moment(ready: Ledge
             started = stored(ready, await one.start()).started
             alias = assigned_alias(started.game_id, 0.5)
             assert (started.alias, started.model_type, started.swap_count) == (alias, "xgboost", 0)
-            assert started.lineup == Lineup(Production=1, B=2, shadow1=3, shadow2=4)
+            assert started.assignment == Assignment(Production=1, B=2, shadow1=3, shadow2=4)
             assert started.model_version == {"Production": 1, "B": 2}[alias]
             assert started.assignment_probability == 0.5
             assert started.opening in OPENINGS
@@ -110,7 +110,7 @@ def test_a_scripted_opponent_has_a_seed_and_no_alias(ready: Ledger) -> None:
         async with process(ready) as one:
             started = (await one.play.start("hal", HUMAN, counted=True)).started
             assert (started.model_type, started.alias, started.model_version) == ("scripted", None, None)
-            assert (started.opening, started.lineup, started.assignment_probability) == (None, None, 0.0)
+            assert (started.opening, started.assignment, started.assignment_probability) == (None, None, 0.0)
             assert started.bot_seed is not None
 
     asyncio.run(scenario())
@@ -408,9 +408,9 @@ def test_a_full_queue_changes_no_game(ready: Ledger) -> None:
 def test_a_family_without_versions_plays_uniformly_and_degraded(ledger: Ledger) -> None:
     class Nobody:
         def predict(
-            self, _family: Family, lineup: Lineup | None, _row: npt.NDArray[np.float32]
+            self, _family: Family, assignment: Assignment | None, _row: npt.NDArray[np.float32]
         ) -> tuple[Prediction, ...]:
-            assert lineup is None
+            assert assignment is None
             steps = (Step("mlflow_miss", "no versions yet"),)
             return tuple(Prediction(alias, None, UNIFORM, "rock", "uniform", steps) for alias in ALIASES)
 

@@ -152,8 +152,8 @@ def test_a_shutdown_waits_for_the_job_that_runs(
 ) -> None:
     core = core_with(promotion_schedule=EVERY_MINUTE)
     registry.down = True
-    lineup = core.promotion.moment("feedforward_nn").lineup()
-    swapped = type(lineup)(Production=2, B=1, shadow1=3, shadow2=4)
+    assignment = core.promotion.state("feedforward_nn").assignment()
+    swapped = type(assignment)(Production=2, B=1, shadow1=3, shadow2=4)
     assert not core.promotion.move("feedforward_nn", swapped, cause="manual")
     registry.down = False
     reached, release = threading.Event(), threading.Event()

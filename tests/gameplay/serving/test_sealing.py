@@ -9,7 +9,7 @@ from gameplay.core import open_core
 from gameplay.serving.schedule import Schedule
 from ledger.sealing.keys import public_path, read_verifier
 from ledger.sealing.seals import audit, read_seals
-from projections.audit.archive import open_witness
+from projections.audit.archive import open_archive
 from tests.builders import game_started
 from tests.gameplay.fakes import FakeRegistry
 
@@ -23,9 +23,9 @@ def test_the_service_seals_with_its_own_key_and_the_model_store_as_witness(tmp_p
 
         assert made is not None
         verifier = read_verifier(public_path(tmp_path / "seal.key"))
-        witnessed = open_witness(str(tmp_path / "models")).notes()
-        assert witnessed == [(seal.size, seal.note) for seal in read_seals(core.ledger)] == [(1, made.note)]
-        report = audit(core.ledger, verifiers=[verifier], witnessed=witnessed)
+        archived = open_archive(str(tmp_path / "models")).notes()
+        assert archived == [(seal.size, seal.note) for seal in read_seals(core.ledger)] == [(1, made.note)]
+        report = audit(core.ledger, verifiers=[verifier], archived=archived)
         assert (report.findings, report.claims) == ((), 2)
     finally:
         core.close()

@@ -107,7 +107,7 @@ def test_a_set_up_that_dies_again_and_again_is_finished_in_the_end(
         set_up(core, quietly, games=GAMES)
         assert counted(core)[::2] == (GAMES, 3)
         for family in FAMILIES:
-            aliases = core.promotion.moment(family).standing.aliases
+            aliases = core.promotion.state(family).promotion.aliases
             assert aliases == registry.named[family]
             assert len(set(aliases.values())) == len(ALIASES)
         markers = core.store.markers(LAST)

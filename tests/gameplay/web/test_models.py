@@ -12,7 +12,7 @@ from ledger.engines.sqlite import open_engine
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES
 from projections.decision.cycle import plan
-from tests.builders import lineup
+from tests.builders import assignment
 from tests.gameplay.conftest import Serve
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.web_clients import events_of, ok, play_on, samples, service_behind, start, wait_until
@@ -106,7 +106,7 @@ def test_a_registry_that_does_not_answer_is_asked_once(
 ) -> None:
     service = service_behind(served)
     for family in FAMILIES:
-        swapped = plan("manual", family, lineup(), lineup((2, 1, 3, 4)))
+        swapped = plan("manual", family, assignment(), assignment((2, 1, 3, 4)))
         service.ledger.append(stream_of(family), [swapped], 1)
     (data_dir / "models" / "rps_bot_xgboost" / "versions" / "3").unlink()
     registry.down = True
@@ -169,7 +169,7 @@ def test_a_reload_does_not_wait_for_ever_for_its_turn(
 
 def test_a_version_that_cannot_be_loaded_is_named(served: TestClient, registry: FaultyRegistry) -> None:
     registry.down = True
-    moved = assigned("xgboost", "registry", lineup(), lineup((1, 2, 3, 6)))
+    moved = assigned("xgboost", "registry", assignment(), assignment((1, 2, 3, 6)))
     service_behind(served).ledger.append(stream_of("xgboost"), [moved], 1)
 
     answer = ok(served.post("/models/reload"))
@@ -227,7 +227,7 @@ def test_a_version_that_only_a_running_game_misses_keeps_nobody_waiting(
 def test_a_plan_that_cannot_be_completed_keeps_nobody_waiting(serve: Serve) -> None:
     with serve() as client:
         service = service_behind(client)
-        planned = plan("manual", "xgboost", lineup(), lineup((9, 2, 3, 4)))
+        planned = plan("manual", "xgboost", assignment(), assignment((9, 2, 3, 4)))
         service.ledger.append(stream_of("xgboost"), [planned], 1)
 
         assert ok(client.get("/readyz"))["ready"]
@@ -242,7 +242,7 @@ def test_a_registry_that_differs_at_the_start_is_adopted_and_loaded(
     registry.named["xgboost"] |= {"B": 5}
     with serve() as client:
         service = service_behind(client)
-        wait_until(lambda: service.promotion.moment("xgboost").standing.aliases["B"] == 5)
+        wait_until(lambda: service.promotion.state("xgboost").promotion.aliases["B"] == 5)
 
         wait_until(lambda: client.get("/readyz").status_code == 200)
 
@@ -252,9 +252,9 @@ def test_a_registry_that_differs_at_the_start_is_adopted_and_loaded(
 def test_an_open_plan_is_finished_at_the_start(serve: Serve, settings: Settings, registry: FaultyRegistry) -> None:
     with serve() as client:
         service = service_behind(client)
-        lineup = service.promotion.moment("xgboost").lineup()
+        assignment = service.promotion.state("xgboost").assignment()
         registry.down = True
-        swapped = type(lineup)(Production=2, B=1, shadow1=3, shadow2=4)
+        swapped = type(assignment)(Production=2, B=1, shadow1=3, shadow2=4)
         assert not service.promotion.move("xgboost", swapped, cause="manual")
     registry.down = False
 

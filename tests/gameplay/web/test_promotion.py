@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from ledger.vocabulary import DECISIONS, FAMILIES
-from tests.builders import lineup
+from tests.builders import assignment
 from tests.gameplay.conftest import Serve
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.web_clients import (
@@ -356,7 +356,7 @@ def test_history_is_cut_by_time(served: TestClient, unit: str) -> None:
     (row,) = history(served)
     seconds = row["ts_ms"] // 1_000
 
-    def moment(offset: int) -> str:
+    def state(offset: int) -> str:
         at = seconds + offset
         return {
             "iso": _iso(at),
@@ -366,10 +366,10 @@ def test_history_is_cut_by_time(served: TestClient, unit: str) -> None:
         }[unit]
 
     for name in ("since", "from"):
-        assert len(history(served, **{name: moment(-5)})) == 1
-        assert history(served, **{name: moment(5)}) == []
-    assert history(served, to=moment(-5)) == []
-    assert len(history(served, to=moment(5))) == 1
+        assert len(history(served, **{name: state(-5)})) == 1
+        assert history(served, **{name: state(5)}) == []
+    assert history(served, to=state(-5)) == []
+    assert len(history(served, to=state(5))) == 1
 
 
 def _iso(seconds: int) -> str:
@@ -411,7 +411,7 @@ def test_totals_have_a_row_for_each_model_and_all(served: TestClient) -> None:
 def test_a_pending_plan_is_a_gauge_until_it_is_applied(served: TestClient, registry: FaultyRegistry) -> None:
     promotion = service_behind(served).promotion
     registry.down = True
-    assert not promotion.move("xgboost", lineup((2, 1, 3, 4)), cause="manual")
+    assert not promotion.move("xgboost", assignment((2, 1, 3, 4)), cause="manual")
     assert samples(served)['rps_model_promotion_pending{model="xgboost"}'] == 1
     refused = served.post(REPORT_PATH, json={"model_type": "xgboost", "decision": "retain_production"})
     assert refused.status_code == 409

@@ -141,28 +141,28 @@ def test_a_seal_is_due_when_enough_has_come(ledger: Ledger) -> None:
 
 
 def test_the_witness_sees_every_seal_and_again_what_it_could_not_take(ledger: Ledger) -> None:
-    witness = Notes()
-    witness.writable = False
-    sealer = Sealer(ledger, SIGNER, witness)
+    archive = Notes()
+    archive.writable = False
+    sealer = Sealer(ledger, SIGNER, archive)
     for _ in range(2):
         append(ledger, 2)
         with pytest.raises(OSError, match="away"):
             sealer.run(LATER)
-    witness.writable = True
+    archive.writable = True
 
     assert sealer.run(LATER) is None
     assert sealer.run(LATER) is None
 
-    assert list(witness.kept) == [2, 4]
+    assert list(archive.kept) == [2, 4]
 
 
 def test_nothing_is_signed_while_the_witness_cannot_be_asked(ledger: Ledger) -> None:
-    witness = Notes()
-    witness.readable = False
+    archive = Notes()
+    archive.readable = False
     append(ledger, 2)
 
     with pytest.raises(OSError, match="away"):
-        Sealer(ledger, SIGNER, witness).run(LATER)
+        Sealer(ledger, SIGNER, archive).run(LATER)
 
     assert read_seals(ledger) == []
 
@@ -171,44 +171,44 @@ def test_nothing_is_signed_while_the_witness_cannot_be_asked(ledger: Ledger) -> 
 @pytest.mark.parametrize("restarted", [True, False])
 def test_a_history_that_the_witness_contradicts_is_not_signed(ledger: Ledger, restarted: bool, kept: int) -> None:
     """Somebody writes the log anew after the first seal, and takes away the seals that do not fit it."""
-    witness = Notes()
-    sealer = Sealer(ledger, SIGNER, witness)
+    archive = Notes()
+    sealer = Sealer(ledger, SIGNER, archive)
     for _ in range(2):
         append(ledger, 3)
         sealer.run(LATER)
     rewrite(ledger, kept_seals=kept)
     append(ledger, 3)
     if restarted:
-        sealer = Sealer(ledger, SIGNER, witness)
+        sealer = Sealer(ledger, SIGNER, archive)
 
     with pytest.raises(SealError, match="the witness has a seal that the ledger lacks, over 6 events"):
         sealer.run(LATER)
 
     assert len(read_seals(ledger)) == kept
-    assert list(witness.kept) == [3, 6]
+    assert list(archive.kept) == [3, 6]
 
 
 def test_a_history_with_another_seal_than_the_witness_s_is_not_signed(ledger: Ledger) -> None:
-    witness = Notes()
+    archive = Notes()
     append(ledger, 3)
-    Sealer(ledger, SIGNER, witness).run(LATER)
+    Sealer(ledger, SIGNER, archive).run(LATER)
     rewrite(ledger, kept_seals=0)
     seal_head(ledger, SIGNER)
     append(ledger, 3)
 
     with pytest.raises(SealError, match="another seal over 3 events"):
-        Sealer(ledger, SIGNER, witness).run(LATER)
+        Sealer(ledger, SIGNER, archive).run(LATER)
 
 
 def test_two_sealers_share_a_witness(ledger: Ledger) -> None:
-    witness = Notes()
-    one, other = (Sealer(ledger, SIGNER, witness) for _ in range(2))
+    archive = Notes()
+    one, other = (Sealer(ledger, SIGNER, archive) for _ in range(2))
 
     for sealer in (one, other, one, other):
         append(ledger, 2)
         assert sealer.run(LATER) is not None
 
-    assert list(witness.kept) == [2, 4, 6, 8]
+    assert list(archive.kept) == [2, 4, 6, 8]
 
 
 def test_another_key_than_the_last_seal_s_signs_nothing(ledger: Ledger) -> None:
@@ -275,7 +275,7 @@ def test_a_seal_stays_as_it_is(ledger: Ledger, engine: Engine, statement: str, p
     assert read_seals(ledger) == before
 
 
-def witnessed(ledger: Ledger) -> list[tuple[int, bytes]]:
+def archived(ledger: Ledger) -> list[tuple[int, bytes]]:
     return [(seal.size, seal.note) for seal in read_seals(ledger)]
 
 
@@ -294,18 +294,18 @@ def test_a_seal_that_was_taken_away_is_missed_by_the_witness(
     for _ in range(3):
         append(ledger, 3)
         seal_head(ledger, SIGNER)
-    notes = witnessed(ledger)
+    notes = archived(ledger)
     with transaction(ledger.engine, write=True) as connection:
         drop(connection, "seals_refuse_delete")
         connection.exec_driver_sql(f"DELETE FROM seals WHERE {taken}")
         restore(connection, "seals_refuse_delete")
 
-    report = audit(ledger, verifiers=[SIGNER.verifier], witnessed=notes)
+    report = audit(ledger, verifiers=[SIGNER.verifier], archived=notes)
 
     assert [(one.position, one.kind, one.problem) for one in report.findings] == [
         (position, "missing seal", problem)
     ]
-    assert (report.witnessed, report.claims - report.seals) == (3, 3)
+    assert (report.archived, report.claims - report.seals) == (3, 3)
 
 
 @pytest.mark.parametrize("size", [-1, 0, 2])
@@ -326,11 +326,11 @@ def test_who_signed_is_said(ledger: Ledger) -> None:
     append(ledger, 3)
     seal_head(ledger, SIGNER)
 
-    report = audit(ledger, verifiers=[STRANGER.verifier, SIGNER.verifier], witnessed=witnessed(ledger))
+    report = audit(ledger, verifiers=[STRANGER.verifier, SIGNER.verifier], archived=archived(ledger))
 
     assert report.signers == (SIGNER.verifier.label,)
     assert SIGNER.verifier.label in SIGNER.verifier.text()
-    assert (report.seals, report.witnessed, report.claims) == (1, 1, 2)
+    assert (report.seals, report.archived, report.claims) == (1, 1, 2)
 
 
 def test_seals_before_the_first_break_are_still_compared(ledger: Ledger) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from obstore.store import LocalStore, MemoryStore
 
-from projections.audit.archive import FOLDER, Witness, WitnessError, open_witness
+from projections.audit.archive import FOLDER, ArchiveError, CheckpointArchive, open_archive
 from tests.gameplay.servers import STORE_KEY, STORE_SECRET, S3Server
 
 KEYS = f"[default]\naws_access_key_id = {STORE_KEY}\naws_secret_access_key = {STORE_SECRET}\n"
@@ -27,12 +27,12 @@ def keys(tmp_path: Path) -> Path:
 
 
 def test_notes_come_back_by_size() -> None:
-    witness = Witness(MemoryStore())
+    archive = CheckpointArchive(MemoryStore())
 
     for size in (1_024, 7, 99):
-        witness(size, b"note over %d" % size)
+        archive(size, b"note over %d" % size)
 
-    assert witness.notes() == [(size, b"note over %d" % size) for size in (7, 99, 1_024)]
+    assert archive.notes() == [(size, b"note over %d" % size) for size in (7, 99, 1_024)]
 
 
 @pytest.mark.parametrize(
@@ -40,43 +40,43 @@ def test_notes_come_back_by_size() -> None:
 )
 def test_the_newest_note_is_the_one_over_the_most_events(tmp_path: Path, after: int, newest: int | None) -> None:
     for objects in (MemoryStore(), LocalStore(tmp_path)):
-        witness = Witness(objects)
-        assert witness.newest(after) is None
+        archive = CheckpointArchive(objects)
+        assert archive.newest(after) is None
         for size in (1_024, 7, 99):
-            witness(size, b"note over %d" % size)
+            archive(size, b"note over %d" % size)
 
-        assert witness.newest(after) == (newest and (newest, b"note over %d" % newest))
+        assert archive.newest(after) == (newest and (newest, b"note over %d" % newest))
 
 
 def test_the_same_note_may_come_again_and_another_may_not() -> None:
-    witness = Witness(MemoryStore())
-    witness(7, b"first")
-    witness(7, b"first")
+    archive = CheckpointArchive(MemoryStore())
+    archive(7, b"first")
+    archive(7, b"first")
 
-    with pytest.raises(WitnessError, match="another seal over 7"):
-        witness(7, b"second")
+    with pytest.raises(ArchiveError, match="another seal over 7"):
+        archive(7, b"second")
 
-    assert witness.notes() == [(7, b"first")]
+    assert archive.notes() == [(7, b"first")]
 
 
 def test_other_things_in_the_store_are_left_alone() -> None:
     objects = MemoryStore()
     for path in (f"{FOLDER}/README", f"{FOLDER}/8.txt", f"{FOLDER}/old/9.note", "model.onnx"):
         objects.put(path, b"hello")
-    witness = Witness(objects)
-    witness(7, b"note")
+    archive = CheckpointArchive(objects)
+    archive(7, b"note")
 
-    assert witness.notes() == [(7, b"note")]
-    assert witness.newest() == (7, b"note")
+    assert archive.notes() == [(7, b"note")]
+    assert archive.newest() == (7, b"note")
 
 
 @pytest.mark.parametrize("form", ["{}", "file://{}"])
 def test_a_folder_is_opened_by_path_or_url(tmp_path: Path, form: str) -> None:
     folder = tmp_path / "a b"
-    Witness(LocalStore(folder, mkdir=True))(7, b"note")
+    CheckpointArchive(LocalStore(folder, mkdir=True))(7, b"note")
     named = str(folder) if form == "{}" else folder.as_uri()
 
-    assert open_witness(named).notes() == [(7, b"note")]
+    assert open_archive(named).notes() == [(7, b"note")]
 
 
 @pytest.mark.parametrize(
@@ -87,27 +87,27 @@ def test_what_is_no_folder_with_seals_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(WitnessError, match="folder"):
-        open_witness(url)
+    with pytest.raises(ArchiveError, match="folder"):
+        open_archive(url)
 
 
 @pytest.mark.parametrize("url", ["http://[", "s3://bucket:port", "s3://bucket:99999/x"])
 def test_what_is_no_address_is_refused(url: str) -> None:
-    with pytest.raises(WitnessError, match="is no address"):
-        open_witness(url)
+    with pytest.raises(ArchiveError, match="is no address"):
+        open_archive(url)
 
 
 def test_a_store_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / FOLDER).touch()
 
-    with pytest.raises(WitnessError, match="cannot write"):
-        Witness(LocalStore(tmp_path))(7, b"note")
+    with pytest.raises(ArchiveError, match="cannot write"):
+        CheckpointArchive(LocalStore(tmp_path))(7, b"note")
 
 
 @pytest.mark.parametrize("prefix", ["", "/models/of a service"])
 def test_notes_in_a_bucket_are_read_over_http(s3: S3Server, keys: Path, prefix: str) -> None:
     url = f"s3://{s3.new_bucket()}{prefix}"
-    writing, reading = (open_witness(url, s3.endpoint, keys) for _ in range(2))
+    writing, reading = (open_archive(url, s3.endpoint, keys) for _ in range(2))
     assert (reading.notes(), reading.newest()) == ([], None)
 
     for size in (7, 1_024, 99):
@@ -116,14 +116,14 @@ def test_notes_in_a_bucket_are_read_over_http(s3: S3Server, keys: Path, prefix: 
 
     assert reading.notes() == [(size, b"note over %d" % size) for size in (7, 99, 1_024)]
     assert reading.newest(99) == (1_024, b"note over 1024")
-    with pytest.raises(WitnessError, match="another seal over 7"):
+    with pytest.raises(ArchiveError, match="another seal over 7"):
         writing(7, b"another")
 
 
 def test_a_bucket_that_is_not_there_is_an_error_without_secrets(s3: S3Server, keys: Path) -> None:
     for endpoint in (s3.endpoint, "http://127.0.0.1:1"):
-        with pytest.raises(WitnessError, match="cannot read the witness") as caught:
-            open_witness("s3://no-such-bucket", endpoint, keys).notes()
+        with pytest.raises(ArchiveError, match="cannot read the witness") as caught:
+            open_archive("s3://no-such-bucket", endpoint, keys).notes()
 
         assert STORE_SECRET not in str(caught.value)
         assert "\n" not in str(caught.value)
@@ -143,8 +143,8 @@ def test_a_bucket_that_is_not_there_is_an_error_without_secrets(s3: S3Server, ke
     ],
 )
 def test_an_endpoint_that_is_no_address_is_refused(keys: Path, endpoint: str) -> None:
-    with pytest.raises(WitnessError, match="is no"):
-        open_witness("s3://bucket", endpoint, keys)
+    with pytest.raises(ArchiveError, match="is no"):
+        open_archive("s3://bucket", endpoint, keys)
 
 
 @pytest.mark.parametrize(
@@ -153,15 +153,15 @@ def test_an_endpoint_that_is_no_address_is_refused(keys: Path, endpoint: str) ->
 def test_a_file_without_keys_is_refused_and_not_repeated(keys: Path, text: str) -> None:
     keys.write_bytes(text.encode("latin-1"))
 
-    with pytest.raises(WitnessError, match="holds no keys") as caught:
-        open_witness("s3://bucket", "http://minio:9000", keys)
+    with pytest.raises(ArchiveError, match="holds no keys") as caught:
+        open_archive("s3://bucket", "http://minio:9000", keys)
 
     assert STORE_SECRET not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_bucket_needs_keys(tmp_path: Path) -> None:
-    with pytest.raises(WitnessError, match="--witness-credentials"):
-        open_witness("s3://bucket")
-    with pytest.raises(WitnessError, match="cannot read the keys"):
-        open_witness("s3://bucket", None, tmp_path / "none")
+    with pytest.raises(ArchiveError, match="--witness-credentials"):
+        open_archive("s3://bucket")
+    with pytest.raises(ArchiveError, match="cannot read the keys"):
+        open_archive("s3://bucket", None, tmp_path / "none")

@@ -103,11 +103,11 @@ def decide(ledger: Ledger, name: str = Z_TEST) -> tuple[CycleDecided, AliasesPla
     """What a cycle decides at the head."""
     read_models = ReadModels(ledger)
     position = read_models.projector.catch_up()
-    standing = read_models.standings.state.families["feedforward_nn"]
+    promotion = read_models.standings.state.families["feedforward_nn"]
     window = read_models.tickers.state.windows["feedforward_nn"]
     asked = rule(name=name)
     return decide_cycle(
-        "feedforward_nn", standing, window, asked, trigger="schedule", source="scheduler", position=position
+        "feedforward_nn", promotion, window, asked, trigger="schedule", source="scheduler", position=position
     )
 
 

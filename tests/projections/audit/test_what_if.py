@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ledger.engines.sqlite import open_reader
-from ledger.events import AliasesAssigned, CycleDecided, Event, Lineup
+from ledger.events import AliasesAssigned, Assignment, CycleDecided, Event
 from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES
 from projections.audit.outcome import Outcome, Reign, Score, Time
@@ -15,11 +15,11 @@ from projections.errors import ProjectionError
 from tests.builders import (
     aliases_assigned,
     arm,
+    assignment,
     cycle_decided,
     evidence,
     game_finished,
     game_started,
-    lineup,
     prediction_made,
     rule,
 )
@@ -92,7 +92,7 @@ class Story:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.lineup = lineup()
+        self.assignment = assignment()
         self.swaps = 0
         self.games = 0
         self.cycles = 0
@@ -106,12 +106,12 @@ class Story:
 
     def play(self, version: int, won: int, lost: int) -> None:
         """Finished games of one version."""
-        alias = "Production" if self.lineup.Production == version else "B"
+        alias = "Production" if self.assignment.Production == version else "B"
         for winner in ["bot"] * won + ["user"] * lost:
             self.games += 1
             game_id = f"g{self.games}"
             common = {"game_id": game_id, "alias": alias, "model_version": version, "swap_count": self.swaps}
-            started = game_started(**common, lineup=self.lineup)
+            started = game_started(**common, assignment=self.assignment)
             finished = game_finished(**common, winner=winner)
             self.ledger.append(f"game-{game_id}", [started, finished], 0)
 
@@ -131,27 +131,27 @@ class Story:
             cycle=self.cycles, decision=decision, evidence=proof, rule=self.rule, ranking=(), reordered=False
         )
 
-    def plan_swap(self) -> tuple[int, Lineup]:
+    def plan_swap(self) -> tuple[int, Assignment]:
         """A cycle whose swap is not carried out yet: the plan's stream version, and where it leads."""
         decided = self.decide("swap_production_b")
-        after = swap(self.lineup)
-        self.tell(decided, plan("promotion", "feedforward_nn", self.lineup, after, cycle=self.cycles))
+        after = swap(self.assignment)
+        self.tell(decided, plan("promotion", "feedforward_nn", self.assignment, after, cycle=self.cycles))
         return self.ledger.version("promotion-feedforward_nn"), after
 
     def withdraw(self) -> None:
         """An operator closes the open plan."""
-        self.assign(self.lineup, "manual", plan=self.ledger.version("promotion-feedforward_nn"))
+        self.assign(self.assignment, "manual", plan=self.ledger.version("promotion-feedforward_nn"))
 
     def assign(self, after: object, cause: str, **more: object) -> None:
         """Aliases change."""
         moved = AliasesAssigned(
             model_type="feedforward_nn",
             cause=cause,  # type: ignore[arg-type]
-            assignments=assignments(self.lineup, after),  # type: ignore[arg-type]
+            assignments=assignments(self.assignment, after),  # type: ignore[arg-type]
             **{"plan": None, "cycle": None, "swapped": False, "reordered": False, **more},  # type: ignore[arg-type]
         )
         self.tell(moved)
-        self.lineup = after  # type: ignore[assignment]
+        self.assignment = after  # type: ignore[assignment]
         self.swaps += moved.swapped
 
     def ask(self, **change: object) -> Outcome:
@@ -216,7 +216,7 @@ def test_histories_meet_again_where_a_hand_sets_the_aliases(story: Story) -> Non
     story.play(1, won=1, lost=2)
     story.play(2, won=2, lost=1)
     story.cycle("insufficient_data")
-    story.assign(lineup((3, 2, 1, 4)), "manual")
+    story.assign(assignment((3, 2, 1, 4)), "manual")
     story.play(3, won=2, lost=2)
 
     outcome = story.ask(alpha="0.25")
@@ -254,8 +254,8 @@ def test_what_an_outside_hand_does_happens_in_both_histories(story: Story) -> No
     story.play(1, won=1, lost=2)
     story.play(2, won=2, lost=1)
     story.cycle("insufficient_data")
-    story.assign(lineup((1, 2, 3, 5)), "training")
-    story.assign(lineup((2, 1, 3, 5)), "registry", swapped=True)
+    story.assign(assignment((1, 2, 3, 5)), "training")
+    story.assign(assignment((2, 1, 3, 5)), "registry", swapped=True)
 
     outcome = story.ask(alpha="0.25")
 
@@ -285,8 +285,8 @@ def test_what_moves_after_a_withdrawal_does_not_bring_the_old_move_back(story: S
     story.play(2, won=3, lost=0)
     story.plan_swap()
     story.withdraw()
-    trained = lineup((1, 2, 3, 5))
-    story.tell(plan("training", "feedforward_nn", story.lineup, trained))
+    trained = assignment((1, 2, 3, 5))
+    story.tell(plan("training", "feedforward_nn", story.assignment, trained))
     story.assign(trained, "training", plan=story.ledger.version("promotion-feedforward_nn"))
 
     outcome = story.ask()

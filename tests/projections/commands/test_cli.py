@@ -320,13 +320,13 @@ def test_verify_takes_key_and_witness(example: Path, tmp_path: Path) -> None:
 
     signed = ask(example, "verify", "--json").json
     by_stranger = ask(example, "verify", "--key", str(stranger), "--json")
-    witnessed = ask(example, "verify", "--witness", str(tmp_path), "--json")
+    archived = ask(example, "verify", "--witness", str(tmp_path), "--json")
 
     assert signed["signatures_checked"]
     assert signed["report"]["claims"] == 3
     assert {one["kind"] for one in by_stranger.json["report"]["findings"]} == {"bad seal"}
-    assert [one["kind"] for one in witnessed.json["report"]["findings"]] == ["cut tail", "missing seal"]
-    assert by_stranger.status == witnessed.status == 1
+    assert [one["kind"] for one in archived.json["report"]["findings"]] == ["cut tail", "missing seal"]
+    assert by_stranger.status == archived.status == 1
 
 
 def test_verify_without_a_key_says_that_signatures_are_not_checked(copy: Path) -> None:

@@ -10,7 +10,7 @@ from ledger.engines.sqlite import open_engine
 from ledger.sealing.keys import Signer
 from ledger.sealing.seals import read_seals
 from ledger.store import Ledger
-from projections.audit.archive import Witness, open_witness
+from projections.audit.archive import CheckpointArchive, open_archive
 from scripts.audit_ledger import SIGNER
 from tests.gameplay.servers import STORE_KEY, STORE_SECRET, S3Server
 from tests.projections.sabotage import execute
@@ -27,10 +27,10 @@ def sealed(example: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def witness(sealed: Path, tmp_path: Path) -> Path:
+def archive(sealed: Path, tmp_path: Path) -> Path:
     """The folder of a witness that has seen every seal."""
     folder = tmp_path / "models"
-    show_to(Witness(LocalStore(folder, mkdir=True)), sealed)
+    show_to(CheckpointArchive(LocalStore(folder, mkdir=True)), sealed)
     return folder
 
 
@@ -43,10 +43,10 @@ def s3() -> Iterator[S3Server]:
     server.stop()
 
 
-def show_to(witness: Witness, database: Path) -> None:
+def show_to(archive: CheckpointArchive, database: Path) -> None:
     engine = open_engine(f"sqlite:///{database}")
     for seal in read_seals(Ledger(engine)):
-        witness(seal.size, seal.note)
+        archive(seal.size, seal.note)
     engine.dispose()
 
 
@@ -65,18 +65,18 @@ def test_verify_says_which_key_has_signed_and_where_it_lies(sealed: Path) -> Non
     assert (as_json["signatures_checked"], as_json["key_named"]) == (True, False)
 
 
-def test_verify_counts_what_the_witness_has(sealed: Path, witness: Path) -> None:
-    answer = ask(sealed, "verify", "--witness", str(witness))
+def test_verify_counts_what_the_witness_has(sealed: Path, archive: Path) -> None:
+    answer = ask(sealed, "verify", "--witness", str(archive))
 
     assert answer.status == 0
     assert "3 seals, 3 of the witness's: all fit\n" in answer.output
 
 
 @pytest.mark.parametrize(("taken", "missing"), [("size = 7550", 1), ("size < 3000", 1), ("true", 3)])
-def test_verify_misses_seals_that_were_taken_away(sealed: Path, witness: Path, taken: str, missing: int) -> None:
+def test_verify_misses_seals_that_were_taken_away(sealed: Path, archive: Path, taken: str, missing: int) -> None:
     execute(sealed, f"DELETE FROM seals WHERE {taken}")
 
-    shown = ask(sealed, "verify", "--witness", str(witness))
+    shown = ask(sealed, "verify", "--witness", str(archive))
 
     assert shown.status == 1
     assert "missing seal: " in shown.output
@@ -84,11 +84,11 @@ def test_verify_misses_seals_that_were_taken_away(sealed: Path, witness: Path, t
     assert "3 of the witness's" in shown.output
 
 
-def test_a_witness_that_was_emptied_is_no_witness(sealed: Path, witness: Path) -> None:
-    for note in (witness / "seals").iterdir():
+def test_a_witness_that_was_emptied_is_no_witness(sealed: Path, archive: Path) -> None:
+    for note in (archive / "seals").iterdir():
         note.unlink()
 
-    answer = ask(sealed, "verify", "--witness", str(witness))
+    answer = ask(sealed, "verify", "--witness", str(archive))
 
     assert (answer.status, answer.output) == (2, "")
     assert "has no seals" in answer.problem
@@ -109,7 +109,7 @@ def test_the_witness_is_read_from_a_bucket(sealed: Path, s3: S3Server, tmp_path:
     url = f"s3://{s3.new_bucket()}/models"
     options = ("--witness", url, "--witness-endpoint", s3.endpoint, "--witness-credentials", str(keys))
     empty = ask(sealed, "verify", *options)
-    show_to(open_witness(url, s3.endpoint, keys), sealed)
+    show_to(open_archive(url, s3.endpoint, keys), sealed)
 
     answer = ask(sealed, "verify", *options)
     execute(sealed, "DELETE FROM seals")

@@ -4,31 +4,31 @@ from ledger.events import Event
 from projections.decision import ranking
 from projections.decision.ranking import rank, reseed
 from projections.read_models import standings
-from projections.read_models.standings import Record, Standing
-from tests.builders import aliases_assigned, lineup, prediction_made
+from projections.read_models.standings import PromotionState, Record
+from tests.builders import aliases_assigned, assignment, prediction_made
 from tests.projections.stories import folded
 
 FAMILY = "feedforward_nn"
 
 
-def standing(**records: tuple[int, int]) -> Standing:
+def promotion(**records: tuple[int, int]) -> PromotionState:
     """A family whose versions have (correct, predictions); v1 is version 1."""
-    return Standing(
+    return PromotionState(
         records={
             int(name[1:]): Record(predictions=total, correct=right) for name, (right, total) in records.items()
         }
     )
 
 
-def places(standing: Standing, minimum: int = 30) -> list[str]:
-    return [ranked.alias for ranked in rank(standing, lineup((1, 2, 3, 4)), minimum)]
+def places(promotion: PromotionState, minimum: int = 30) -> list[str]:
+    return [ranked.alias for ranked in rank(promotion, assignment((1, 2, 3, 4)), minimum)]
 
 
 def test_challengers_are_ordered_by_their_versions_accuracy() -> None:
-    shown = standing(v1=(90, 90), v2=(30, 90), v3=(20, 40), v4=(40, 90))
+    shown = promotion(v1=(90, 90), v2=(30, 90), v3=(20, 40), v4=(40, 90))
 
     assert places(shown) == ["shadow1", "shadow2", "B"]
-    ranked = rank(shown, lineup((1, 2, 3, 4)), 30)
+    ranked = rank(shown, assignment((1, 2, 3, 4)), 30)
     assert [(one.alias, one.version, one.rank, one.correct, one.predictions) for one in ranked] == [
         ("shadow1", 3, 1, 20, 40),
         ("shadow2", 4, 2, 40, 90),
@@ -37,8 +37,8 @@ def test_challengers_are_ordered_by_their_versions_accuracy() -> None:
 
 
 def test_a_tie_keeps_the_present_order() -> None:
-    assert places(standing(v2=(10, 30), v3=(20, 60), v4=(30, 90))) == ["B", "shadow1", "shadow2"]
-    assert places(standing(v2=(10, 30), v3=(40, 60), v4=(60, 90))) == ["shadow1", "shadow2", "B"]
+    assert places(promotion(v2=(10, 30), v3=(20, 60), v4=(30, 90))) == ["B", "shadow1", "shadow2"]
+    assert places(promotion(v2=(10, 30), v3=(40, 60), v4=(60, 90))) == ["shadow1", "shadow2", "B"]
 
 
 @pytest.mark.parametrize(
@@ -51,30 +51,30 @@ def test_a_tie_keeps_the_present_order() -> None:
     ],
 )
 def test_the_order_stays_while_one_challenger_has_too_few_predictions(records: dict[str, tuple[int, int]]) -> None:
-    assert places(standing(**records)) == ["B", "shadow1", "shadow2"]
+    assert places(promotion(**records)) == ["B", "shadow1", "shadow2"]
 
 
 def test_the_minimum_itself_is_enough() -> None:
-    shown = standing(v2=(1, 30), v3=(2, 30), v4=(3, 30))
+    shown = promotion(v2=(1, 30), v3=(2, 30), v4=(3, 30))
 
     assert places(shown, 30) == ["shadow2", "shadow1", "B"]
     assert places(shown, 31) == ["B", "shadow1", "shadow2"]
 
 
 def test_versions_without_predictions_keep_their_order_when_no_minimum_is_asked() -> None:
-    assert places(standing(), 0) == ["B", "shadow1", "shadow2"]
+    assert places(promotion(), 0) == ["B", "shadow1", "shadow2"]
 
 
 def test_a_reseed_moves_challengers_alone() -> None:
-    before = lineup((1, 2, 3, 4))
-    ranked = rank(standing(v1=(0, 90), v2=(30, 90), v3=(80, 90), v4=(40, 90)), before, 30)
+    before = assignment((1, 2, 3, 4))
+    ranked = rank(promotion(v1=(0, 90), v2=(30, 90), v3=(80, 90), v4=(40, 90)), before, 30)
 
-    assert reseed(before, ranked) == lineup((1, 3, 4, 2))
+    assert reseed(before, ranked) == assignment((1, 3, 4, 2))
 
 
 def test_ranks_are_those_before_the_move() -> None:
-    before = lineup((1, 2, 3, 4))
-    ranked = rank(standing(v2=(30, 90), v3=(80, 90), v4=(40, 90)), before, 30)
+    before = assignment((1, 2, 3, 4))
+    ranked = rank(promotion(v2=(30, 90), v3=(80, 90), v4=(40, 90)), before, 30)
     after = reseed(before, ranked)
 
     assert {one.alias: (one.version, one.rank) for one in ranked} == {
@@ -86,9 +86,9 @@ def test_ranks_are_those_before_the_move() -> None:
 
 
 def test_a_reseed_by_the_present_order_moves_nothing() -> None:
-    before = lineup((1, 2, 3, 4))
+    before = assignment((1, 2, 3, 4))
 
-    assert reseed(before, ranking.rank(standing(), before, 30)) == before
+    assert reseed(before, ranking.rank(promotion(), before, 30)) == before
 
 
 def test_a_record_goes_with_its_version_when_it_is_moved_behind_another_alias() -> None:
@@ -98,8 +98,8 @@ def test_a_record_goes_with_its_version_when_it_is_moved_behind_another_alias() 
     given += [prediction_made(alias="shadow2", model_version=4, correct=index < 10) for index in range(30)]
     family = folded(standings.projection(), *given).families[FAMILY]
 
-    first = rank(family, lineup((1, 2, 3, 4)), 30)
-    second = rank(family, reseed(lineup((1, 2, 3, 4)), first), 30)
+    first = rank(family, assignment((1, 2, 3, 4)), 30)
+    second = rank(family, reseed(assignment((1, 2, 3, 4)), first), 30)
 
     assert [one.version for one in first] == [3, 4, 2]
     assert [(one.alias, one.version) for one in second] == [("B", 3), ("shadow1", 4), ("shadow2", 2)]

@@ -169,12 +169,12 @@ def test_a_degraded_game_is_a_game_and_no_evidence() -> None:
     assert counted(*told).games[BRIAN] == 1
     assert counted(*told).alias_wins[FAMILY, "Production"] == 1
     assert folded(tickers.projection(), *told) == tickers.Tickers()
-    assert folded(standings.projection(), *told) == standings.Standings()
+    assert folded(standings.projection(), *told) == standings.PromotionStates()
 
 
 def test_a_scripted_opponent_moves_no_models_series() -> None:
     state = counted(
-        game_started(**SCRIPTED, lineup=None),
+        game_started(**SCRIPTED, assignment=None),
         round_played(**SCRIPTED, result="lose", probability_source="scripted"),
         game_finished(**SCRIPTED, winner="bot"),
     )

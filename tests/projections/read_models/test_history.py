@@ -13,7 +13,7 @@ from projections.decision.cycle import decide_cycle
 from projections.read_models import history
 from projections.read_models.history import DAY_US, Query
 from projections.read_models.history_row import render
-from projections.read_models.standings import Record, Standing
+from projections.read_models.standings import PromotionState, Record
 from projections.read_models.tickers import Score, Window
 from tests.builders import (
     aliases_assigned,
@@ -205,13 +205,13 @@ def test_a_change_of_aliases_outside_a_cycle_has_no_row(ledger: Ledger, cause: s
 
 
 def test_a_swaps_own_row_shows_zeros(ledger: Ledger) -> None:
-    standing = Standing(
+    promotion = PromotionState(
         aliases={"Production": 1, "B": 2, "shadow1": 3, "shadow2": 4},
         records={1: Record(games=20, wins=8), 2: Record(games=20, wins=15)},
     )
     window = Window(cycles=5, scores={"Production": Score(20, 8), "B": Score(20, 15)})
     decided, planned = decide_cycle(
-        FAMILY, standing, window, rule(), trigger="schedule", source="scheduler", position=0
+        FAMILY, promotion, window, rule(), trigger="schedule", source="scheduler", position=0
     )
     assert planned is not None
     append(ledger, decided, planned)

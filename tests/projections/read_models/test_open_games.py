@@ -3,7 +3,7 @@ import pytest
 from ledger.events import Event
 from projections.read_models import open_games
 from projections.read_models.open_games import OpenGame, OpenGames
-from tests.builders import game_abandoned, game_finished, game_started, lineup, prediction_made, round_played
+from tests.builders import assignment, game_abandoned, game_finished, game_started, prediction_made, round_played
 from tests.projections.stories import BEGIN_US, SECOND_US, folded
 
 
@@ -14,7 +14,7 @@ def opened(*events: Event) -> OpenGames:
 def test_a_game_is_open_from_its_start_on() -> None:
     found = opened(game_started(game_id="g1"))
 
-    assert found.games == {"g1": OpenGame(BEGIN_US, True, "feedforward_nn", lineup())}
+    assert found.games == {"g1": OpenGame(BEGIN_US, True, "feedforward_nn", assignment())}
 
 
 def test_a_game_was_last_touched_by_its_newest_round() -> None:
@@ -47,11 +47,11 @@ def test_test_games_are_open_and_not_counted() -> None:
 
 def test_versions_are_those_of_the_games_that_are_open() -> None:
     found = opened(
-        game_started(game_id="g1", lineup=lineup((1, 2, 3, 4))),
-        game_started(game_id="g2", lineup=lineup((2, 5, 3, 6))),
-        game_started(game_id="g3", lineup=lineup((7, 8, 9, 10))),
+        game_started(game_id="g1", assignment=assignment((1, 2, 3, 4))),
+        game_started(game_id="g2", assignment=assignment((2, 5, 3, 6))),
+        game_started(game_id="g3", assignment=assignment((7, 8, 9, 10))),
         game_finished(game_id="g3"),
-        game_started(game_id="g4", policy="gus", model_type="scripted", lineup=None),
+        game_started(game_id="g4", policy="gus", model_type="scripted", assignment=None),
     )
 
     assert found.versions("feedforward_nn") == {1, 2, 3, 4, 5, 6}

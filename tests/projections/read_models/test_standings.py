@@ -2,14 +2,14 @@ import pytest
 
 from ledger.events import Event, ReportedRanking
 from projections.read_models import standings
-from projections.read_models.standings import ACCURACIES_KEPT, Evaluation, Record, Standing, Standings
+from projections.read_models.standings import ACCURACIES_KEPT, Evaluation, PromotionState, PromotionStates, Record
 from tests.builders import (
     aliases_assigned,
     aliases_planned,
+    assignment,
     assignments,
     cycle_decided,
     game_finished,
-    lineup,
     prediction_made,
     ranking,
     report,
@@ -22,28 +22,28 @@ SWAPPED = assignments((1, 2, 3, 4), (2, 1, 3, 4))
 SCRIPTED = {"policy": "gus", "model_type": "scripted", "alias": None, "model_version": None}
 
 
-def standing(*events: Event) -> Standing:
+def promotion(*events: Event) -> PromotionState:
     return folded(standings.projection(), *events).families[FAMILY]
 
 
 def test_a_family_has_no_lineup_before_its_first_assignment() -> None:
-    assert standing().lineup() is None
-    assert standing(aliases_planned(), cycle_decided()).lineup() is None
+    assert promotion().assignment() is None
+    assert promotion(aliases_planned(), cycle_decided()).assignment() is None
 
 
 def test_the_lineup_is_the_last_assignments() -> None:
     moved = aliases_assigned(assignments=assignments((1, 2, 3, 4), (1, 5, 2, 3)))
 
-    assert standing(aliases_assigned()).lineup() == lineup((1, 2, 3, 4))
-    assert standing(aliases_assigned(), moved).lineup() == lineup((1, 5, 2, 3))
+    assert promotion(aliases_assigned()).assignment() == assignment((1, 2, 3, 4))
+    assert promotion(aliases_assigned(), moved).assignment() == assignment((1, 5, 2, 3))
 
 
 def test_a_plan_moves_no_alias() -> None:
-    assert standing(aliases_assigned(), aliases_planned()).lineup() == lineup((1, 2, 3, 4))
+    assert promotion(aliases_assigned(), aliases_planned()).assignment() == assignment((1, 2, 3, 4))
 
 
 def test_predictions_are_counted_by_version() -> None:
-    found = standing(
+    found = promotion(
         prediction_made(alias="B", model_version=2, correct=True),
         prediction_made(alias="shadow1", model_version=2, correct=False),
         prediction_made(alias="Production", model_version=1, correct=False),
@@ -54,7 +54,7 @@ def test_predictions_are_counted_by_version() -> None:
 
 
 def test_games_are_counted_by_version() -> None:
-    found = standing(
+    found = promotion(
         game_finished(alias="Production", model_version=1, winner="bot"),
         game_finished(alias="B", model_version=2, winner="tie"),
         game_finished(alias="B", model_version=1, winner="user"),
@@ -77,11 +77,11 @@ def test_games_are_counted_by_version() -> None:
     ],
 )
 def test_what_is_no_evidence_makes_no_record(no_evidence: Event) -> None:
-    assert standing(no_evidence).records == {}
+    assert promotion(no_evidence).records == {}
 
 
 def test_a_scripted_opponents_game_changes_no_familys_standing() -> None:
-    assert folded(standings.projection(), game_finished(**SCRIPTED)) == Standings()
+    assert folded(standings.projection(), game_finished(**SCRIPTED)) == PromotionStates()
 
 
 def test_records_begin_anew_with_a_swap_alone() -> None:
@@ -89,10 +89,10 @@ def test_records_begin_anew_with_a_swap_alone() -> None:
     reordered = aliases_assigned(reordered=True, assignments=assignments((1, 2, 3, 4), (1, 3, 2, 4)))
     swapped = aliases_assigned(swapped=True, assignments=SWAPPED)
 
-    assert standing(*shown, cycle_decided(), aliases_planned(), reordered).records != {}
-    assert standing(*shown, swapped).records == {}
-    assert standing(*shown, swapped, game_finished(swap_count=0)).records == {}
-    assert standing(*shown, swapped, game_finished(swap_count=1)).records == {1: Record(games=1)}
+    assert promotion(*shown, cycle_decided(), aliases_planned(), reordered).records != {}
+    assert promotion(*shown, swapped).records == {}
+    assert promotion(*shown, swapped, game_finished(swap_count=0)).records == {}
+    assert promotion(*shown, swapped, game_finished(swap_count=1)).records == {1: Record(games=1)}
 
 
 def test_a_plan_is_open_until_an_assignment_names_it() -> None:
@@ -101,30 +101,30 @@ def test_a_plan_is_open_until_an_assignment_names_it() -> None:
     other = aliases_assigned(cause="promotion", plan=2)
     completion = aliases_assigned(cause="promotion", plan=3, swapped=True, assignments=SWAPPED)
 
-    opened = standing(*given).plan
+    opened = promotion(*given).plan
     assert opened is not None
     assert (opened.version, opened.cause, opened.cycle, opened.swapped) == (3, "promotion", 1, True)
     assert opened.assignments == SWAPPED
-    assert standing(*given, registry).plan == opened
-    assert standing(*given, other).plan == opened
-    assert standing(*given, completion).plan is None
+    assert promotion(*given, registry).plan == opened
+    assert promotion(*given, other).plan == opened
+    assert promotion(*given, completion).plan is None
 
 
 def test_the_stream_version_counts_the_familys_own_events() -> None:
     others = (cycle_decided(model_type="xgboost"), prediction_made(), training_completed())
 
-    assert standing(*others).stream_version == 0
-    assert standing(aliases_assigned(), *others, cycle_decided(cycle=4)).stream_version == 2
-    assert standing(cycle_decided(cycle=4)).cycle == 4
+    assert promotion(*others).stream_version == 0
+    assert promotion(aliases_assigned(), *others, cycle_decided(cycle=4)).stream_version == 2
+    assert promotion(cycle_decided(cycle=4)).cycle == 4
 
 
 def test_the_evaluation_is_the_last_cycles() -> None:
     tested = cycle_decided(z_statistic=1.5, p_value=0.07)
     untested = cycle_decided(z_statistic=None, p_value=None)
 
-    assert standing().evaluation is None
-    assert standing(tested).evaluation == Evaluation(BEGIN_US, 1.5, 0.07)
-    assert standing(tested, untested).evaluation == Evaluation(BEGIN_US + SECOND_US, None, None)
+    assert promotion().evaluation is None
+    assert promotion(tested).evaluation == Evaluation(BEGIN_US, 1.5, 0.07)
+    assert promotion(tested, untested).evaluation == Evaluation(BEGIN_US + SECOND_US, None, None)
 
 
 def test_ranks_are_those_of_the_last_ranking_before_its_move() -> None:
@@ -132,9 +132,13 @@ def test_ranks_are_those_of_the_last_ranking_before_its_move() -> None:
     moved = aliases_assigned(reordered=True, assignments=assignments((1, 2, 3, 4), (1, 4, 3, 2)))
     unranked = cycle_decided(decision="insufficient_data", ranking=())
 
-    assert standing().ranks == {}
-    assert standing(cycle_decided()).ranks == {"B": 1, "shadow1": 2, "shadow2": 3}
-    assert standing(cycle_decided(), retained, moved, unranked).ranks == {"B": 1, "shadow1": 2, "shadow2": 3}
+    assert promotion().ranks == {}
+    assert promotion(cycle_decided()).ranks == {"B": 1, "shadow1": 2, "shadow2": 3}
+    assert promotion(cycle_decided(), retained, moved, unranked).ranks == {
+        "B": 1,
+        "shadow1": 2,
+        "shadow2": 3,
+    }
 
 
 def test_ranks_are_the_reporters_when_a_report_names_them() -> None:
@@ -142,17 +146,20 @@ def test_ranks_are_the_reporters_when_a_report_names_them() -> None:
         alias_rankings=(ReportedRanking(alias="shadow2", rank=1), ReportedRanking(alias="B", rank=2)),
     )
 
-    assert standing(cycle_decided(trigger="report", ranking=(), report=named)).ranks == {"shadow2": 1, "B": 2}
+    assert promotion(cycle_decided(trigger="report", ranking=(), report=named)).ranks == {
+        "shadow2": 1,
+        "B": 2,
+    }
     silent = cycle_decided(trigger="report", ranking=(), report=report(alias_rankings=()))
-    assert standing(cycle_decided(), silent).ranks == {"B": 1, "shadow1": 2, "shadow2": 3}
+    assert promotion(cycle_decided(), silent).ranks == {"B": 1, "shadow1": 2, "shadow2": 3}
 
 
 def test_a_holdout_accuracy_waits_for_its_version_to_get_an_alias() -> None:
     trained = training_completed(model_version=5, holdout_accuracy=0.41)
     moved = aliases_assigned(assignments=assignments((1, 2, 3, 4), (1, 2, 3, 5)))
 
-    assert standing(aliases_assigned(), trained).holdout_accuracies == {5: 0.41}
-    assert standing(aliases_assigned(), trained, moved).holdout_accuracies == {5: 0.41}
+    assert promotion(aliases_assigned(), trained).holdout_accuracies == {5: 0.41}
+    assert promotion(aliases_assigned(), trained, moved).holdout_accuracies == {5: 0.41}
 
 
 def test_holdout_accuracies_do_not_grow_with_the_ledger() -> None:
@@ -163,14 +170,14 @@ def test_holdout_accuracies_do_not_grow_with_the_ledger() -> None:
         if version == 6:
             events.append(aliases_assigned(assignments=assignments((1, 2, 3, 4), (1, 2, 5, 6))))
 
-    assert set(standing(*events).holdout_accuracies) == {5, 6, *versions[-ACCURACIES_KEPT:]}
+    assert set(promotion(*events).holdout_accuracies) == {5, 6, *versions[-ACCURACIES_KEPT:]}
 
 
 def test_a_version_that_comes_back_still_has_its_accuracy() -> None:
     away = aliases_assigned(assignments=assignments((1, 2, 3, 5), (1, 2, 3, 6)))
     back = aliases_assigned(assignments=assignments((1, 2, 3, 6), (1, 2, 3, 5)))
 
-    rolled_back = standing(training_completed(model_version=5, holdout_accuracy=0.41), away, back)
+    rolled_back = promotion(training_completed(model_version=5, holdout_accuracy=0.41), away, back)
 
     assert rolled_back.holdout_accuracies == {5: 0.41}
 
@@ -183,16 +190,16 @@ def test_a_version_that_comes_back_still_has_its_accuracy() -> None:
     ],
 )
 def test_a_training_without_a_version_or_an_accuracy_says_nothing(untold: Event) -> None:
-    assert standing(untold).holdout_accuracies == {}
+    assert promotion(untold).holdout_accuracies == {}
 
 
 def test_an_adopted_swap_is_remembered_until_a_report_claims_it() -> None:
     adopted = aliases_assigned(cause="registry", swapped=True, assignments=SWAPPED)
     promoted = aliases_assigned(cause="promotion", swapped=True, assignments=SWAPPED)
 
-    assert standing(adopted).adopted_swap
-    assert standing(adopted).swap_count == 1
-    assert not standing(promoted).adopted_swap
-    assert standing(adopted, cycle_decided()).adopted_swap, "our own cycle knows nothing of it"
-    assert not standing(adopted, cycle_decided(report=report())).adopted_swap
-    assert not standing(adopted, aliases_assigned(cause="registry")).adopted_swap
+    assert promotion(adopted).adopted_swap
+    assert promotion(adopted).swap_count == 1
+    assert not promotion(promoted).adopted_swap
+    assert promotion(adopted, cycle_decided()).adopted_swap, "our own cycle knows nothing of it"
+    assert not promotion(adopted, cycle_decided(report=report())).adopted_swap
+    assert not promotion(adopted, aliases_assigned(cause="registry")).adopted_swap
