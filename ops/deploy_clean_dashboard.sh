@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Put the board into Grafana, in place of whatever is there under its uid, and print the uid.
+# Put the dashboard into Grafana, in place of whatever is there under its uid, and print the uid.
 #
 #   GRAFANA_URL=https://grafana.example.com ops/deploy_clean_dashboard.sh [BOARD.json]
 #
 # The key comes from GRAFANA_API_KEY, ops/.grafana_api_key or ~/.config/rps/grafana_api_key, the first that
-# is there. GRAFANA_FOLDER_UID names a folder; without it the board goes to the top.
+# is there. GRAFANA_FOLDER_UID names a folder; without it the dashboard goes to the top.
 set +x # a trace would print the key
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 url=${GRAFANA_URL:-http://localhost:3000}
 url=${url%/}
-board=${1:-$here/grafana-dashboard.json}
+dashboard=${1:-$here/grafana-dashboard.json}
 key_files=("$here/.grafana_api_key" "${HOME:-}/.config/rps/grafana_api_key")
 
 fail() {
@@ -45,7 +45,7 @@ field() {
     printf '%s' "${text//"$key"/***}"
 }
 
-[[ -r $board ]] || fail "there is no board at $board; rps dashboard writes it" 2
+[[ -r $dashboard ]] || fail "there is no dashboard at $dashboard; rps dashboard writes it" 2
 key=$(read_key)
 [[ -n $key ]] || fail "no key: set GRAFANA_API_KEY, or put it into ${key_files[0]} or ${key_files[1]}" 2
 [[ $key =~ ^[A-Za-z0-9._~+/=-]+$ ]] || fail "the key holds characters that no key has" 2
@@ -57,7 +57,7 @@ trap 'rm -rf "$work"' EXIT
     printf '{"overwrite":true,"message":"deploy_clean_dashboard",'
     [[ -z ${GRAFANA_FOLDER_UID:-} ]] || printf '"folderUid":"%s",' "$GRAFANA_FOLDER_UID"
     printf '"dashboard":'
-    cat "$board"
+    cat "$dashboard"
     printf '}'
 } >"$work/body"
 
@@ -72,13 +72,13 @@ case $status in
     400)
         message=$(field message)
         [[ $message != *provisioned* ]] ||
-            fail "$message (400): Grafana takes this board from a file, so put the new one there"
-        fail "Grafana does not take the board (400): $message"
+            fail "$message (400): Grafana takes this dashboard from a file, so put the new one there"
+        fail "Grafana does not take the dashboard (400): $message"
         ;;
     401) fail "Grafana refuses the key (401): make a fresh one (Administration, Service accounts, Add token)" ;;
     403) fail "the key may not write dashboards (403): its service account needs the role Editor" ;;
     404) fail "there is no Grafana API at $url (404)" ;;
-    412) fail "Grafana does not put the board in another's place (412): $(field message)" ;;
+    412) fail "Grafana does not put the dashboard in another's place (412): $(field message)" ;;
     *) fail "Grafana answered $status: $(field message)" ;;
 esac
 

@@ -1,15 +1,15 @@
-"""`rps dashboard`: the files in `ops/`, and boards that people have edited in Grafana."""
+"""`rps dashboard`: the files in `ops/`, and dashboards that people have edited in Grafana."""
 
 import sys
 from pathlib import Path
 
 import click
 
-from gameplay.observability.dashboard.board import board as generated_board
-from gameplay.observability.dashboard.exported import NoBoardError, adopted, changes, is_adopted, normalized
+from gameplay.observability.dashboard.document import generated_dashboard
+from gameplay.observability.dashboard.exported import NoDashboardError, adopted, changes, is_adopted, normalized
 from gameplay.observability.dashboard.lint import findings, row_keys
 from gameplay.observability.dashboard.visuals import Json
-from gameplay.observability.folder import OpsError, current_board, differences, read_board, write
+from gameplay.observability.folder import OpsError, current_dashboard, differences, read_dashboard, write
 
 FOLDER = Path("ops")
 EXIT_DIFFERENT = 1
@@ -19,9 +19,9 @@ _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path
 
 @click.group(invoke_without_command=True)
 @click.option(
-    "--check", is_flag=True, help="Write nothing; fail when a file differs or an adopted board is broken."
+    "--check", is_flag=True, help="Write nothing; fail when a file differs or an adopted dashboard is broken."
 )
-@click.option("--discard-adopted", is_flag=True, help="Put the generated board back in place of an adopted one.")
+@click.option("--discard-adopted", is_flag=True, help="Write the generated dashboard over an adopted one.")
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=FOLDER, help="Default: ops.")
 @click.pass_context
 def dashboard(context: click.Context, check: bool, discard_adopted: bool, folder: Path) -> None:
@@ -32,22 +32,22 @@ def dashboard(context: click.Context, check: bool, discard_adopted: bool, folder
     context.obj = folder
     if context.invoked_subcommand is not None:
         return
-    board = generated_board() if discard_adopted else _current(folder)
+    dashboard = generated_dashboard() if discard_adopted else _current(folder)
     if check:
-        _check(folder, board)
+        _check(folder, dashboard)
         return
-    if is_adopted(board):
+    if is_adopted(dashboard):
         click.echo(
-            "the board is an adopted one: it stays, and its variants follow it (--discard-adopted ends that)"
+            "the dashboard is an adopted one: it stays, and its variants follow it (--discard-adopted ends that)"
         )
-    _tell(write(folder, board), folder)
+    _tell(write(folder, dashboard), folder)
 
 
 @dashboard.command()
 @_file
 @click.pass_obj
 def diff(folder: Path, file: Path) -> None:
-    """Say panel by panel what an exported board has otherwise than ours.
+    """Say panel by panel what an exported dashboard has otherwise than ours.
 
     Example: rps dashboard diff exported.json
     """
@@ -60,18 +60,18 @@ def diff(folder: Path, file: Path) -> None:
 @_file
 @click.pass_obj
 def adopt(folder: Path, file: Path) -> None:
-    """Make an exported board ours: from now on it is linted, and no longer generated.
+    """Make an exported dashboard ours: from now on it is linted, and no longer generated.
 
     Example: rps dashboard adopt exported.json
     """
-    board = adopted(_normalized(file))
-    if found := findings(board, row_keys()):
+    dashboard = adopted(_normalized(file))
+    if found := findings(dashboard, row_keys()):
         raise click.ClickException("\n".join([f"{file} is not adopted:", *found]))
-    _tell(write(folder, board), folder)
+    _tell(write(folder, dashboard), folder)
 
 
-def _check(folder: Path, board: Json) -> None:
-    if found := differences(folder, board):
+def _check(folder: Path, dashboard: Json) -> None:
+    if found := differences(folder, dashboard):
         for difference in found:
             click.echo(f"{folder}: {difference}", err=True)
         click.echo("run `rps dashboard` to write the files anew", err=True)
@@ -80,17 +80,17 @@ def _check(folder: Path, board: Json) -> None:
 
 def _current(folder: Path) -> Json:
     try:
-        return current_board(folder)
+        return current_dashboard(folder)
     except OpsError as error:
         raise click.ClickException(str(error)) from error
 
 
 def _normalized(file: Path) -> Json:
     try:
-        return normalized(read_board(file))
-    except (OpsError, NoBoardError) as error:
+        return normalized(read_dashboard(file))
+    except (OpsError, NoDashboardError) as error:
         raise click.ClickException(
-            f"{file}: {error}" if isinstance(error, NoBoardError) else str(error)
+            f"{file}: {error}" if isinstance(error, NoDashboardError) else str(error)
         ) from error
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from gameplay.observability.dashboard.board import board as generated_board
+from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.dashboard.exported import is_adopted
 from gameplay.observability.dashboard.lint import findings, row_keys
 from gameplay.observability.dashboard.visuals import Json
@@ -21,10 +21,10 @@ class OpsError(Exception):
     """A file in `ops/` that cannot be read."""
 
 
-def write(folder: Path, board: Json) -> list[str]:
-    """Write every file that differs from what follows from the board; returns their paths within the folder."""
+def write(folder: Path, dashboard: Json) -> list[str]:
+    """Write every file that differs from what the dashboard gives; returns their paths within the folder."""
     changed = []
-    for path, text in rendered(board).items():
+    for path, text in rendered(dashboard).items():
         target = folder / path
         if not target.exists() or target.read_bytes() != text.encode():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -33,10 +33,10 @@ def write(folder: Path, board: Json) -> list[str]:
     return changed
 
 
-def differences(folder: Path, board: Json) -> list[str]:
+def differences(folder: Path, dashboard: Json) -> list[str]:
     """Files that are not as they would be written now."""
     found = []
-    for path, text in rendered(board).items():
+    for path, text in rendered(dashboard).items():
         target = folder / path
         if not target.exists():
             found.append(f"{path} is missing")
@@ -45,36 +45,36 @@ def differences(folder: Path, board: Json) -> list[str]:
     return found
 
 
-def current_board(folder: Path) -> Json:
-    """People's own board where they have adopted one, otherwise the generated one.
+def current_dashboard(folder: Path) -> Json:
+    """People's own dashboard where they have adopted one, otherwise the generated one.
 
-    Raises OpsError, with all that is wrong with an adopted board: nothing can be made of one that is broken.
+    Raises OpsError, with all that is wrong with an adopted dashboard: nothing can be made of one that is broken.
     """
     path = folder / PRETTY
     if not path.exists():
-        return generated_board()
-    stored = read_board(path)
+        return generated_dashboard()
+    stored = read_dashboard(path)
     if not is_adopted(stored):
-        return generated_board()
+        return generated_dashboard()
     if found := findings(stored, row_keys()):
-        raise OpsError("\n".join([f"{path} is an adopted board, and it is broken:", *found, MENDING]))
+        raise OpsError("\n".join([f"{path} is an adopted dashboard, and it is broken:", *found, MENDING]))
     return stored
 
 
-def read_board(path: Path) -> Json:
+def read_dashboard(path: Path) -> Json:
     """A JSON object from a file. Raises OpsError."""
     try:
-        board = json.loads(path.read_bytes())
+        dashboard = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise OpsError(f"{path}: {error}") from error
-    if not isinstance(board, dict):
+    if not isinstance(dashboard, dict):
         raise OpsError(f"{path} holds no JSON object")
-    return board
+    return dashboard
 
 
-def rendered(board: Json) -> dict[str, str]:
-    """Path within the folder -> text. The same board gives the same bytes, and `jq` would not change them."""
-    return {path: _render(path, content) for path, content in documents(board).items()}
+def rendered(dashboard: Json) -> dict[str, str]:
+    """Path within the folder -> text. The same dashboard gives the same bytes, and `jq` would not change them."""
+    return {path: _render(path, content) for path, content in documents(dashboard).items()}
 
 
 def _render(path: str, content: Any) -> str:

@@ -1,6 +1,6 @@
 """What a scrape finds beside the ledger's series: what a process says of itself, and what Prometheus notes.
 
-Boards and docs may name these; the ledger's own are in `projections.metrics.series`.
+Dashboards and docs may name these; the ledger's own are in `projections.metrics.series`.
 """
 
 from typing import Final

@@ -10,7 +10,7 @@ GRAFANA_UIDS: Final = frozenset({"-- Grafana --", "-- Mixed --", "-- Dashboard -
 """Sources that every Grafana has: its own data, several at once, another panel's data, expressions."""
 
 DATASOURCE_UIDS: Final = frozenset({PROMETHEUS_UID, LEDGER_UID}) | GRAFANA_UIDS
-"""Every uid that a board or an alert may name."""
+"""Every uid that a dashboard or an alert may name."""
 
 DASHBOARD_UID: Final = "18dc23df-eea3-406c-a7e7-99066a987538"
 FOLDER: Final = "RPS"

@@ -127,7 +127,7 @@ async def query(request: Request) -> Response:
 
 
 async def variable(request: Request) -> Response:
-    """POST /internal/grafana/variable: values for a board's variable."""
+    """POST /internal/grafana/variable: values for a dashboard's variable."""
     asked = decode(await read_body(request), _variable_decoder).payload.target
     if asked not in VARIABLES:
         raise Invalid(f"payload.target={asked!r} is unknown; there are {', '.join(VARIABLES)}")
@@ -219,7 +219,7 @@ def _between(range_: Range | None) -> tuple[int | None, int | None]:
 
 
 def _fields(columns: Iterable[Column]) -> tuple[Field, ...]:
-    """The board's columns; simPod takes times in milliseconds."""
+    """The dashboard's columns; simPod takes times in milliseconds."""
     return tuple(Field("ts_ms" if one.key == "ts" else one.key, one.type, one.heading) for one in columns)
 
 

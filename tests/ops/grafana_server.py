@@ -9,12 +9,12 @@ from typing import Any
 
 
 class Grafana(ThreadingHTTPServer):
-    """Knows one key, and keeps the boards that it was given."""
+    """Knows one key, and keeps the dashboards that it was given."""
 
     def __init__(self, key: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.key = key
-        self.boards: dict[str, dict[str, Any]] = {}
+        self.dashboards: dict[str, dict[str, Any]] = {}
         self.requests: list[dict[str, Any]] = []
         self.refusal: tuple[int, str] | None = None
 
@@ -40,12 +40,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _save(self, asked: dict[str, Any]) -> None:
         self.server.requests.append(asked)
-        board = asked["dashboard"]
-        if board["uid"] in self.server.boards and not asked.get("overwrite"):
+        dashboard = asked["dashboard"]
+        if dashboard["uid"] in self.server.dashboards and not asked.get("overwrite"):
             self._answer(412, {"message": "A dashboard with the same uid already exists"})
             return
-        self.server.boards[board["uid"]] = board
-        uid = board["uid"]
+        self.server.dashboards[dashboard["uid"]] = dashboard
+        uid = dashboard["uid"]
         self._answer(200, {"id": 7, "uid": uid, "url": f"/d/{uid}/rps", "status": "success", "version": 3})
 
     def _answer(self, status: int, answer: dict[str, Any]) -> None:

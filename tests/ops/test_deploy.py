@@ -26,7 +26,7 @@ def server() -> Iterator[Grafana]:
 
 @pytest.fixture
 def ops(tmp_path: Path) -> Path:
-    """The script and a board beside it, away from anybody's own key file."""
+    """The script and a dashboard beside it, away from anybody's own key file."""
     require("curl")
     folder = tmp_path / "ops"
     folder.mkdir()
@@ -45,13 +45,13 @@ def deploy(ops: Path, server: Grafana, *options: str, **environment: str) -> sub
     return told
 
 
-def test_the_board_is_put_in_place_of_the_one_before(ops: Path, server: Grafana) -> None:
-    server.boards[DASHBOARD_UID] = {"title": "old"}
+def test_the_dashboard_is_put_in_place_of_the_one_before(ops: Path, server: Grafana) -> None:
+    server.dashboards[DASHBOARD_UID] = {"title": "old"}
 
     told = deploy(ops, server, GRAFANA_API_KEY=KEY)
 
     assert (told.returncode, told.stdout) == (0, f"{DASHBOARD_UID}\n")
-    assert server.boards[DASHBOARD_UID] == BOARD
+    assert server.dashboards[DASHBOARD_UID] == BOARD
     assert server.requests[0]["overwrite"] is True
     assert server.requests[0]["dashboard"]["id"] is None
     assert f"{server.url}/d/{DASHBOARD_UID}/rps" in told.stderr
@@ -129,11 +129,11 @@ def test_a_refused_key_asks_for_a_fresh_one(ops: Path, server: Grafana) -> None:
     ("status", "message", "said"),
     [
         (400, "Cannot save provisioned dashboard", "Cannot save provisioned dashboard (400): Grafana takes this"),
-        (400, "bad request data", "Grafana does not take the board (400): bad request data\n"),
+        (400, "bad request data", "Grafana does not take the dashboard (400): bad request data\n"),
         (403, "You'll need additional permissions", "role Editor"),
         (412, "A dashboard with the same name already exists", "(412): A dashboard with the same name already"),
         (500, "out of space", "Grafana answered 500: out of space\n"),
-        (500, 'no "RPS" in C:\\boards/new', 'answered 500: no "RPS" in C:\\boards/new\n'),
+        (500, 'no "RPS" in C:\\dashboards/new', 'answered 500: no "RPS" in C:\\dashboards/new\n'),
     ],
 )
 def test_a_refusal_is_explained(ops: Path, server: Grafana, status: int, message: str, said: str) -> None:
@@ -172,7 +172,7 @@ def test_a_key_that_would_change_the_request_is_refused(ops: Path, server: Grafa
     assert server.requests == []
 
 
-def test_another_board_can_be_given(ops: Path, server: Grafana, tmp_path: Path) -> None:
+def test_another_dashboard_can_be_given(ops: Path, server: Grafana, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     other.write_text(json.dumps({**BOARD, "uid": "other"}, indent=2))
     command = ["bash", str(ops / "deploy_clean_dashboard.sh"), str(other)]

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from gameplay.config import VARIABLES
-from gameplay.observability.dashboard.board import board
-from gameplay.observability.folder import current_board, differences, rendered
+from gameplay.observability.dashboard.document import generated_dashboard
+from gameplay.observability.folder import current_dashboard, differences, rendered
 from gameplay.observability.provisioning.files import COMPACT, PRETTY
 from gameplay.observability.provisioning.scraping import RULE_FILE, RULE_TEST_FILE
 from gameplay.observability.site import DASHBOARD_UID, DATASOURCE_UIDS, LEDGER_UID, PROMETHEUS_UID, SERVICE_URL
@@ -34,17 +34,17 @@ def run(*command: str) -> str:
 
 
 def test_every_file_is_as_its_generator_writes_it() -> None:
-    assert differences(OPS, current_board(OPS)) == []
+    assert differences(OPS, current_dashboard(OPS)) == []
 
 
 def test_nothing_else_lies_there() -> None:
     found = {str(path.relative_to(OPS)) for path in OPS.rglob("*") if path.is_file()}
 
-    assert found - BY_HAND == rendered(current_board(OPS)).keys()
+    assert found - BY_HAND == rendered(current_dashboard(OPS)).keys()
 
 
-def test_the_same_board_gives_the_same_bytes() -> None:
-    assert rendered(board()) == rendered(json.loads(json.dumps(board())))
+def test_the_same_dashboard_gives_the_same_bytes() -> None:
+    assert rendered(generated_dashboard()) == rendered(json.loads(json.dumps(generated_dashboard())))
 
 
 @pytest.mark.parametrize(("path", "options"), [(PRETTY, ["."]), (COMPACT, ["-c", "."])])
@@ -52,17 +52,17 @@ def test_jq_changes_nothing(path: str, options: list[str]) -> None:
     assert run("jq", *options, path) == (OPS / path).read_text()
 
 
-def test_both_forms_hold_one_board() -> None:
+def test_both_forms_hold_one_dashboard() -> None:
     assert json.loads((OPS / PRETTY).read_text()) == json.loads((OPS / COMPACT).read_text())
 
 
 def test_promtool_accepts_the_configuration_and_the_rules() -> None:
     assert "SUCCESS" in run("promtool", "check", "config", "prometheus.yml")
     assert "SUCCESS" in run("promtool", "check", "rules", RULE_FILE)
-    assert RULE_TEST_FILE in rendered(board())
+    assert RULE_TEST_FILE in rendered(generated_dashboard())
 
 
-def test_every_data_source_has_the_uid_that_the_board_names() -> None:
+def test_every_data_source_has_the_uid_that_the_dashboard_names() -> None:
     for path in ("provisioning/datasources/rps", "variants/datasources.infinity", "variants/datasources.simpod"):
         (file,) = documents(f"grafana/{path}.yaml")
         assert [source["uid"] for source in file["datasources"]] == [PROMETHEUS_UID, LEDGER_UID]
@@ -78,7 +78,7 @@ def test_infinity_may_reach_the_service_and_nothing_else() -> None:
     assert ledger["jsonData"]["allowedHosts"] == [SERVICE_URL]
 
 
-def test_the_alerts_name_known_data_sources_and_the_board() -> None:
+def test_the_alerts_name_known_data_sources_and_the_dashboard() -> None:
     (file,) = documents("grafana/provisioning/alerting/rps.yaml")
 
     for rule in file["groups"][0]["rules"]:

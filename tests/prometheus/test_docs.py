@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gameplay.observability.alerts.alerts import alerts
-from gameplay.observability.dashboard.board import board
+from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.dashboard.parts import panels
 from gameplay.observability.dashboard.visuals import Json
 from projections.metrics.series import LEDGER_SERIES, Series
@@ -100,7 +100,7 @@ def test_every_section_is_of_a_series_that_exists(live: Live) -> None:
     assert set(documented) == set(re.findall(r"^# TYPE (\w+) ", scraped, re.MULTILINE))
 
 
-@pytest.mark.parametrize("panel", list(panels(board())), ids=lambda panel: str(panel["id"]))
+@pytest.mark.parametrize("panel", list(panels(generated_dashboard())), ids=lambda panel: str(panel["id"]))
 def test_every_panel_is_documented(panel: Json) -> None:
     told = section(DASHBOARDS, f"{panel['id']} {panel['title']}")
 

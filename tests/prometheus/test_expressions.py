@@ -1,4 +1,4 @@
-"""Every query of the board and every alert, asked of a real Prometheus and compared with the ledger."""
+"""Every query of the dashboard and every alert, asked of a real Prometheus and compared with the ledger."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from gameplay.observability.alerts.alerts import Alert, alerts
-from gameplay.observability.dashboard.board import board
+from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.dashboard.parts import annotations, expressions, panels, variables
 from gameplay.observability.dashboard.policies import POLICIES
 from gameplay.observability.dashboard.visuals import Json
-from gameplay.observability.folder import current_board
+from gameplay.observability.folder import current_dashboard
 from ledger.vocabulary import (
     ALIASES,
     DECISIONS,
@@ -33,14 +33,14 @@ RATE_MINUTES = 4
 VARIABLES = {"$__rate_interval": f"{RATE_MINUTES}m", "$__range": "24h", "$window": "12h", "$policy": ".*"}
 MACROS = {"__rate_interval": f"{RATE_MINUTES}m", "__range": "24h", "__range_s": "86400", "__interval_ms": "60000"}
 VARIABLE = re.compile(r"\$(?:\{(\w+)[^}]*\}|(\w+))")
-DEPLOYED = current_board(Path(__file__).parents[2] / "ops")
-"""The board that people get, be it the generated one or one that was adopted."""
+DEPLOYED = current_dashboard(Path(__file__).parents[2] / "ops")
+"""The dashboard that people get, be it the generated one or one that was adopted."""
 
 Expected = Callable[[Facts], Numbers]
 
 
 def filled(expression: str) -> str:
-    """The expression with the board's variables put in."""
+    """The expression with the dashboard's variables put in."""
     for variable, value in VARIABLES.items():
         expression = expression.replace(variable, value)
     assert "$" not in expression
@@ -48,17 +48,17 @@ def filled(expression: str) -> str:
 
 
 def filled_in(of: Json, expression: str) -> str:
-    """The expression with a board's variables put in, whichever they are and however they are written."""
+    """The expression with a dashboard's variables put in, whichever they are and however they are written."""
     chosen = {one.get("name"): (one.get("current") or {}).get("value") for one in variables(of)}
     values = MACROS | {name: value if isinstance(value, str) else ".*" for name, value in chosen.items()}
     return VARIABLE.sub(lambda found: values.get(found[1] or found[2], "1m"), expression)
 
 
 def queries() -> dict[str, str]:
-    """`201A` -> PromQL, for every query of every panel of the generated board."""
+    """`201A` -> PromQL, for every query of every panel of the generated dashboard."""
     return {
         f"{panel['id']}{target['refId']}": target["expr"]
-        for panel in panels(board())
+        for panel in panels(generated_dashboard())
         for target in panel["targets"]
         if "expr" in target
     }
@@ -212,7 +212,7 @@ def agree(found: Numbers, expected: Numbers) -> bool:
     return found == {labels: pytest.approx(value, rel=1e-9) for labels, value in expected.items()}
 
 
-def test_every_query_of_the_board_has_an_expectation() -> None:
+def test_every_query_of_the_dashboard_has_an_expectation() -> None:
     assert queries().keys() == EXPECTED.keys()
 
 
@@ -245,7 +245,7 @@ def test_variables_are_put_in_however_they_are_written() -> None:
 
 
 def test_a_swap_is_marked_at_its_own_time(live: Live) -> None:
-    (annotation,) = (one for one in annotations(board()) if "expr" in one)
+    (annotation,) = (one for one in annotations(generated_dashboard()) if "expr" in one)
 
     found = live.query(annotation["expr"])
 

@@ -12,10 +12,10 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from gameplay.observability.dashboard.board import board
+from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.dashboard.history_query import LEDGER_COLUMNS, SWAP_COLUMNS, TOTALS_COLUMNS
 from gameplay.observability.dashboard.lint import TOTALS_KEYS, findings, row_keys
-from gameplay.observability.folder import current_board
+from gameplay.observability.folder import current_dashboard
 from projections.metrics.series import LEDGER_SERIES
 from tests.prometheus.conftest import Live
 
@@ -133,12 +133,12 @@ def test_the_scopes_share_nothing_and_together_are_all(live: Live) -> None:
     assert ask(live, "/metrics?scope=all").status == 400
 
 
-def test_the_columns_of_the_board_are_keys_of_a_real_row(live: Live) -> None:
+def test_the_columns_of_the_dashboard_are_keys_of_a_real_row(live: Live) -> None:
     rows = json.loads(ask(live, "/internal/promotion/history?limit=20").body)
 
     assert len(rows) == len(live.facts.all_of("promotion.cycle_decided"))
     assert {frozenset(row) for row in rows} == {row_keys()}
-    for one in (board(), current_board(OPS)):
+    for one in (generated_dashboard(), current_dashboard(OPS)):
         assert findings(one, rows[0].keys()) == []
     kinds = {"time": (str,), "string": (str,), "number": (int, float, type(None)), "boolean": (bool, type(None))}
     totals = json.loads(ask(live, "/internal/promotion/event_totals").body)

@@ -1,1 +1,1 @@
-"""The Grafana board, made of the series' own names: generated, varied by data source, linted, and taken back."""
+"""The Grafana dashboard, made of the series' own names: generated, varied, linted, and adopted from an export."""

@@ -1,10 +1,10 @@
-"""Boards that people edited in Grafana and exported: what they changed, and how to take it over."""
+"""Dashboards that people edited in Grafana and exported: what they changed, and how to take it over."""
 
 import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gameplay.observability.dashboard.board import TITLE
+from gameplay.observability.dashboard.document import TITLE
 from gameplay.observability.dashboard.history_targets import INFINITY, JSON_API, SIMPOD
 from gameplay.observability.dashboard.parts import panels, references, rows
 from gameplay.observability.dashboard.shape import fault
@@ -12,7 +12,7 @@ from gameplay.observability.dashboard.visuals import Json
 from gameplay.observability.site import DASHBOARD_UID, LEDGER_UID, PROMETHEUS_UID
 
 ADOPTED = "adopted"
-"""The tag that marks a board as people's own: it is linted, and no longer compared with the generator."""
+"""The tag that marks a dashboard as people's own: it is linted, and no longer compared with the generator."""
 
 UID_OF_TYPE = {
     "prometheus": PROMETHEUS_UID,
@@ -39,68 +39,68 @@ _SAVED_DEFAULTS: Mapping[str, Any] = {
 _MISSING = object()
 
 
-class NoBoardError(ValueError):
-    """A file that is no board in the classic form; the text says what it is instead."""
+class NoDashboardError(ValueError):
+    """A file that is no dashboard in the classic form; the text says what it is instead."""
 
 
-def is_adopted(board: Json) -> bool:
-    """Whether people's own board has replaced the generated one."""
-    tags = board.get("tags")
+def is_adopted(dashboard: Json) -> bool:
+    """Whether people's own dashboard has replaced the generated one."""
+    tags = dashboard.get("tags")
     return isinstance(tags, list) and ADOPTED in tags
 
 
 def normalized(exported: Json) -> Json:
-    """An exported board under our uid, with our data sources, and without what belongs to one Grafana alone.
+    """An exported dashboard under our uid, with our data sources, and without what belongs to one Grafana alone.
 
-    Raises NoBoardError.
+    Raises NoDashboardError.
     """
-    board = copy.deepcopy(_unwrapped(exported))
+    dashboard = copy.deepcopy(_unwrapped(exported))
     for name in _DROPPED:
-        board.pop(name, None)
-    for panel in panels(board):
+        dashboard.pop(name, None)
+    for panel in panels(dashboard):
         panel.pop("pluginVersion", None)
-    for reference in references(board):
+    for reference in references(dashboard):
         reference["uid"] = UID_OF_TYPE.get(reference.get("type", ""), reference["uid"])
-    title = (board.get("title") or TITLE).removesuffix(" Copy")
-    return board | {"id": None, "title": title, "uid": DASHBOARD_UID}
+    title = (dashboard.get("title") or TITLE).removesuffix(" Copy")
+    return dashboard | {"id": None, "title": title, "uid": DASHBOARD_UID}
 
 
 def adopted(exported: Json) -> Json:
-    """The normalised board, marked. Raises NoBoardError."""
-    board = normalized(exported)
-    tags = [*(board.get("tags") or []), *([] if is_adopted(board) else [ADOPTED])]
-    return board | {"tags": tags}
+    """The normalised dashboard, marked. Raises NoDashboardError."""
+    dashboard = normalized(exported)
+    tags = [*(dashboard.get("tags") or []), *([] if is_adopted(dashboard) else [ADOPTED])]
+    return dashboard | {"tags": tags}
 
 
 def changes(ours: Json, theirs: Json) -> list[str]:
-    """What another board has otherwise than ours, panel by panel; what Grafana writes unasked is left out."""
+    """What another dashboard has otherwise than ours, panel by panel; what Grafana writes unasked is left out."""
     before, after = _by_id(ours), _by_id(theirs)
     found = [_named(panel, "removed") for id_, panel in before.items() if id_ not in after]
     found += [_named(panel, "added") for id_, panel in after.items() if id_ not in before]
     for id_ in before.keys() & after.keys():
         found += [_named(before[id_], change) for change in _differences("", before[id_], after[id_])]
-    rest = [{name: value for name, value in board.items() if name != "panels"} for board in (ours, theirs)]
-    return [*sorted(found), *(f"board: {change}" for change in _differences("", *rest))]
+    rest = [{name: value for name, value in dashboard.items() if name != "panels"} for dashboard in (ours, theirs)]
+    return [*sorted(found), *(f"dashboard: {change}" for change in _differences("", *rest))]
 
 
 def _unwrapped(exported: Json) -> Json:
-    """The board itself, out of what the API or `kubectl` put around it."""
+    """The dashboard itself, out of what the API or `kubectl` put around it."""
     inner = exported.get("dashboard", exported.get("spec", exported))
     if not isinstance(inner, dict):
-        raise NoBoardError("it holds no board")
+        raise NoDashboardError("it holds no dashboard")
     if "elements" in inner:
-        raise NoBoardError("it is in Grafana's new form (v2); export it again in the classic one")
+        raise NoDashboardError("it is in Grafana's new form (v2); export it again in the classic one")
     if not isinstance(inner.get("panels"), list):
-        raise NoBoardError("it has no panels")
+        raise NoDashboardError("it has no panels")
     if misshapen := fault(inner):
-        raise NoBoardError(misshapen)
+        raise NoDashboardError(misshapen)
     return inner
 
 
-def _by_id(board: Json) -> dict[Any, Json]:
+def _by_id(dashboard: Json) -> dict[Any, Json]:
     """Panels and rows by their id, or by their title where they have none."""
-    bare = [{name: value for name, value in row.items() if name != "panels"} for row in rows(board)]
-    return {panel.get("id") or panel.get("title"): panel for panel in [*panels(board), *bare]}
+    bare = [{name: value for name, value in row.items() if name != "panels"} for row in rows(dashboard)]
+    return {panel.get("id") or panel.get("title"): panel for panel in [*panels(dashboard), *bare]}
 
 
 def _named(panel: Json, change: str) -> str:

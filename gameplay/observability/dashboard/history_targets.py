@@ -66,7 +66,7 @@ def json_api(query: HistoryQuery) -> Json:
 
 
 def infinity(query: HistoryQuery) -> Json:
-    """For the Infinity plugin: its backend parser, which alerts and shared boards can use too."""
+    """For the Infinity plugin: its backend parser, which alerts and shared dashboards can use too."""
     return {
         "columns": [
             {"selector": column.key, "text": column.heading, "type": _infinity_type(column)}

@@ -1,11 +1,11 @@
-"""What a board must keep, whoever wrote it: each finding says where and what, so that a board can be mended."""
+"""What every dashboard must keep. Each finding says where and what, so that it can be fixed."""
 
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from itertools import combinations
 
-from gameplay.observability.dashboard.board import PANEL_IDS
+from gameplay.observability.dashboard.document import PANEL_IDS
 from gameplay.observability.dashboard.history_targets import JSON_API, PLUGINS, read
 from gameplay.observability.dashboard.parts import expressions, panels, queries, references, rows, top_level
 from gameplay.observability.dashboard.shape import fault
@@ -35,26 +35,32 @@ def row_keys() -> frozenset[str]:
     return frozenset(render({**blank, **known}))
 
 
-def findings(board: Json, keys: Collection[str]) -> list[str]:
-    """What is wrong with a board; `keys` are those of a history row."""
-    if misshapen := fault(board):
+def findings(dashboard: Json, keys: Collection[str]) -> list[str]:
+    """What is wrong with a dashboard; `keys` are those of a history row."""
+    if misshapen := fault(dashboard):
         return [misshapen]
-    return [*_identity(board), *_grid(board), *_datasources(board), *_expressions(board), *_histories(board, keys)]
+    return [
+        *_identity(dashboard),
+        *_grid(dashboard),
+        *_datasources(dashboard),
+        *_expressions(dashboard),
+        *_histories(dashboard, keys),
+    ]
 
 
-def _identity(board: Json) -> Iterator[str]:
-    if board.get("uid") != DASHBOARD_UID:
-        yield f"the board's uid is {board.get('uid')!r}: links and alerts know it as {DASHBOARD_UID}"
-    all_panels = [*panels(board), *rows(board)]
+def _identity(dashboard: Json) -> Iterator[str]:
+    if dashboard.get("uid") != DASHBOARD_UID:
+        yield f"the dashboard's uid is {dashboard.get('uid')!r}: links and alerts know it as {DASHBOARD_UID}"
+    all_panels = [*panels(dashboard), *rows(dashboard)]
     yield from (f"the panel {panel.get('title')!r} has no id" for panel in all_panels if panel.get("id") is None)
     ids = Counter(panel["id"] for panel in all_panels if panel.get("id") is not None)
     yield from (f"panel id {id_} is there {count} times" for id_, count in ids.items() if count > 1)
     yield from (f"panel {id_} is missing: alerts and render links name it" for id_ in PANEL_IDS if id_ not in ids)
 
 
-def _grid(board: Json) -> Iterator[str]:
+def _grid(dashboard: Json) -> Iterator[str]:
     placed = []
-    for panel in top_level(board):
+    for panel in top_level(dashboard):
         grid = panel.get("gridPos") or {}
         x, y, w, h = (grid.get(side, 0) for side in "xywh")
         if w > 0 and h > 0 and x >= 0 and x + w <= GRID_COLUMNS and y >= 0:
@@ -66,8 +72,8 @@ def _grid(board: Json) -> Iterator[str]:
             yield f"panel {two} overlaps panel {one}"
 
 
-def _datasources(board: Json) -> Iterator[str]:
-    named = {(reference["uid"], reference.get("type") or "") for reference in references(board)}
+def _datasources(dashboard: Json) -> Iterator[str]:
+    named = {(reference["uid"], reference.get("type") or "") for reference in references(dashboard)}
     for uid in sorted({uid for uid, _ in named} - DATASOURCE_UIDS):
         yield f"data source uid {uid!r} is not among {', '.join(sorted(DATASOURCE_UIDS))}"
     plugins = sorted({plugin for uid, plugin in named if uid == LEDGER_UID})
@@ -78,8 +84,8 @@ def _datasources(board: Json) -> Iterator[str]:
         yield f"the ledger's data source is one, and has the types {', '.join(plugins)}"
 
 
-def _expressions(board: Json) -> Iterator[str]:
-    for where, expression, legend in expressions(board):
+def _expressions(dashboard: Json) -> Iterator[str]:
+    for where, expression, legend in expressions(dashboard):
         if expression.strip():
             yield from (f"{where}: {finding}" for finding in _promql(expression, legend))
         else:
@@ -101,9 +107,9 @@ def _promql(expression: str, legend: str) -> Iterator[str]:
     yield from (f"the legend shows {label}, which is not left" for label in sorted(shown))
 
 
-def _histories(board: Json, keys: Collection[str]) -> Iterator[str]:
+def _histories(dashboard: Json, keys: Collection[str]) -> Iterator[str]:
     known = {HISTORY_PATH: keys, TOTALS_PATH: TOTALS_KEYS}
-    for where, target, plugin in queries(board):
+    for where, target, plugin in queries(dashboard):
         if plugin in PLUGINS:
             yield from (f"{where}: {finding}" for finding in _history(target, plugin, known))
 

@@ -1,4 +1,4 @@
-"""The parts of a board, whoever wrote it; one that Grafana left out or wrote as null is not there."""
+"""The parts of a dashboard, whoever wrote it; one that Grafana left out or wrote as null is not there."""
 
 import re
 from collections.abc import Iterator
@@ -8,23 +8,23 @@ from gameplay.observability.dashboard.visuals import Json
 _LABEL_VALUES = re.compile(r"label_values\(\s*(.+?)\s*,\s*(\w+)\s*\)\s*\Z", re.DOTALL)
 
 
-def panels(board: Json) -> Iterator[Json]:
+def panels(dashboard: Json) -> Iterator[Json]:
     """Every panel that shows something, those in closed rows too."""
-    for panel in top_level(board):
+    for panel in top_level(dashboard):
         if panel.get("type") == "row":
             yield from panel.get("panels") or []
         else:
             yield panel
 
 
-def rows(board: Json) -> list[Json]:
+def rows(dashboard: Json) -> list[Json]:
     """The headings between the panels."""
-    return [panel for panel in top_level(board) if panel.get("type") == "row"]
+    return [panel for panel in top_level(dashboard) if panel.get("type") == "row"]
 
 
-def top_level(board: Json) -> list[Json]:
+def top_level(dashboard: Json) -> list[Json]:
     """What is on the grid now: rows, and the panels that are in no closed row."""
-    found: list[Json] = board.get("panels") or []
+    found: list[Json] = dashboard.get("panels") or []
     return found
 
 
@@ -34,28 +34,28 @@ def targets(panel: Json) -> list[Json]:
     return found
 
 
-def annotations(board: Json) -> list[Json]:
+def annotations(dashboard: Json) -> list[Json]:
     """Every annotation query."""
-    return _listed(board, "annotations")
+    return _listed(dashboard, "annotations")
 
 
-def variables(board: Json) -> list[Json]:
+def variables(dashboard: Json) -> list[Json]:
     """Every variable."""
-    return _listed(board, "templating")
+    return _listed(dashboard, "templating")
 
 
-def _listed(board: Json, name: str) -> list[Json]:
-    found: list[Json] = (board.get(name) or {}).get("list") or []
+def _listed(dashboard: Json, name: str) -> list[Json]:
+    found: list[Json] = (dashboard.get(name) or {}).get("list") or []
     return found
 
 
-def queries(board: Json) -> Iterator[tuple[str, Json, str]]:
+def queries(dashboard: Json) -> Iterator[tuple[str, Json, str]]:
     """(where, query, type of its data source) of every panel's queries and every annotation."""
-    for panel in panels(board):
+    for panel in panels(dashboard):
         for target in targets(panel):
             where = f"panel {panel.get('id')}, query {target.get('refId')}"
             yield where, target, source_type(target) or source_type(panel)
-    for annotation in annotations(board):
+    for annotation in annotations(dashboard):
         # Prometheus' query stands in the annotation itself, or in its target where a newer Grafana has saved it.
         query = annotation | {"target": None} | (annotation.get("target") or {})
         yield f"annotation {annotation.get('name')}", query, source_type(annotation)
@@ -67,24 +67,24 @@ def source_type(holder: Json) -> str:
     return (source.get("type") or "") if isinstance(source, dict) else ""
 
 
-def expressions(board: Json) -> Iterator[tuple[str, str, str]]:
+def expressions(dashboard: Json) -> Iterator[tuple[str, str, str]]:
     """(where, PromQL, legend) of every query of Prometheus, those of variables too."""
-    for where, query, source in queries(board):
+    for where, query, source in queries(dashboard):
         if source == "prometheus" or "expr" in query:
             yield where, query.get("expr") or "", query.get("legendFormat") or query.get("titleFormat") or ""
-    for variable in variables(board):
+    for variable in variables(dashboard):
         asked = variable.get("query")
         text = asked.get("query") if isinstance(asked, dict) else asked
         if isinstance(text, str) and (found := _LABEL_VALUES.match(text)):
             yield f"variable {variable.get('name')}", found[1], f"{{{{{found[2]}}}}}"
 
 
-def references(board: Json) -> Iterator[Json]:
-    """Every reference to a data source, as the board's own dict."""
-    for panel in panels(board):
+def references(dashboard: Json) -> Iterator[Json]:
+    """Every reference to a data source, as the dashboard's own dict."""
+    for panel in panels(dashboard):
         for holder in (panel, *targets(panel)):
             yield from _reference(holder)
-    for holder in (*annotations(board), *variables(board)):
+    for holder in (*annotations(dashboard), *variables(dashboard)):
         yield from _reference(holder)
         yield from _reference(holder.get("target") or {})
 

@@ -1,7 +1,7 @@
-"""What the parts of a board are made of, as far as anything here reads them.
+"""What the parts of a dashboard are made of, as far as anything here reads them.
 
 Fields may be missing or null, as Grafana leaves them; where there is one it must be of its kind, or whoever reads
-the board would stumble over it.
+the dashboard would stumble over it.
 """
 
 from typing import Any
@@ -115,7 +115,7 @@ class Templating(Struct):
     listed: list[Variable] | None = msgspec.field(name="list", default=None)
 
 
-class Board(Struct):
+class Dashboard(Struct):
     """The whole."""
 
     uid: str | None = None
@@ -126,10 +126,10 @@ class Board(Struct):
     templating: Templating | None = None
 
 
-def fault(board: Json) -> str | None:
-    """Where a board is not made as Grafana makes them; None where it is."""
+def fault(dashboard: Json) -> str | None:
+    """Where a dashboard is not made as Grafana makes them; None where it is."""
     try:
-        msgspec.convert(board, Board)
+        msgspec.convert(dashboard, Dashboard)
     except msgspec.ValidationError as error:
-        return f"it is not made as Grafana makes boards: {error}"
+        return f"it is not made as Grafana makes them: {error}"
     return None

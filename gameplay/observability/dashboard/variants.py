@@ -1,4 +1,4 @@
-"""The board for other data sources, and for a manual import: each made of the board, adopted ones too."""
+"""The dashboard for other data sources, and for a manual import: each made of the dashboard, adopted ones too."""
 
 import copy
 
@@ -18,15 +18,15 @@ from gameplay.observability.site import LEDGER_UID, PROMETHEUS_UID
 PLUGIN_NAMES = {JSON_API: "JSON API", INFINITY: "Infinity", SIMPOD: "JSON"}
 
 
-def plugin_of(board: Json) -> str:
-    """The plugin by which a board asks for the ledger."""
-    types = (reference.get("type") for reference in references(board))
+def plugin_of(dashboard: Json) -> str:
+    """The plugin by which a dashboard asks for the ledger."""
+    types = (reference.get("type") for reference in references(dashboard))
     return next((plugin for plugin in types if plugin in PLUGINS), JSON_API)
 
 
-def translated(board: Json, plugin: str) -> Json:
-    """The board with every query of the ledger in a plugin's words; its own board where it has that plugin."""
-    varied = copy.deepcopy(board)
+def translated(dashboard: Json, plugin: str) -> Json:
+    """The dashboard with every query of the ledger in a plugin's words, unless it is written for that plugin."""
+    varied = copy.deepcopy(dashboard)
     for panel in panels(varied):
         for target in targets(panel):
             _put(target, source_type(target) or source_type(panel), plugin)
@@ -49,10 +49,10 @@ def _move(holder: Json, plugin: str) -> None:
         holder["datasource"] = datasource(plugin)
 
 
-def importable(board: Json) -> Json:
-    """The board that asks for its data sources. Provisioned, it would look for sources by these very names."""
-    varied = copy.deepcopy(board)
-    plugin = plugin_of(board)
+def importable(dashboard: Json) -> Json:
+    """The dashboard that asks for its data sources. Provisioned, it would look for sources by these very names."""
+    varied = copy.deepcopy(dashboard)
+    plugin = plugin_of(dashboard)
     asked = {
         PROMETHEUS_UID: ("DS_PROMETHEUS", "Prometheus", "prometheus", "Where the metrics are"),
         LEDGER_UID: ("DS_LEDGER", PLUGIN_NAMES[plugin], plugin, "The service's promotion history"),

@@ -1,4 +1,4 @@
-"""Panels as Grafana stores them, one function for each kind that the board uses."""
+"""Panels as Grafana stores them, one function for each kind that the dashboard uses."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ TRANSPARENT = "transparent"
 
 
 class Place(NamedTuple):
-    """A rectangle on the board's grid of 24 columns."""
+    """A rectangle on the dashboard's grid of 24 columns."""
 
     x: int
     y: int

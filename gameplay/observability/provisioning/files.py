@@ -16,15 +16,15 @@ PRETTY = "grafana-dashboard.pretty.json"
 COMPACT = "grafana-dashboard.json"
 
 
-def documents(board: Json) -> dict[str, Any]:
-    """Path within `ops/` -> a JSON value, a list of YAML documents, or text; all boards are made of this one."""
+def documents(dashboard: Json) -> dict[str, Any]:
+    """Path within `ops/` -> a JSON value, a list of YAML documents, or text; all of them follow this dashboard."""
     return {
-        PRETTY: board,
-        COMPACT: board,
-        "grafana-dashboard.infinity.json": translated(board, INFINITY),
-        "grafana-dashboard.simpod.json": translated(board, SIMPOD),
-        "grafana-dashboard.import.json": importable(board),
-        "grafana/provisioning/datasources/rps.yaml": [datasources_file(plugin_of(board))],
+        PRETTY: dashboard,
+        COMPACT: dashboard,
+        "grafana-dashboard.infinity.json": translated(dashboard, INFINITY),
+        "grafana-dashboard.simpod.json": translated(dashboard, SIMPOD),
+        "grafana-dashboard.import.json": importable(dashboard),
+        "grafana/provisioning/datasources/rps.yaml": [datasources_file(plugin_of(dashboard))],
         "grafana/provisioning/dashboards/rps.yaml": [dashboards_file()],
         "grafana/provisioning/alerting/rps.yaml": [provisioning_file()],
         "grafana/variants/datasources.infinity.yaml": [datasources_file(INFINITY)],

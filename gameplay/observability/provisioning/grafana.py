@@ -1,4 +1,4 @@
-"""Grafana's provisioning files: the data sources under the uids that the board names, and where the board lies."""
+"""Grafana's provisioning files: the data sources under the uids that the dashboard names, and its place."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def datasources_file(plugin: str = JSON_API) -> dict[str, Any]:
 
 
 def dashboards_file() -> dict[str, Any]:
-    """Where Grafana looks for the board."""
+    """Where Grafana looks for the dashboard."""
     provider = {
         "name": "rps",
         "orgId": 1,

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gameplay.commands.dashboard import dashboard
-from gameplay.observability.dashboard.board import board
+from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.dashboard.history_targets import INFINITY, JSON_API, SIMPOD
 from gameplay.observability.dashboard.parts import panels
 from gameplay.observability.dashboard.variants import translated
@@ -36,8 +36,8 @@ def call(ops: Path, *arguments: str) -> Result:
 
 
 def exported(folder: Path, title: str = "Ranks") -> Path:
-    """A copy of the board as somebody exported it, with one panel renamed."""
-    edited: dict[str, Any] = board() | {"uid": "copy", "id": 9, "version": 3}
+    """A copy of the dashboard as somebody exported it, with one panel renamed."""
+    edited: dict[str, Any] = generated_dashboard() | {"uid": "copy", "id": 9, "version": 3}
     next(panel for panel in panels(edited) if panel["id"] == 221)["title"] = title
     path = folder / "exported.json"
     path.write_text(json.dumps(edited))
@@ -77,7 +77,7 @@ def test_a_diff_says_what_was_changed(ops: Path, tmp_path: Path) -> None:
     assert told.output == "panel 221 (Alias Rank Timeline): title: 'Alias Rank Timeline' -> 'Ranks'\n"
 
 
-def test_an_adopted_board_stays_and_its_variants_follow(ops: Path, tmp_path: Path) -> None:
+def test_an_adopted_dashboard_stays_and_its_variants_follow(ops: Path, tmp_path: Path) -> None:
     assert call(ops, "adopt", str(exported(tmp_path))).exit_code == 0
 
     assert call(ops, "--check").exit_code == 0
@@ -86,11 +86,11 @@ def test_an_adopted_board_stays_and_its_variants_follow(ops: Path, tmp_path: Pat
         assert '"Ranks"' in (ops / path).read_text()
     assert (
         call(ops, "diff", str(exported(tmp_path))).output
-        == "board: tags: ['rps', 'promotion-ledger', 'adopted'] -> ['rps', 'promotion-ledger']\n"
+        == "dashboard: tags: ['rps', 'promotion-ledger', 'adopted'] -> ['rps', 'promotion-ledger']\n"
     )
 
 
-def test_an_adopted_board_is_linted(ops: Path, tmp_path: Path) -> None:
+def test_an_adopted_dashboard_is_linted(ops: Path, tmp_path: Path) -> None:
     call(ops, "adopt", str(exported(tmp_path)))
     spoiled = (ops / PRETTY).read_text().replace("rps_model_alias_rank", "rps_model_rank")
     (ops / PRETTY).write_text(spoiled)
@@ -105,7 +105,7 @@ def test_an_adopted_board_is_linted(ops: Path, tmp_path: Path) -> None:
     assert call(ops, "--discard-adopted").exit_code == 0
 
 
-def test_an_adopted_board_that_cannot_be_read_is_told(ops: Path, tmp_path: Path) -> None:
+def test_an_adopted_dashboard_that_cannot_be_read_is_told(ops: Path, tmp_path: Path) -> None:
     call(ops, "adopt", str(exported(tmp_path)))
     spoiled = json.loads((ops / PRETTY).read_text())
     spoiled["panels"][1]["targets"] = None
@@ -118,9 +118,9 @@ def test_an_adopted_board_that_cannot_be_read_is_told(ops: Path, tmp_path: Path)
     assert "Expected `int | null`, got `str`" in told.output
 
 
-def test_a_board_of_another_plugin_is_adopted_with_its_data_source(ops: Path, tmp_path: Path) -> None:
+def test_a_dashboard_of_another_plugin_is_adopted_with_its_data_source(ops: Path, tmp_path: Path) -> None:
     path = tmp_path / "exported.json"
-    path.write_text(json.dumps(translated(board(), INFINITY)))
+    path.write_text(json.dumps(translated(generated_dashboard(), INFINITY)))
 
     assert call(ops, "adopt", str(path)).exit_code == 0
 
@@ -131,7 +131,7 @@ def test_a_board_of_another_plugin_is_adopted_with_its_data_source(ops: Path, tm
     assert SIMPOD in files["grafana-dashboard.simpod.json"]
 
 
-def test_a_board_that_is_broken_is_not_adopted(ops: Path, tmp_path: Path) -> None:
+def test_a_dashboard_that_is_broken_is_not_adopted(ops: Path, tmp_path: Path) -> None:
     path = exported(tmp_path)
     path.write_text(path.read_text().replace("rps_model_alias_rank", "rps_model_rank"))
 
@@ -142,16 +142,16 @@ def test_a_board_that_is_broken_is_not_adopted(ops: Path, tmp_path: Path) -> Non
     assert call(ops, "--check").exit_code == 0
 
 
-def test_the_generated_board_comes_back_when_asked_for(ops: Path, tmp_path: Path) -> None:
+def test_the_generated_dashboard_comes_back_when_asked_for(ops: Path, tmp_path: Path) -> None:
     call(ops, "adopt", str(exported(tmp_path)))
 
     assert call(ops, "--discard-adopted").exit_code == 0
 
-    assert json.loads((ops / PRETTY).read_text()) == board()
+    assert json.loads((ops / PRETTY).read_text()) == generated_dashboard()
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"title": "no board"}'])
-def test_a_file_that_is_no_board_is_refused(ops: Path, tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["{", "[]", '{"title": "no dashboard"}'])
+def test_a_file_that_is_no_dashboard_is_refused(ops: Path, tmp_path: Path, text: str) -> None:
     path = tmp_path / "exported.json"
     path.write_text(text)
 
@@ -161,7 +161,7 @@ def test_a_file_that_is_no_board_is_refused(ops: Path, tmp_path: Path, text: str
         assert "exported.json" in told.output
 
 
-def test_an_unreadable_board_in_the_folder_is_told(ops: Path) -> None:
+def test_an_unreadable_dashboard_in_the_folder_is_told(ops: Path) -> None:
     (ops / PRETTY).write_text("{")
 
     told = call(ops, "--check")

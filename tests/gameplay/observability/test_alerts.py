@@ -14,7 +14,7 @@ from gameplay.observability.alerts.alerts import MOVES_OF_GAMES, alerts
 from gameplay.observability.alerts.grafana import provisioning_file, rule_group
 from gameplay.observability.alerts.prometheus import rule_file
 from gameplay.observability.alerts.rule_tests import cases, unit_tests
-from gameplay.observability.dashboard.board import PANEL_IDS, board
+from gameplay.observability.dashboard.document import PANEL_IDS, generated_dashboard
 from gameplay.observability.dashboard.parts import panels, targets
 from gameplay.observability.process_series import SCRAPE_LABELS, STORED_LABELS
 from gameplay.observability.promql import names
@@ -163,7 +163,7 @@ def test_alerts_name_series_and_labels_that_exist() -> None:
 
 def test_every_alert_leads_to_a_panel_that_shows_its_series() -> None:
     assert {alert.panel_id for alert in alerts()} <= set(PANEL_IDS)
-    shown = {one["id"]: [*map(str, targets(one))] for one in panels(board())}
+    shown = {one["id"]: [*map(str, targets(one))] for one in panels(generated_dashboard())}
     for alert in alerts():
         if alert.policy:
             assert FAMILY_OF_POLICY[alert.policy] in "".join(shown[alert.panel_id])

@@ -1,4 +1,4 @@
-"""The generated board: its panels, and what each of the three data sources is asked."""
+"""The generated dashboard: its panels, and what each of the three data sources is asked."""
 
 import json
 from itertools import permutations
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gameplay.observability.dashboard import promotions
-from gameplay.observability.dashboard.board import PANEL_IDS, board
+from gameplay.observability.dashboard.document import PANEL_IDS, generated_dashboard
 from gameplay.observability.dashboard.history_query import LEDGER_COLUMNS, TOTALS_COLUMNS, HistoryQuery
 from gameplay.observability.dashboard.history_targets import (
     INFINITY,
@@ -27,21 +27,25 @@ from gameplay.observability.site import DASHBOARD_UID, HISTORY_PATH, LEDGER_UID,
 
 
 def panel(id_: int, of: dict[str, Any] | None = None) -> dict[str, Any]:
-    return next(one for one in panels(of or board()) if one["id"] == id_)
+    return next(one for one in panels(of or generated_dashboard()) if one["id"] == id_)
 
 
 def test_the_panels_are_exactly_201_to_222() -> None:
-    assert [one["id"] for one in panels(board())] == list(PANEL_IDS) == list(range(201, 223))
-    assert board()["uid"] == DASHBOARD_UID == "18dc23df-eea3-406c-a7e7-99066a987538"
+    assert [one["id"] for one in panels(generated_dashboard())] == list(PANEL_IDS) == list(range(201, 223))
+    assert generated_dashboard()["uid"] == DASHBOARD_UID == "18dc23df-eea3-406c-a7e7-99066a987538"
 
 
-def test_the_board_and_its_variants_keep_every_rule() -> None:
-    for made in (board(), translated(board(), INFINITY), translated(board(), SIMPOD)):
+def test_the_dashboard_and_its_variants_keep_every_rule() -> None:
+    for made in (
+        generated_dashboard(),
+        translated(generated_dashboard(), INFINITY),
+        translated(generated_dashboard(), SIMPOD),
+    ):
         assert findings(made, row_keys()) == []
 
 
 def test_every_panel_says_what_it_asks_and_what_to_do() -> None:
-    for one in panels(board()):
+    for one in panels(generated_dashboard()):
         asks, wrong = one["description"].split("\n\nWhen it looks wrong: ")
         assert "?" in asks
         assert len(wrong) > 40
@@ -106,7 +110,7 @@ def test_the_ledger_is_asked_by_a_relative_path_and_typed_columns() -> None:
 
 
 def test_infinity_is_asked_for_the_same_columns() -> None:
-    (target,) = panel(218, translated(board(), INFINITY))["targets"]
+    (target,) = panel(218, translated(generated_dashboard(), INFINITY))["targets"]
 
     columns = {column["text"]: (column["selector"], column["type"]) for column in target["columns"]}
     assert columns["Time"] == ("ts", "timestamp")
@@ -115,11 +119,11 @@ def test_infinity_is_asked_for_the_same_columns() -> None:
     assert len(columns) == 9
     assert (target["url"], target["parser"]) == ("/internal/promotion/history", "backend")
     assert target["url_options"]["params"] == [{"key": "limit", "value": "20"}]
-    assert JSON_API not in json.dumps(translated(board(), INFINITY))
+    assert JSON_API not in json.dumps(translated(generated_dashboard(), INFINITY))
 
 
 def test_infinity_takes_the_time_range_by_its_own_macros() -> None:
-    annotation = translated(board(), INFINITY)["annotations"]["list"][-1]
+    annotation = translated(generated_dashboard(), INFINITY)["annotations"]["list"][-1]
 
     params = {one["key"]: one["value"] for one in annotation["target"]["url_options"]["params"]}
     assert (params["from"], params["decision"]) == ("${__timeFrom:date:iso}", "swap_production_b")
@@ -127,7 +131,7 @@ def test_infinity_takes_the_time_range_by_its_own_macros() -> None:
 
 
 def test_simpod_is_asked_for_its_own_metrics() -> None:
-    made = translated(board(), SIMPOD)
+    made = translated(generated_dashboard(), SIMPOD)
 
     (target,) = panel(218, made)["targets"]
     assert (target["target"], target["payload"]) == ("promotion_history", {"limit": "20"})
@@ -135,12 +139,12 @@ def test_simpod_is_asked_for_its_own_metrics() -> None:
 
 
 @pytest.mark.parametrize(("first", "second"), [*permutations(PLUGINS, 2)])
-def test_every_plugins_board_can_be_put_into_every_others_words(first: str, second: str) -> None:
-    theirs = translated(board(), first)
+def test_every_plugins_dashboard_can_be_put_into_every_others_words(first: str, second: str) -> None:
+    theirs = translated(generated_dashboard(), first)
 
     made = translated(theirs, second)
 
-    assert made == translated(board(), second)
+    assert made == translated(generated_dashboard(), second)
     assert first not in json.dumps(made)
     assert translated(theirs, first) == theirs
 
@@ -168,7 +172,7 @@ def test_parameters_in_the_path_are_parameters() -> None:
 
 @pytest.mark.parametrize("plugin", PLUGINS)
 def test_an_import_asks_for_both_data_sources(plugin: str) -> None:
-    made = importable(translated(board(), plugin))
+    made = importable(translated(generated_dashboard(), plugin))
 
     named = {reference["uid"] for reference in references(made)}
     assert named == {"${DS_PROMETHEUS}", "${DS_LEDGER}", "-- Grafana --"}
@@ -177,18 +181,18 @@ def test_an_import_asks_for_both_data_sources(plugin: str) -> None:
     assert not {PROMETHEUS_UID, LEDGER_UID} & named
 
 
-def test_a_provisioned_board_asks_for_nothing() -> None:
-    assert "${DS_" not in json.dumps(board())
-    assert "__inputs" not in board()
+def test_a_provisioned_dashboard_asks_for_nothing() -> None:
+    assert "${DS_" not in json.dumps(generated_dashboard())
+    assert "__inputs" not in generated_dashboard()
 
 
-def test_making_a_variant_leaves_the_board_alone() -> None:
-    made = board()
+def test_making_a_variant_leaves_the_dashboard_alone() -> None:
+    made = generated_dashboard()
 
     translated(made, INFINITY)
     importable(made)
 
-    assert made == board()
+    assert made == generated_dashboard()
 
 
 @pytest.mark.parametrize("id_", [201, 203, 215])

@@ -1,24 +1,24 @@
-"""Boards that come back from Grafana: what people changed is told, what Grafana added is not."""
+"""Dashboards that come back from Grafana: what people changed is told, what Grafana added is not."""
 
 import copy
 from typing import Any
 
 import pytest
 
-from gameplay.observability.dashboard.board import TITLE, board
-from gameplay.observability.dashboard.exported import NoBoardError, adopted, changes, is_adopted, normalized
+from gameplay.observability.dashboard.document import TITLE, generated_dashboard
+from gameplay.observability.dashboard.exported import NoDashboardError, adopted, changes, is_adopted, normalized
 from gameplay.observability.dashboard.history_targets import PLUGINS
 from gameplay.observability.dashboard.lint import findings, row_keys
 from gameplay.observability.dashboard.parts import panels, variables
 from gameplay.observability.dashboard.variants import importable, plugin_of, translated
 from gameplay.observability.site import DASHBOARD_UID
 
-Board = dict[str, Any]
+Dashboard = dict[str, Any]
 
 
-def cloned() -> Board:
-    """Our board as Grafana gives back a copy of it: under its own ids, with its own defaults filled in."""
-    copied = copy.deepcopy(board())
+def cloned() -> Dashboard:
+    """Our dashboard as Grafana gives back a copy of it: under its own ids, with its own defaults filled in."""
+    copied = copy.deepcopy(generated_dashboard())
     copied |= {"id": 41, "uid": "ce1xq2", "title": f"{TITLE} Copy", "version": 7, "iteration": 1_700_000_000}
     for panel in panels(copied):
         panel["pluginVersion"] = "12.2.0"
@@ -36,24 +36,24 @@ def cloned() -> Board:
     return copied
 
 
-def panel(of: Board, id_: int) -> Board:
+def panel(of: Dashboard, id_: int) -> Dashboard:
     return next(one for one in panels(of) if one["id"] == id_)
 
 
 def test_a_copy_that_nobody_edited_has_no_changes() -> None:
-    assert changes(board(), normalized(cloned())) == []
+    assert changes(generated_dashboard(), normalized(cloned())) == []
 
 
 def test_a_variable_says_what_is_chosen_as_grafana_does() -> None:
-    assert [variable["current"].keys() for variable in variables(board())] == [{"text", "value"}] * 2
+    assert [variable["current"].keys() for variable in variables(generated_dashboard())] == [{"text", "value"}] * 2
 
 
-def test_an_import_comes_back_as_the_board() -> None:
-    assert normalized(importable(board())) == board()
+def test_an_import_comes_back_as_the_dashboard() -> None:
+    assert normalized(importable(generated_dashboard())) == generated_dashboard()
 
 
 @pytest.mark.parametrize("wrapped", ["dashboard", "spec"])
-def test_a_board_is_taken_out_of_its_wrapping(wrapped: str) -> None:
+def test_a_dashboard_is_taken_out_of_its_wrapping(wrapped: str) -> None:
     assert normalized({wrapped: cloned(), "meta": {"slug": "rps"}})["uid"] == DASHBOARD_UID
 
 
@@ -62,12 +62,15 @@ def test_a_board_is_taken_out_of_its_wrapping(wrapped: str) -> None:
     [
         ({"spec": {"elements": {}, "layout": {}}}, "new form"),
         ({"title": "a rule group"}, "no panels"),
-        ({"dashboard": None}, "no board"),
-        ({"panels": [None]}, "not made as Grafana makes boards: Expected `object`, got `null` - at `.\\.panels"),
+        ({"dashboard": None}, "no dashboard"),
+        (
+            {"panels": [None]},
+            "not made as Grafana makes them: Expected `object`, got `null` - at `.\\.panels",
+        ),
     ],
 )
-def test_what_is_no_board_is_refused(exported: Board, said: str) -> None:
-    with pytest.raises(NoBoardError, match=said):
+def test_what_is_no_dashboard_is_refused(exported: Dashboard, said: str) -> None:
+    with pytest.raises(NoDashboardError, match=said):
         normalized(exported)
 
 
@@ -81,7 +84,7 @@ def test_edits_are_told_panel_by_panel() -> None:
     edited["panels"].append(panel(edited, 215) | {"id": 301, "title": "Mine"})
     edited["refresh"] = "5m"
 
-    told = changes(board(), normalized(edited))
+    told = changes(generated_dashboard(), normalized(edited))
 
     assert [change.partition(": ")[0] for change in told] == [
         "panel 212 (Games completed per hour)",
@@ -90,24 +93,24 @@ def test_edits_are_told_panel_by_panel() -> None:
         "panel 221 (Alias Rank Timeline)",
         "panel 222 (Games and cycles since swap)",
         "panel 301 (Mine)",
-        "board",
+        "dashboard",
     ]
     assert told[0].endswith("-> 'sum(increase(rps_games_total[2h]))'")
     assert told[1].endswith(": removed")
     assert told[2].endswith("timeFrom is gone: '24h'")
     assert told[4].endswith("fieldConfig.defaults.max is new: 50")
-    assert told[6] == "board: refresh: '30s' -> '5m'"
+    assert told[6] == "dashboard: refresh: '30s' -> '5m'"
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_a_board_of_any_plugin_is_adopted_with_it(plugin: str) -> None:
+def test_a_dashboard_of_any_plugin_is_adopted_with_it(plugin: str) -> None:
     taken = adopted(importable(translated(cloned(), plugin)))
 
     assert plugin_of(taken) == plugin
     assert findings(taken, row_keys()) == []
 
 
-def test_a_sparse_board_is_adopted() -> None:
+def test_a_sparse_dashboard_is_adopted() -> None:
     sparse = cloned() | {"tags": None, "title": None}
 
     taken = adopted(sparse)
@@ -120,7 +123,7 @@ def test_panels_without_an_id_are_told_by_their_titles() -> None:
     edited = cloned()
     edited["panels"] += [{"title": "One", "type": "text"}, {"title": "Two", "type": "text"}]
 
-    told = changes(board(), normalized(edited))
+    told = changes(generated_dashboard(), normalized(edited))
 
     assert [change for change in told if "added" in change] == [
         "panel None (One): added",
@@ -128,14 +131,14 @@ def test_panels_without_an_id_are_told_by_their_titles() -> None:
     ]
 
 
-def test_an_adopted_board_is_ours_and_marked() -> None:
+def test_an_adopted_dashboard_is_ours_and_marked() -> None:
     edited = cloned()
     panel(edited, 221)["title"] = "Ranks"
 
     taken = adopted(edited)
 
     assert is_adopted(taken)
-    assert not is_adopted(board())
+    assert not is_adopted(generated_dashboard())
     assert (taken["uid"], taken["id"], taken["title"]) == (DASHBOARD_UID, None, TITLE)
     assert "version" not in taken
     assert findings(taken, row_keys()) == []

@@ -1,11 +1,11 @@
-"""Each rule for boards, shown a board that breaks it."""
+"""Each rule for dashboards, shown a dashboard that breaks it."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from gameplay.observability.dashboard.board import board
+from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.dashboard.history_query import TOTALS_COLUMNS, HistoryQuery
 from gameplay.observability.dashboard.history_targets import INFINITY, SIMPOD, json_api
 from gameplay.observability.dashboard.lint import findings, row_keys
@@ -14,135 +14,135 @@ from gameplay.observability.dashboard.variants import translated
 from gameplay.observability.site import LEDGER_UID, TOTALS_PATH
 from projections.metrics import series
 
-Board = dict[str, Any]
+Dashboard = dict[str, Any]
 
 
-def panel(of: Board, id_: int) -> Board:
+def panel(of: Dashboard, id_: int) -> Dashboard:
     return next(one for one in panels(of) if one["id"] == id_)
 
 
-def target(of: Board, id_: int) -> Board:
-    found: Board = panel(of, id_)["targets"][0]
+def target(of: Dashboard, id_: int) -> Dashboard:
+    found: Dashboard = panel(of, id_)["targets"][0]
     return found
 
 
-def rename(of: Board) -> None:
+def rename(of: Dashboard) -> None:
     target(of, 212)["expr"] = "sum(increase(rps_games_played_total[1h]))"
 
 
-def unknown_label(of: Board) -> None:
+def unknown_label(of: Dashboard) -> None:
     target(of, 212)["expr"] = 'sum(increase(rps_games_total{model="xgboost"}[1h]))'
 
 
-def unknown_grouping(of: Board) -> None:
+def unknown_grouping(of: Dashboard) -> None:
     target(of, 212)["expr"] = "sum by (alias) (increase(rps_games_total[1h]))"
 
 
-def lost_legend(of: Board) -> None:
+def lost_legend(of: Dashboard) -> None:
     target(of, 212)["legendFormat"] = "{{difficulty}}"
 
 
-def legend_of_a_sum(of: Board) -> None:
+def legend_of_a_sum(of: Dashboard) -> None:
     target(of, 213)["legendFormat"] = "{{policy}}"
 
 
-def no_expression(of: Board) -> None:
+def no_expression(of: Dashboard) -> None:
     target(of, 212)["expr"] = None
 
 
-def no_id(of: Board) -> None:
+def no_id(of: Dashboard) -> None:
     panel(of, 212).pop("id")
 
 
-def no_list(of: Board) -> None:
+def no_list(of: Dashboard) -> None:
     panel(of, 212)["targets"] = {"A": "up"}
 
 
-def no_text(of: Board) -> None:
+def no_text(of: Dashboard) -> None:
     of["annotations"]["list"][1]["expr"] = 5
 
 
-def twice(of: Board) -> None:
+def twice(of: Dashboard) -> None:
     panel(of, 202)["id"] = 201
 
 
-def lost(of: Board) -> None:
+def lost(of: Dashboard) -> None:
     of["panels"].remove(panel(of, 222))
 
 
-def overlapping(of: Board) -> None:
+def overlapping(of: Dashboard) -> None:
     panel(of, 202)["gridPos"]["x"] = 9
 
 
-def too_wide(of: Board) -> None:
+def too_wide(of: Dashboard) -> None:
     panel(of, 218)["gridPos"]["w"] = 25
 
 
-def foreign_source(of: Board) -> None:
+def foreign_source(of: Dashboard) -> None:
     panel(of, 201)["datasource"] = {"type": "prometheus", "uid": "P1809F7CD0C75ACF3"}
 
 
-def foreign_source_of_a_variable(of: Board) -> None:
+def foreign_source_of_a_variable(of: Dashboard) -> None:
     of["templating"]["list"][0]["datasource"] = {"type": "prometheus", "uid": "other"}
 
 
-def unknown_variable_series(of: Board) -> None:
+def unknown_variable_series(of: Dashboard) -> None:
     of["templating"]["list"][0]["query"]["query"] = "label_values(rps_rounds_total, policy)"
 
 
-def unknown_column(of: Board) -> None:
+def unknown_column(of: Dashboard) -> None:
     target(of, 218)["fields"][0]["jsonPath"] = "$[*].time"
 
 
-def no_columns(of: Board) -> None:
+def no_columns(of: Dashboard) -> None:
     del target(of, 218)["fields"]
 
 
-def no_path(of: Board) -> None:
+def no_path(of: Dashboard) -> None:
     del target(of, 218)["fields"][0]["jsonPath"]
 
 
-def no_type(of: Board) -> None:
+def no_type(of: Dashboard) -> None:
     del target(of, 218)["fields"][6]["type"]
 
 
-def strange_type(of: Board) -> None:
+def strange_type(of: Dashboard) -> None:
     target(of, 218)["fields"][6]["type"] = "integer"
 
 
-def cached(of: Board) -> None:
+def cached(of: Dashboard) -> None:
     target(of, 218)["cacheDurationSeconds"] = 300
 
 
-def cached_unsaid(of: Board) -> None:
+def cached_unsaid(of: Dashboard) -> None:
     del of["annotations"]["list"][2]["target"]["cacheDurationSeconds"]
 
 
-def two_plugins(of: Board) -> None:
+def two_plugins(of: Dashboard) -> None:
     panel(of, 218)["datasource"] = {"type": INFINITY, "uid": LEDGER_UID}
 
 
-def no_plugin(of: Board) -> None:
+def no_plugin(of: Dashboard) -> None:
     panel(of, 218)["datasource"] = {"type": "prometheus", "uid": LEDGER_UID}
 
 
-def filtered_path(of: Board) -> None:
+def filtered_path(of: Dashboard) -> None:
     target(of, 218)["fields"][0]["jsonPath"] = "$[?(@.p_value<0.2)].ts"
 
 
-def absolute_path(of: Board) -> None:
+def absolute_path(of: Dashboard) -> None:
     target(of, 218)["urlPath"] = "https://mlops-rps.uk/internal/promotion/history"
 
 
-def other_uid(of: Board) -> None:
+def other_uid(of: Dashboard) -> None:
     of["uid"] = "copy"
 
 
-def unknown_annotation_series(of: Board) -> None:
+def unknown_annotation_series(of: Dashboard) -> None:
     of["annotations"]["list"][1]["expr"] = "rps_swaps_total"
 
 
-def unknown_series_of_a_saved_annotation(of: Board) -> None:
+def unknown_series_of_a_saved_annotation(of: Dashboard) -> None:
     # A newer Grafana moves the expression when somebody edits the annotation.
     del of["annotations"]["list"][1]["expr"]
     of["annotations"]["list"][1]["target"] = {"expr": "rps_swaps_total", "interval": "60s", "refId": "Anno"}
@@ -158,8 +158,14 @@ def unknown_series_of_a_saved_annotation(of: Board) -> None:
         (legend_of_a_sum, "panel 213, query A: the legend shows policy, which is not left"),
         (no_expression, "panel 212, query A: it asks for nothing"),
         (no_id, "the panel 'Games completed per hour' has no id"),
-        (no_list, "it is not made as Grafana makes boards: Expected `array | null`, got `object` - at `$.panels"),
-        (no_text, "it is not made as Grafana makes boards: Expected `str | null`, got `int` - at `$.annotations"),
+        (
+            no_list,
+            "it is not made as Grafana makes them: Expected `array | null`, got `object` - at `$.panels",
+        ),
+        (
+            no_text,
+            "it is not made as Grafana makes them: Expected `str | null`, got `int` - at `$.annotations",
+        ),
         (twice, "panel id 201 is there 2 times"),
         (lost, "panel 222 is missing: alerts and render links name it"),
         (overlapping, "panel 202 overlaps panel 201"),
@@ -181,13 +187,13 @@ def unknown_series_of_a_saved_annotation(of: Board) -> None:
         (no_plugin, "the ledger's data source has the type 'prometheus'"),
         (filtered_path, "panel 218, query A: '$[?(@.p_value<0.2)].ts' is no key of a row"),
         (absolute_path, "panel 218, query A: the path is 'https://mlops-rps.uk/internal/promotion/history'"),
-        (other_uid, "the board's uid is 'copy'"),
+        (other_uid, "the dashboard's uid is 'copy'"),
         (unknown_annotation_series, "annotation Swaps: there is no series rps_swaps_total"),
         (unknown_series_of_a_saved_annotation, "annotation Swaps: there is no series rps_swaps_total"),
     ],
 )
-def test_a_broken_rule_is_found(spoil: Callable[[Board], None], said: str) -> None:
-    spoiled = board()
+def test_a_broken_rule_is_found(spoil: Callable[[Dashboard], None], said: str) -> None:
+    spoiled = generated_dashboard()
 
     spoil(spoiled)
 
@@ -196,7 +202,7 @@ def test_a_broken_rule_is_found(spoil: Callable[[Board], None], said: str) -> No
 
 
 def test_an_unknown_column_of_infinity_is_found() -> None:
-    spoiled = translated(board(), INFINITY)
+    spoiled = translated(generated_dashboard(), INFINITY)
 
     target(spoiled, 218)["columns"][0]["selector"] = "time"
 
@@ -206,7 +212,7 @@ def test_an_unknown_column_of_infinity_is_found() -> None:
 
 
 def test_an_unknown_metric_of_simpod_is_found() -> None:
-    spoiled = translated(board(), SIMPOD)
+    spoiled = translated(generated_dashboard(), SIMPOD)
 
     target(spoiled, 218)["target"] = "history"
 
@@ -214,41 +220,41 @@ def test_an_unknown_metric_of_simpod_is_found() -> None:
     assert found.startswith("panel 218, query A: there is no metric 'history'; there are promotion_history")
 
 
-def of_the_process(of: Board) -> None:
+def of_the_process(of: Dashboard) -> None:
     target(of, 212)["expr"] = 'sum by (route) (rate(rps_http_requests_total{status=~"5.."}[5m]))'
     target(of, 212)["legendFormat"] = "{{route}}"
     target(of, 213)["expr"] = 'process_resident_memory_bytes{job="rps-app"} and on (job) up == 1'
 
 
-def of_grafana_itself(of: Board) -> None:
+def of_grafana_itself(of: Dashboard) -> None:
     panel(of, 216)["datasource"] = {"type": "datasource", "uid": "-- Mixed --"}
     panel(of, 215)["datasource"] = {"type": "datasource", "uid": "-- Dashboard --"}
     panel(of, 215)["targets"] = [{"panelId": 212, "refId": "A"}]
     of["annotations"]["list"][0]["datasource"] = {"type": "datasource", "uid": "grafana"}
 
 
-def dropping_labels(of: Board) -> None:
+def dropping_labels(of: Dashboard) -> None:
     target(of, 212)["expr"] = "sum without (instance, pod) (rps_games_total)"
     target(of, 212)["legendFormat"] = "{{policy}}"
 
 
-def joined(of: Board) -> None:
+def joined(of: Dashboard) -> None:
     target(of, 212)["expr"] = "rps_model_alias_rank * on (model) group_left () rps_model_promotion_pending"
     target(of, 212)["legendFormat"] = "{{alias}}"
 
 
-def commented_and_loud(of: Board) -> None:
+def commented_and_loud(of: Dashboard) -> None:
     target(of, 213)["expr"] = "# open games\nrps_active_games AND ON () (sum(rps_games_total) > 0) # not at first"
 
 
-def sparse(of: Board) -> None:
+def sparse(of: Dashboard) -> None:
     of["tags"] = None
     panel(of, 201)["targets"][0]["legendFormat"] = None
     del target(of, 218)["params"]
     panel(of, 222)["gridPos"] = {"x": 12, "y": 68.5, "w": 12, "h": 7.5}
 
 
-def other_rows(of: Board) -> None:
+def other_rows(of: Dashboard) -> None:
     query = HistoryQuery(TOTALS_COLUMNS, {"days": "7"}, TOTALS_PATH)
     panel(of, 218)["targets"] = [json_api(query), json_api(query._replace(path=f"{TOTALS_PATH}?days=30"))]
 
@@ -265,8 +271,8 @@ def other_rows(of: Board) -> None:
         other_rows,
     ],
 )
-def test_what_grafana_and_prometheus_allow_is_no_finding(change: Callable[[Board], None]) -> None:
-    changed = board()
+def test_what_grafana_and_prometheus_allow_is_no_finding(change: Callable[[Dashboard], None]) -> None:
+    changed = generated_dashboard()
 
     change(changed)
 
@@ -277,4 +283,4 @@ def test_a_series_that_is_renamed_in_the_exposition_breaks_the_generator(monkeyp
     monkeypatch.delitem(series.SAMPLE_LABELS, "rps_model_alias_rank")
 
     with pytest.raises(AssertionError, match="rps_model_alias_rank is no series of the ledger"):
-        board()
+        generated_dashboard()

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from gameplay.observability.dashboard.board import board
+from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.dashboard.history_query import LEDGER_COLUMNS, SWAP_COLUMNS
 from gameplay.observability.dashboard.history_targets import SIMPOD
 from gameplay.observability.dashboard.parts import annotations, panels
@@ -62,8 +62,8 @@ def test_the_options_of_a_form_field_are_its_words(serve: Serve) -> None:
     assert [option["value"] for option in options] == list(FAMILIES)
 
 
-def test_the_boards_own_query_gives_the_rows_of_the_history(serve: Serve) -> None:
-    (panel,) = (one for one in panels(translated(board(), SIMPOD)) if one["id"] == 218)
+def test_the_dashboards_own_query_gives_the_rows_of_the_history(serve: Serve) -> None:
+    (panel,) = (one for one in panels(translated(generated_dashboard(), SIMPOD)) if one["id"] == 218)
     with serve() as client:
         report(client, "insufficient_data")
         report(client, z_statistic=0.5, p_value=0.31, production_wins=3, production_total_games=8)
@@ -82,7 +82,7 @@ def test_the_boards_own_query_gives_the_rows_of_the_history(serve: Serve) -> Non
 
 
 def test_annotations_are_the_swaps_of_the_time_range(serve: Serve) -> None:
-    target = annotations(translated(board(), SIMPOD))[-1]["target"]
+    target = annotations(translated(generated_dashboard(), SIMPOD))[-1]["target"]
     with serve() as client:
         report(client)
         report(client, "swap_production_b", "feedforward_nn", p_value=0.01, z_statistic=2.3)

@@ -1,4 +1,4 @@
-"""The whole board: rows, panels, variables and annotations, with the JSON API plugin for the ledger."""
+"""The whole dashboard: rows, panels, variables and annotations, with the JSON API plugin for the ledger."""
 
 from gameplay.observability.dashboard.history_query import SWAP_COLUMNS, SWAPS, HistoryQuery
 from gameplay.observability.dashboard.history_targets import JSON_API, datasource, json_api
@@ -17,8 +17,8 @@ WINDOWS = ("1h", "6h", "12h", "24h", "7d")
 WINDOW = "12h"
 
 
-def board() -> Json:
-    """The board as it is provisioned; every call makes a new one."""
+def generated_dashboard() -> Json:
+    """The dashboard as it is provisioned; every call makes a new one."""
     return {
         "annotations": {"list": [_builtin(), _swaps(), _swaps_with_reasons()]},
         "description": "Models, games and promotions of the Rock-Paper-Scissors service, folded from its ledger.",
