@@ -1,4 +1,4 @@
-"""What the service and the commands share: the ledger, its read models, and the models' homes."""
+"""What the service and the commands share: the ledger, its read models, the registry and the model store."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,15 @@ from gameplay.models.loaded import Models
 from gameplay.models.registry import MlflowRegistry, Registry
 from gameplay.models.store import ModelStore, S3Access, open_model_store, open_objects
 from gameplay.promotion.moves import Promotion
-from ledger.engines.sqlite import open_engine
+from ledger.engines.sqlite import file_of, open_engine, open_reader
+from ledger.errors import SchemaError, StorageError
 from ledger.events import Rule
+from ledger.schema import REVISION
 from ledger.sealing.keys import open_signer
 from ledger.sealing.seals import Sealer
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, Family
-from migrations import upgrade
+from migrations import current_revision, upgrade
 from projections.audit.archive import CheckpointArchive
 from projections.decision.rules import Z_TEST
 from projections.read_models.all import ReadModels
@@ -84,20 +86,23 @@ class Core:
         self.engine.dispose()
 
 
-def open_core(settings: Settings, *, registry: Registry | None = None) -> Core:
-    """The ledger, migrated, and everything around it; nothing is replayed and no model is loaded yet.
+def open_core(settings: Settings, *, registry: Registry | None = None, read_only: bool = False) -> Core:
+    """The ledger, migrated, and everything around it; the caller replays and loads what it needs.
 
-    The registry is MLflow's, unless another is given.
+    With `read_only` no file and no folder is made, no migration runs, read models stay in memory, the model store
+    is not refilled, and an append raises StorageError; a ledger must exist. The registry is MLflow's, unless
+    another is given. Raises StorageError, SchemaError, StoreError.
     """
-    engine = open_engine(settings.database_url)
-    upgrade(engine)
+    engine = _open_reader(settings) if read_only else open_engine(settings.database_url)
+    if not read_only:
+        upgrade(engine)
     ledger = Ledger(engine)
-    read_models = ReadModels(ledger, since_us=settings.metrics_since_us)
+    read_models = ReadModels(ledger, since_us=settings.metrics_since_us, read_only=read_only)
     if registry is None:
-        artifacts = settings.data_dir.absolute() / "artifacts"
-        registry = MlflowRegistry(settings.mlflow_tracking_uri, artifact_location=artifacts.as_uri())
-    store = open_model_store(settings.model_store_url, _s3_access(settings))
-    models = Models(store, registry)
+        artifacts = (settings.data_dir.absolute() / "artifacts").as_uri()
+        registry = MlflowRegistry(settings.mlflow_tracking_uri, artifact_location=artifacts, make=not read_only)
+    store = open_model_store(settings.model_store_url, _s3_access(settings), make=not read_only)
+    models = Models(store, registry, refill=not read_only)
     promotion = Promotion(ledger, read_models, registry, rule=rule_of(settings), store=store, load=models.load)
     return Core(settings, engine, ledger, read_models, registry, store, models, promotion)
 
@@ -110,6 +115,19 @@ def rule_of(settings: Settings) -> Rule:
         minimum_games=settings.promotion_minimum_games,
         minimum_predictions=settings.promotion_minimum_predictions,
     )
+
+
+def _open_reader(settings: Settings) -> Engine:
+    """The ledger's database, which must exist and be migrated, for reading alone."""
+    path = file_of(settings.database_url)
+    if not path.is_file():
+        raise StorageError(f"no ledger at {path}: set RPS_DATA_DIR, or run `rps setup`")
+    engine = open_reader(settings.database_url)
+    revision = current_revision(engine)
+    if revision != REVISION:
+        engine.dispose()
+        raise SchemaError(revision, REVISION)
+    return engine
 
 
 def _planned(plan: OpenPlan | None) -> set[int]:

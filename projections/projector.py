@@ -38,7 +38,8 @@ class Projector:
     Threads share it: whoever wants to look takes `current()`, which catches up first.
     """
 
-    def __init__(self, ledger: Ledger, tracked: Sequence[Tracked[Any]], table: ReadTable) -> None:
+    def __init__(self, ledger: Ledger, tracked: Sequence[Tracked[Any]], table: ReadTable | None) -> None:
+        """Without a table nothing is ever written, so that a database opened for reading will do."""
         self.head = Head(0, GENESIS, 0)
         self.discarded: dict[str, int] = {one.projection.name: 0 for one in tracked}
         self.failure: ProjectionError | None = None
@@ -90,7 +91,7 @@ class Projector:
     def save(self, *, every: int = SNAPSHOT_ENTRIES) -> bool:
         """Write snapshots when `every` entries or more were folded since the last ones."""
         with self._lock:
-            if self.failure or self.position - self._saved_position < max(every, 1):
+            if self._table is None or self.failure or self.position - self._saved_position < max(every, 1):
                 return False
             self._table.fold((), self.head)
             with transaction(self._ledger.engine, write=True) as connection:
@@ -106,8 +107,9 @@ class Projector:
         level = max((tracked.position for tracked in self._tracked), default=0)
         for tracked in self._tracked:
             self._replay(tracked, level)
-        for page in self._ledger.pages(self._table.position(), level):
-            self._fold_table(page)
+        if self._table is not None:
+            for page in self._ledger.pages(self._table.position(), level):
+                self._fold_table(page)
         if level:
             self.head = _as_head(self._ledger.read(level - 1, limit=1)[0])
         # One that was discarded is worth saving again soon, or every start would replay it.
@@ -138,6 +140,8 @@ class Projector:
                 raise self._fail(entry, f"{type(error).__name__}: {error}") from error
 
     def _fold_table(self, page: Sequence[Entry]) -> None:
+        if self._table is None:
+            return
         batch: list[tuple[Entry, Event]] = []
         for entry in page:
             if entry.type in self._table.types:

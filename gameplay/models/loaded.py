@@ -85,11 +85,14 @@ class Models:
         *,
         clock: Callable[[], float] = time.monotonic,
         kept_a_family: int = KEPT_A_FAMILY,
+        refill: bool = True,
     ) -> None:
+        """`refill`: whether a version that came from the registry is copied to the store."""
         self._store = store
         self._registry = registry
         self._clock = clock
         self._kept_a_family = kept_a_family
+        self._refill = refill
         self._loaded: dict[Key, Loaded] = {}
         self._failures: dict[Key, _Failure] = {}
         self._fetched_at_seconds = -math.inf
@@ -229,7 +232,8 @@ class Models:
             away = error if isinstance(error, RegistryUnavailable) else None
             steps.append(Step("mlflow_miss", str(error)))
             raise ModelUnavailable(family, version, steps, registry=away) from error
-        self._copy(family, files)
+        if self._refill:
+            self._copy(family, files)
         return loaded
 
     def _copy(self, family: Family, files: ModelFiles) -> None:

@@ -75,8 +75,10 @@ class Registry(Protocol):
 class MlflowRegistry:
     """The registry behind an MLflow tracking URI, opened at first use; may be shared by threads."""
 
-    def __init__(self, tracking_uri: str, *, artifact_location: str | None = None) -> None:
+    def __init__(self, tracking_uri: str, *, artifact_location: str | None = None, make: bool = True) -> None:
+        """`make`: whether a database that does not exist is made; without it the registry is unavailable."""
         self.tracking_uri = tracking_uri
+        self._make = make
         self._artifact_location = artifact_location
         self._opened: MlflowClient | None = None
         for name, value in _ENVIRONMENT.items():
@@ -135,6 +137,8 @@ class MlflowRegistry:
     def _client(self) -> "MlflowClient":
         with self._alone:
             if self._opened is None:
+                if not self._make and _is_missing(self.tracking_uri):
+                    raise RegistryUnavailable("open the registry", f"there is no {self.tracking_uri}")
                 # It announces every table that it makes and every version that it registers.
                 logging.getLogger("mlflow").setLevel(logging.WARNING)
                 with _hushed():
@@ -174,6 +178,12 @@ class MlflowRegistry:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
             return str(client.get_experiment_by_name(EXPERIMENT).experiment_id)  # another process was first
+
+
+def _is_missing(tracking_uri: str) -> bool:
+    """Whether opening the registry would make its database."""
+    scheme, _, path = tracking_uri.partition(":///")
+    return scheme == "sqlite" and not Path(path).exists()
 
 
 @contextmanager

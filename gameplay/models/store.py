@@ -11,13 +11,14 @@ It is a copy of what the registry holds, close to the service:
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import msgspec
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, S3Store
+from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 
 from gameplay.models.artifacts import REGISTERED_NAMES, ModelCard, ModelFiles, digest
 from gameplay.models.errors import DigestMismatch, ModelDamaged, ModelMissing, StoreSettingError, StoreUnavailable
@@ -247,19 +248,22 @@ class S3Access(NamedTuple):
         return f"S3Access(endpoint={self.endpoint!r})"
 
 
-def open_model_store(url: str, access: S3Access | None = None) -> ObjectModelStore:
+def open_model_store(url: str, access: S3Access | None = None, *, make: bool = True) -> ObjectModelStore:
     """The model store in the object storage at `url`. Raises StoreSettingError, StoreUnavailable."""
-    return ObjectModelStore(open_objects(url, access))
+    return ObjectModelStore(open_objects(url, access, make=make))
 
 
-def open_objects(url: str, access: S3Access | None = None) -> ObjectStore:
-    """Object storage at `file:///FOLDER` (made if missing) or `s3://BUCKET[/PREFIX]`, which needs `access`.
+def open_objects(url: str, access: S3Access | None = None, *, make: bool = True) -> ObjectStore:
+    """Object storage at `file:///FOLDER` or `s3://BUCKET[/PREFIX]`, which needs `access`.
 
-    Touches no network. Raises StoreSettingError, StoreUnavailable.
+    A missing folder is made, or else stands for a store that is empty. Touches no network. Raises
+    StoreSettingError, StoreUnavailable.
     """
     parts = urlsplit(url)
     match parts.scheme:
         case "file" if parts.path.startswith("/") and not parts.netloc:
+            if not make and not Path(unquote(parts.path)).is_dir():
+                return MemoryStore()
             with _translated(f"open {url}"):
                 return LocalStore.from_url(url, automatic_cleanup=True, mkdir=True)
         case "s3" if parts.netloc:

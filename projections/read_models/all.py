@@ -10,7 +10,8 @@ from projections.read_models.history import History
 class ReadModels:
     """What the ledger means, now. Hold `projector.current()` while you look at a state."""
 
-    def __init__(self, ledger: Ledger, *, since_us: int = 0) -> None:
+    def __init__(self, ledger: Ledger, *, since_us: int = 0, read_only: bool = False) -> None:
+        """With `read_only` the states are folded in memory alone, and the history's table stays as it is."""
         self.ledger = ledger
         self.counters = Tracked(counters.projection(since_us))
         self.tickers = Tracked(tickers.projection())
@@ -18,4 +19,4 @@ class ReadModels:
         self.open_games = Tracked(open_games.projection())
         self.history = History(ledger)
         self.tracked = (self.counters, self.tickers, self.standings, self.open_games)
-        self.projector = Projector(ledger, self.tracked, self.history)
+        self.projector = Projector(ledger, self.tracked, None if read_only else self.history)
