@@ -1,7 +1,7 @@
 """Request bodies in, JSON out: read up to a limit, decoded strictly, refused before anything is written."""
 
 import re
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -13,7 +13,7 @@ from ledger.codec import DECODE_ERRORS
 
 BODY_BYTES_MAX = 1 << 20
 
-Body = TypeVar("Body")
+Body = TypeVar("Body", covariant=True)
 
 _ONE_LINE = r"\A[^\x00-\x1f\x7f]*\Z"
 
@@ -25,6 +25,19 @@ MaybeLine = Annotated[str, Meta(max_length=200, pattern=_ONE_LINE)]
 
 Prose = Annotated[str, Meta(max_length=4_000, pattern=r"\A[^\x00]*\Z")]
 """A few sentences."""
+
+
+class Decoder(Protocol[Body]):
+    """What reads a body: msgspec's decoder, or the one that takes quoted numbers as well."""
+
+    @property
+    def type(self) -> "type[Body]":
+        """What a body becomes."""
+        ...
+
+    def decode(self, body: bytes, /) -> Body:
+        """Raises DECODE_ERRORS."""
+        ...
 
 
 async def read_body(request: Request) -> bytes:
@@ -40,7 +53,7 @@ async def read_body(request: Request) -> bytes:
     return body
 
 
-def decode(body: bytes, decoder: "msgspec.json.Decoder[Body]") -> Body:
+def decode(body: bytes, decoder: Decoder[Body]) -> Body:
     """The body as the decoder's type. Raises Refusal for what is no JSON, Invalid for a wrong value."""
     try:
         return decoder.decode(body)

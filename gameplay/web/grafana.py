@@ -16,6 +16,7 @@ from gameplay.observability.dashboard.history_query import LEDGER_COLUMNS, SWAP_
 from gameplay.refusals import Invalid
 from gameplay.serving.service import Service, service_of
 from gameplay.web.bodies import answer, decode, read_body
+from gameplay.web.numbers import QuotedNumbersDecoder
 from gameplay.web.promotion import DAYS, DAYS_MAX, HISTORY_LIMIT, HISTORY_LIMIT_MAX, read_rows, read_totals
 from gameplay.web.queries import parse_moment_us
 from ledger.vocabulary import DECISIONS, FAMILIES
@@ -89,9 +90,9 @@ class Metric(NamedTuple):
 OPTIONS: Mapping[str, tuple[str, ...]] = {"model_type": FAMILIES, "decision": DECISIONS}
 VARIABLES: Mapping[str, tuple[str, ...]] = {"models": FAMILIES, "decisions": DECISIONS}
 
-_query_decoder = msgspec.json.Decoder(QueryBody)
-_options_decoder = msgspec.json.Decoder(OptionsBody)
-_variable_decoder = msgspec.json.Decoder(VariableBody)
+_query_decoder = QuotedNumbersDecoder(QueryBody)
+_options_decoder = QuotedNumbersDecoder(OptionsBody)
+_variable_decoder = QuotedNumbersDecoder(VariableBody)
 
 
 async def root(_request: Request) -> Response:

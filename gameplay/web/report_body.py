@@ -10,6 +10,7 @@ from msgspec import Meta
 from gameplay.promotion.reports import Reported, body_digest
 from gameplay.refusals import Invalid
 from gameplay.web.bodies import Line, Prose, decode
+from gameplay.web.numbers import QuotedNumbersDecoder
 from gameplay.web.queries import parse_moment_us
 from ledger.events import (
     Count,
@@ -66,7 +67,7 @@ class ReportBody(msgspec.Struct, frozen=True, kw_only=True):
     created_ts_utc: Line | None = None
 
 
-_decoder = msgspec.json.Decoder(ReportBody)
+_decoder = QuotedNumbersDecoder(ReportBody)
 _any_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 

@@ -15,6 +15,7 @@ from gameplay.serving.service import Service, service_of
 from gameplay.training.runs import runs_of
 from gameplay.web.access import require_internal
 from gameplay.web.bodies import Line, answer, decode, read_body
+from gameplay.web.numbers import QuotedNumbersDecoder
 from ledger.events import Share, TrainingCompleted, Version
 from ledger.vocabulary import Alias, Family, TrainingStatus
 
@@ -34,7 +35,7 @@ class TrainingBody(msgspec.Struct, frozen=True, kw_only=True):
     model_version: Version | None = None
 
 
-_decoder = msgspec.json.Decoder(TrainingBody)
+_decoder = QuotedNumbersDecoder(TrainingBody)
 
 
 async def complete(request: Request) -> Response:
