@@ -1,36 +1,102 @@
 """The arrows between the packages and the habits within them, read from the source.
 
-Every rule is a function from a folder to its findings, so that each can be shown a folder that breaks it.
+Every rule is a function from the source of a folder to its findings, so that each can be shown a folder
+that breaks it.
 """
 
 import ast
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from tests.source import PACKAGES, Import, Source, read_source, room_of
+
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("ledger", "projections", "gameplay", "migrations")
+SOURCE = read_source(ROOT)
 LINES_MAX = 500
 
+# The rooms of each package from the ground up: a room imports only from those that stand before it.
+ROOMS: dict[str, tuple[str, ...]] = {
+    "ledger": (
+        "errors",
+        "vocabulary",
+        "events",
+        "codec",
+        "chain",
+        "ids",
+        "schema",
+        "engines",
+        "rows",
+        "store",
+        "writer",
+        "sealing",
+        "verification",
+    ),
+    "projections": (
+        "errors",
+        "positions",
+        "projection",
+        "snapshots",
+        "projector",
+        "read_models",
+        "decision",
+        "metrics",
+        "audit",
+        "commands",
+        "cli",
+    ),
+    "gameplay": (
+        "config",
+        "refusals",
+        "recording",
+        "observability",
+        "game",
+        "models",
+        "promotion",
+        "core",
+        "training",
+        "serving",
+        "web",
+        "client",
+        "commands",
+        "cli",
+    ),
+}
+# What a room does not import although it stands before it.
+CLOSED = {
+    "gameplay.client": frozenset({"gameplay.promotion", "gameplay.core", "gameplay.serving", "gameplay.web"})
+}
+
+# Arrows that still lead up, until what they need has moved down: no new one may join them.
+STILL_UP = {("ledger.sealing", "ledger.verification"), ("projections.metrics", "projections.audit")}
+
 # What each package may import beside itself and the standard library; `None`: the outside world.
-ALLOWED: dict[str, frozenset[str] | None] = {
+LIBRARIES: dict[str, frozenset[str] | None] = {
     "ledger": frozenset({"msgspec", "sqlalchemy"}),
-    "projections": frozenset({"ledger", "msgspec", "sqlalchemy", "prometheus_client", "scipy", "click", "rich"}),
+    "projections": frozenset({"ledger", "msgspec", "sqlalchemy", "prometheus_client"}),
     "gameplay": None,
     "migrations": frozenset({"ledger", "sqlalchemy", "alembic"}),
 }
-# What a few modules may import beyond their package's share.
+# What a room or a module may import beyond its package's share.
 EXTRA = {
     "ledger.sealing.keys": frozenset({"cryptography"}),
-    "projections.audit.archive": frozenset({"obstore"}),
+    "projections.commands": frozenset({"click", "rich"}),
+    "projections.cli": frozenset({"click", "rich"}),
 }
+# What any room of a package may import, and then no other.
+ONE_ROOM = {"projections": frozenset({"obstore", "numpy", "scipy", "matplotlib", "pyarrow"})}
 ONLY_HOME = {"mlflow": "gameplay.models.registry"}
 ONE_HOME = frozenset({"sklearn", "xgboost", "skl2onnx", "onnxmltools", "onnxruntime"})
 # They take a second or more to import, which those who do not need them should not pay.
-HEAVY = ONE_HOME | {"mlflow", "onnx", "matplotlib", "alembic", "scipy"}
+HEAVY = ONE_HOME | {"mlflow", "onnx", "matplotlib", "alembic", "scipy", "numpy", "pyarrow"}
+# `rps-audit` starts fast: these are imported by the function that needs them.
+IN_FUNCTIONS = {"projections": frozenset({"numpy", "scipy", "matplotlib", "pyarrow"})}
+
+# Folders of tests/ beside those of the packages: what they run crosses all rooms.
+TESTS_OF_THE_WHOLE = frozenset({"crash", "fuzz", "lifecycle", "ops", "prometheus"})
 
 ENVIRONMENT_READERS = {
     "gameplay.config": "makes the settings of it, once, for everybody",
@@ -47,99 +113,67 @@ BROAD_HANDLERS = {
 }
 
 
-class Module(NamedTuple):
-    name: str
-    path: Path
-    tree: ast.Module
-
-    @property
-    def package(self) -> str:
-        return self.name.partition(".")[0]
-
-
-class Import(NamedTuple):
-    importer: Module
-    target: str
-    line: int
-    lazy: bool
-
-    @property
-    def package(self) -> str:
-        return self.target.partition(".")[0]
-
-    def __str__(self) -> str:
-        return f"{self.importer.name}:{self.line} imports {self.target}"
-
-
-def modules(root: Path) -> list[Module]:
-    """Every module of the packages under `root`."""
-    found = []
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            parts = path.relative_to(root).with_suffix("").parts
-            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            found.append(Module(name, path, ast.parse(path.read_text("utf-8"))))
-    return found
-
-
-def imports(root: Path) -> list[Import]:
-    """Every import of every module, inside functions and type-checking blocks too."""
-    all_modules = modules(root)
-    names = {module.name for module in all_modules}
-    return [found for module in all_modules for found in imports_of(module, names)]
-
-
-def imports_of(module: Module, names: set[str]) -> Iterator[Import]:
-    lazy = {
-        inner
-        for outer in ast.walk(module.tree)
-        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for inner in ast.walk(outer)
-    }
-    for node in ast.walk(module.tree):
-        for target in targets(module, node, names):
-            assert isinstance(node, ast.stmt)
-            yield Import(module, target, node.lineno, node in lazy)
-
-
-def targets(module: Module, node: ast.AST, names: set[str]) -> list[str]:
-    """The modules that a statement imports, by their full names."""
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if not isinstance(node, ast.ImportFrom):
-        return []
-    base = node.module or ""
-    if node.level:
-        is_package = module.path.name == "__init__.py"
-        above = module.name.split(".")[: None if is_package and node.level == 1 else is_package - node.level]
-        base = ".".join([*above, *([base] if base else [])])
-    inner = [f"{base}.{alias.name}" for alias in node.names]
-    return sorted({target if target in names else base for target in inner})
-
-
-def wrong_arrows(root: Path) -> list[str]:
-    """Imports that a package, or a module of it, has no leave for."""
+def wrong_arrows(source: Source) -> list[str]:
+    """Imports of other packages and of libraries that a package, a room or a module may not use."""
     findings = []
-    for found in imports(root):
-        importer = found.importer
-        allowed = ALLOWED[importer.package]
-        if found.package == importer.package or found.package in sys.stdlib_module_names:
+    for found in source.imports:
+        package, allowed = found.importer.package, LIBRARIES[found.importer.package]
+        if found.package == package or found.package in sys.stdlib_module_names or allowed is None:
             continue
-        if allowed is None or found.package in allowed or found.package in extra(importer.name):
-            continue
-        findings.append(str(found))
+        if found.package not in allowed | _extra(found.importer.name) | ONE_ROOM.get(package, frozenset()):
+            findings.append(str(found))
     return findings
 
 
-def extra(name: str) -> frozenset[str]:
+def _extra(name: str) -> frozenset[str]:
     """A module may be split into several whose names begin like its own."""
     return frozenset().union(*(more for start, more in EXTRA.items() if name.startswith(start)))
 
 
-def strayed_libraries(root: Path) -> list[str]:
+def rooms_without_place(source: Source) -> list[str]:
+    """Rooms that ROOMS does not name."""
+    rooms = {(module.package, module.room) for module in source.modules if module.room}
+    return [
+        f"{package}.{room} has no place in ROOMS"
+        for package, room in sorted(rooms)
+        if package in ROOMS and room not in ROOMS[package]
+    ]
+
+
+def upward_arrows(source: Source) -> list[str]:
+    """Imports from a room that stands after the importer's own, or that is closed to it."""
+    return [str(found) for found in source.imports if _is_inner(found) and _leads_up(found)]
+
+
+def _is_inner(found: Import) -> bool:
+    """From room to room of one package; a package's own `__init__` stands above its rooms."""
+    return found.package == found.importer.package and "" not in (room_of(found.target), found.importer.room)
+
+
+def _leads_up(found: Import) -> bool:
+    package, importer, imported = found.package, found.importer.room, room_of(found.target)
+    order = ROOMS.get(package, ())
+    if importer == imported or not {importer, imported} <= set(order):
+        return False
+    if (f"{package}.{importer}", f"{package}.{imported}") in STILL_UP:
+        return False
+    closed = f"{package}.{imported}" in CLOSED.get(f"{package}.{importer}", ())
+    return closed or order.index(imported) > order.index(importer)
+
+
+def rooms_named_as_their_house(source: Source) -> list[str]:
+    """Folders and files that bear the name of the folder that they are in."""
+    return [module.name for module in source.modules if _repeats(module.name.split("."))]
+
+
+def _repeats(parts: list[str]) -> bool:
+    return any(outer == inner for outer, inner in pairwise(parts))
+
+
+def strayed_libraries(source: Source) -> list[str]:
     """Libraries that are imported by another module than their home, or that have two homes."""
     homes: dict[str, set[str]] = {}
-    for found in imports(root):
+    for found in source.imports:
         homes.setdefault(found.package, set()).add(found.importer.name)
     strayed = [
         f"{library} is imported by {importer}, not by {home} alone"
@@ -151,66 +185,84 @@ def strayed_libraries(root: Path) -> list[str]:
         for library in sorted(ONE_HOME & homes.keys())
         if len(homes[library]) > 1
     ]
-    return strayed + shared
+    return [*strayed, *shared, *_spread(source)]
 
 
-def lazy_imports(root: Path) -> list[str]:
+def _spread(source: Source) -> Iterator[str]:
+    for package, libraries in ONE_ROOM.items():
+        for library in sorted(libraries):
+            found = (one for one in source.imports if (one.importer.package, one.package) == (package, library))
+            rooms = sorted({one.importer.room for one in found})
+            if len(rooms) > 1:
+                yield f"{library} is imported by {', '.join(rooms)} of {package}: one room is enough"
+
+
+def lazy_imports(source: Source) -> list[str]:
     """Imports inside a function, but for those that take long."""
-    return [str(found) for found in imports(root) if found.lazy and found.package not in HEAVY]
+    return [str(found) for found in source.imports if found.lazy and found.package not in HEAVY]
 
 
-def cycles(root: Path) -> list[str]:
+def slow_starts(source: Source) -> list[str]:
+    """Heavy libraries at the top of a module of a package that starts fast."""
+    return [
+        str(found)
+        for found in source.imports
+        if not found.lazy and found.package in IN_FUNCTIONS.get(found.importer.package, ())
+    ]
+
+
+def cycles(source: Source) -> list[str]:
     """Modules that import each other, by whatever detour."""
-    names = {module.name for module in modules(root)}
-    edges: dict[str, set[str]] = {name: set() for name in names}
-    for found in imports(root):
-        if found.target in names:
+    edges: dict[str, set[str]] = {name: set() for name in source.names}
+    for found in source.imports:
+        if found.target in edges:
             edges[found.importer.name].add(found.target)
-    # Whoever imports nothing that is left is in no cycle; take those away until none is left to take.
+    # A module that imports nothing that is left is in no cycle; take those away until none is left to take.
     while free := {name for name, imported in edges.items() if not imported & edges.keys()}:
         edges = {name: imported for name, imported in edges.items() if name not in free}
     return [f"{name} imports {', '.join(sorted(edges[name] & edges.keys()))}" for name in sorted(edges)]
 
 
-def long_files(root: Path) -> list[str]:
+def long_files(source: Source) -> list[str]:
     """Files that hold more than one noun, to judge by their length."""
-    lengths = {module.name: len(module.path.read_text("utf-8").splitlines()) for module in modules(root)}
+    lengths = {module.name: len(module.text.splitlines()) for module in source.modules}
     return [f"{name} has {length} lines" for name, length in lengths.items() if length > LINES_MAX]
 
 
-def broad_handlers(root: Path) -> list[str]:
+def broad_handlers(source: Source) -> list[str]:
     """Handlers that catch everything, outside the modules where one is argued for."""
-    return [
-        f"{module.name}:{node.lineno} catches everything"
-        for module in modules(root)
-        if module.name not in BROAD_HANDLERS
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.ExceptHandler) and is_broad(node)
-    ]
+    return [f"{name}:{line} catches everything" for name, line in _broad(source) if name not in BROAD_HANDLERS]
 
 
-def is_broad(handler: ast.ExceptHandler) -> bool:
+def _broad(source: Source) -> Iterator[tuple[str, int]]:
+    for module in source.modules:
+        for node in module.nodes:
+            if isinstance(node, ast.ExceptHandler) and _is_broad(node):
+                yield module.name, node.lineno
+
+
+def _is_broad(handler: ast.ExceptHandler) -> bool:
     if handler.type is None:
         return True
     caught = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)}
     return not caught.isdisjoint({"Exception", "BaseException"})
 
 
-def prints(root: Path) -> list[str]:
+def prints(source: Source) -> list[str]:
     """Calls of `print`: the CLIs write through click and rich, all others log."""
     return [
         f"{module.name}:{node.lineno} prints"
-        for module in modules(root)
-        for node in ast.walk(module.tree)
+        for module in source.modules
+        for node in module.nodes
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
 
 
-def environment_readers(root: Path) -> list[str]:
+def environment_readers(source: Source) -> list[str]:
     """Modules that touch the environment, but for those that have a reason."""
     readers = []
-    for module in modules(root):
-        for node in ast.walk(module.tree):
+    for module in source.modules:
+        for node in module.nodes:
             words = {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom) else set()
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
                 words = {node.attr}
@@ -219,128 +271,216 @@ def environment_readers(root: Path) -> list[str]:
     return [f"{name} reads the environment" for name in readers if name not in ENVIRONMENT_READERS]
 
 
-Rule = Callable[[Path], list[str]]
+def unmirrored_tests(source: Source) -> list[str]:
+    """Folders of tests that mirror no folder of a package."""
+    tests = source.root / "tests"
+    folders = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")}
+    return [
+        f"tests/{folder} mirrors no folder"
+        for folder in sorted(folders - {Path()})
+        if folder.parts[0] not in TESTS_OF_THE_WHOLE and not (source.root / folder).is_dir()
+    ]
+
+
+Rule = Callable[[Source], list[str]]
 RULES: tuple[Rule, ...] = (
     wrong_arrows,
+    rooms_without_place,
+    upward_arrows,
+    rooms_named_as_their_house,
     strayed_libraries,
     lazy_imports,
+    slow_starts,
     cycles,
     long_files,
     broad_handlers,
     prints,
     environment_readers,
+    unmirrored_tests,
 )
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_the_packages_keep_the_rule(rule: Rule) -> None:
-    assert rule(ROOT) == []
+    assert rule(SOURCE) == []
 
 
 def test_all_packages_are_looked_at() -> None:
-    assert {module.package for module in modules(ROOT)} == set(PACKAGES)
-    assert any(found.target == "ledger.chain" for found in imports(ROOT))
+    assert {module.package for module in SOURCE.modules} == set(PACKAGES)
+    assert any(found.target == "ledger.chain" for found in SOURCE.imports)
+
+
+def test_every_room_that_has_a_place_exists() -> None:
+    rooms = {(module.package, module.room) for module in SOURCE.modules}
+
+    assert {(package, room) for package, order in ROOMS.items() for room in order} <= rooms
 
 
 def test_every_broad_handler_that_is_argued_for_exists() -> None:
-    with_one = {
-        module.name
-        for module in modules(ROOT)
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.ExceptHandler) and is_broad(node)
-    }
-
-    assert with_one == BROAD_HANDLERS.keys()
+    assert {name for name, _ in _broad(SOURCE)} == BROAD_HANDLERS.keys()
 
 
-def tree(root: Path, **sources: str) -> Path:
-    """A folder with modules, given by names in which a double underscore stands for the dot."""
+def tree(root: Path, sources: Mapping[str, str]) -> Source:
+    """The source of a folder with modules, given by their paths."""
     for name, source in sources.items():
-        path = (root / name.replace("__", "/")).with_suffix(".py")
+        path = (root / name).with_suffix(".py")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(source, "utf-8")
-    return root
+    return read_source(root)
 
 
 @pytest.mark.parametrize(
     ("importer", "statement"),
     [
-        ("ledger__store", "import projections.rules"),
-        ("ledger__store", "from gameplay import rules"),
-        ("ledger__store", "def f():\n    from gameplay.rules import winner"),
-        ("ledger__store", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import gameplay"),
-        ("ledger__store", "from ..gameplay import rules"),
-        ("ledger__store", "import click"),
-        ("ledger__store", "import cryptography.hazmat"),
-        ("ledger__store", "import migrations"),
-        ("projections__rules", "from gameplay.rules import winner"),
-        ("projections__rules", "import scipy, numpy"),
-        ("projections__rules", "import obstore"),
-        ("projections__rules", "import migrations"),
-        ("projections__deep__rules", "from ...gameplay import rules"),
-        ("migrations__env", "import projections"),
-        ("migrations__env", "import click"),
+        ("ledger/store", "import projections.rules"),
+        ("ledger/store", "from gameplay import rules"),
+        ("ledger/store", "def f():\n    from gameplay.rules import winner"),
+        ("ledger/store", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import gameplay"),
+        ("ledger/store", "from ..gameplay import rules"),
+        ("ledger/store", "import click"),
+        ("ledger/store", "import cryptography.hazmat"),
+        ("ledger/store", "import migrations"),
+        ("projections/rules", "from gameplay.rules import winner"),
+        ("ledger/sealing/seals", "import cryptography"),
+        ("ledger/verification/walk", "import numpy"),
+        ("projections/rules", "import numpy, torch"),
+        ("projections/audit/what_if", "from rich.table import Table"),
+        ("projections/metrics/series", "import click"),
+        ("projections/rules", "import migrations"),
+        ("projections/deep/rules", "from ...gameplay import rules"),
+        ("migrations/env", "import projections"),
+        ("migrations/env", "import click"),
     ],
 )
 def test_a_wrong_arrow_is_found(tmp_path: Path, importer: str, statement: str) -> None:
-    tree(tmp_path, gameplay__rules="winner = 1", **{importer: statement})
+    source = tree(tmp_path, {"gameplay/rules": "winner = 1", importer: statement})
 
-    (finding,) = wrong_arrows(tmp_path)
+    (finding,) = wrong_arrows(source)
 
-    assert finding.startswith(importer.replace("__", "."))
+    assert finding.startswith(importer.replace("/", "."))
 
 
 @pytest.mark.parametrize(
     ("importer", "statement"),
     [
-        ("ledger__sealing__keys", "import cryptography.hazmat"),
-        ("ledger__store", "import json, msgspec\nfrom sqlalchemy import Table\nfrom . import chain"),
-        ("projections__audit__archive_store", "import obstore"),
-        ("projections__rules", "from ledger import events\nfrom .tickers import fold"),
-        ("gameplay__web__app", "import starlette, ledger, projections, migrations\nfrom ..rules import winner"),
+        ("ledger/sealing/keys", "import cryptography.hazmat"),
+        ("ledger/store", "import json, msgspec\nfrom sqlalchemy import Table\nfrom . import chain"),
+        ("projections/audit/archive", "import obstore"),
+        ("projections/commands/console", "import click\nfrom rich.table import Table"),
+        ("projections/cli", "import click, rich"),
+        ("projections/decision/rules", "def f():\n    import scipy"),
+        ("projections/rules", "from ledger import events\nfrom .tickers import fold"),
+        ("gameplay/web/app", "import starlette, ledger, projections, migrations\nfrom ..rules import winner"),
     ],
 )
 def test_a_right_arrow_is_left_alone(tmp_path: Path, importer: str, statement: str) -> None:
-    tree(tmp_path, **{importer: statement})
+    assert wrong_arrows(tree(tmp_path, {importer: statement})) == []
 
-    assert wrong_arrows(tmp_path) == []
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        ("ledger/errors", "ledger/store"),
+        ("ledger/store", "ledger/sealing/seals"),
+        ("ledger/engines/sqlite", "ledger/verification/walk"),
+        ("projections/read_models/counters", "projections/audit/recount"),
+        ("projections/decision/rules", "projections/cli"),
+        ("gameplay/game/rules", "gameplay/models/store"),
+        ("gameplay/serving/play", "gameplay/web/app"),
+        ("gameplay/promotion/plan", "gameplay/core"),
+        ("gameplay/client/simulate", "gameplay/web/games"),
+        ("gameplay/client/parity", "gameplay/serving/play"),
+    ],
+)
+@pytest.mark.parametrize("lazy", [False, True])
+def test_an_arrow_up_is_found(tmp_path: Path, importer: str, imported: str, lazy: bool) -> None:
+    statement = f"import {imported.replace('/', '.')}"
+    sources = {importer: f"def f():\n    {statement}" if lazy else statement, imported: "x = 1"}
+
+    (finding,) = upward_arrows(tree(tmp_path, sources))
+
+    assert finding.endswith(f"imports {imported.replace('/', '.')}")
+
+
+def test_a_room_may_import_those_before_it_and_itself(tmp_path: Path) -> None:
+    source = tree(
+        tmp_path,
+        {
+            "ledger/events": "x = 1",
+            "ledger/store": "from ledger import events",
+            "ledger/sealing/keys": "from ledger.store import x",
+            "ledger/sealing/seals": "from .keys import x\nfrom ..events import x",
+            "gameplay/client/parity": "from gameplay.game.rules import x\nimport gameplay.training.dataset",
+            "gameplay/game/rules": "x = 1",
+            "gameplay/training/dataset": "x = 1",
+        },
+    )
+
+    assert upward_arrows(source) == []
 
 
 @pytest.mark.parametrize(
     ("rule", "sources"),
     [
-        (strayed_libraries, {"gameplay__training__fit": "import mlflow"}),
-        (strayed_libraries, {"gameplay__a": "import xgboost", "gameplay__b": "from xgboost import Booster"}),
-        (lazy_imports, {"ledger__store": "def f():\n    import json"}),
-        (lazy_imports, {"ledger__store": "class A:\n    async def f(self):\n        from json import dumps"}),
-        (cycles, {"ledger__a": "from ledger import b", "ledger__b": "from ledger.a import x"}),
+        (strayed_libraries, {"gameplay/training/fit": "import mlflow"}),
+        (strayed_libraries, {"gameplay/a": "import xgboost", "gameplay/b": "from xgboost import Booster"}),
+        (lazy_imports, {"ledger/store": "def f():\n    import json"}),
+        (lazy_imports, {"ledger/store": "class A:\n    async def f(self):\n        from json import dumps"}),
+        (cycles, {"ledger/a": "from ledger import b", "ledger/b": "from ledger.a import x"}),
         (
             cycles,
-            {"ledger__a": "from . import b", "ledger__b": "import ledger.c", "ledger__c": "from .a import x"},
+            {"ledger/a": "from . import b", "ledger/b": "import ledger.c", "ledger/c": "from .a import x"},
         ),
-        (cycles, {"ledger__a": "import ledger.a"}),
-        (long_files, {"ledger__store": "x = 1\n" * (LINES_MAX + 1)}),
-        (broad_handlers, {"ledger__store": "try:\n    pass\nexcept Exception:\n    pass"}),
-        (broad_handlers, {"ledger__store": "try:\n    pass\nexcept (OSError, BaseException):\n    pass"}),
-        (broad_handlers, {"ledger__store": "try:\n    pass\nexcept:\n    pass"}),
-        (prints, {"gameplay__cli": "print('hello')"}),
-        (environment_readers, {"gameplay__cli": "import os\nx = os.environ['HOME']"}),
-        (environment_readers, {"gameplay__cli": "from os import getenv"}),
+        (cycles, {"ledger/a": "import ledger.a"}),
+        (rooms_without_place, {"gameplay/utils": "x = 1"}),
+        (rooms_without_place, {"projections/reports/daily": "x = 1"}),
+        (rooms_named_as_their_house, {"gameplay/promotion/promotion": "x = 1"}),
+        (rooms_named_as_their_house, {"ledger/ledger": "x = 1"}),
+        (rooms_named_as_their_house, {"gameplay/web/console/console/__init__": "x = 1"}),
+        (
+            strayed_libraries,
+            {"projections/audit/archive": "import obstore", "projections/metrics/backfill": "import obstore"},
+        ),
+        (
+            strayed_libraries,
+            {
+                "projections/decision/rules": "def f():\n    import scipy.special",
+                "projections/audit/sweep": "def f():\n    from scipy import stats",
+            },
+        ),
+        (slow_starts, {"projections/decision/rules": "import scipy.special"}),
+        (unmirrored_tests, {"ledger/store": "x = 1", "tests/ledger/sealing/test_keys": "x = 1"}),
+        (unmirrored_tests, {"gameplay/cli": "x = 1", "tests/elsewhere/test_cli": "x = 1"}),
+        (long_files, {"ledger/store": "x = 1\n" * (LINES_MAX + 1)}),
+        (broad_handlers, {"ledger/store": "try:\n    pass\nexcept Exception:\n    pass"}),
+        (broad_handlers, {"ledger/store": "try:\n    pass\nexcept (OSError, BaseException):\n    pass"}),
+        (broad_handlers, {"ledger/store": "try:\n    pass\nexcept:\n    pass"}),
+        (prints, {"gameplay/cli": "print('hello')"}),
+        (environment_readers, {"gameplay/cli": "import os\nx = os.environ['HOME']"}),
+        (environment_readers, {"gameplay/cli": "from os import getenv"}),
     ],
 )
 def test_a_broken_rule_is_found(tmp_path: Path, rule: Rule, sources: dict[str, str]) -> None:
-    assert rule(tree(tmp_path, **sources)) != []
+    assert rule(tree(tmp_path, sources)) != []
 
 
 def test_what_is_allowed_is_left_alone(tmp_path: Path) -> None:
-    tree(
+    source = tree(
         tmp_path,
-        gameplay__models__registry="def f():\n    import mlflow",
-        gameplay__training__estimators="def f():\n    import sklearn.neural_network\n    from sklearn import svm",
-        gameplay__config="import os\nhome = os.environ['HOME']",
-        gameplay____init__="from gameplay.config import home",
-        ledger__writer="try:\n    pass\nexcept Exception:\n    raise",
-        ledger__store="import os\nx = os.urandom(1)\ntry:\n    pass\nexcept (OSError, ValueError):\n    pass",
+        {
+            "gameplay/models/registry": "def f():\n    import mlflow",
+            "gameplay/training/estimators": "def f():\n    import sklearn.ensemble\n    from sklearn import svm",
+            "gameplay/config": "import os\nhome = os.environ['HOME']",
+            "gameplay/__init__": "from gameplay.config import home",
+            "ledger/writer": "try:\n    pass\nexcept Exception:\n    raise",
+            "ledger/store": "import os\nx = os.urandom(1)\ntry:\n    x\nexcept (OSError, ValueError):\n    x",
+            "projections/decision/rules": "def f():\n    import scipy.special",
+            "projections/decision/ranking": "def f():\n    import scipy.stats",
+            "tests/ledger/test_store": "x = 1",
+            "tests/gameplay/models/test_registry": "x = 1",
+            "tests/prometheus/test_scraping": "x = 1",
+            "tests/test_structure": "x = 1",
+        },
     )
 
-    assert [finding for rule in RULES for finding in rule(tmp_path)] == []
+    assert [finding for rule in RULES for finding in rule(source)] == []

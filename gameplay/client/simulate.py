@@ -8,10 +8,9 @@ from typing import NamedTuple
 import httpx2
 import msgspec
 
-from gameplay.game.answers import MoveValues, PlayAnswer
+from gameplay.game.answers import MoveValues, PlayAnswer, PointsAnswer, StartAnswer
 from gameplay.game.bots import bot_move, view_of
 from gameplay.game.features import PastRound
-from gameplay.web.games import PointsAnswer, StartAnswer
 from ledger.events import Points
 from ledger.vocabulary import BotName, Opponent, Winner
 

@@ -57,6 +57,30 @@ class Debug(msgspec.Struct, frozen=True):
     round_no: int
 
 
+class StartAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A game that has begun."""
+
+    game_id: str
+    session_id: str
+    player_name: str
+    policy: str
+    bot_policy: str
+    difficulty_mode: str
+    bot_model_alias: str | None
+    model_type: str
+    target_score: int
+    status: str
+    message: str
+
+
+class PointsAnswer(msgspec.Struct, frozen=True):
+    """What the next round is worth, in points."""
+
+    game_id: str
+    round_no: int
+    round_points: MoveValues
+
+
 class PlayAnswer(msgspec.Struct, frozen=True):
     """One round. Scores and deltas are in points."""
 

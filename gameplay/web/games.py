@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gameplay.game import players
-from gameplay.game.answers import DIFFICULTY_MODE, MoveValues, in_points, play_answer
+from gameplay.game.answers import DIFFICULTY_MODE, PointsAnswer, StartAnswer, in_points, play_answer
 from gameplay.game.rules import TARGET_TENTHS, round_points
 from gameplay.refusals import Refusal
 from gameplay.serving.service import Service, service_of
@@ -45,30 +45,6 @@ class PlayRound(msgspec.Struct, frozen=True, kw_only=True):
     user_move: Move
     easy_mode: bool | None = None
     round: Round | None = None
-
-
-class StartAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A game that has begun."""
-
-    game_id: str
-    session_id: str
-    player_name: str
-    policy: str
-    bot_policy: str
-    difficulty_mode: str
-    bot_model_alias: str | None
-    model_type: str
-    target_score: int
-    status: str
-    message: str
-
-
-class PointsAnswer(msgspec.Struct, frozen=True):
-    """What the next round is worth, in points."""
-
-    game_id: str
-    round_no: int
-    round_points: MoveValues
 
 
 _start_decoder = msgspec.json.Decoder(StartGame)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gameplay.observability.alerts.alerts import Alert, alerts
+from gameplay.observability.alerts.rules import Alert, alerts
 from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.dashboard.parts import annotations, expressions, panels, variables
 from gameplay.observability.dashboard.policies import POLICIES

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from gameplay.observability.alerts.alerts import Alert, alerts
+from gameplay.observability.alerts.rules import Alert, alerts
 from gameplay.observability.site import DASHBOARD_UID, FOLDER, FOLDER_UID, PROMETHEUS_UID
 
 GROUP = "rps-promotion-ledger"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gameplay.observability.alerts.alerts import Alert, alerts
+from gameplay.observability.alerts.rules import Alert, alerts
 
 GROUP = "rps-promotion-ledger"
 INTERVAL = "1m"

@@ -6,7 +6,7 @@ Every bound, window and gate of a rule has a moment at which another one would g
 from itertools import permutations
 from typing import Any, NamedTuple
 
-from gameplay.observability.alerts.alerts import MOVES_OF_GAMES, P_FRESH_SECONDS, STALLED_SECONDS, Alert, alerts
+from gameplay.observability.alerts.rules import MOVES_OF_GAMES, P_FRESH_SECONDS, STALLED_SECONDS, Alert, alerts
 from gameplay.observability.dashboard.policies import POLICIES
 from gameplay.observability.promql import vector
 from gameplay.observability.site import PROCESS_JOB

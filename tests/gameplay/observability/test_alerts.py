@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from gameplay.observability.alerts.alerts import MOVES_OF_GAMES, alerts
 from gameplay.observability.alerts.grafana import provisioning_file, rule_group
 from gameplay.observability.alerts.prometheus import rule_file
 from gameplay.observability.alerts.rule_tests import cases, unit_tests
+from gameplay.observability.alerts.rules import MOVES_OF_GAMES, alerts
 from gameplay.observability.dashboard.document import PANEL_IDS, generated_dashboard
 from gameplay.observability.dashboard.parts import panels, targets
 from gameplay.observability.process_series import SCRAPE_LABELS, STORED_LABELS

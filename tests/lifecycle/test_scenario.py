@@ -12,8 +12,8 @@ from gameplay.training.dataset import read_dataset
 from gameplay.training.estimators import Line
 from gameplay.training.fit import Job, train
 from ledger.vocabulary import ALIASES, BotName, Family, Policy
-from tests.gameplay.lifecycle.conftest import serving
 from tests.gameplay.web_clients import history, play, play_on, samples, start, wait_until
+from tests.lifecycle.conftest import serving
 
 FAMILY: Family = "xgboost"
 POLICY: Policy = "forrest"

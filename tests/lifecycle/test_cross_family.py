@@ -20,8 +20,8 @@ from ledger.vocabulary import ALIASES, FAMILIES, SHADOW_PREFIX, Family
 from projections.audit.decisions import check_decisions
 from projections.audit.what_if import Change, what_if
 from tests.builders import prediction_made
-from tests.gameplay.lifecycle.conftest import serving
 from tests.gameplay.web_clients import play, play_on, samples, service_behind, start, wait_until
+from tests.lifecycle.conftest import serving
 
 OTHERS: tuple[Family, ...] = ("feedforward_nn", "multinomial_logistic")
 

@@ -28,10 +28,10 @@ from gameplay.models.loaded import Models
 from gameplay.training.retraining import candidates, read_training_data, retrain
 from ledger.vocabulary import FAMILY_OF_POLICY, MOVES, POLICIES, Policy
 from tests.builders import assignment
-from tests.gameplay.lifecycle.conftest import GAMES_A_POLICY, serving, silently
 from tests.gameplay.web_clients import service_behind
+from tests.lifecycle.conftest import GAMES_A_POLICY, serving, silently
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[2]
 
 Change = Callable[[CapturedRound], CapturedRound]
 

@@ -33,7 +33,7 @@ from ledger.events import AliasesAssigned, AliasesPlanned, Assignment, TrainingC
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from projections.decision.cycle import plan
 from tests.builders import assignment, training_completed
-from tests.gameplay.lifecycle.conftest import silently
+from tests.lifecycle.conftest import silently
 
 LINE: Family = "multinomial_logistic"
 FIRST = assignment((1, 2, 3, 4))

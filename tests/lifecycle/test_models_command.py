@@ -20,9 +20,9 @@ from gameplay.serving.sync import sync
 from ledger.vocabulary import ALIASES, FAMILIES
 from tests.builders import assignment, training_completed
 from tests.gameplay.faults import FaultyRegistry, registry_with_versions
-from tests.gameplay.lifecycle.conftest import serving
 from tests.gameplay.servers import S3Server
 from tests.gameplay.web_clients import ok, play_on, start
+from tests.lifecycle.conftest import serving
 
 
 def command(settings: Settings, *arguments: str, **environment: str) -> Result:
