@@ -6,12 +6,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version as package_version
-from typing import Any, cast
 
 import anyio
-from prometheus_client import CollectorRegistry, Gauge, GCCollector, Info, PlatformCollector, ProcessCollector
-from starlette.requests import Request
+from prometheus_client import CollectorRegistry
 
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
@@ -20,6 +17,7 @@ from gameplay.promotion.adoption import adopt_all
 from gameplay.refusals import Unavailable
 from gameplay.serving.cross_family import CrossFamily
 from gameplay.serving.play import Play, Split
+from gameplay.serving.process_metrics import register
 from gameplay.serving.schedule import Schedule
 from ledger.errors import StorageError
 from ledger.vocabulary import FAMILIES
@@ -29,19 +27,17 @@ from projections.metrics.exposition import Exposition
 
 log = logging.getLogger(__name__)
 
-PACKAGE = "promotion-ledger"
-
 
 @dataclass
-class Service(Core):
+class Service:
     """One serving process."""
 
+    core: Core
     writer: Writer
     play: Play
     cross_family: CrossFamily
     exposition: Exposition
     started_us: int
-    version: str = field(default_factory=lambda: package_version(PACKAGE))
     caught_up: bool = False
     broken_start: str | None = None
     """Why the process will never become ready; it must be started again."""
@@ -55,13 +51,13 @@ class Service(Core):
 
     def missing(self) -> list[str]:
         """What this process still lacks to be ready; empty when it is."""
-        if failure := self.read_models.projector.failure:
+        if failure := self.core.read_models.projector.failure:
             return [str(failure)]
         if self.broken_start is not None:
             return [f"the start failed, and only another one helps: {self.broken_start}"]
         if not self.caught_up:
             return ["projections: replaying the ledger"]
-        aliases, games = self.alias_versions(), self.game_versions()
+        aliases, games = self.core.alias_versions(), self.core.game_versions()
         missing: list[str] = []
         for family in FAMILIES:
             if not aliases[family]:
@@ -69,10 +65,10 @@ class Service(Core):
             missing += [
                 f"{family}: version {version} is not loaded"
                 for version in sorted(aliases[family] | games[family])
-                if not self.models.is_loaded(family, version)
+                if not self.core.models.is_loaded(family, version)
                 # A version that is gone for good may be missed by the games that began with it, and by nobody
                 # else: once it has been tried, the process is as ready for them as it will ever be.
-                and (version in aliases[family] or not self.models.failure(family, version))
+                and (version in aliases[family] or not self.core.models.failure(family, version))
             ]
         return missing
 
@@ -89,24 +85,19 @@ async def open_service(
     try:
         async with Writer(core.ledger) as writer:
             service = _build(core, writer, process)
-            schedule = Schedule(service, process, since_us=service.started_us)
+            schedule = Schedule(core, process, since_us=service.started_us)
             service.cross_family.start()
             preparing = asyncio.create_task(asyncio.to_thread(_prepare, service, schedule))
             try:
                 yield service
             finally:
-                service.models.stop()
+                service.core.models.stop()
                 # What it raised has been logged, and must not keep the rest from being closed.
                 await asyncio.gather(preparing, return_exceptions=True)
                 await service.cross_family.close()
                 await asyncio.to_thread(_wind_up, service, schedule)
     finally:
         core.close()
-
-
-def service_of(request: Request) -> Service:
-    """The service that a request is for."""
-    return cast(Service, request.state.service)
 
 
 def _build(core: Core, writer: Writer, process: CollectorRegistry) -> Service:
@@ -121,24 +112,26 @@ def _build(core: Core, writer: Writer, process: CollectorRegistry) -> Service:
         kinds=settings.cross_family_for,
     )
     service = Service(
-        **vars(core),
+        core=core,
         writer=writer,
         play=Play(core.ledger, writer, core.read_models, core.models, split=split, listen=cross_family.offer),
         cross_family=cross_family,
         exposition=Exposition(core.read_models, process),
         started_us=time.time_ns() // 1_000,
     )
-    _register_process_metrics(process, service)
+    register(process, core, writer)
     return service
 
 
 def _prepare(service: Service, schedule: Schedule) -> None:
     """Catch up, load the models, then look at the registry, which takes seconds to open."""
     try:
-        service.read_models.projector.start()
+        service.core.read_models.projector.start()
         service.caught_up = True
-        wanted = service.wanted_versions()
-        service.models.preload([(family, version) for family in FAMILIES for version in sorted(wanted[family])])
+        wanted = service.core.wanted_versions()
+        service.core.models.preload(
+            [(family, version) for family in FAMILIES for version in sorted(wanted[family])]
+        )
         schedule.start()
         _adopt(service)
     except ProjectionError:
@@ -153,7 +146,7 @@ def _prepare(service: Service, schedule: Schedule) -> None:
 
 def _adopt(service: Service) -> None:
     try:
-        problems = adopt_all(service.promotion, FAMILIES).problems
+        problems = adopt_all(service.core.promotion, FAMILIES).problems
     except StorageError as error:
         log.warning("the registry's aliases could not be compared with the ledger's: %s", error)
     else:
@@ -163,29 +156,4 @@ def _adopt(service: Service) -> None:
 
 def _wind_up(service: Service, schedule: Schedule) -> None:
     schedule.shutdown()
-    service.read_models.projector.save(every=1)
-
-
-def _register_process_metrics(process: CollectorRegistry, service: Service) -> None:
-    ProcessCollector(registry=process)
-    PlatformCollector(registry=process)
-    GCCollector(registry=process)
-    build = Info("rps_build", "The release that is running.", registry=process)
-    build.info({"version": service.version})
-    gauges: dict[str, tuple[str, Any]] = {
-        "rps_writer_unanswered_events": (
-            "Events appended by requests and not yet durable.",
-            lambda: service.writer.unanswered_events,
-        ),
-        "rps_projection_snapshots_discarded": (
-            "Snapshots that did not fit the ledger at the start and were replayed instead.",
-            lambda: sum(service.read_models.projector.discarded.values()),
-        ),
-        "rps_registry_mismatches": (
-            "Families whose aliases in the registry and in the ledger differ and cannot be brought together.",
-            lambda: len(service.promotion.problems),
-        ),
-        "rps_models_loaded": ("Model versions in memory.", lambda: len(service.models.sources())),
-    }
-    for name, (help_, read) in gauges.items():
-        Gauge(name, help_, registry=process).set_function(read)
+    service.core.read_models.projector.save(every=1)

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypedDict
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
@@ -17,10 +16,11 @@ from starlette.routing import Route
 from gameplay.config import Settings
 from gameplay.models.registry import Registry
 from gameplay.refusals import Refusal, TooLarge, Unauthorized, Unavailable
-from gameplay.serving.service import Service, open_service
+from gameplay.serving.service import open_service
 from gameplay.web import games, grafana, health, models, promotion, training
 from gameplay.web.bodies import answer
 from gameplay.web.http_metrics import HttpMetrics
+from gameplay.web.state import State
 from ledger.errors import BusyError, ClosedError, InvalidEventError, StorageError
 from projections.errors import ProjectionError
 
@@ -29,12 +29,6 @@ log = logging.getLogger(__name__)
 RETRY_AFTER_SECONDS = "1"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class State(TypedDict):
-    """What the lifespan hands to every request."""
-
-    service: Service
 
 
 def create_app(settings: Settings, *, registry: Registry | None = None) -> Starlette:

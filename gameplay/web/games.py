@@ -12,8 +12,9 @@ from gameplay.game import players
 from gameplay.game.answers import DIFFICULTY_MODE, PointsAnswer, StartAnswer, in_points, play_answer
 from gameplay.game.rules import TARGET_TENTHS, round_points
 from gameplay.refusals import Refusal
-from gameplay.serving.service import Service, service_of
+from gameplay.serving.service import Service
 from gameplay.web.bodies import Line, MaybeLine, answer, decode, read_body
+from gameplay.web.state import service_of
 from ledger.events import Round
 from ledger.vocabulary import POLICIES, Move, Opponent
 
@@ -103,4 +104,4 @@ async def policies(_request: Request) -> Response:
 
 
 async def _remember(service: Service, player: players.Player, name: str) -> None:
-    await anyio.to_thread.run_sync(players.remember, service.engine, player.player_id, name)
+    await anyio.to_thread.run_sync(players.remember, service.core.engine, player.player_id, name)

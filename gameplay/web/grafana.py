@@ -14,11 +14,12 @@ from starlette.responses import Response
 
 from gameplay.observability.dashboard.history_query import LEDGER_COLUMNS, SWAP_COLUMNS, TOTALS_COLUMNS, Column
 from gameplay.refusals import Invalid
-from gameplay.serving.service import Service, service_of
+from gameplay.serving.service import Service
 from gameplay.web.bodies import answer, decode, read_body
 from gameplay.web.numbers import QuotedNumbersDecoder
 from gameplay.web.promotion import DAYS, DAYS_MAX, HISTORY_LIMIT, HISTORY_LIMIT_MAX, read_rows, read_totals
 from gameplay.web.queries import parse_moment_us
+from gameplay.web.state import service_of
 from ledger.vocabulary import DECISIONS, FAMILIES
 from projections.read_models.history import Query
 from projections.read_models.history_row import render

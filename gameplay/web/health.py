@@ -7,9 +7,10 @@ import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gameplay.serving.service import service_of
+from gameplay.serving.process_metrics import VERSION
 from gameplay.web.bodies import answer
 from gameplay.web.queries import choice
+from gameplay.web.state import service_of
 from projections.metrics.exposition import Scope
 
 
@@ -19,7 +20,7 @@ async def root(request: Request) -> Response:
     return answer(
         {
             "service": "rps-promotion-ledger",
-            "version": service.version,
+            "version": VERSION,
             "links": {
                 "health": "/healthz",
                 "ready": "/readyz",
@@ -27,7 +28,7 @@ async def root(request: Request) -> Response:
                 "history": "/internal/promotion/history",
                 "models": "/models",
             },
-            "grafana_dashboard_url": service.settings.grafana_dashboard_url,
+            "grafana_dashboard_url": service.core.settings.grafana_dashboard_url,
         }
     )
 
@@ -36,7 +37,7 @@ async def healthz(request: Request) -> Response:
     """GET /healthz: 200 as soon as the process serves; 503 when its start failed and only another one helps."""
     service = service_of(request)
     uptime = time.time() - service.started_us / 1_000_000
-    shown = {"version": service.version, "uptime_seconds": round(uptime, 3)}
+    shown = {"version": VERSION, "uptime_seconds": round(uptime, 3)}
     if service.broken_start is not None:
         return answer({"ok": False, "detail": service.broken_start, **shown}, 503)
     return answer({"ok": True, **shown})

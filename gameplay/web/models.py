@@ -10,10 +10,11 @@ from starlette.responses import Response
 
 from gameplay.refusals import NotFound, Unavailable
 from gameplay.serving.reload import reload_models
-from gameplay.serving.service import Service, service_of
+from gameplay.serving.service import Service
 from gameplay.web.access import require_internal
 from gameplay.web.bodies import answer, read_body
 from gameplay.web.queries import flag
+from gameplay.web.state import service_of
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 
 TURN_SECONDS_MAX = 4.0
@@ -30,7 +31,7 @@ async def models(request: Request) -> Response:
 async def reload_all(request: Request) -> Response:
     """POST /models/reload."""
     service = service_of(request)
-    require_internal(request, service.settings)
+    require_internal(request, service.core.settings)
     await read_body(request)
     service.require_caught_up()
     return await _reload(request, FAMILIES, ALIASES)
@@ -39,7 +40,7 @@ async def reload_all(request: Request) -> Response:
 async def reload_one(request: Request) -> Response:
     """POST /models/reload/{model_type}/{alias}."""
     service = service_of(request)
-    require_internal(request, service.settings)
+    require_internal(request, service.core.settings)
     family, alias = request.path_params["model_type"], request.path_params["alias"]
     if family not in FAMILIES or alias not in ALIASES:
         raise NotFound(f"there is no {alias} of {family}")
@@ -52,7 +53,7 @@ async def _reload(request: Request, families: Sequence[Family], aliases: Sequenc
     service = service_of(request)
     wish = partial(
         reload_models,
-        service,
+        service.core,
         families,
         aliases,
         copy=flag(request, "sync_minio"),
@@ -72,9 +73,9 @@ async def _reload(request: Request, families: Sequence[Family], aliases: Sequenc
 
 
 def _models(service: Service) -> dict[str, Any]:
-    sources = service.models.sources()
-    with service.read_models.projector.current():
-        families = service.read_models.standings.state.families
+    sources = service.core.models.sources()
+    with service.core.read_models.projector.current():
+        families = service.core.read_models.standings.state.families
         return {
             family: {
                 "aliases": {
@@ -86,7 +87,7 @@ def _models(service: Service) -> dict[str, Any]:
                     }
                     for alias in ALIASES
                 },
-                "registry_mismatch": service.promotion.problems.get(family),
+                "registry_mismatch": service.core.promotion.problems.get(family),
             }
             for family in FAMILIES
         }

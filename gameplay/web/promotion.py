@@ -12,11 +12,12 @@ from starlette.responses import Response
 from gameplay.promotion import reports
 from gameplay.promotion.reports import Reported
 from gameplay.refusals import Refusal
-from gameplay.serving.service import Service, service_of
+from gameplay.serving.service import Service
 from gameplay.web.access import require_internal
 from gameplay.web.bodies import answer, read_body
 from gameplay.web.queries import choice, flag, moment_us, whole
 from gameplay.web.report_body import read_report
+from gameplay.web.state import service_of
 from ledger.events import CycleDecided
 from ledger.vocabulary import DECISIONS, FAMILIES, Decision
 from projections.read_models.history import DAY_US, Query
@@ -33,14 +34,16 @@ ALL = "ALL"
 async def report(request: Request) -> Response:
     """POST /internal/promotion/report."""
     service = service_of(request)
-    require_internal(request, service.settings)
+    require_internal(request, service.core.settings)
     body = await read_body(request)
     reported = read_report(body)
     key = request.headers.get("idempotency-key")
     if key is not None and not 1 <= len(key) <= KEY_LENGTH_MAX:
         raise Refusal(f"Idempotency-Key must have 1 to {KEY_LENGTH_MAX} characters")
     service.require_caught_up()
-    recorded = await anyio.to_thread.run_sync(reports.record, service.ledger, service.promotion, reported, key)
+    recorded = await anyio.to_thread.run_sync(
+        reports.record, service.core.ledger, service.core.promotion, reported, key
+    )
     return answer(_report_answer(recorded.position, recorded.event, reported))
 
 
@@ -81,8 +84,8 @@ def _query(request: Request) -> Query:
 def read_rows(service: Service, query: Query) -> list[dict[str, Any]]:
     """The stored rows that a query asks for, up to the head. Raises Unavailable before the first catch-up."""
     service.require_caught_up()
-    service.read_models.projector.catch_up()
-    return service.read_models.history.rows(query)
+    service.core.read_models.projector.catch_up()
+    return service.core.read_models.history.rows(query)
 
 
 def read_totals(service: Service, days: int) -> list[dict[str, Any]]:
@@ -93,8 +96,8 @@ def read_totals(service: Service, days: int) -> list[dict[str, Any]]:
     service.require_caught_up()
     to_us = int(time.time() * 1_000_000) + 1
     from_us = to_us - days * DAY_US
-    service.read_models.projector.catch_up()
-    totals = service.read_models.history.totals(from_us, to_us)
+    service.core.read_models.projector.catch_up()
+    totals = service.core.read_models.history.totals(from_us, to_us)
     totals[ALL] = {name: sum(row[name] for row in totals.values()) for name in (*DECISIONS, "total_events")}
     period = {"period_start": _iso(from_us), "period_end": _iso(to_us)}
     return [{"model": model, **period, **row} for model, row in totals.items()]

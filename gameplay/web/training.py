@@ -11,11 +11,12 @@ from starlette.responses import Response
 from gameplay.promotion.adoption import adopt_all
 from gameplay.recording import record
 from gameplay.refusals import Invalid
-from gameplay.serving.service import Service, service_of
+from gameplay.serving.service import Service
 from gameplay.training.runs import runs_of
 from gameplay.web.access import require_internal
 from gameplay.web.bodies import Line, answer, decode, read_body
 from gameplay.web.numbers import QuotedNumbersDecoder
+from gameplay.web.state import service_of
 from ledger.events import Share, TrainingCompleted, Version
 from ledger.vocabulary import Alias, Family, TrainingStatus
 
@@ -41,7 +42,7 @@ _decoder = QuotedNumbersDecoder(TrainingBody)
 async def complete(request: Request) -> Response:
     """POST /internal/training/complete."""
     service = service_of(request)
-    require_internal(request, service.settings)
+    require_internal(request, service.core.settings)
     given = decode(await read_body(request), _decoder)
     version = await anyio.to_thread.run_sync(_complete, service, given)
     return answer({"success": True, **msgspec.structs.asdict(given), "model_version": version})
@@ -54,7 +55,7 @@ def _complete(service: Service, given: TrainingBody) -> int | None:
     Unavailable when that cannot be asked.
     """
     told = given.model_version
-    if told is not None and not service.promotion.exists(given.model_type, told):
+    if told is not None and not service.core.promotion.exists(given.model_type, told):
         raise Invalid(f"there is no version {told} of {given.model_type}")
     version = told or _meant(service, given)
     event = TrainingCompleted(
@@ -72,7 +73,7 @@ def _complete(service: Service, given: TrainingBody) -> int | None:
         through_position=None,
         error=None,
     )
-    record(service.ledger, event)
+    record(service.core.ledger, event)
     return version
 
 
@@ -85,6 +86,6 @@ def _meant(service: Service, given: TrainingBody) -> int | None:
         return None
     service.require_caught_up()
     # Without the registry the aliases are what they were, and the guess is that of before.
-    adopt_all(service.promotion, (given.model_type,))
-    version = service.promotion.state(given.model_type).promotion.aliases.get(given.alias)
-    return None if version in runs_of(service.ledger, given.model_type) else version
+    adopt_all(service.core.promotion, (given.model_type,))
+    version = service.core.promotion.state(given.model_type).promotion.aliases.get(given.alias)
+    return None if version in runs_of(service.core.ledger, given.model_type) else version

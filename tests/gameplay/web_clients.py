@@ -78,7 +78,7 @@ def history(client: httpx2.Client, **query: object) -> list[dict[str, Any]]:
 
 def events_of(client: TestClient, event_type: str) -> int:
     """How many events of a type there are, by plain SQL."""
-    with service_behind(client).engine.connect() as connection:
+    with service_behind(client).core.engine.connect() as connection:
         query = text("SELECT count(*) FROM events WHERE type = :type")
         return int(connection.execute(query, {"type": event_type}).scalar_one())
 
@@ -86,7 +86,7 @@ def events_of(client: TestClient, event_type: str) -> int:
 def state(client: TestClient) -> tuple[object, ...]:
     """Everything that a refused request must leave as it was."""
     return (
-        service_behind(client).ledger.head(),
+        service_behind(client).core.ledger.head(),
         client.get("/metrics", params={"scope": "ledger"}).raise_for_status().content,
         client.get(HISTORY_PATH, params={"detail": 1}).raise_for_status().content,
     )

@@ -33,7 +33,7 @@ def tracking(settings: Settings, **changes: Any) -> Iterator[TestClient]:
 
 
 def shadow(client: TestClient, game_id: str) -> list[Any]:
-    ledger = service_behind(client).ledger
+    ledger = service_behind(client).core.ledger
     return [ledger.decode(entry) for entry in ledger.read_stream(SHADOW_PREFIX + game_id)]
 
 
@@ -46,7 +46,7 @@ def predictions(client: TestClient) -> dict[str, float]:
 
 
 def records(client: TestClient) -> dict[Family, dict[int, int]]:
-    read_models = service_behind(client).read_models
+    read_models = service_behind(client).core.read_models
     with read_models.projector.current():
         families = read_models.standings.state.families
         return {
@@ -61,7 +61,7 @@ def held(client: TestClient) -> Iterator[None]:
     taken, let_go = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with service_behind(client).read_models.projector.current():
+        with service_behind(client).core.read_models.projector.current():
             taken.set()
             let_go.wait(15)
 
@@ -126,12 +126,12 @@ def test_an_audit_counts_as_the_ranking_did(settings: Settings) -> None:
         model_rounds = play_on(client, beside)["round"] - 3
         wait_until(lambda: caught_up(client, beside, model_rounds))
 
-        decided = service.promotion.cycle("xgboost", trigger="manual", source="test")
+        decided = service.core.promotion.cycle("xgboost", trigger="manual", source="test")
 
         assert decided is not None
         assert decided.ranking[0].predictions == records(client)["xgboost"][2]
-        assert check_decisions(service.ledger).agrees
-        assert not any(cycle.differs for one in what_if(service.ledger, Change()) for cycle in one.cycles)
+        assert check_decisions(service.core.ledger).agrees
+        assert not any(cycle.differs for one in what_if(service.core.ledger, Change()) for cycle in one.cycles)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_other_games_are_left_alone(settings: Settings, changes: dict[str, Any],
     with tracking(settings, **changes) as client:
         game_id = start(client, **sat_down)["game_id"]
         play_on(client, game_id)
-        streams = [service_behind(client).ledger.version(SHADOW_PREFIX + game_id)]
+        streams = [service_behind(client).core.ledger.version(SHADOW_PREFIX + game_id)]
 
     assert streams == [0]
 
@@ -182,8 +182,8 @@ def test_a_full_queue_drops_counts_and_still_answers(settings: Settings) -> None
 def test_a_version_that_is_not_there_falls_back_on_the_games_shadow_alone(settings: Settings) -> None:
     with tracking(settings) as client:
         service = service_behind(client)
-        service.models._loaded.pop(("feedforward_nn", 1))  # as if it had never come
-        service.models._asked.add(("feedforward_nn", 1))
+        service.core.models._loaded.pop(("feedforward_nn", 1))  # as if it had never come
+        service.core.models._asked.add(("feedforward_nn", 1))
         game_id = start(client)["game_id"]
         for _ in range(4):
             play(client, game_id)
@@ -196,7 +196,9 @@ def test_a_version_that_is_not_there_falls_back_on_the_games_shadow_alone(settin
             ("feedforward_nn", "Production", False)
         ]
         assert ended["model_info"]["probability_source"] == "model"
-        finished = [service.ledger.decode(entry) for entry in service.ledger.read_stream(f"game-{game_id}")][-1]
+        finished = [
+            service.core.ledger.decode(entry) for entry in service.core.ledger.read_stream(f"game-{game_id}")
+        ][-1]
         assert not getattr(finished, "degraded")  # noqa: B009
 
 
@@ -204,7 +206,7 @@ def test_a_stream_that_another_process_has_begun_is_carried_on(settings: Setting
     with tracking(settings) as client:
         game_id = start(client)["game_id"]
         elsewhere = prediction_made(game_id=game_id, model_type="feedforward_nn", round=4, served=False)
-        service_behind(client).ledger.append(SHADOW_PREFIX + game_id, [elsewhere], 0)
+        service_behind(client).core.ledger.append(SHADOW_PREFIX + game_id, [elsewhere], 0)
         for _ in range(4):
             play(client, game_id)
 

@@ -229,11 +229,11 @@ def test_the_sync_command_fails_when_it_could_not_do_it_all(settings: Settings) 
 def test_a_reload_with_clean_leaves_the_twelve(settings: Settings) -> None:
     with serving(settings) as client:
         service = client.app_state["service"]
-        extra = service.store.get_model("xgboost", 1)
+        extra = service.core.store.get_model("xgboost", 1)
         extra = extra._replace(version=9, run_id="another", card=replace(extra.card, alias="B"))
-        service.store.put_model("xgboost", extra)
+        service.core.store.put_model("xgboost", extra)
 
         answer = ok(client.post("/models/reload", params={"clean": "true"}))
 
         assert (answer["success"], answer["minio_removed"], answer["minio_skipped"]) == (True, ["xgboost/v9"], 12)
-        assert sorted(service.store.versions("xgboost")) == [1, 2, 3, 4]
+        assert sorted(service.core.store.versions("xgboost")) == [1, 2, 3, 4]

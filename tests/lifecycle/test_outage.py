@@ -59,7 +59,7 @@ def sources(client: TestClient) -> set[str | None]:
 
 def degraded_games(client: TestClient) -> int:
     service = service_behind(client)
-    events = (service.ledger.decode(entry) for page in service.ledger.pages() for entry in page)
+    events = (service.core.ledger.decode(entry) for page in service.core.ledger.pages() for entry in page)
     return sum(getattr(event, "degraded", False) for event in events)
 
 
@@ -80,7 +80,7 @@ def test_games_go_on_without_store_and_registry_and_recover_without_a_restart(
         assert ended["model_info"]["probability_source"] == "uniform"
         assert client.get("/readyz").status_code == 503
         assert fallbacks(client, "minio_miss") > 0
-        wait_until(lambda: bool(service_behind(client).models.failure("xgboost", 1)))
+        wait_until(lambda: bool(service_behind(client).core.models.failure("xgboost", 1)))
         ended = play_on(client, start(client)["game_id"])
         assert fallbacks(client, "mlflow_miss") > 0
         assert degraded_games(client) == 2

@@ -68,14 +68,14 @@ def test_what_clients_are_told_is_what_the_ledger_has(settings: Settings) -> Non
     with serving(settings) as client:
         for _ in Player(client, "cal", seed=1).games("logan", 2, listen=answers.append):
             pass
-        ledger = service_behind(client).ledger
+        ledger = service_behind(client).core.ledger
         live = [one for answer in answers if (one := captures.from_answer("cal", answer))]
 
         past = [one for game in captures.from_ledger(ledger, "cal", "logan", 2) for one in game]
 
         assert live == sorted(past, key=lambda one: (one.game_id != live[0].game_id, one.round))
         assert all(len(one.features) == len(FEATURE_NAMES) for one in live)
-        assert check(ledger, service_behind(client).models, live, strict=True).differences == []
+        assert check(ledger, service_behind(client).core.models, live, strict=True).differences == []
 
 
 def first_feature_by_a_hair(one: CapturedRound) -> CapturedRound:

@@ -15,7 +15,7 @@ from tests.gameplay.web_clients import samples, service_behind
 def test_a_bot_plays_to_the_end_through_http(served: TestClient, policy: Opponent) -> None:
     (game,) = Player(served, "cal", seed=1).games(policy, 1)
 
-    ledger = service_behind(served).ledger
+    ledger = service_behind(served).core.ledger
     stored = fold([ledger.decode(entry) for entry in ledger.read_stream(stream_of(game.game_id))])
     assert stored.finished is not None
     assert (stored.started.player_kind, stored.started.player_id) == ("bot", "cal")

@@ -238,7 +238,7 @@ def test_of_many_plays_for_one_round_exactly_one_counts(served: TestClient, give
 def test_a_players_name_stays_out_of_the_ledger(served: TestClient) -> None:
     start(served, player_name="Confidential Person", session_id="s-9")
 
-    with service_behind(served).engine.connect() as connection:
+    with service_behind(served).core.engine.connect() as connection:
         payloads = connection.execute(text("SELECT payload FROM events")).scalars().all()
         names = connection.execute(text("SELECT name FROM players")).scalars().all()
     assert not any(b"Confidential" in payload for payload in payloads)
@@ -324,7 +324,7 @@ def recounted(client: TestClient) -> dict[str, float]:
         'rps_ledger_events_total{type="%s"}': "SELECT type, count(*) FROM events GROUP BY 1",
     }
     counts: dict[str, float] = {}
-    with service_behind(client).engine.connect() as connection:
+    with service_behind(client).core.engine.connect() as connection:
         for series, query in queries.items():
             for *labels, count in connection.execute(text(query)):
                 counts[series % tuple(labels)] = count

@@ -84,7 +84,7 @@ def test_a_version_that_is_not_loaded_is_missing(data_dir: Path) -> None:
     (data_dir / "models" / "rps_bot_xgboost" / "versions" / "3").unlink()
     app = create_app(Settings(data_dir=data_dir, promotion_schedule=None), registry=FaultyRegistry())
     with TestClient(app) as client:
-        wait_until(lambda: len(service_behind(client).models.sources()) == 11)
+        wait_until(lambda: len(service_behind(client).core.models.sources()) == 11)
 
         assert client.get("/readyz").json()["missing"] == ["xgboost: version 3 is not loaded"]
 
@@ -118,7 +118,9 @@ def test_nothing_half_folded_is_shown_before_the_head_is_reached(
 def test_an_event_that_cannot_be_folded_stops_the_projections_loudly(
     served: TestClient, settings: Settings, registry: FaultyRegistry
 ) -> None:
-    position = service_behind(served).ledger.append("game-odd", [game_finished(game_id="odd")], 0).first_position
+    position = (
+        service_behind(served).core.ledger.append("game-odd", [game_finished(game_id="odd")], 0).first_position
+    )
 
     for path in ("/metrics", "/internal/promotion/history", "/models"):
         response = served.get(path)
@@ -128,7 +130,7 @@ def test_an_event_that_cannot_be_folded_stops_the_projections_loudly(
     assert served.get("/healthz").status_code == 200
 
     with TestClient(create_app(settings, registry=registry)) as restarted:
-        wait_until(lambda: service_behind(restarted).read_models.projector.failure is not None)
+        wait_until(lambda: service_behind(restarted).core.read_models.projector.failure is not None)
         assert f"position {position}" in restarted.get("/readyz").json()["missing"][0]
 
 

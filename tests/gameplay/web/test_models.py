@@ -107,7 +107,7 @@ def test_a_registry_that_does_not_answer_is_asked_once(
     service = service_behind(served)
     for family in FAMILIES:
         swapped = plan("manual", family, assignment(), assignment((2, 1, 3, 4)))
-        service.ledger.append(stream_of(family), [swapped], 1)
+        service.core.ledger.append(stream_of(family), [swapped], 1)
     (data_dir / "models" / "rps_bot_xgboost" / "versions" / "3").unlink()
     registry.down = True
     before = registry.calls
@@ -170,7 +170,7 @@ def test_a_reload_does_not_wait_for_ever_for_its_turn(
 def test_a_version_that_cannot_be_loaded_is_named(served: TestClient, registry: FaultyRegistry) -> None:
     registry.down = True
     moved = assigned("xgboost", "registry", assignment(), assignment((1, 2, 3, 6)))
-    service_behind(served).ledger.append(stream_of("xgboost"), [moved], 1)
+    service_behind(served).core.ledger.append(stream_of("xgboost"), [moved], 1)
 
     answer = ok(served.post("/models/reload"))
 
@@ -228,7 +228,7 @@ def test_a_plan_that_cannot_be_completed_keeps_nobody_waiting(serve: Serve) -> N
     with serve() as client:
         service = service_behind(client)
         planned = plan("manual", "xgboost", assignment(), assignment((9, 2, 3, 4)))
-        service.ledger.append(stream_of("xgboost"), [planned], 1)
+        service.core.ledger.append(stream_of("xgboost"), [planned], 1)
 
         assert ok(client.get("/readyz"))["ready"]
 
@@ -242,20 +242,20 @@ def test_a_registry_that_differs_at_the_start_is_adopted_and_loaded(
     registry.named["xgboost"] |= {"B": 5}
     with serve() as client:
         service = service_behind(client)
-        wait_until(lambda: service.promotion.state("xgboost").promotion.aliases["B"] == 5)
+        wait_until(lambda: service.core.promotion.state("xgboost").promotion.aliases["B"] == 5)
 
         wait_until(lambda: client.get("/readyz").status_code == 200)
 
-        assert service.models.is_loaded("xgboost", 5)
+        assert service.core.models.is_loaded("xgboost", 5)
 
 
 def test_an_open_plan_is_finished_at_the_start(serve: Serve, settings: Settings, registry: FaultyRegistry) -> None:
     with serve() as client:
         service = service_behind(client)
-        assignment = service.promotion.state("xgboost").assignment()
+        assignment = service.core.promotion.state("xgboost").assignment()
         registry.down = True
         swapped = type(assignment)(Production=2, B=1, shadow1=3, shadow2=4)
-        assert not service.promotion.move("xgboost", swapped, cause="manual")
+        assert not service.core.promotion.move("xgboost", swapped, cause="manual")
     registry.down = False
 
     with serve(settings) as client:

@@ -182,7 +182,7 @@ def test_detail_adds_the_lists_and_the_evidence(served: TestClient) -> None:
 
 
 def test_a_cycle_of_our_own_has_a_row_like_any_other(served: TestClient) -> None:
-    service_behind(served).promotion.cycle("xgboost", trigger="manual", source="test")
+    service_behind(served).core.promotion.cycle("xgboost", trigger="manual", source="test")
 
     (row,) = history(served)
 
@@ -409,7 +409,7 @@ def test_totals_have_a_row_for_each_model_and_all(served: TestClient) -> None:
 
 
 def test_a_pending_plan_is_a_gauge_until_it_is_applied(served: TestClient, registry: FaultyRegistry) -> None:
-    promotion = service_behind(served).promotion
+    promotion = service_behind(served).core.promotion
     registry.down = True
     assert not promotion.move("xgboost", assignment((2, 1, 3, 4)), cause="manual")
     assert samples(served)['rps_model_promotion_pending{model="xgboost"}'] == 1
