@@ -1,8 +1,8 @@
 """The sign e-process: evidence that may be looked at after every game, for ever, without spoiling it.
 
-Each game is a toss that B wins by winning its own game or by Production not winning one. Under "B is nowhere
+Each game is a toss that falls B's way when B wins its own game or Production does not win one. Under "B is nowhere
 better", with the alias of each game tossed fairly, a toss falls B's way with a chance of at most one half, however
-the win rates drift. E is the wealth of somebody who bets against that with a Beta(a, a) mixture cut to (1/2, 1).
+the win rates drift. E is the wealth of a bettor who stakes on B with a Beta(a, a) mixture cut to (1/2, 1).
 
 Source: the one-sided beta-binomial mixture of Howard, Ramdas, McAuliffe and Sekhon, Time-uniform, nonparametric,
 nonasymptotic confidence sequences, Annals of Statistics 49(2), 2021, arXiv:1810.08240.
@@ -12,7 +12,7 @@ import math
 from fractions import Fraction
 
 _TIE = 1e-9
-"""Nearer than this to a bound the float is not trusted: its own error stays below 1e-11 up to 20,000 games."""
+"""Nearer than this to a criterion the float is not trusted: its own error stays below 1e-11 up to 20,000 games."""
 _RESCALE = 1e280
 
 
@@ -56,9 +56,72 @@ def e_value(favourable: int, unfavourable: int, a: int) -> Fraction:
     return prior * Fraction(ways * tail, math.factorial(tosses))
 
 
-def reaches(favourable: int, unfavourable: int, a: int, bound: Fraction) -> bool:
-    """Whether E is at least `bound`: the same answer on every machine, for ever."""
-    distance = log_e_value(favourable, unfavourable, a) - math.log(bound.numerator) + math.log(bound.denominator)
+def reaches(favourable: int, unfavourable: int, a: int, criterion: Fraction) -> bool:
+    """Whether E is at least `criterion`: the same answer on every machine, for ever."""
+    return _reaches(log_e_value(favourable, unfavourable, a), favourable, unfavourable, a, criterion)
+
+
+def lead_missing(favourable: int, unfavourable: int, a: int, criterion: Fraction) -> int:
+    """How many tosses in a row would have to fall B's way from here until E reaches `criterion`; 0 when it has."""
+    if reaches(favourable, unfavourable, a, criterion):
+        return 0
+    # E rises with every favourable toss, so the first count that is enough can be enclosed and halved.
+    short, enough = 0, 1
+    while not reaches(favourable + enough, unfavourable, a, criterion):
+        short, enough = enough, 2 * enough
+    while enough - short > 1:
+        middle = (short + enough) // 2
+        if reaches(favourable + middle, unfavourable, a, criterion):
+            enough = middle
+        else:
+            short = middle
+    return enough
+
+
+def fewest_favourable(tosses_max: int, a: int, criterion: Fraction) -> list[int]:
+    """For 0, 1, ... tosses in all: the fewest favourable ones with which E reaches `criterion`.
+
+    One more than all of them where even that would not be enough. One more toss needs the same number or one
+    more, because E falls with an unfavourable toss and rises with a favourable one. So the walk along this edge
+    keeps P(Beta(a+S, a+F) > 1/2), a binomial tail that Pascal's triangle moves on by one term a step.
+    """
+    least = [0 if criterion <= 1 else 1]
+    trials = 2 * a - 1  # E's tail is P(Bin(trials, 1/2) <= successes), with trials = 2a + N - 1
+    successes = a + least[0] - 1
+    tail = sum(math.comb(trials, j) for j in range(successes + 1)) / 2**trials
+    for tosses in range(1, tosses_max + 1):
+        favourable = least[-1]
+        tail -= _binomial(trials, successes) / 2
+        trials += 1
+        log_e = _log_e(favourable, tosses - favourable, a, tail)
+        if not _reaches(log_e, favourable, tosses - favourable, a, criterion):
+            favourable += 1
+            successes += 1
+            tail += _binomial(trials, successes)
+        least.append(favourable)
+    return least
+
+
+def log_beta(x: float, y: float) -> float:
+    """The logarithm of the beta function."""
+    return math.lgamma(x) + math.lgamma(y) - math.lgamma(x + y)
+
+
+def _reaches(log_e: float, favourable: int, unfavourable: int, a: int, criterion: Fraction) -> bool:
+    distance = log_e - math.log(criterion.numerator) + math.log(criterion.denominator)
     if abs(distance) < _TIE:
-        return e_value(favourable, unfavourable, a) >= bound
+        return e_value(favourable, unfavourable, a) >= criterion
     return distance > 0
+
+
+def _log_e(favourable: int, unfavourable: int, a: int, tail: float) -> float:
+    """The logarithm of E by its closed form, with the tail at hand."""
+    tosses = favourable + unfavourable
+    densities = log_beta(a + favourable, a + unfavourable) - log_beta(a, a)
+    return (tosses + 1) * math.log(2) + densities + math.log(tail)
+
+
+def _binomial(trials: int, successes: int) -> float:
+    """P(Bin(trials, 1/2) = successes)."""
+    ways = math.lgamma(trials + 1) - math.lgamma(successes + 1) - math.lgamma(trials - successes + 1)
+    return math.exp(ways - trials * math.log(2))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.decision.e_process import e_value, log_e_value, reaches
+from projections.decision.e_process import e_value, fewest_favourable, lead_missing, log_e_value, reaches
 from tests.projections.stories import repeatable
 
 # (favourable, all) -> E at a = 1 and at a = 10; made in three ways that agree.
@@ -90,14 +90,74 @@ def test_the_series_gives_the_fraction_s_logarithm(favourable: int, unfavourable
     assert log_e_value(favourable, unfavourable, a) == pytest.approx(logarithm, abs=1e-11)
 
 
-def test_a_bound_that_e_meets_to_the_last_digit_is_reached() -> None:
-    """Where floats are blind: the two bounds differ by one part in 10**30."""
+def test_a_criterion_that_e_meets_to_the_last_digit_is_reached() -> None:
+    """Where floats are blind: the two criteria differ by one part in 10**30."""
     exact = e_value(10, 0, 10)
 
     assert reaches(10, 0, 10, exact)
     assert not reaches(10, 0, 10, exact * (1 + Fraction(1, 10**30)))
 
 
-def test_a_bound_far_away_is_reached_or_not() -> None:
+def test_a_criterion_far_away_is_reached_or_not() -> None:
     assert reaches(10, 0, 10, Fraction(5))
     assert not reaches(9, 1, 10, Fraction(5))
+
+
+# Tosses in all -> the fewest favourable ones at a = 10, for alpha 0.20 and 0.05.
+FEWEST = {
+    Fraction(5): {
+        8: 8, 10: 10, 15: 13, 20: 16, 30: 21, 40: 27, 60: 39, 100: 61, 200: 116, 400: 223, 1000: 539, 2000: 1058,
+    },
+    Fraction(20): {13: 13, 20: 18, 40: 30, 100: 64, 200: 120, 1000: 547},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("criterion", FEWEST)
+def test_the_fewest_favourable_tosses_are_the_reference_values(criterion: Fraction) -> None:
+    expected = FEWEST[criterion]
+
+    fewest = fewest_favourable(max(expected), 10, criterion)
+
+    assert {tosses: fewest[tosses] for tosses in expected} == expected
+    assert len(fewest) == max(expected) + 1
+
+
+@settings(repeatable, max_examples=50)
+@given(
+    tosses=st.integers(0, 500),
+    a=st.sampled_from([1, 3, 10, 25]),
+    criterion=st.fractions(Fraction(1, 2), 1_000, max_denominator=100),
+)
+def test_one_favourable_toss_fewer_is_not_enough(tosses: int, a: int, criterion: Fraction) -> None:
+    fewest = fewest_favourable(tosses, a, criterion)[tosses]
+
+    assert fewest > tosses or reaches(fewest, tosses - fewest, a, criterion)
+    assert fewest == 0 or not reaches(fewest - 1, tosses - fewest + 1, a, criterion)
+
+
+def test_the_fewest_favourable_tosses_are_found_where_e_meets_the_criterion_to_the_last_digit() -> None:
+    exact = e_value(10, 2, 10)
+
+    assert fewest_favourable(12, 10, exact)[12] == 10
+    assert fewest_favourable(12, 10, exact * (1 + Fraction(1, 10**30)))[12] == 11
+
+
+@settings(repeatable, max_examples=50)
+@given(
+    favourable=st.integers(0, 200),
+    unfavourable=st.integers(0, 200),
+    criterion=st.sampled_from([Fraction(5), Fraction(20), Fraction(10**6)]),
+)
+def test_the_missing_lead_is_the_fewest_tosses_in_a_row(
+    favourable: int, unfavourable: int, criterion: Fraction
+) -> None:
+    missing = lead_missing(favourable, unfavourable, 10, criterion)
+
+    assert reaches(favourable + missing, unfavourable, 10, criterion)
+    assert missing == 0 or not reaches(favourable + missing - 1, unfavourable, 10, criterion)
+
+
+def test_no_lead_is_missing_once_the_criterion_is_reached() -> None:
+    assert lead_missing(8, 0, 10, Fraction(5)) == 0
+    assert lead_missing(7, 0, 10, Fraction(5)) == 1
+    assert lead_missing(0, 0, 10, Fraction(5)) == 8
