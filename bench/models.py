@@ -12,7 +12,8 @@ from bench.scenario import Outcome, compare
 from bench.servers import small_folder
 from gameplay.config import Settings
 from gameplay.core import open_core
-from gameplay.game.features import features, past_rounds
+from gameplay.game.features import features
+from gameplay.game.rounds import past_rounds
 from gameplay.game.rules import round_points
 from gameplay.models.graph import Rows
 from ledger.vocabulary import FAMILIES, MOVES, Family

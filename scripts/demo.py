@@ -22,7 +22,7 @@ import httpx2
 from rich.progress import track
 from rich.table import Table
 
-from gameplay.client.simulate import Player, connect
+from gameplay.client.simulate import ScriptedPlayer, connect
 from gameplay.commands.console import output as console
 from gameplay.config import Settings, read_settings
 from gameplay.core import Core, open_core
@@ -87,7 +87,7 @@ def _play_until_swap(client: httpx2.Client, core: Core) -> bool:
     for round_no in range(1, ROUNDS_OF_GAMES_MAX + 1):
         pairs = [(bot, policy) for bot in BOTS for policy in POLICIES]
         for bot, policy in track(pairs, f"Games, round {round_no}", console=console, transient=True):
-            Player(client, bot).game(policy)
+            ScriptedPlayer(client, bot).game(policy)
         for family in FAMILIES:
             decided = core.promotion.cycle(family, trigger="manual", source="demo")
             assert decided is not None, "the registry is a file; nothing keeps a plan open"

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 
 from bench.servers import service
-from gameplay.client.simulate import Player, connect
+from gameplay.client.simulate import ScriptedPlayer, connect
 from ledger.vocabulary import BOTS, FAMILIES, POLICIES
 
 RPS = Path(sys.executable).with_name("rps")
@@ -54,7 +54,7 @@ def _play(url: str, number: int) -> None:
     pairs = [(bot, policy) for bot in BOTS for policy in POLICIES]
     with connect(url) as client:
         for bot, policy in track(pairs, f"Games, round {number}", console=messages):
-            for _ in Player(client, bot).games(policy, GAMES_A_PAIR):
+            for _ in ScriptedPlayer(client, bot).games(policy, GAMES_A_PAIR):
                 pass
 
 

@@ -39,11 +39,11 @@ class CapturedRound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def from_answer(player: BotName, answer: PlayAnswer) -> CapturedRound | None:
-    """The round that an answer tells of; None in the opening, where no model is asked."""
-    told = answer.debug.probabilities
-    if told is None:
+    """The round that an answer is about; None in the opening, where no model is asked."""
+    values = answer.debug.probabilities
+    if values is None:
         return None
-    probabilities = (told.rock, told.paper, told.scissors)
+    probabilities = (values.rock, values.paper, values.scissors)
     return CapturedRound(
         game_id=answer.game_id,
         round=answer.round,

@@ -10,9 +10,10 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from gameplay.client.capture import CapturedRound, predictions_of
-from gameplay.game.features import FEATURE_NAMES, PastRound, features, past_rounds
+from gameplay.game.features import FEATURE_NAMES, features
 from gameplay.game.games import Game, Prediction
 from gameplay.game.policies import choose
+from gameplay.game.rounds import PastRound, past_rounds
 from gameplay.game.rules import round_points
 from gameplay.models.artifacts import ModelCard, Score, Source
 from gameplay.models.errors import ModelUnavailable
@@ -49,7 +50,7 @@ class Difference(NamedTuple):
         return f"{place}{': ' if place else ''}{self.what} is {self.found}, and should be {self.expected}"
 
 
-class Comparison(NamedTuple):
+class AccuracyComparison(NamedTuple):
     """A version's accuracy in captured rounds beside its hold-out accuracy against the same player.
 
     `own`: the hold-out rows are of the version's own policy's games; else there were too few of those, and they
@@ -71,7 +72,7 @@ class Comparison(NamedTuple):
 
 
 @dataclass
-class Report:
+class ParityReport:
     """What was compared, and what came of it."""
 
     games: int = 0
@@ -79,7 +80,7 @@ class Report:
     predictions: int = 0
     fallbacks: int = 0
     differences: list[Difference] = field(default_factory=list)
-    comparisons: list[Comparison] = field(default_factory=list)
+    comparisons: list[AccuracyComparison] = field(default_factory=list)
 
     @property
     def findings(self) -> list[str]:
@@ -105,9 +106,9 @@ class Report:
         ]
 
 
-def check(ledger: Ledger, models: Models, captured: Sequence[CapturedRound], *, strict: bool) -> Report:
+def check(ledger: Ledger, models: Models, captured: Sequence[CapturedRound], *, strict: bool) -> ParityReport:
     """Compare captured rounds with what ledger and models say. Strict: exactly, and the training rows as well."""
-    report = Report()
+    report = ParityReport()
     # Of many versions the first are out of memory again when the last are loaded.
     cards: Cards = {}
     for game_id in dict.fromkeys(one.game_id for one in captured):
@@ -126,7 +127,7 @@ def check(ledger: Ledger, models: Models, captured: Sequence[CapturedRound], *, 
     return report
 
 
-def compare_accuracies(cards: Cards, captured: Iterable[CapturedRound]) -> list[Comparison]:
+def compare_accuracies(cards: Cards, captured: Iterable[CapturedRound]) -> list[AccuracyComparison]:
     """Live against hold-out accuracy of each served version, by player; its card says what it was held out."""
     live: dict[tuple[Family, int, str], list[bool]] = {}
     for one in captured:
@@ -138,7 +139,7 @@ def compare_accuracies(cards: Cards, captured: Iterable[CapturedRound]) -> list[
         now = Score(sum(hits), len(hits))
         held_out, own = _held_out(cards.get((family, version)), player)
         interval = difference(now, held_out, CONFIDENCE) if held_out.rows >= HOLDOUT_ROWS_MIN else None
-        comparisons.append(Comparison(family, version, player, now, held_out, own, interval))
+        comparisons.append(AccuracyComparison(family, version, player, now, held_out, own, interval))
     return comparisons
 
 
@@ -161,7 +162,7 @@ def _check_game(
     rounds: Sequence[CapturedRound],
     models: Models,
     tolerance: float,
-    report: Report,
+    report: ParityReport,
 ) -> None:
     game_id = game.started.game_id
     past = past_rounds([(played.user_move, played.bot_move) for played in game.rounds], game_id)
@@ -179,7 +180,7 @@ def _check_round(
     predicted: Sequence[PredictionMade],
     models: Models,
     tolerance: float,
-    report: Report,
+    report: ParityReport,
 ) -> None:
     points = round_points(one.game_id, one.round)
     row = features(past, points)
@@ -224,7 +225,7 @@ def _against(
     return found or _unless_equal(f"the move that {again.alias} expects", predicted, again.predicted)
 
 
-def _check_training_rows(ledger: Ledger, cards: Cards, report: Report) -> None:
+def _check_training_rows(ledger: Ledger, cards: Cards, report: ParityReport) -> None:
     """Features of the past, computed by today's code, are those that the versions learned from."""
     digests: dict[Source, str] = {}
     for (family, version), card in sorted(cards.items(), key=itemgetter(0)):
@@ -244,7 +245,7 @@ def _check_training_rows(ledger: Ledger, cards: Cards, report: Report) -> None:
             report.differences.append(Difference(None, None, what, str(found), str(expected)))
 
 
-def _load(models: Models, game: Game, report: Report) -> Cards:
+def _load(models: Models, game: Game, report: ParityReport) -> Cards:
     """Have the versions of a game in memory; returns the card of the one that played."""
     assignment: Assignment | None = game.started.assignment
     if assignment is None:

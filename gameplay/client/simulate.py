@@ -1,4 +1,4 @@
-"""Bots that play against a running service, through HTTP, as any client would."""
+"""Scripted players: they play against a running service through HTTP, as any client does."""
 
 import random
 import time
@@ -9,8 +9,8 @@ import httpx2
 import msgspec
 
 from gameplay.game.answers import MoveValues, PlayAnswer, PointsAnswer, StartAnswer
-from gameplay.game.bots import bot_move, view_of
-from gameplay.game.features import PastRound
+from gameplay.game.bots import scripted_move, view_of
+from gameplay.game.rounds import PastRound
 from ledger.events import Points
 from ledger.vocabulary import BotName, Opponent, Winner
 
@@ -39,8 +39,8 @@ _points_answer = msgspec.json.Decoder(PointsAnswer)
 _play_answer = msgspec.json.Decoder(PlayAnswer)
 
 
-class Player:
-    """A bot at the other end of a connection."""
+class ScriptedPlayer:
+    """A player who moves as the script of this name does, at the client's end of a connection."""
 
     def __init__(self, client: httpx2.Client, name: BotName, *, seed: int | None = None) -> None:
         self._client = client
@@ -57,13 +57,13 @@ class Player:
     def game(self, policy: Opponent, *, sleep_seconds: float = 0.0, listen: Listen | None = None) -> SimulatedGame:
         """Play one game to its end. Raises SimulationError."""
         seed = self._seeds.getrandbits(SEED_BITS)
-        sat_down = self._post("/start_game", {"policy": policy, "player_name": self._name})
-        started = _start_answer.decode(sat_down)
+        answered = self._post("/start_game", {"policy": policy, "player_name": self._name})
+        started = _start_answer.decode(answered)
         past: list[PastRound] = []
         while True:
             asked = self._call("GET", "/round_points", params={"game_id": started.game_id})
             points = _in_tenths(_points_answer.decode(asked).round_points)
-            move = bot_move(self._name, seed, view_of(past, points, "user"))
+            move = scripted_move(self._name, seed, view_of(past, points, "user"))
             body = {"game_id": started.game_id, "user_move": move, "round": len(past) + 1}
             played = _play_answer.decode(self._post("/play", body))
             past.append(_past_round(points, played))

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from gameplay.client import capture as captures
 from gameplay.client.capture import CapturedRound
-from gameplay.client.parity import CONFIDENCE, Report, check
-from gameplay.client.simulate import Player, connect
+from gameplay.client.parity import CONFIDENCE, ParityReport, check
+from gameplay.client.simulate import ScriptedPlayer, connect
 from gameplay.commands.console import EXIT_FINDING, output, share, track
 from gameplay.config import Settings
 from gameplay.core import open_core
@@ -87,7 +87,7 @@ def _played(
 ) -> list[CapturedRound]:
     answers: list[PlayAnswer] = []
     with connect(address) as client:
-        player = Player(client, user, seed=seed)
+        player = ScriptedPlayer(client, user, seed=seed)
         steps = player.games(policy, games, sleep_seconds=sleep_seconds, listen=answers.append)
         for _ in track(steps, f"{user} plays {policy}", games):
             pass
@@ -100,7 +100,7 @@ def _replayed(ledger: Ledger, user: BotName, policy: Policy, games: int) -> list
     return [one for game in track(found, f"{user} against {policy}, from the ledger", games) for one in game]
 
 
-def _record(report: Report, path: Path) -> dict[str, Any]:
+def _record(report: ParityReport, path: Path) -> dict[str, Any]:
     return {
         "file": str(path),
         "games": report.games,
@@ -125,7 +125,7 @@ def _record(report: Report, path: Path) -> dict[str, Any]:
     }
 
 
-def _show(report: Report, path: Path) -> None:
+def _show(report: ParityReport, path: Path) -> None:
     output.print(
         f"{report.rounds} rounds of {report.games} games, with {report.predictions} predictions, computed again: "
         f"{len(report.differences)} differences. {report.fallbacks} rounds were played by a fallback. In {path}",
@@ -136,7 +136,7 @@ def _show(report: Report, path: Path) -> None:
     _show_findings(report.findings)
 
 
-def _table(report: Report) -> Table:
+def _table(report: ParityReport) -> Table:
     table = Table(title=f"Accuracy, live and held out; interval of the difference at {CONFIDENCE:.0%}")
     for heading in (
         "family",

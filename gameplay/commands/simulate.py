@@ -6,7 +6,7 @@ from collections import Counter
 import click
 from rich.table import Table
 
-from gameplay.client.simulate import Player, SimulatedGame, connect
+from gameplay.client.simulate import ScriptedPlayer, SimulatedGame, connect
 from gameplay.commands.console import output, track
 from gameplay.config import Settings
 from ledger.vocabulary import BOTS, MODEL_TYPE_OF_OPPONENT, BotName, Opponent
@@ -36,7 +36,7 @@ def simulate(
     Example: rps simulate --user cal --policy forrest --games 20
     """
     with connect(url or f"http://{settings.host}:{settings.port}") as client:
-        player = Player(client, user, seed=seed)
+        player = ScriptedPlayer(client, user, seed=seed)
         steps = player.games(policy, games, sleep_seconds=sleep)
         played = list(track(steps, f"{user} plays {policy}", games))
     if as_json:

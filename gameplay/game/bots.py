@@ -1,6 +1,6 @@
-"""Eight scripted characters, each either a simulated player or an opponent in a policy's place.
+"""Eight scripted characters, each either a scripted player or a bot in a policy's place.
 
-A bot sees a game from its own side, and its move is a pure function of its name, its seed and that view: a
+A script sees a game from its own side, and its move is a pure function of its name, its seed and that view: a
 service that restarts in the middle of a game goes on as if nothing had happened, and an auditor can play a
 game again from the seed in its first event.
 
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from gameplay.game.features import PastRound
+from gameplay.game.rounds import PastRound
 from gameplay.game.rules import BEATEN_BY, BEATS, most_valuable, worth
 from ledger.events import Points
 from ledger.vocabulary import BOTS, MOVES, BotName, Move, Result
@@ -38,16 +38,16 @@ class View:
     round_no: int
 
 
-def bot_move(name: BotName, seed: int, view: View) -> Move:
-    """A bot's move in the round that `view` is before: a pure function of name, seed and view."""
+def scripted_move(name: BotName, seed: int, view: View) -> Move:
+    """A script's move in the round that `view` is before: a pure function of name, seed and view."""
     # A generator for each round, not one for the game: nothing has to be carried from round to round or wound
-    # forward after a restart. The name is in it, so that two bots with one seed do not move alike. A string
+    # forward after a restart. The name is in it, so that two scripts with one seed do not move alike. A string
     # is hashed by `random` itself, the same in every process.
     return BOT_MOVES[name](view, random.Random(f"{name}:{seed}:{view.round_no}"))
 
 
-def bot_named(name: str) -> BotName | None:
-    """The bot of this name in any case (`Gus`), or None."""
+def script_named(name: str) -> BotName | None:
+    """The script of this name in any case (`Gus`), or None."""
     wanted = name.lower()
     return next((bot for bot in BOTS if bot == wanted), None)
 

@@ -4,17 +4,16 @@ Training and serving call the same function, so that a model never meets a featu
 way than those it learned from.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from gameplay.game.rules import BEATEN_BY, TARGET_TENTHS, judge, most_valuable, round_points, score, winner
-from ledger.events import Points, RoundPlayed
+from gameplay.game.rounds import LOOK_BACK, PastRound
+from gameplay.game.rules import BEATEN_BY, TARGET_TENTHS, most_valuable
+from ledger.events import Points
 from ledger.vocabulary import MOVES, Move, Result
-
-LOOK_BACK: Final = 3
 
 _LAGS: Final = range(1, LOOK_BACK + 1)
 _RESULTS: Final[tuple[Result, ...]] = ("win", "lose", "draw")
@@ -49,17 +48,6 @@ _RESULT_ONE_HOT: Final[dict[Result, tuple[float, float, float]]] = {
 }
 
 
-class PastRound(NamedTuple):
-    """A round that was played; points and the scores after it are in tenths, `result` is the player's."""
-
-    points: Points
-    user_move: Move
-    bot_move: Move
-    result: Result
-    user_score_tenths: int
-    bot_score_tenths: int
-
-
 def features(past: Sequence[PastRound], points: Points) -> npt.NDArray[np.float32]:
     """The features of the round after `past`, shape (50,), in the order of FEATURE_NAMES.
 
@@ -89,37 +77,6 @@ def features(past: Sequence[PastRound], points: Points) -> npt.NDArray[np.float3
         0.0,  # Easy mode is retired; its place stays, so that no model's input moves.
     )
     return np.array(values, dtype=np.float32)
-
-
-def past_round(event: RoundPlayed) -> PastRound:
-    """A recorded round as the features see it."""
-    return PastRound(
-        event.points,
-        event.user_move,
-        event.bot_move,
-        event.result,
-        event.user_score_tenths,
-        event.bot_score_tenths,
-    )
-
-
-def past_rounds(moves: Iterable[tuple[Move, Move]], game_id: str) -> list[PastRound]:
-    """The rounds of a game rebuilt by the rules from its bare (player, bot) moves, in order from round 1.
-
-    Raises ValueError where moves go on after the end of the game.
-    """
-    rounds: list[PastRound] = []
-    user_score = bot_score = 0
-    for round_no, (user_move, bot_move) in enumerate(moves, start=1):
-        if winner(user_score, bot_score) is not None:
-            raise ValueError(f"game {game_id} ended in round {round_no - 1}, but has a round {round_no}")
-        points = round_points(game_id, round_no)
-        result = judge(user_move, bot_move)
-        user_delta, bot_delta = score(result, user_move, bot_move, points)
-        user_score += user_delta
-        bot_score += bot_delta
-        rounds.append(PastRound(points, user_move, bot_move, result, user_score, bot_score))
-    return rounds
 
 
 def _in_points(points: Points) -> tuple[float, float, float]:

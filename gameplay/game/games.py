@@ -1,17 +1,17 @@
-"""A game: a fold of its stream, and the pure decisions that lead it on.
+"""A game: a fold of its stream, and the pure decisions that move it to its next round or end.
 
-Whatever a client is told of a round comes from this fold alone, so a retry, or another process after a
-restart, gives the same answer.
+Answers about a round come from this fold alone, so a retry, or another process after a restart, gives the same
+answer.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from gameplay.game.bots import bot_move, view_of
-from gameplay.game.features import LOOK_BACK, PastRound, past_round
+from gameplay.game.bots import scripted_move, view_of
 from gameplay.game.openings import OPENINGS
 from gameplay.game.policies import UNIFORM, choose
+from gameplay.game.rounds import LOOK_BACK, PastRound, past_round
 from gameplay.game.rules import judge, round_points, score, winner
 from ledger.events import (
     Event,
@@ -54,7 +54,7 @@ class Game:
     rounds: list[RoundPlayed] = field(default_factory=list)
     past: list[PastRound] = field(default_factory=list)
     served: dict[int, Probabilities] = field(default_factory=dict)
-    degraded: bool = False
+    fallback_affected: bool = False
     finished: GameFinished | None = None
     abandoned: GameAbandoned | None = None
 
@@ -101,7 +101,7 @@ def evolve(game: Game, event: Event) -> None:
         case InferenceFellBack():
             if event.served:
                 game.served[event.round] = UNIFORM
-                game.degraded = True
+                game.fallback_affected = True
         case GameFinished():
             game.finished = event
         case GameAbandoned():
@@ -133,14 +133,14 @@ def decide_round(game: Game, user_move: Move, predictions: Sequence[Prediction])
                 user_score_tenths=played.user_score_tenths,
                 bot_score_tenths=played.bot_score_tenths,
                 rounds=played.round,
-                degraded=game.degraded or fell_back,
+                degraded=game.fallback_affected or fell_back,
             )
         )
     return events
 
 
 def decide_abandoned(game: Game, idle_seconds: int) -> GameAbandoned:
-    """The end of a game that nobody played on."""
+    """The end of a game that its player has left."""
     return GameAbandoned(**_labels(game), rounds=len(game.rounds), idle_seconds=idle_seconds)
 
 
@@ -148,7 +148,7 @@ def _bot_move(game: Game, points: Points, predictions: Sequence[Prediction]) -> 
     started = game.started
     if started.policy in BOTS:
         assert started.bot_seed is not None
-        return bot_move(started.policy, started.bot_seed, view_of(game.past, points, "bot")), "scripted"
+        return scripted_move(started.policy, started.bot_seed, view_of(game.past, points, "bot")), "scripted"
     if not game.needs_predictions():
         assert started.opening is not None
         return OPENINGS[started.opening].moves[len(game.rounds)], "opening"
@@ -185,7 +185,7 @@ def _round(game: Game, points: Points, user_move: Move, bot: Move, source: Proba
 def prediction_events(
     started: GameStarted, family: Family, round_no: int, prediction: Prediction, actual: Move, *, served: bool
 ) -> list[Event]:
-    """What an alias predicted; where it fell back it predicted nothing, and each step down is told."""
+    """The event of a prediction, or one event for each step down the fallback chain."""
     if not prediction.steps:
         assert prediction.version is not None
         return [

@@ -1,11 +1,14 @@
-"""Who plays: a bot by its name, anybody else by an opaque id. Names stay out of the ledger and can be erased."""
+"""Players: scripted ones are known by name, all others by an opaque id.
+
+Display names stay out of the ledger and can be erased.
+"""
 
 from typing import NamedTuple
 
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
-from gameplay.game.bots import bot_named
+from gameplay.game.bots import script_named
 from ledger.engines.sqlite import transaction
 from ledger.ids import keyed_id
 from ledger.schema import players as table
@@ -20,8 +23,8 @@ class Player(NamedTuple):
 
 
 def identify(name: str | None, session_id: str, *, scripted: bool = False) -> Player:
-    """A bot's name makes the player that bot; anybody else is known by an id derived from the session."""
-    if name is not None and (bot := bot_named(name)):
+    """The script that `name` names, or a player under an id derived from the session."""
+    if name is not None and (bot := script_named(name)):
         return Player("bot", bot)
     return Player("script" if scripted else "human", keyed_id("player", session_id))
 
@@ -36,13 +39,13 @@ def remember(engine: Engine, player_id: str, name: str) -> None:
 
 
 def known_as(engine: Engine, name: str) -> list[str]:
-    """The opaque ids of everybody who gave this display name. Raises StorageError."""
+    """The opaque ids of the players who gave this display name. Raises StorageError."""
     with transaction(engine) as connection:
         return list(connection.scalars(select(table.c.player_id).where(table.c.name == name)))
 
 
 def erase(engine: Engine, name: str) -> int:
-    """Forget a display name; the ledger, which never knew it, stays as it is. Returns how many players had it.
+    """Erase a display name; the ledger never held it. Returns how many players had it.
 
     Raises StorageError.
     """

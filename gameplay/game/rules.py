@@ -1,7 +1,7 @@
 """The rules of the game: what beats what, what a round is worth, and when a game is over.
 
 Everything that looks random (a round's point values, a game's alias) is a hash of the game id, so that
-anybody can recompute it years later. Scores and points are integers in tenths of a point.
+an auditor can recompute it years later. Scores and points are integers in tenths of a point.
 """
 
 import hashlib
@@ -15,10 +15,6 @@ DRAW_TENTHS: Final = 5
 PLAIN_TENTHS: Final = 10
 LEAD_TENTHS: Final = 5
 BASES_TENTHS: Final = (11, 12, 13, 14, 15)
-
-# The poorest round hands out 10 tenths (a draw, or a win with the plain move), and two scores below the
-# target sum to less than 200: no game can be longer than this.
-MAXIMUM_ROUNDS: Final = 2 * TARGET_TENTHS // PLAIN_TENTHS
 
 BEATS: Final[dict[Move, Move]] = {"rock": "scissors", "paper": "rock", "scissors": "paper"}
 BEATEN_BY: Final[dict[Move, Move]] = {loser: winner for winner, loser in BEATS.items()}

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from itertools import cycle, islice, product
 
-from gameplay.game.bots import bot_move, view_of
+from gameplay.game.bots import scripted_move, view_of
 from gameplay.game.games import Game, decide_round, evolve, stream_of
 from gameplay.game.rules import round_points
 from ledger.errors import LedgerError
@@ -54,7 +54,7 @@ def bot_game(user: BotName, opponent: BotName, rng: random.Random) -> tuple[Game
     events: list[Event] = []
     while game.finished is None:
         points = round_points(game_id, game.next_round)
-        user_move = bot_move(user, user_seed, view_of(game.past, points, "user"))
+        user_move = scripted_move(user, user_seed, view_of(game.past, points, "user"))
         for event in decide_round(game, user_move, ()):
             evolve(game, event)
             events.append(event)

@@ -7,7 +7,7 @@ from typing import Final
 from gameplay.models.artifacts import digest
 
 PACKAGE: Final = "promotion-ledger"
-MODULES: Final = ("game/rules", "game/features", "training/dataset", "training/estimators")
+MODULES: Final = ("game/rules", "game/rounds", "game/features", "training/dataset", "training/estimators")
 LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "xgboost-cpu", "skl2onnx", "onnxmltools", "onnx")
 
 

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gameplay.game.features import FEATURE_NAMES, LOOK_BACK, PastRound, features, past_round
+from gameplay.game.features import FEATURE_NAMES, features
+from gameplay.game.rounds import LOOK_BACK, PastRound, past_round
 from gameplay.models.artifacts import Source
 from gameplay.models.errors import TrainingError
 from ledger.events import Event, GameAbandoned, GameFinished, GameStarted, RoundPlayed, wire_name

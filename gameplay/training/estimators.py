@@ -12,7 +12,8 @@ import numpy.typing as npt
 from msgspec import Struct
 from threadpoolctl import threadpool_limits
 
-from gameplay.game.features import FEATURE_NAMES, LOOK_BACK
+from gameplay.game.features import FEATURE_NAMES
+from gameplay.game.rounds import LOOK_BACK
 from gameplay.models.errors import TrainingError
 from gameplay.models.graph import INPUT, Rows
 from gameplay.training.dataset import Part, Split

@@ -9,10 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gameplay.game import players
-from gameplay.game.answers import DIFFICULTY_MODE, PointsAnswer, StartAnswer, in_points, play_answer
-from gameplay.game.rules import TARGET_TENTHS, round_points
 from gameplay.refusals import Refusal
 from gameplay.serving.service import Service
+from gameplay.web.answers import play_answer, points_answer, start_answer
 from gameplay.web.bodies import Line, MaybeLine, answer, decode, read_body
 from gameplay.web.state import service_of
 from ledger.events import Round
@@ -63,21 +62,12 @@ async def start_game(request: Request) -> Response:
         # Before the game: it must not have begun for a client who is told that something failed.
         await _remember(service, player, asked.player_name)
     game = await service.play.start(asked.policy, player, counted=asked.counted())
-    started = game.started
-    coerced = " Easy mode is retired: coerced to normal." if asked.difficulty_mode == "easy" else ""
     return answer(
-        StartAnswer(
-            game_id=started.game_id,
+        start_answer(
+            game,
             session_id=session_id,
             player_name=asked.player_name or ANONYMOUS,
-            policy=started.policy,
-            bot_policy=started.policy,
-            difficulty_mode=DIFFICULTY_MODE,
-            bot_model_alias=started.alias,
-            model_type=started.model_type,
-            target_score=TARGET_TENTHS // 10,
-            status="active",
-            message=f"First to {TARGET_TENTHS // 10} points against {started.policy}.{coerced}",
+            eased=asked.difficulty_mode == "easy",
         )
     )
 
@@ -88,7 +78,7 @@ async def round_points_of(request: Request) -> Response:
     if not game_id:
         raise Refusal("round_points needs ?game_id=")
     game = await service_of(request).play.find(game_id)
-    return answer(PointsAnswer(game_id, game.next_round, in_points(round_points(game_id, game.next_round))))
+    return answer(points_answer(game))
 
 
 async def play(request: Request) -> Response:

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from gameplay.game.bots import bot_move, view_of
+from gameplay.game.bots import scripted_move, view_of
 from gameplay.game.games import Game, decide_round, evolve, stream_of
 from gameplay.game.rules import round_points
 from ledger.events import Event, GameStarted
@@ -39,7 +39,7 @@ def play(start: GameStarted, player: BotName, seed: int = 5) -> list[Event]:
     events: list[Event] = []
     while game.finished is None:
         points = round_points(start.game_id, game.next_round)
-        for event in decide_round(game, bot_move(player, seed, view_of(game.past, points, "user")), ()):
+        for event in decide_round(game, scripted_move(player, seed, view_of(game.past, points, "user")), ()):
             evolve(game, event)
             events.append(event)
     return events

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import pytest
 from starlette.testclient import TestClient
 
-from gameplay.client.simulate import Player
+from gameplay.client.simulate import ScriptedPlayer
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
 from gameplay.recording import record
@@ -80,7 +80,7 @@ def played(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = shutil.copytree(trained, tmp_path_factory.mktemp("played") / "data")
     with serving(Settings(data_dir=folder, promotion_schedule=None)) as client:
         for policy in POLICIES:
-            for _ in Player(client, "cal", seed=3).games(policy, GAMES_A_POLICY):
+            for _ in ScriptedPlayer(client, "cal", seed=3).games(policy, GAMES_A_POLICY):
                 pass
     return folder
 

@@ -18,7 +18,7 @@ from gameplay.cli import rps
 from gameplay.client import capture as captures
 from gameplay.client.capture import CapturedRound
 from gameplay.client.parity import Cards, check, compare_accuracies
-from gameplay.client.simulate import Player
+from gameplay.client.simulate import ScriptedPlayer
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
 from gameplay.game.answers import PlayAnswer
@@ -66,7 +66,7 @@ def test_twenty_games_of_each_policy_are_without_a_difference(past: Core, policy
 def test_what_clients_are_told_is_what_the_ledger_has(settings: Settings) -> None:
     answers: list[PlayAnswer] = []
     with serving(settings) as client:
-        for _ in Player(client, "cal", seed=1).games("logan", 2, listen=answers.append):
+        for _ in ScriptedPlayer(client, "cal", seed=1).games("logan", 2, listen=answers.append):
             pass
         ledger = service_behind(client).core.ledger
         live = [one for answer in answers if (one := captures.from_answer("cal", answer))]
@@ -206,7 +206,7 @@ def test_every_version_of_a_long_past_is_compared(played: Path, tmp_path: Path) 
         core.registry.register("xgboost", TrainedModel(files.card, files.onnx, {}))
     assert core.promotion.move("xgboost", assignment((5, 6, 7, 8)), cause="manual")
     with serving(settings) as client:
-        for _ in Player(client, "cal", seed=3).games("forrest", 3):
+        for _ in ScriptedPlayer(client, "cal", seed=3).games("forrest", 3):
             pass
     few = Models(core.store, core.registry, kept_a_family=4)
     both = [one for game in captures.from_ledger(core.ledger, "cal", "forrest", 8) for one in game]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from starlette.testclient import TestClient
 
-from gameplay.client.simulate import Player
+from gameplay.client.simulate import ScriptedPlayer
 from gameplay.config import Settings
 from gameplay.core import Core
 from gameplay.recording import record
@@ -82,7 +82,7 @@ def play_until(client: TestClient, done: Callable[[], bool]) -> None:
     wait_until(lambda: client.get("/readyz").status_code == 200)
     for round_no in range(1, ROUNDS_OF_GAMES_MAX + 1):
         for bot in PLAYERS:
-            for _ in Player(client, bot, seed=round_no).games(POLICY, 2):
+            for _ in ScriptedPlayer(client, bot, seed=round_no).games(POLICY, 2):
                 pass
         if done():
             return

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from gameplay.client.simulate import Player, connect
+from gameplay.client.simulate import ScriptedPlayer, connect
 from gameplay.observability.alerts.prometheus import rule_file
 from gameplay.observability.provisioning.scraping import RULE_FILE, prometheus_file
 from ledger.engines.sqlite import open_engine
@@ -129,7 +129,7 @@ def _live_through(service: str, folder: Path, environment: dict[str, str]) -> No
     report = f"{service}/internal/promotion/report"
     post(report, {"model_type": "xgboost", "decision": "insufficient_data", "reason": "too few games"})
     with connect(service) as client:
-        player = Player(client, "cal", seed=1)
+        player = ScriptedPlayer(client, "cal", seed=1)
         for opponent in OPPONENTS:
             for _ in player.games(opponent, GAMES_AGAINST_EACH):
                 pass

@@ -1,11 +1,13 @@
 import socket
+import subprocess
+import sys
 
 import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from gameplay.client.simulate import Player, SimulationError, connect
+from gameplay.client.simulate import ScriptedPlayer, SimulationError, connect
 from gameplay.game.games import fold, stream_of
 from ledger.vocabulary import POLICIES, Opponent
 from tests.gameplay.web_clients import samples, service_behind
@@ -13,7 +15,7 @@ from tests.gameplay.web_clients import samples, service_behind
 
 @pytest.mark.parametrize("policy", [*POLICIES, "hal"])
 def test_a_bot_plays_to_the_end_through_http(served: TestClient, policy: Opponent) -> None:
-    (game,) = Player(served, "cal", seed=1).games(policy, 1)
+    (game,) = ScriptedPlayer(served, "cal", seed=1).games(policy, 1)
 
     ledger = service_behind(served).core.ledger
     stored = fold([ledger.decode(entry) for entry in ledger.read_stream(stream_of(game.game_id))])
@@ -24,7 +26,7 @@ def test_a_bot_plays_to_the_end_through_http(served: TestClient, policy: Opponen
 
 
 def test_simulated_games_count_like_anybodys(served: TestClient) -> None:
-    assert len(list(Player(served, "gus").games("logan", 3))) == 3
+    assert len(list(ScriptedPlayer(served, "gus").games("logan", 3))) == 3
     assert samples(served)['rps_games_total{difficulty="standard",policy="logan"}'] == 3
 
 
@@ -33,11 +35,20 @@ def test_a_service_that_does_not_listen_is_named() -> None:
         listening.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     with connect(url) as client, pytest.raises(SimulationError, match=f"no answer from {url}.*rps serve"):
-        Player(client, "cal").game("forrest")
+        ScriptedPlayer(client, "cal").game("forrest")
 
 
 def test_another_answer_than_200_is_told() -> None:
     client: httpx2.Client = TestClient(Starlette())
 
     with pytest.raises(SimulationError, match="POST /start_game was answered 404"):
-        Player(client, "cal").game("forrest")
+        ScriptedPlayer(client, "cal").game("forrest")
+
+
+def test_a_client_loads_no_server() -> None:
+    modules = "import sys, gameplay.client.simulate; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", modules], capture_output=True, text=True, check=True).stdout
+
+    server = {"apscheduler", "mlflow", "obstore", "onnxruntime", "prometheus_client", "sqlalchemy", "starlette"}
+    assert server.isdisjoint(module.partition(".")[0] for module in loaded.split())
+    assert not [one for one in loaded.split() if one.startswith(("gameplay.serving", "gameplay.web", "numpy"))]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameplay.game.bots import BOT_MOVES, View, bot_move, bot_named, view_of
-from gameplay.game.features import PastRound, past_rounds
+from gameplay.game.bots import BOT_MOVES, View, script_named, scripted_move, view_of
+from gameplay.game.rounds import PastRound, past_rounds
 from gameplay.game.rules import BEATEN_BY, most_valuable, round_points, winner
 from ledger.events import Points
 from ledger.vocabulary import BOTS, MOVES, BotName, Move, Result
@@ -36,15 +36,15 @@ def play(user: BotName, bot: BotName, seed: int, game_id: str) -> list[PastRound
     past: list[PastRound] = []
     while not past or winner(past[-1].user_score_tenths, past[-1].bot_score_tenths) is None:
         points = round_points(game_id, len(past) + 1)
-        user_move = bot_move(user, seed, view_of(past, points, "user"))
-        bot_answer = bot_move(bot, seed + 1, view_of(past, points, "bot"))
+        user_move = scripted_move(user, seed, view_of(past, points, "user"))
+        bot_answer = scripted_move(bot, seed + 1, view_of(past, points, "bot"))
         moves.append((user_move, bot_answer))
         past = past_rounds(moves, game_id)
     return past
 
 
 def chosen(name: BotName, seen: View, draws: int = 600) -> Counter[Move]:
-    return Counter(bot_move(name, seed, seen) for seed in range(draws))
+    return Counter(scripted_move(name, seed, seen) for seed in range(draws))
 
 
 def test_every_bot_has_a_character_when_listed() -> None:
@@ -58,13 +58,13 @@ def test_bots_play_the_same_game_when_it_is_resumed_at_any_round(user: BotName, 
 
     for played in range(len(game)):
         points = round_points("game", played + 1)
-        assert bot_move(user, seed, view_of(game[:played], points, "user")) == game[played].user_move
-        assert bot_move(bot, seed + 1, view_of(game[:played], points, "bot")) == game[played].bot_move
+        assert scripted_move(user, seed, view_of(game[:played], points, "user")) == game[played].user_move
+        assert scripted_move(bot, seed + 1, view_of(game[:played], points, "bot")) == game[played].bot_move
 
 
 def test_bots_move_as_shipped_when_replayed_years_later() -> None:
     # The seed in an event is worth nothing if a later release moves otherwise.
-    openings = {name: "".join(bot_move(name, seed, view())[0] for seed in range(8)) for name in BOTS}
+    openings = {name: "".join(scripted_move(name, seed, view())[0] for seed in range(8)) for name in BOTS}
 
     assert openings == {
         "ace": "ssssssss",
@@ -82,8 +82,8 @@ def test_bots_move_as_shipped_when_replayed_years_later() -> None:
 def test_chance_differs_when_seeds_or_rounds_do(name: BotName) -> None:
     seen = view(("rock", "paper", "lose"))
 
-    assert len({bot_move(name, seed, seen) for seed in range(200)}) > 1
-    assert len({bot_move(name, 1, replace(seen, round_no=round_no)) for round_no in range(1, 200)}) > 1
+    assert len({scripted_move(name, seed, seen) for seed in range(200)}) > 1
+    assert len({scripted_move(name, 1, replace(seen, round_no=round_no)) for round_no in range(1, 200)}) > 1
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_chance_differs_when_seeds_or_rounds_do(name: BotName) -> None:
 def test_cal_changes_over_when_three_losses_came_in_a_row(results: tuple[Result, ...], expected: Move) -> None:
     seen = view(*(("rock", "paper", result) for result in results))
 
-    assert {bot_move("cal", seed, seen) for seed in range(20)} == {expected}
+    assert {scripted_move("cal", seed, seen) for seed in range(20)} == {expected}
 
 
 def test_ace_takes_the_most_valuable_move_when_it_did_not_lose() -> None:
@@ -184,7 +184,7 @@ def test_cal_beats_the_most_valuable_move_when_playing_as_the_opponent(seed: int
     [("gus", "gus"), ("Gus", "gus"), ("CAL", "cal"), ("carl", None), ("", None), ("gus ", None)],
 )
 def test_bot_is_found_by_name_when_the_case_differs(name: str, bot: BotName | None) -> None:
-    assert bot_named(name) == bot
+    assert script_named(name) == bot
 
 
 @given(names, names, seeds)

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameplay.game.features import FEATURE_NAMES, LOOK_BACK, PastRound, features, past_round, past_rounds
+from gameplay.game.features import FEATURE_NAMES, features
+from gameplay.game.rounds import LOOK_BACK, PastRound, past_round, past_rounds
 from gameplay.game.rules import judge, round_points, score, winner
 from ledger.events import Points, RoundPlayed
 from ledger.vocabulary import MOVES, Move

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from gameplay.game.rules import (
     BEATEN_BY,
     BEATS,
-    MAXIMUM_ROUNDS,
+    PLAIN_TENTHS,
     TARGET_TENTHS,
     assigned_alias,
     judge,
@@ -17,6 +17,10 @@ from gameplay.game.rules import (
 )
 from ledger.events import Points
 from ledger.vocabulary import MOVES, Move, Result, Winner
+
+# The poorest round hands out 10 tenths (a draw, or a win with the plain move), and two scores below the target sum
+# to less than twice the target: no game is longer than this.
+ROUNDS_MAX = 2 * TARGET_TENTHS // PLAIN_TENTHS
 
 game_ids = st.text(min_size=1, max_size=40)
 moves = st.sampled_from(MOVES)
@@ -107,7 +111,7 @@ def test_winner_is_the_higher_score_when_the_target_is_reached(
     assert winner(user_score, bot_score) == expected
 
 
-@given(game_ids, st.lists(st.tuples(moves, moves), min_size=MAXIMUM_ROUNDS, max_size=MAXIMUM_ROUNDS))
+@given(game_ids, st.lists(st.tuples(moves, moves), min_size=ROUNDS_MAX, max_size=ROUNDS_MAX))
 def test_game_ends_when_any_moves_are_played(game_id: str, played: list[tuple[Move, Move]]) -> None:
     user_score = bot_score = 0
     for round_no, (user_move, bot_move) in enumerate(played, start=1):
@@ -123,8 +127,8 @@ def test_game_ends_when_any_moves_are_played(game_id: str, played: list[tuple[Mo
 
 
 def test_game_takes_the_most_rounds_when_all_are_drawn() -> None:
-    assert winner(5 * (MAXIMUM_ROUNDS - 1), 5 * (MAXIMUM_ROUNDS - 1)) is None
-    assert winner(5 * MAXIMUM_ROUNDS, 5 * MAXIMUM_ROUNDS) == "tie"
+    assert winner(5 * (ROUNDS_MAX - 1), 5 * (ROUNDS_MAX - 1)) is None
+    assert winner(5 * ROUNDS_MAX, 5 * ROUNDS_MAX) == "tie"
 
 
 @pytest.mark.parametrize("split", [0.1, 0.5, 0.9])

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from sqlalchemy import Engine
 
-from gameplay.game.answers import PlayAnswer, play_answer
+from gameplay.game.answers import PlayAnswer
 from gameplay.game.games import Game, Prediction, Step, fold, stream_of
 from gameplay.game.openings import OPENINGS
 from gameplay.game.players import Player
@@ -17,6 +17,7 @@ from gameplay.game.policies import UNIFORM
 from gameplay.game.rules import assigned_alias
 from gameplay.refusals import Conflict, NotFound
 from gameplay.serving.play import Play, Split, abandon_idle
+from gameplay.web.answers import play_answer
 from ledger.errors import BusyError
 from ledger.events import Assignment, GameAbandoned, PredictionMade
 from ledger.store import Entry, Ledger

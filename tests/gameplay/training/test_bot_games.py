@@ -1,6 +1,6 @@
 import random
 
-from gameplay.game.bots import bot_move, view_of
+from gameplay.game.bots import scripted_move, view_of
 from gameplay.game.games import fold
 from gameplay.game.rules import round_points
 from gameplay.training.bot_games import GAMES_A_COMMIT, bot_game, play_bot_games
@@ -33,7 +33,9 @@ def test_an_opponents_moves_can_be_recomputed_from_its_seed() -> None:
 
     for number, played in enumerate(game.rounds):
         points = round_points(started.game_id, number + 1)
-        assert played.bot_move == bot_move("hal", started.bot_seed, view_of(game.past[:number], points, "bot"))
+        assert played.bot_move == scripted_move(
+            "hal", started.bot_seed, view_of(game.past[:number], points, "bot")
+        )
 
 
 def test_the_same_chance_gives_the_same_seeds() -> None:

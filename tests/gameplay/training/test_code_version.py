@@ -25,7 +25,9 @@ def version(folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["game/rules", "game/features", "training/dataset", "training/estimators"])
+@pytest.mark.parametrize(
+    "module", ["game/rules", "game/rounds", "game/features", "training/dataset", "training/estimators"]
+)
 def test_a_change_of_what_shapes_a_model_is_another_version(copy: Path, module: str) -> None:
     before, path = version(copy), copy / "gameplay" / f"{module}.py"
 

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from gameplay.game.features import FEATURE_NAMES, LOOK_BACK, features, past_round
+from gameplay.game.features import FEATURE_NAMES, features
 from gameplay.game.games import stream_of
+from gameplay.game.rounds import LOOK_BACK, past_round
 from gameplay.models.errors import TrainingError
 from gameplay.training.dataset import read_dataset
 from ledger.engines.sqlite import open_engine

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
-from gameplay.client.simulate import Player
+from gameplay.client.simulate import ScriptedPlayer
 from gameplay.game.features import FEATURE_NAMES
 from gameplay.game.rules import round_points
 from ledger.vocabulary import ALIASES, BOTS, FAMILY_OF_POLICY, POLICIES, Policy
@@ -272,7 +272,7 @@ def test_sixty_games_by_bots_equal_a_recount_by_plain_sql(served: TestClient) ->
         game
         for number, bot in enumerate(["cal", "gus", "ace", "hal"])
         for policy in POLICIES
-        for game in Player(served, bot, seed=number).games(policy, 5)  # type: ignore[arg-type]
+        for game in ScriptedPlayer(served, bot, seed=number).games(policy, 5)  # type: ignore[arg-type]
     ]
     assert len(games) == 60
     shown = samples(served)
