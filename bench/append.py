@@ -9,9 +9,9 @@ import uvloop
 
 from bench.ledgers import empty_ledger, fill_with_games
 from bench.scenario import Outcome, compare, seconds
-from gameplay.game.games import stream_of
 from ledger.events import Event, PredictionMade, RoundPlayed
 from ledger.store import Entry, Ledger
+from ledger.streams import game_stream
 from ledger.writer import Writer
 
 TASKS = 64
@@ -53,7 +53,7 @@ async def _append(ledger: Ledger, template: list[Event]) -> float:
     async with Writer(ledger) as writer:
 
         async def task(number: int) -> None:
-            stream, version = stream_of(f"bench-{number}"), 0
+            stream, version = game_stream(f"bench-{number}"), 0
             for _ in range(CALLS):
                 version = (await writer.append(stream, template, version)).version
 

@@ -4,14 +4,14 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from gameplay.game.games import Game, Prediction, decide_round, evolve, stream_of
+from gameplay.game.games import Game, Prediction, decide_round, evolve
 from gameplay.game.openings import draw_opening
-from gameplay.promotion.moves import stream_of as promotion_stream
 from ledger.engines.sqlite import open_engine
 from ledger.errors import LedgerError
 from ledger.events import AliasesAssigned, Assignment, CycleDecided, Event, GameStarted, Rule
 from ledger.ids import new_id
 from ledger.store import Ledger
+from ledger.streams import game_stream, promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES, FAMILY_OF_POLICY, MOVES, POLICIES, Family
 from migrations import upgrade
 from projections.decision.cycle import assignments, decide_cycle
@@ -35,7 +35,7 @@ def fill_with_games(ledger: Ledger, events: int, seed: int = 1) -> None:
     while ledger.head().position < events:
         games = [_game(rng) for _ in range(GAMES_A_COMMIT)]
         outcomes = ledger.append_all(
-            [ledger.prepare(stream_of(started.game_id), [started, *more], 0) for started, more in games]
+            [ledger.prepare(game_stream(started.game_id), [started, *more], 0) for started, more in games]
         )
         assert not any(isinstance(outcome, LedgerError) for outcome in outcomes)
 

@@ -1,18 +1,17 @@
 """The settings, read once from the environment into a frozen value. Nothing else reads the environment."""
 
 import dataclasses
-import math
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, get_args
 
 from apscheduler.triggers.cron import CronTrigger
 
+from ledger.numbers import parse_alpha, parse_decimal, parse_whole
+from ledger.times import parse_time
 from ledger.vocabulary import PlayerKind
 from projections.read_models.counters import SINCE_DATE
 
@@ -47,7 +46,7 @@ def _flag(value: str) -> bool:
 
 
 def _share(value: str) -> float:
-    share = float(value)
+    share = float(parse_decimal(value))
     if not 0 <= share <= 1:
         raise ValueError("must lie between 0 and 1")
     return share
@@ -55,33 +54,22 @@ def _share(value: str) -> float:
 
 def _alpha(value: str) -> str:
     """Kept as the decimal it was written as, so that a decision records it exactly."""
-    try:
-        alpha = Decimal(value)
-    except InvalidOperation as error:
-        raise ValueError("write a decimal such as 0.20") from error
-    if not alpha.is_finite() or not Decimal(0) < alpha < Decimal(1):
-        raise ValueError("must lie between 0 and 1")
+    parse_alpha(value)
     return value
 
 
 def _natural(value: str) -> int:
-    number = int(value)
+    number = parse_whole(value)
     if not 1 <= number <= COUNT_MAX:
         raise ValueError(f"must lie between 1 and {COUNT_MAX}")
     return number
 
 
 def _port(value: str) -> int:
-    port = int(value)
+    port = parse_whole(value)
     if not 0 <= port <= 65_535:
         raise ValueError("must be a port number")
     return port
-
-
-def _moment_us(value: str) -> int:
-    """An ISO 8601 time (UTC where it names no zone) as microseconds since the epoch."""
-    state = datetime.fromisoformat(value)
-    return math.floor(state.replace(tzinfo=state.tzinfo or UTC).timestamp() * 1_000_000)
 
 
 def _schedule(value: str) -> str | None:
@@ -131,8 +119,8 @@ class Settings:
     )
     metrics_since_us: int = _setting(
         "METRICS_SINCE_DATE",
-        _moment_us(SINCE_DATE),
-        _moment_us,
+        parse_time(SINCE_DATE),
+        parse_time,
         "Counters leave out older events; changing it is a counter reset.",
     )
     ab_testing: bool = _setting("ENABLE_AB_TESTING", True, _flag, "Whether B plays at all.")
@@ -151,7 +139,7 @@ class Settings:
         "RPS_TRAIN_SCHEDULE", None, _schedule, "Cron line of the training runs, or off."
     )
     training_since_us: int = _setting(
-        "TRAINING_DATA_SINCE_DATE", 0, _moment_us, "Training leaves out games that started earlier."
+        "TRAINING_DATA_SINCE_DATE", 0, parse_time, "Training leaves out games that started earlier."
     )
     training_legacy_stride: int = _setting(
         "TRAINING_LEGACY_GAME_STRIDE", 5, _natural, "Of each bot's games training takes one in so many."

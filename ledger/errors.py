@@ -1,12 +1,27 @@
 """What can go wrong in the ledger. Every error carries its facts and says them in its message."""
 
+TEXT_SHOWN_MAX = 200
+
 
 class LedgerError(Exception):
     """The root of everything that this package raises on purpose."""
 
 
-class ConflictError(LedgerError):
-    """The stream is not where the caller believed it was; nothing was written. Read again and decide anew."""
+class InvalidTextError(LedgerError, ValueError):
+    """A text that does not say what it should: a number, a time."""
+
+    def __init__(self, text: str, expected: str) -> None:
+        super().__init__(f"{_shortened(text)!r} is not {expected}")
+        self.text = text
+        self.expected = expected
+
+
+class OvertakenError(LedgerError):
+    """What the caller decided from has changed since; nothing was written. Read again and decide anew."""
+
+
+class ConflictError(OvertakenError):
+    """The stream is not at the version that the caller has read; nothing was written."""
 
     def __init__(self, stream: str, expected: int, actual: int) -> None:
         super().__init__(f"stream {stream!r} is at version {actual}, not {expected}: read it again and retry")
@@ -81,3 +96,7 @@ class SchemaError(LedgerError):
         super().__init__(f"the database is at migration {actual or 'none'}, not {expected}: {mend}")
         self.actual = actual
         self.expected = expected
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= TEXT_SHOWN_MAX else f"{text[:TEXT_SHOWN_MAX]}..."

@@ -21,6 +21,7 @@ from ledger.errors import ConflictError, DuplicateError, LedgerError
 from ledger.events import Event
 from ledger.ids import new_ids
 from ledger.schema import events
+from ledger.streams import stream_of
 
 COLUMNS = tuple(events.columns)
 PAGE_ENTRIES = 2_000
@@ -70,11 +71,11 @@ class EncodedEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """A wish: these events, next on this stream, which must be at `expected_version` (0: a new stream)."""
+    """A request: these events, next on this stream, which must be at `expected_version` (None: at any)."""
 
     stream: str
     events: tuple[EncodedEvent, ...]
-    expected_version: int
+    expected_version: int | None
     keyed: bool
 
 
@@ -99,10 +100,12 @@ class Ledger:
         self._clock = clock
 
     def append(
-        self, stream: str, new: Sequence[Event], expected_version: int, *, ids: Sequence[str] | None = None
+        self, stream: str, new: Sequence[Event], expected_version: int | None, *, ids: Sequence[str] | None = None
     ) -> Receipt:
         """Append `new` to `stream`, all of them or none, durably.
 
+        `expected_version` is the version at which the caller has read the stream (0: there is none yet). None is
+        for facts that were not decided from the stream, such as a training run: they go after whatever it holds.
         With `ids` given the append may be repeated: the same ids with the same content get the first receipt.
         Raises ConflictError, DuplicateError, InvalidEventError, StorageError.
         """
@@ -111,8 +114,12 @@ class Ledger:
             raise outcome
         return outcome
 
+    def record(self, event: Event) -> Receipt:
+        """Append a fact that was not decided from its stream, such as a training run, where it belongs."""
+        return self.append(stream_of(event), [event], None)
+
     def prepare(
-        self, stream: str, new: Sequence[Event], expected_version: int, *, ids: Sequence[str] | None = None
+        self, stream: str, new: Sequence[Event], expected_version: int | None, *, ids: Sequence[str] | None = None
     ) -> Append:
         """The append as bytes, not yet written. Raises InvalidEventError."""
         assert new, "an append needs at least one event"
@@ -198,8 +205,9 @@ def _number(numbering: _Numbering, append: Append, now_us: int) -> Receipt | Led
     if append.keyed and (repeated := _repeated(numbering, append)):
         return repeated
     actual = numbering.versions.get(append.stream, 0)
-    if actual != append.expected_version:
-        return ConflictError(append.stream, append.expected_version, actual)
+    expected = append.expected_version
+    if expected is not None and expected != actual:
+        return ConflictError(append.stream, expected, actual)
     position, chain_hash, _ = numbering.head
     first, version, stream = position + 1, actual, append.stream
     stream_bytes = stream.encode()

@@ -49,9 +49,6 @@ DECISIONS: Final[tuple[Decision, ...]] = get_args(Decision)
 FALLBACK_REASONS: Final[tuple[FallbackReason, ...]] = get_args(FallbackReason)
 TRAINING_STATUSES: Final[tuple[TrainingStatus, ...]] = get_args(TrainingStatus)
 
-SHADOW_PREFIX: Final = "shadow-"
-"""Begins the names of streams that hold predictions beside a game: they come late, and decide nothing."""
-
 FAMILY_OF_POLICY: Final[dict[Policy, Family]] = {
     "brian": "feedforward_nn",
     "forrest": "xgboost",

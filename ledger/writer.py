@@ -46,7 +46,7 @@ class Writer:
         self._thread.start()
 
     async def append(
-        self, stream: str, new: Sequence[Event], expected_version: int, *, ids: Sequence[str] | None = None
+        self, stream: str, new: Sequence[Event], expected_version: int | None, *, ids: Sequence[str] | None = None
     ) -> Receipt:
         """As `Ledger.append`; returns once the events are durable.
 

@@ -1,38 +1,15 @@
-"""Moments of the ledger: a position, or a time and the position that the log had reached then."""
+"""Positions of the ledger, and times as the position that the ledger had reached then."""
 
 import re
-from datetime import UTC, datetime, timedelta
 
 from ledger.store import Ledger
+from ledger.times import parse_time, show_time
 
 _POSITION = re.compile(r"[0-9]{1,18}|[0-9]{1,3}(?:,[0-9]{3}){1,5}").fullmatch
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class PositionError(ValueError):
-    """A moment that the ledger does not reach back or forward to, or text that is none."""
-
-
-def parse_time(text: str) -> int:
-    """An ISO 8601 time (UTC where it names no zone) as microseconds since the epoch. Raises MomentError."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // _MICROSECOND
-    except (ValueError, OverflowError) as error:
-        raise PositionError(f"{text!r} is no ISO 8601 time such as 2026-11-12 or 2026-11-12T09:30:00Z") from error
-
-
-def show_time(recorded_us: int) -> str:
-    """The time as ISO 8601 in UTC, to the microsecond, so that `parse_time` gives the same one.
-
-    Any number can stand in a row that was changed: one that is no time is shown as it is.
-    """
-    try:
-        moment = _EPOCH + recorded_us * _MICROSECOND
-    except OverflowError:
-        return f"{recorded_us} us, which is no time"
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    """A position or a time that the ledger does not reach back or forward to."""
 
 
 def parse_position(text: str) -> int | None:
@@ -41,13 +18,16 @@ def parse_position(text: str) -> int | None:
 
 
 def resolve(ledger: Ledger, text: str) -> int:
-    """The position that a text means: digits are a position, anything else is a time. Raises MomentError."""
+    """The position that a text means: digits are a position, anything else is a time.
+
+    Raises PositionError, InvalidTextError.
+    """
     position = parse_position(text)
     return position_at(ledger, parse_time(text)) if position is None else check_position(ledger, position)
 
 
 def check_position(ledger: Ledger, position: int) -> int:
-    """The position, if the ledger has it. Raises MomentError."""
+    """The position, if the ledger has it. Raises PositionError."""
     head = ledger.head().position
     if not 1 <= position <= head:
         reach = f"positions 1 to {head}" if head else "no events"
@@ -56,7 +36,7 @@ def check_position(ledger: Ledger, position: int) -> int:
 
 
 def position_at(ledger: Ledger, time_us: int) -> int:
-    """The position of the last event recorded at `time_us` or before. Raises MomentError before the first."""
+    """The position of the last event recorded at `time_us` or before. Raises PositionError before the first."""
     first = ledger.read(limit=1)
     if not first:
         raise PositionError("the ledger has no events")

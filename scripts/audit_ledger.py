@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gameplay.game.games import Game, Prediction, Step, decide_abandoned, decide_round, evolve, stream_of
+from gameplay.game.games import Game, Prediction, Step, decide_abandoned, decide_round, evolve
 from gameplay.game.openings import OPENINGS
 from gameplay.promotion.moves import assigned
-from gameplay.promotion.moves import stream_of as promotion_stream
 from ledger.engines.sqlite import open_engine
 from ledger.events import (
     AliasesAssigned,
@@ -31,6 +30,7 @@ from ledger.ids import keyed_id
 from ledger.sealing.keys import Signer, public_path
 from ledger.sealing.seals import seal_head
 from ledger.store import Ledger
+from ledger.streams import game_stream, promotion_stream, training_stream
 from ledger.vocabulary import (
     ALIASES,
     FAMILIES,
@@ -116,7 +116,7 @@ class Author:
             bot_seed=None,
             counted=self.games % 17 != 0,
         )
-        self.append(stream_of(started.game_id), started)
+        self.append(game_stream(started.game_id), started)
         return Game(started)
 
     def play(self, game: Game) -> None:
@@ -133,7 +133,7 @@ class Author:
                 events.append(event)
             if game.finished:
                 break
-        self.append(stream_of(game.started.game_id), *events)
+        self.append(game_stream(game.started.game_id), *events)
 
     def _predictions(self, game: Game, move: str) -> Iterator[Prediction]:
         family, assignment = game.started.model_type, game.started.assignment
@@ -221,7 +221,7 @@ def write_ledger(folder: Path) -> Path:
     author = Author(Ledger(engine, clock=clock), clock)
     for family in FAMILIES:
         for alias in ALIASES:
-            author.append(f"training-{family}", _trained(family, alias))
+            author.append(training_stream(family), _trained(family, alias))
         author.append(promotion_stream(family), assigned(family, "bootstrap", None, _first_lineup()))
     for number in range(DAYS * ROUNDS_A_DAY):
         _quarter_day(author, number)

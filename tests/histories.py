@@ -12,9 +12,7 @@ from ledger.events import (
     Assignment,
     CycleDecided,
     Event,
-    ModelsReloaded,
     Report,
-    TrainingCompleted,
 )
 from ledger.vocabulary import (
     ALIASES,
@@ -34,19 +32,6 @@ from tests import builders
 from tests.builders import Versions
 
 OPPONENTS: tuple[Opponent, ...] = ("brian", "brian", "brian", "forrest", "gus")
-
-
-def stream_of(event: Event) -> str:
-    """The stream that an event belongs to."""
-    match event:
-        case CycleDecided() | AliasesPlanned() | AliasesAssigned():
-            return f"promotion-{event.model_type}"
-        case TrainingCompleted():
-            return f"training-{event.model_type}"
-        case ModelsReloaded():
-            return f"serving-{event.model_type}"
-        case _:
-            return f"game-{event.game_id}"
 
 
 @dataclass

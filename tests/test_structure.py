@@ -22,14 +22,18 @@ LINES_MAX = 500
 ROOMS: dict[str, tuple[str, ...]] = {
     "ledger": (
         "errors",
+        "numbers",
+        "times",
         "vocabulary",
         "events",
         "codec",
         "chain",
         "ids",
+        "streams",
         "schema",
         "engines",
         "rows",
+        "retry",
         "store",
         "writer",
         "sealing",
@@ -51,7 +55,6 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "gameplay": (
         "config",
         "refusals",
-        "recording",
         "observability",
         "game",
         "models",

@@ -8,10 +8,11 @@ import msgspec
 
 from gameplay.game.answers import PlayAnswer
 from gameplay.game.features import features
-from gameplay.game.games import Game, fold, stream_of
+from gameplay.game.games import Game, fold
 from gameplay.game.policies import UNIFORM
 from ledger.events import GameFinished, PredictionMade, Probabilities, wire_name
 from ledger.store import PAGE_ENTRIES, Ledger
+from ledger.streams import game_stream
 from ledger.vocabulary import MOVES, BotName, Move, Policy, ProbabilitySource
 
 
@@ -64,7 +65,7 @@ def from_answer(player: BotName, answer: PlayAnswer) -> CapturedRound | None:
 def from_ledger(ledger: Ledger, player: BotName, policy: Policy, games: int) -> Iterator[list[CapturedRound]]:
     """The rounds of the player's last games against a policy, the newest game first."""
     for game_id in islice(_finished_games(ledger, player, policy), games):
-        yield _captured(fold([ledger.decode(entry) for entry in ledger.read_stream(stream_of(game_id))]))
+        yield _captured(fold([ledger.decode(entry) for entry in ledger.read_stream(game_stream(game_id))]))
 
 
 def write(path: Path, rounds: Iterable[CapturedRound]) -> int:
@@ -95,7 +96,7 @@ def _finished_games(ledger: Ledger, player: BotName, policy: Policy) -> Iterator
 
 
 def _player_of(ledger: Ledger, game_id: str) -> str:
-    return fold([ledger.decode(ledger.read_stream(stream_of(game_id))[0])]).started.player_id
+    return fold([ledger.decode(ledger.read_stream(game_stream(game_id))[0])]).started.player_id
 
 
 def _captured(game: Game) -> list[CapturedRound]:
@@ -127,7 +128,7 @@ def _captured(game: Game) -> list[CapturedRound]:
 
 def predictions_of(ledger: Ledger, game_id: str) -> tuple[Game | None, Sequence[PredictionMade]]:
     """A game and what every alias predicted in it; (None, ()) for a game that the ledger does not have."""
-    events = [ledger.decode(entry) for entry in ledger.read_stream(stream_of(game_id))]
+    events = [ledger.decode(entry) for entry in ledger.read_stream(game_stream(game_id))]
     if not events:
         return None, ()
     return fold(events), [event for event in events if isinstance(event, PredictionMade)]

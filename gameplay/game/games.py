@@ -73,11 +73,6 @@ class Game:
         return self.started.model_type != "scripted" and len(self.rounds) >= LOOK_BACK
 
 
-def stream_of(game_id: str) -> str:
-    """The stream that holds a game."""
-    return f"game-{game_id}"
-
-
 def fold(events: Sequence[Event]) -> Game:
     """The game that a stream holds; its first event is the start."""
     started = events[0]

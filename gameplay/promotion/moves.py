@@ -20,6 +20,7 @@ from gameplay.refusals import Conflict, Unavailable
 from ledger.errors import ConflictError
 from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, Assignment, CycleDecided, Event, Rule
 from ledger.store import Ledger, Receipt
+from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, Alias, Cause, Family, PlanCause, Trigger
 from projections.decision.cycle import assignments, decide_cycle, is_swap, plan
 from projections.read_models.all import ReadModels
@@ -313,14 +314,9 @@ class Promotion:
     def _append(self, family: Family, batch: list[Event], state: StateAt) -> Receipt | None:
         """Append at the version that was looked at; None when somebody else has appended since."""
         try:
-            return self._ledger.append(stream_of(family), batch, state.promotion.stream_version)
+            return self._ledger.append(promotion_stream(family), batch, state.promotion.stream_version)
         except ConflictError:
             return None
-
-
-def stream_of(family: Family) -> str:
-    """The stream of a family's decisions and aliases."""
-    return f"promotion-{family}"
 
 
 def assigned(

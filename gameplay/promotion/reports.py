@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gameplay.promotion.moves import Promotion, StateAt, stream_of
+from gameplay.promotion.moves import Promotion, StateAt
 from gameplay.refusals import Conflict, Invalid
 from ledger.errors import ConflictError, DuplicateError
 from ledger.events import AliasesAssigned, Assignment, CycleDecided, Event, Report, ReportedAssignment
 from ledger.ids import keyed_id, new_id
 from ledger.store import Entry, Ledger
+from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, Alias, Decision, Family
 from projections.decision.cycle import assignments, swap, tickers_after, versions_of
 from projections.decision.evidence import gather
@@ -65,7 +66,7 @@ def record(ledger: Ledger, promotion: Promotion, report: Reported, key: str | No
         _check_versions(report, events, promotion)
         ids = [new_id() if key is None else keyed_id(ROUTE, key, index) for index in range(len(events))]
         try:
-            receipt = ledger.append(stream_of(family), events, state.promotion.stream_version, ids=ids)
+            receipt = ledger.append(promotion_stream(family), events, state.promotion.stream_version, ids=ids)
         except (ConflictError, DuplicateError):  # another process, or the same report twice at once
             continue
         decided = events[0]

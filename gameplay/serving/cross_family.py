@@ -9,7 +9,6 @@ import asyncio
 import logging
 import sys
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
@@ -21,9 +20,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from gameplay.game.games import prediction_events
 from gameplay.game.rules import is_cross_family
 from gameplay.serving.play import Predictor, Row
-from ledger.errors import ConflictError, LedgerError
+from ledger.errors import LedgerError
 from ledger.events import Assignment, Event, GameStarted
-from ledger.vocabulary import FAMILIES, SHADOW_PREFIX, Family, Move, PlayerKind
+from ledger.streams import shadow_stream
+from ledger.vocabulary import FAMILIES, Family, Move, PlayerKind
 from ledger.writer import Writer
 from projections.errors import ProjectionError
 from projections.read_models.all import ReadModels
@@ -32,8 +32,6 @@ log = logging.getLogger(__name__)
 
 WAITING_MAX: Final = 1_000
 BATCH_MAX: Final = 50
-STREAMS_MAX: Final = 10_000
-ATTEMPTS_MAX: Final = 3
 CLOSE_SECONDS: Final = 3.0
 BUCKETS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
@@ -75,7 +73,6 @@ class CrossFamily:
         self._clock = clock
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue(waiting_max)
         self._waiting_bytes = 0
-        self._versions: OrderedDict[str, int] = OrderedDict()
         self._alone = anyio.CapacityLimiter(1)
         self._task: asyncio.Task[None] | None = None
         self._register(process)
@@ -134,7 +131,7 @@ class CrossFamily:
     async def _take(self, batch: Sequence[Waiting]) -> None:
         by_game = await anyio.to_thread.run_sync(self._predict, batch, limiter=self._alone)
         outcomes = await asyncio.gather(
-            *(self._append(SHADOW_PREFIX + game_id, events) for game_id, events in by_game.items()),
+            *(self._writer.append(shadow_stream(game_id), events, None) for game_id, events in by_game.items()),
             return_exceptions=True,
         )
         failed = {
@@ -168,23 +165,6 @@ class CrossFamily:
             families = self._read_models.standings.state.families
             found = {family: families[family].assignment() for family in FAMILIES}
         return {family: assignment for family, assignment in found.items() if assignment is not None}
-
-    async def _append(self, stream: str, events: Sequence[Event]) -> None:
-        """A stream that is not known here is taken for new; if it is not, the refusal says where it stands."""
-        version = self._versions.get(stream, 0)
-        for attempt in range(1, ATTEMPTS_MAX + 1):
-            try:
-                receipt = await self._writer.append(stream, events, version)
-            except ConflictError as error:
-                if attempt == ATTEMPTS_MAX:
-                    raise
-                version = error.actual
-            else:
-                self._versions[stream] = receipt.version
-                self._versions.move_to_end(stream)
-                while len(self._versions) > STREAMS_MAX:
-                    self._versions.popitem(last=False)
-                return
 
     def _register(self, process: CollectorRegistry) -> None:
         self._dropped = Counter(

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gameplay.game.features import features
-from gameplay.game.games import Game, Prediction, decide_abandoned, decide_round, evolve, fold, stream_of
+from gameplay.game.games import Game, Prediction, decide_abandoned, decide_round, evolve, fold
 from gameplay.game.openings import draw_opening
 from gameplay.game.players import Player
 from gameplay.game.rules import assigned_alias, round_points
@@ -25,6 +25,7 @@ from ledger.errors import ConflictError
 from ledger.events import Assignment, Event, GameStarted
 from ledger.ids import new_id
 from ledger.store import Ledger
+from ledger.streams import game_stream
 from ledger.vocabulary import MODEL_TYPE_OF_OPPONENT, Family, Move, Opponent, PlayedAlias
 from ledger.writer import Writer
 from projections.read_models.all import ReadModels
@@ -86,7 +87,7 @@ class Play:
         """Start a game; alias, versions and swap count are of one moment and stay with it to the end."""
         game_id = new_id()
         started = await anyio.to_thread.run_sync(self._decide_start, game_id, opponent, player, counted)
-        await self._writer.append(stream_of(game_id), [started], 0)
+        await self._writer.append(game_stream(game_id), [started], 0)
         return self._keep(Game(started))
 
     async def play(self, game_id: str, user_move: Move, round_no: int | None) -> tuple[Game, int]:
@@ -104,7 +105,7 @@ class Play:
         row = _row(game)
         events = decide_round(game, user_move, self._predictions(game, row))
         try:
-            await self._writer.append(stream_of(game_id), events, version)
+            await self._writer.append(game_stream(game_id), events, version)
         except ConflictError:
             return await self._after_conflict(game_id, user_move, round_no)
         # The game in memory may be another by now: a reload after somebody else's conflict.
@@ -162,7 +163,7 @@ class Play:
         raise Conflict(f"game {game_id} has moved on to round {game.next_round}: look at it and play again")
 
     async def _load(self, game_id: str) -> Game:
-        entries = await anyio.to_thread.run_sync(self._ledger.read_stream, stream_of(game_id))
+        entries = await anyio.to_thread.run_sync(self._ledger.read_stream, game_stream(game_id))
         if not entries:
             raise NotFound(f"there is no game {game_id}")
         return self._keep(fold([self._ledger.decode(entry) for entry in entries]))
@@ -207,11 +208,11 @@ def abandon_idle(
 
 
 def _abandon(ledger: Ledger, game_id: str, idle_seconds: int) -> bool:
-    game = fold([ledger.decode(entry) for entry in ledger.read_stream(stream_of(game_id))])
+    game = fold([ledger.decode(entry) for entry in ledger.read_stream(game_stream(game_id))])
     if game.finished or game.abandoned:
         return False
     try:
-        ledger.append(stream_of(game_id), [decide_abandoned(game, idle_seconds)], game.version)
+        ledger.append(game_stream(game_id), [decide_abandoned(game, idle_seconds)], game.version)
     except ConflictError:  # somebody has just played on
         return False
     return True

@@ -9,7 +9,6 @@ from gameplay.core import Core
 from gameplay.models.errors import ModelUnavailable
 from gameplay.models.loaded import Key
 from gameplay.promotion.adoption import adopt_all
-from gameplay.recording import record
 from gameplay.serving.sync import Synced, sync
 from ledger.events import FailedModel, LoadedModel, ModelsReloaded
 from ledger.vocabulary import Alias, Family
@@ -55,7 +54,7 @@ def reload_models(
     wanted = [(family, version) for family in families for version in chosen[family].values() if version]
     sources = core.models.preload(wanted, seconds_max=max(0.0, ends_seconds - clock()))
     for family in families:
-        record(core.ledger, _reloaded(family, chosen[family], sources, outcome))
+        core.ledger.record(_reloaded(family, chosen[family], sources, outcome))
     answer = {
         "success": not outcome.failed,
         "reloaded": outcome.reloaded,

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from itertools import cycle, islice, product
 
 from gameplay.game.bots import scripted_move, view_of
-from gameplay.game.games import Game, decide_round, evolve, stream_of
+from gameplay.game.games import Game, decide_round, evolve
 from gameplay.game.rules import round_points
 from ledger.errors import LedgerError
 from ledger.events import Event, GameStarted
 from ledger.ids import new_id
 from ledger.store import Ledger
+from ledger.streams import game_stream
 from ledger.vocabulary import BOTS, BotName
 
 GAMES_A_COMMIT = 50
@@ -24,7 +25,7 @@ def play_bot_games(ledger: Ledger, games: int, rng: random.Random) -> Iterator[i
     while chunk := list(islice(pairs, GAMES_A_COMMIT)):
         batch = [bot_game(user, opponent, rng) for user, opponent in chunk]
         outcomes = ledger.append_all(
-            [ledger.prepare(stream_of(started.game_id), [started, *events], 0) for started, events in batch]
+            [ledger.prepare(game_stream(started.game_id), [started, *events], 0) for started, events in batch]
         )
         assert not any(isinstance(outcome, LedgerError) for outcome in outcomes), "a new stream is its own"
         written += len(batch)

@@ -8,12 +8,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 from gameplay.config import Settings
 from gameplay.core import Core
-from gameplay.recording import record
 from gameplay.refusals import Conflict
 from gameplay.training.dataset import Dataset, read_dataset
 from gameplay.training.fit import Job, train_all
@@ -122,7 +120,7 @@ def retrain(
     """
     outcomes = {(one.family, one.alias): Outcome(one) for one in chosen}
     jobs = [Job(one.family, one.alias, dataset) for one in chosen if one.reason is None]
-    keep = partial(record, core.ledger)
+    keep = core.ledger.record
     with closing(train_all(jobs, core.registry, core.store, source=source, record=keep, folds=folds)) as runs:
         for event in track(runs, "Training", len(jobs)):
             assert event.alias is not None

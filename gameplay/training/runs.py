@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from ledger.events import TrainingCompleted
 from ledger.store import Ledger
+from ledger.streams import training_stream
 from ledger.vocabulary import Family
 
 
@@ -25,7 +26,7 @@ def runs_of(ledger: Ledger, family: Family) -> dict[int, Run]:
     Whoever reports an accuracy for a version does not know what it has learned from.
     """
     runs: dict[int, Run] = {}
-    for entry in ledger.read_stream(f"training-{family}"):
+    for entry in ledger.read_stream(training_stream(family)):
         event = ledger.decode(entry)
         assert isinstance(event, TrainingCompleted)
         if event.model_version is None:

@@ -6,12 +6,10 @@ It may be interrupted anywhere and run again: what is done is found in the ledge
 import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from functools import partial
 from typing import TypeVar
 
 from gameplay.core import Core
 from gameplay.models.errors import TrainingError
-from gameplay.recording import record
 from gameplay.training.bot_games import play_bot_games
 from gameplay.training.fit import Job, train_all
 from gameplay.training.retraining import read_training_data
@@ -90,8 +88,7 @@ def _train(
         for alias in ALIASES
     ]
     versions: dict[tuple[Family, Alias], int] = {}
-    keep = partial(record, core.ledger)
-    with closing(train_all(jobs, core.registry, core.store, source=SOURCE, record=keep)) as trained:
+    with closing(train_all(jobs, core.registry, core.store, source=SOURCE, record=core.ledger.record)) as trained:
         for event in track(trained, "Training the first models", len(jobs)):
             assert isinstance(event, TrainingCompleted)
             if event.model_version is None or event.alias is None:

@@ -18,8 +18,10 @@ from gameplay.serving.service import Service
 from gameplay.web.bodies import answer, decode, read_body
 from gameplay.web.numbers import QuotedNumbersDecoder
 from gameplay.web.promotion import DAYS, DAYS_MAX, HISTORY_LIMIT, HISTORY_LIMIT_MAX, read_rows, read_totals
-from gameplay.web.queries import parse_moment_us
+from gameplay.web.queries import parse_instant
 from gameplay.web.state import service_of
+from ledger.errors import InvalidTextError
+from ledger.numbers import parse_whole
 from ledger.vocabulary import DECISIONS, FAMILIES
 from projections.read_models.history import Query
 from projections.read_models.history_row import render
@@ -203,8 +205,8 @@ def _whole(payload: Payload, name: str, default: int, high: int) -> int:
     if given is None or given == "":
         return default
     try:
-        number = int(str(given))
-    except ValueError as error:
+        number = parse_whole(str(given))
+    except InvalidTextError as error:
         raise Invalid(f"{name}={given!r} is no whole number") from error
     if not 1 <= number <= high:
         raise Invalid(f"{name} must lie between 1 and {high}")
@@ -215,7 +217,7 @@ def _between(range_: Range | None) -> tuple[int | None, int | None]:
     if range_ is None:
         return None, None
     try:
-        return parse_moment_us(range_.from_), parse_moment_us(range_.to)
+        return parse_instant(range_.from_), parse_instant(range_.to)
     except ValueError as error:
         raise Invalid(f"the range is no pair of times: {error}") from error
 

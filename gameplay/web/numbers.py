@@ -4,18 +4,16 @@ MLflow's client gives a version as `"3"`, and automation passes it on: a body of
 numbers.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import inspect
 
-Body = TypeVar("Body")
+from ledger.errors import InvalidTextError
+from ledger.numbers import parse_decimal
 
-# Bounded, because int() refuses text of more than 4,300 digits with an error of its own.
-_INTEGER = re.compile(r"[+-]?[0-9]{1,300}").fullmatch
-_DECIMAL = re.compile(r"[+-]?[0-9]{1,300}\.[0-9]{1,1000}").fullmatch
+Body = TypeVar("Body")
 
 _any_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
@@ -68,9 +66,11 @@ def _number(text: str | float) -> int | float | str:
     """The number that `text` spells; other text is left for the decoder to refuse with its place in the body."""
     if isinstance(text, float):
         return text
-    if _INTEGER(text):
-        return int(text)
-    return float(text) if _DECIMAL(text) else text
+    try:
+        number = parse_decimal(text)
+    except InvalidTextError:
+        return text
+    return float(number) if "." in text else int(number)
 
 
 def _whole(number: int | float | str) -> int | float | str:

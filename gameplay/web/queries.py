@@ -1,17 +1,13 @@
 """Query parameters: unknown ones are ignored, a known one that does not parse is refused by name."""
 
-import re
 from collections.abc import Collection
-from datetime import UTC, datetime
 
 from starlette.requests import Request
 
 from gameplay.refusals import Refusal
-
-# 2001 in milliseconds, or the year 5138 in seconds: nothing else can be meant.
-EPOCH_MILLISECONDS_MIN = 100_000_000_000
-MOMENT_SECONDS_MAX = 253_402_300_800  # the end of the year 9999
-_WHOLE = re.compile(r"-?[0-9]{1,20}").fullmatch
+from ledger.errors import InvalidTextError
+from ledger.numbers import parse_whole
+from ledger.times import parse_epoch_or_time
 
 
 def whole(request: Request, name: str, default: int, low: int, high: int) -> int:
@@ -19,9 +15,10 @@ def whole(request: Request, name: str, default: int, low: int, high: int) -> int
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not _WHOLE(text):  # int() would also take 1_0, and the digits of other scripts
-        raise Refusal(f"{name}={text!r} is no whole number")
-    number = int(text)
+    try:
+        number = parse_whole(text)
+    except InvalidTextError as error:
+        raise Refusal(f"{name}={text!r} is no whole number") from error
     if not low <= number <= high:
         raise Refusal(f"{name} must lie between {low} and {high}")
     return number
@@ -49,22 +46,12 @@ def moment_us(request: Request, *names: str) -> int | None:
     for name in names:
         if text := request.query_params.get(name):
             try:
-                moments.append(parse_moment_us(text))
-            except ValueError as error:
+                moments.append(parse_instant(text))
+            except InvalidTextError as error:
                 raise Refusal(f"{name}={text!r} is neither ISO 8601 nor an epoch time") from error
     return moments[0] if moments else None
 
 
-def parse_moment_us(text: str) -> int:
-    """ISO 8601 (UTC where it names no zone), epoch seconds or epoch milliseconds. Raises ValueError."""
-    try:
-        number = float(text)
-    except ValueError:
-        # A + in a query string arrives as a space.
-        state = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-        seconds = state.replace(tzinfo=state.tzinfo or UTC).timestamp()
-    else:
-        seconds = number / 1_000 if abs(number) >= EPOCH_MILLISECONDS_MIN else number
-    if not 0 <= seconds < MOMENT_SECONDS_MAX:  # nor is a NaN
-        raise ValueError("it must lie between 1970 and 9999")
-    return round(seconds * 1_000_000)
+def parse_instant(text: str) -> int:
+    """As `ledger.times.parse_epoch_or_time`: a + in a query string arrives as a space."""
+    return parse_epoch_or_time(text.replace(" ", "+") if "T" in text else text)

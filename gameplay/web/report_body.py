@@ -11,7 +11,7 @@ from gameplay.promotion.reports import Reported, body_digest
 from gameplay.refusals import Invalid
 from gameplay.web.bodies import Line, Prose, decode
 from gameplay.web.numbers import QuotedNumbersDecoder
-from gameplay.web.queries import parse_moment_us
+from gameplay.web.queries import parse_instant
 from ledger.events import (
     Count,
     Report,
@@ -123,7 +123,7 @@ def _created_us(text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        created_us = parse_moment_us(text)
+        created_us = parse_instant(text)
     except ValueError as error:
         raise Invalid(f"created_ts_utc={text!r} is no ISO 8601 time") from error
     if created_us > (time.time() + CLOCK_SKEW_SECONDS) * 1_000_000:

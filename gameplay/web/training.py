@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gameplay.promotion.adoption import adopt_all
-from gameplay.recording import record
 from gameplay.refusals import Invalid
 from gameplay.serving.service import Service
 from gameplay.training.runs import runs_of
@@ -73,7 +72,7 @@ def _complete(service: Service, given: TrainingBody) -> int | None:
         through_position=None,
         error=None,
     )
-    record(service.core.ledger, event)
+    service.core.ledger.record(event)
     return version
 
 

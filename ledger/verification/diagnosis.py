@@ -6,6 +6,7 @@ from typing import NamedTuple, get_args
 
 from ledger.events import EVENT_TYPES
 from ledger.rows import Row, Rows
+from ledger.streams import FAMILY_PREFIXES, GAME_PREFIXES
 from ledger.verification.findings import Kind
 from ledger.vocabulary import ALIASES, DECISIONS, MOVES, Result, Winner
 
@@ -19,8 +20,8 @@ BITS_TRIED_BYTES = 8_192
 _SCHEMA_VERSIONS = range(1, 17)
 _TAG = re.compile(rb'"type":"([a-z_.]+)"')
 _STREAMS = {
-    re.compile(rb'"game_id":"([^"]+)"'): (b"game-", b"shadow-"),
-    re.compile(rb'"model_type":"([^"]+)"'): (b"promotion-", b"training-", b"serving-"),
+    re.compile(rb'"game_id":"([^"]+)"'): GAME_PREFIXES,
+    re.compile(rb'"model_type":"([^"]+)"'): FAMILY_PREFIXES,
 }
 _HASH_BITS_CLOSE = 64
 """Two unrelated hashes of 256 bits differ in 128, give or take 8 standard deviations of 8."""
@@ -176,7 +177,7 @@ def _likely_values(rows: Rows, row: Row) -> list[tuple[str, int | bytes]]:
     values += [("type", one) for one in (*tags, *(name.encode() for name in EVENT_TYPES))]
     for pattern, prefixes in _STREAMS.items():
         if found := pattern.search(row.payload):
-            values += [("stream", prefix + found[1]) for prefix in prefixes]
+            values += [("stream", prefix.encode() + found[1]) for prefix in prefixes]
     neighbours = (rows.at(row.position - 1), rows.at(row.position + 1))
     values += [("recorded_us", one.recorded_us) for one in neighbours if one]
     for column in ("version", "schema_version", "recorded_us"):

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from ledger.events import AliasesAssigned, AliasesPlanned, Assignment, CycleDecided
 from ledger.store import Entry, Ledger
+from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, Family
 from projections.errors import ProjectionError
 
@@ -64,7 +65,7 @@ class Promotions(Struct):
 def read_promotions(ledger: Ledger, family: Family) -> Promotions:
     """The family's stream, read from its beginning. Raises ProjectionError."""
     told = Promotions()
-    for entry in ledger.read_stream(f"promotion-{family}"):
+    for entry in ledger.read_stream(promotion_stream(family)):
         match ledger.decode(entry):
             case CycleDecided() as event:
                 _decide(told, entry, event)

@@ -21,7 +21,8 @@ from ledger.events import (
     wire_name,
 )
 from ledger.store import Entry, Ledger
-from ledger.vocabulary import SHADOW_PREFIX, Family, Move, Result, Winner
+from ledger.streams import is_shadow
+from ledger.vocabulary import Family, Move, Result, Winner
 
 _READ = frozenset(
     wire_name(cls)
@@ -146,7 +147,7 @@ class _Counter:
                 if event.served and (game := self._games.get(event.game_id)):
                     game.degraded = True
             case PredictionMade():
-                if event.counted and not entry.stream.startswith(SHADOW_PREFIX):
+                if event.counted and not is_shadow(entry.stream):
                     right = event.predicted == event.actual
                     for count in self._running.get(event.model_type, {}).values():
                         count.predictions.setdefault(event.model_version, Tallied()).add(right)

@@ -25,7 +25,8 @@ from ledger.events import (
     wire_name,
 )
 from ledger.store import Entry, Ledger
-from ledger.vocabulary import ALIASES, FAMILIES, SHADOW_PREFIX, Family
+from ledger.streams import is_shadow, promotion_stream
+from ledger.vocabulary import ALIASES, FAMILIES, Family
 from projections.audit.outcome import Cycle, Outcome, Reign, Score
 from projections.audit.promotions import assignment_after
 from projections.decision.cycle import decide_cycle, is_swap, is_withdrawal
@@ -112,7 +113,7 @@ class _Twin(NamedTuple):
 def _cycles(ledger: Ledger, family: Family) -> list[_Due]:
     """The family's own cycles, the last first; what an outside automation decided is no rule of ours."""
     due = []
-    for entry in ledger.read_stream(f"promotion-{family}"):
+    for entry in ledger.read_stream(promotion_stream(family)):
         event = ledger.decode(entry)
         if isinstance(event, CycleDecided) and event.rule is not None and event.evidence is not None:
             due.append(_Due(entry.position, event.evidence.through_position, event))
@@ -157,7 +158,7 @@ class _World(Struct):
             case GameAbandoned():
                 self.games.pop(event.game_id, None)
             case PredictionMade():
-                if event.counted and not entry.stream.startswith(SHADOW_PREFIX):
+                if event.counted and not is_shadow(entry.stream):
                     record = self.records.setdefault(event.model_version, Record())
                     record.predictions += 1
                     record.correct += event.correct

@@ -1,7 +1,7 @@
 """What a cycle looks like in a cell of a table."""
 
 from ledger.events import Arm, CycleDecided
-from projections.positions import show_time
+from ledger.times import show_time
 
 RE_RANK = "re-rank"
 DECISION_WORDS = {

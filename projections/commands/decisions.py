@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ledger.times import show_time
 from ledger.vocabulary import FAMILIES, Family
 from projections.audit.decisions import Audit, Checked, check_decisions
 from projections.commands.cells import arm, decided, minute
@@ -21,7 +22,6 @@ from projections.commands.console import (
     say,
 )
 from projections.commands.source import Source
-from projections.positions import show_time
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 TREND_CYCLES = 12

@@ -14,6 +14,7 @@ from ledger.errors import DamagedError, UnreadableEventError
 from ledger.events import EVENT_TYPES, Event
 from ledger.rows import Row, Rows, misfit
 from ledger.store import Entry, Ledger
+from ledger.times import parse_time, show_time
 from projections.audit.summaries import summary
 from projections.commands.console import (
     json_option,
@@ -27,7 +28,7 @@ from projections.commands.console import (
 )
 from projections.commands.positions import PositionType
 from projections.commands.source import Source
-from projections.positions import PositionError, check_position, parse_time, position_at, show_time
+from projections.positions import PositionError, check_position, position_at
 
 FOLLOW_SECONDS = 0.5
 LIMIT = 20

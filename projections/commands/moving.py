@@ -10,6 +10,9 @@ from typing import BinaryIO
 import click
 from msgspec import structs
 
+from ledger.errors import InvalidTextError
+from ledger.numbers import parse_whole
+from ledger.times import parse_time, show_time
 from ledger.verification.backup import back_up
 from ledger.verification.transfer import ImportRefusedError, NotExportedError, export_lines, import_lines
 from projections.commands.console import bad, finding, good, json_option, print_json, progress, say
@@ -18,7 +21,6 @@ from projections.commands.since import since_option, since_us
 from projections.commands.source import Source, length
 from projections.metrics.backfill import LOOKBACK_SECONDS, BackfillError, make_blocks, write_backfill
 from projections.metrics.series import LEDGER_INSTANCE, LEDGER_JOB
-from projections.positions import parse_time, show_time
 
 _UNITS = {"s": 1, "m": 60}
 
@@ -106,7 +108,10 @@ class StepType(click.ParamType[int]):
             return value
         text = str(value)
         digits, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
-        seconds = int(digits) * _UNITS[unit] if digits.isdecimal() else 0
+        try:
+            seconds = parse_whole(digits) * _UNITS[unit]
+        except InvalidTextError:
+            seconds = 0
         if not 1 <= seconds < LOOKBACK_SECONDS:
             problem = (
                 f"{text!r} is no step such as 60s or 2m, below the 5 minutes after which a sample is forgotten"

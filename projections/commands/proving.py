@@ -11,6 +11,7 @@ from ledger.sealing.checkpoints import NoteError
 from ledger.sealing.keys import Verifier, open_signer, read_signer, read_verifier
 from ledger.sealing.proofs import ProofError, check_proof, encode_proof, make_proof, read_proof
 from ledger.sealing.seals import audit, last_seal, seal_head
+from ledger.times import show_time
 from ledger.verification.findings import Finding
 from ledger.verification.walk import Anchor, Report
 from projections.audit.archive import ArchiveError, open_archive
@@ -18,7 +19,7 @@ from projections.commands.console import bad, finding, good, json_option, print_
 from projections.commands.outputs import new_file
 from projections.commands.positions import AnchorType, PositionType
 from projections.commands.source import Source, length
-from projections.positions import PositionError, check_position, show_time
+from projections.positions import PositionError, check_position
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 

@@ -6,6 +6,7 @@ import click
 from prometheus_client import CollectorRegistry, generate_latest
 
 from ledger.store import Ledger
+from ledger.times import parse_time, show_time
 from ledger.vocabulary import ALIASES, FAMILIES
 from projections.audit.compare import Comparison
 from projections.audit.compare import compare as compare_stored
@@ -17,7 +18,7 @@ from projections.commands.positions import PositionType
 from projections.commands.since import since_option, since_us
 from projections.commands.source import Source
 from projections.metrics.exposition import LedgerCollector
-from projections.positions import check_position, parse_time, position_at, resolve, show_time
+from projections.positions import check_position, position_at, resolve
 from projections.read_models.history import NAME as HISTORY
 
 projection_option = click.option("--projection", type=click.Choice(READ_MODELS), help="One read model only.")

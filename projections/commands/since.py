@@ -3,8 +3,8 @@
 import click
 
 from ledger.store import Ledger
+from ledger.times import parse_time
 from projections.audit.compare import counters_since
-from projections.positions import parse_time
 from projections.read_models.counters import SINCE_DATE
 
 since_option = click.option(

@@ -12,10 +12,10 @@ from ledger.engines.sqlite import transaction
 from ledger.schema import events, projection_checkpoints, projection_snapshots
 from ledger.sealing.seals import last_seal
 from ledger.store import Head, Ledger
+from ledger.times import show_time
 from ledger.verification.walk import verify
 from projections.commands.console import bad, finding, good, json_option, print_json, print_table, say
 from projections.commands.source import Source
-from projections.positions import show_time
 
 RECENT_EVENTS = 1_024
 """How many entries `status` verifies: those that one seal covers."""

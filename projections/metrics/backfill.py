@@ -18,9 +18,9 @@ from prometheus_client.core import Metric
 from prometheus_client.utils import floatToGoString
 
 from ledger.store import Entry, Ledger
+from ledger.times import show_time
 from projections.audit.replay import Replay
 from projections.metrics.exposition import LedgerCollector
-from projections.positions import show_time
 
 HEAD_BLOCK_SECONDS = 3 * 3_600
 """Prometheus writes this much by itself; blocks from elsewhere must end before it."""

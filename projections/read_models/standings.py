@@ -18,7 +18,8 @@ from ledger.events import (
     wire_name,
 )
 from ledger.store import Entry
-from ledger.vocabulary import ALIASES, FAMILIES, SHADOW_PREFIX, PlanCause
+from ledger.streams import is_shadow
+from ledger.vocabulary import ALIASES, FAMILIES, PlanCause
 from projections.projection import Handler, Projection
 from projections.read_models.tickers import is_evidence
 
@@ -89,7 +90,7 @@ class PromotionStates(Struct):
 def _prediction_made(state: PromotionStates, event: PredictionMade, entry: Entry) -> None:
     # Challengers are ranked by what they predicted in their own family's games: what was predicted beside other
     # games is of a share that somebody chose by a flag, and would weigh differently from day to day.
-    if event.counted and not entry.stream.startswith(SHADOW_PREFIX):
+    if event.counted and not is_shadow(entry.stream):
         records = state.families[event.model_type].records
         record = records.get(event.model_version)
         if record is None:

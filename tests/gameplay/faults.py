@@ -102,7 +102,7 @@ class FaultyLedger(Ledger):
         return super().read(after, limit=limit, through=through, descending=descending)
 
     def append(
-        self, stream: str, new: Sequence[Event], expected_version: int, *, ids: Sequence[str] | None = None
+        self, stream: str, new: Sequence[Event], expected_version: int | None, *, ids: Sequence[str] | None = None
     ) -> Receipt:
         self.appends += 1
         self._happen("_before")

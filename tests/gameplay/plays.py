@@ -6,10 +6,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from gameplay.game.bots import scripted_move, view_of
-from gameplay.game.games import Game, decide_round, evolve, stream_of
+from gameplay.game.games import Game, decide_round, evolve
 from gameplay.game.rules import round_points
 from ledger.events import Event, GameStarted
 from ledger.store import Ledger
+from ledger.streams import game_stream
 from ledger.vocabulary import BotName
 from tests.builders import game_started
 
@@ -52,5 +53,5 @@ def write_games(ledger: Ledger, players: Iterable[BotName], games: int, *, oppon
         for player in players:
             start = started(f"{player}-{opponent}-{number}", player, opponent)
             events = [start, *play(start, player, seed=number)]
-            appends.append(ledger.prepare(stream_of(start.game_id), events, 0))
+            appends.append(ledger.prepare(game_stream(start.game_id), events, 0))
     ledger.append_all(appends)

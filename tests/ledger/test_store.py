@@ -23,7 +23,7 @@ class Clock:
 
 class Append(Protocol):
     def __call__(
-        self, stream: str, new: Sequence[Event], expected_version: int, *, ids: Sequence[str] | None = None
+        self, stream: str, new: Sequence[Event], expected_version: int | None, *, ids: Sequence[str] | None = None
     ) -> Receipt: ...
 
 
@@ -47,7 +47,7 @@ def append(request: pytest.FixtureRequest, ledger: Ledger) -> Iterator[Append]:
         writer = runner.run(opened(ledger))
 
         def through_writer(
-            stream: str, new: Sequence[Event], expected_version: int, *, ids: Sequence[str] | None = None
+            stream: str, new: Sequence[Event], expected_version: int | None, *, ids: Sequence[str] | None = None
         ) -> Receipt:
             return runner.run(writer.append(stream, new, expected_version, ids=ids))
 
@@ -67,6 +67,15 @@ def test_a_receipt_tells_where_the_events_landed(append: Append, ledger: Ledger,
     assert first == Receipt(1, 2, 2, 1_700_000_000_000_000)
     assert second == Receipt(3, 3, 3, 1_700_000_001_000_000)
     assert [entry.recorded_us for entry in ledger.read()] == [first.recorded_us] * 2 + [second.recorded_us]
+
+
+def test_an_append_at_any_version_goes_after_what_the_stream_holds(append: Append, ledger: Ledger) -> None:
+    append("game-g1", [game_started()], None)
+    append("game-g1", [round_played()], 1)
+    receipt = append("game-g1", [round_played(round=2)], None, ids=["later"])
+
+    assert receipt == append("game-g1", [round_played(round=2)], None, ids=["later"])
+    assert [entry.version for entry in ledger.read_stream("game-g1")] == [1, 2, 3]
 
 
 def test_events_read_back_in_the_order_of_their_appends(append: Append, ledger: Ledger) -> None:

@@ -11,7 +11,6 @@ from starlette.testclient import TestClient
 from gameplay.client.simulate import ScriptedPlayer
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
-from gameplay.recording import record
 from gameplay.training.bot_games import play_bot_games
 from gameplay.training.dataset import read_dataset
 from gameplay.training.estimators import Hyperparameters, Line, Net, Trees
@@ -55,7 +54,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             job = Job(family, alias, dataset)
             event = train(job, core.registry, core.store, source="setup", hyperparameters=hyperparameters)
             assert event.model_version is not None, event.error
-            record(core.ledger, event)
+            core.ledger.record(event)
             core.registry.assign(family, alias, event.model_version)
             core.store.set_marker(family, alias, event.model_version)
         core.promotion.adopt(family)

@@ -16,7 +16,8 @@ from gameplay.config import SettingError, Settings, read_settings
 from gameplay.game.rules import assigned_alias, is_cross_family
 from gameplay.serving import cross_family
 from ledger.events import InferenceFellBack, PredictionMade
-from ledger.vocabulary import ALIASES, FAMILIES, SHADOW_PREFIX, Family
+from ledger.streams import shadow_stream
+from ledger.vocabulary import ALIASES, FAMILIES, Family
 from projections.audit.decisions import check_decisions
 from projections.audit.what_if import Change, what_if
 from tests.builders import prediction_made
@@ -34,7 +35,7 @@ def tracking(settings: Settings, **changes: Any) -> Iterator[TestClient]:
 
 def shadow(client: TestClient, game_id: str) -> list[Any]:
     ledger = service_behind(client).core.ledger
-    return [ledger.decode(entry) for entry in ledger.read_stream(SHADOW_PREFIX + game_id)]
+    return [ledger.decode(entry) for entry in ledger.read_stream(shadow_stream(game_id))]
 
 
 def caught_up(client: TestClient, game_id: str, rounds: int) -> bool:
@@ -148,7 +149,7 @@ def test_other_games_are_left_alone(settings: Settings, changes: dict[str, Any],
     with tracking(settings, **changes) as client:
         game_id = start(client, **sat_down)["game_id"]
         play_on(client, game_id)
-        streams = [service_behind(client).core.ledger.version(SHADOW_PREFIX + game_id)]
+        streams = [service_behind(client).core.ledger.version(shadow_stream(game_id))]
 
     assert streams == [0]
 
@@ -206,7 +207,7 @@ def test_a_stream_that_another_process_has_begun_is_carried_on(settings: Setting
     with tracking(settings) as client:
         game_id = start(client)["game_id"]
         elsewhere = prediction_made(game_id=game_id, model_type="feedforward_nn", round=4, served=False)
-        service_behind(client).core.ledger.append(SHADOW_PREFIX + game_id, [elsewhere], 0)
+        service_behind(client).core.ledger.append(shadow_stream(game_id), [elsewhere], 0)
         for _ in range(4):
             play(client, game_id)
 

@@ -13,7 +13,6 @@ from gameplay.config import Settings
 from gameplay.core import Core, open_core
 from gameplay.models.errors import TrainingError
 from gameplay.models.registry import MlflowRegistry
-from gameplay.promotion.moves import stream_of
 from gameplay.serving.overview import overview
 from gameplay.serving.schedule import NUDGE_SECONDS
 from gameplay.training.bot_games import play_bot_games
@@ -30,6 +29,7 @@ from gameplay.training.retraining import (
     retrain,
 )
 from ledger.events import AliasesAssigned, AliasesPlanned, Assignment, TrainingCompleted
+from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from projections.decision.cycle import plan
 from tests.builders import assignment, training_completed
@@ -64,7 +64,7 @@ def test_new_versions_take_the_aliases_by_one_plan_when_there_is_more_to_learn(c
     outcomes = train(core, due(core))
 
     assert [outcome.placed for outcome in outcomes] == [True] * 4
-    decided = [core.ledger.decode(entry) for entry in core.ledger.read_stream(stream_of(LINE))][-2:]
+    decided = [core.ledger.decode(entry) for entry in core.ledger.read_stream(promotion_stream(LINE))][-2:]
     planned, assigned = decided
     assert isinstance(planned, AliasesPlanned)
     assert isinstance(assigned, AliasesAssigned)
@@ -168,7 +168,7 @@ def test_what_is_reported_of_a_version_does_not_replace_its_own_run(core: Core) 
 def test_nothing_is_trained_while_a_plan_is_open(core: Core, force: bool) -> None:
     play_more(core)
     planned = plan("manual", LINE, FIRST, assignment((2, 1, 3, 4)))
-    core.ledger.append(stream_of(LINE), [planned], core.ledger.version(stream_of(LINE)))
+    core.ledger.append(promotion_stream(LINE), [planned], core.ledger.version(promotion_stream(LINE)))
 
     assert all((one.reason or "").startswith("a plan is open") for one in due(core, force=force))
 
@@ -232,7 +232,7 @@ def test_serving_processes_are_given_the_time_to_load_a_version(core: Core) -> N
 
     retrain(core, dataset, chosen, source="test", track=silently, folds=0, notice_seconds=0.5)
 
-    trained, planned = (core.ledger.read_stream(stream) for stream in (f"training-{LINE}", stream_of(LINE)))
+    trained, planned = (core.ledger.read_stream(stream) for stream in (f"training-{LINE}", promotion_stream(LINE)))
     assert planned[-2].recorded_us - trained[-1].recorded_us >= 500_000
     assert NOTICE_SECONDS > 2 * NUDGE_SECONDS  # which may have begun just before
 

@@ -7,7 +7,6 @@ from starlette.testclient import TestClient
 from gameplay.client.simulate import ScriptedPlayer
 from gameplay.config import Settings
 from gameplay.core import Core
-from gameplay.recording import record
 from gameplay.training.dataset import read_dataset
 from gameplay.training.estimators import Line
 from gameplay.training.fit import Job, train
@@ -72,7 +71,7 @@ def put_weak_version_behind_production(core: Core) -> int:
         hyperparameters=Line(inverse_l2=1e-9),
     )
     assert event.model_version is not None, event.error
-    record(core.ledger, event)
+    core.ledger.record(event)
     assert core.promotion.assign(FAMILY, {"Production": event.model_version}, cause="manual")
     assert core.registry.aliases(FAMILY).keys() == set(ALIASES)
     return event.model_version

@@ -20,10 +20,10 @@ from ledger.engines.sqlite import open_engine
 from ledger.events import Event, Report
 from ledger.schema import metadata
 from ledger.store import Ledger
+from ledger.streams import stream_of
 from projections.read_models import history
 from projections.read_models.all import ReadModels
 from tests import builders
-from tests.histories import stream_of
 from tests.projections.stories import Clock, append, caught_up, table_rows
 
 FILE = Path(__file__).parent / "golden_states.json"

@@ -17,10 +17,10 @@ from ledger.events import Event
 from ledger.ids import new_id
 from ledger.schema import metadata, projection_checkpoints, promotion_history
 from ledger.store import Entry, Ledger, Receipt
+from ledger.streams import stream_of
 from projections import projector
 from projections.projection import Projection
 from projections.read_models.all import ReadModels
-from tests.histories import stream_of
 
 State = TypeVar("State")
 

@@ -8,7 +8,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from gameplay.client.simulate import ScriptedPlayer, SimulationError, connect
-from gameplay.game.games import fold, stream_of
+from gameplay.game.games import fold
+from ledger.streams import game_stream
 from ledger.vocabulary import POLICIES, Opponent
 from tests.gameplay.web_clients import samples, service_behind
 
@@ -18,7 +19,7 @@ def test_a_bot_plays_to_the_end_through_http(served: TestClient, policy: Opponen
     (game,) = ScriptedPlayer(served, "cal", seed=1).games(policy, 1)
 
     ledger = service_behind(served).core.ledger
-    stored = fold([ledger.decode(entry) for entry in ledger.read_stream(stream_of(game.game_id))])
+    stored = fold([ledger.decode(entry) for entry in ledger.read_stream(game_stream(game.game_id))])
     assert stored.finished is not None
     assert (stored.started.player_kind, stored.started.player_id) == ("bot", "cal")
     assert (game.policy, game.alias, game.rounds) == (policy, stored.started.alias, len(stored.rounds))

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from gameplay.models.errors import ModelUnavailable, RegistryError
 from gameplay.models.store import ObjectModelStore, open_model_store
-from gameplay.promotion.moves import Promotion, stream_of
+from gameplay.promotion.moves import Promotion
 from gameplay.refusals import Conflict
 from ledger.engines.sqlite import open_engine
 from ledger.errors import LedgerError
@@ -24,6 +24,7 @@ from ledger.events import (
     Rule,
     Tickers,
 )
+from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from migrations import upgrade
 from projections.decision.cycle import plan, versions_of
@@ -60,7 +61,7 @@ class House:
 
     def bootstrap(self) -> None:
         for family in FAMILIES:
-            self.ledger.append(stream_of(family), [aliases_assigned(model_type=family)], 0)
+            self.ledger.append(promotion_stream(family), [aliases_assigned(model_type=family)], 0)
 
     def games(
         self, alias: Alias, played: int, won: int, *, version: int | None = None, swap_count: int = 0
@@ -105,7 +106,7 @@ class House:
         self.games("B", 6, 5)
 
     def events(self, family: Family = FAMILY) -> list[Event]:
-        return [self.ledger.decode(entry) for entry in self.ledger.read_stream(stream_of(family))]
+        return [self.ledger.decode(entry) for entry in self.ledger.read_stream(promotion_stream(family))]
 
     def aliases(self) -> Versions:
         """The ledger's, after a replay from the first event."""
@@ -396,7 +397,7 @@ def test_a_plan_that_another_process_has_just_made_is_completed_first(house: Hou
 
     def plan_elsewhere() -> None:
         planned = plan("manual", FAMILY, assignment(), assignment((1, 2, 4, 3)))
-        house.ledger.append(stream_of(FAMILY), [planned], other.state(FAMILY).promotion.stream_version)
+        house.ledger.append(promotion_stream(FAMILY), [planned], other.state(FAMILY).promotion.stream_version)
 
     process.settle(FAMILY)
     house.ledger.before_read(2, plan_elsewhere)

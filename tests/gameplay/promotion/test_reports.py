@@ -4,11 +4,12 @@ import msgspec
 import pytest
 from sqlalchemy import Engine
 
-from gameplay.promotion.moves import Promotion, stream_of
+from gameplay.promotion.moves import Promotion
 from gameplay.promotion.reports import Recorded, Reported, body_digest, record
 from gameplay.refusals import Conflict, Invalid, Unavailable
 from ledger.events import AliasesAssigned, CycleDecided, Event, Report, ReportedAssignment, ReportedRanking
 from ledger.store import Ledger
+from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, Decision, Family
 from projections.decision.cycle import plan
 from projections.read_models.all import ReadModels
@@ -24,7 +25,7 @@ FAMILY: Family = "xgboost"
 def faulty(engine: Engine) -> FaultyLedger:
     """A ledger that knows the family's aliases, as 1 to 4."""
     ledger = FaultyLedger(engine)
-    ledger.append(stream_of(FAMILY), [aliases_assigned(model_type=FAMILY)], 0)
+    ledger.append(promotion_stream(FAMILY), [aliases_assigned(model_type=FAMILY)], 0)
     return ledger
 
 
@@ -67,7 +68,7 @@ def finish_a_game(ledger: Ledger, swap_count: int = 0) -> None:
 
 
 def events(ledger: Ledger) -> list[Event]:
-    return [ledger.decode(entry) for entry in ledger.read_stream(stream_of(FAMILY))]
+    return [ledger.decode(entry) for entry in ledger.read_stream(promotion_stream(FAMILY))]
 
 
 def promotion_state(ledger: Ledger) -> tuple[Versions, int]:
@@ -244,7 +245,7 @@ def test_one_version_behind_two_shadows_is_taken_when_all_is_told(
 def test_a_report_waits_for_a_plan_that_has_just_been_made(faulty: FaultyLedger, promotion: Promotion) -> None:
     promotion.settle(FAMILY)
     planned = plan("manual", FAMILY, assignment(), assignment((2, 1, 3, 4)))
-    faulty.before_read(2, lambda: faulty.append(stream_of(FAMILY), [planned], 1))
+    faulty.before_read(2, lambda: faulty.append(promotion_stream(FAMILY), [planned], 1))
 
     record(faulty, promotion, reported(), None)
 

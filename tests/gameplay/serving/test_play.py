@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from gameplay.game.answers import PlayAnswer
-from gameplay.game.games import Game, Prediction, Step, fold, stream_of
+from gameplay.game.games import Game, Prediction, Step, fold
 from gameplay.game.openings import OPENINGS
 from gameplay.game.players import Player
 from gameplay.game.policies import UNIFORM
@@ -21,6 +21,7 @@ from gameplay.web.answers import play_answer
 from ledger.errors import BusyError
 from ledger.events import Assignment, GameAbandoned, PredictionMade
 from ledger.store import Entry, Ledger
+from ledger.streams import game_stream
 from ledger.vocabulary import ALIASES, FAMILIES, MOVES, Family, Move
 from ledger.writer import Writer
 from projections.read_models.all import ReadModels
@@ -88,7 +89,7 @@ async def refused(request: Awaitable[object]) -> str:
 
 
 def stored(ledger: Ledger, game_id: str) -> Game:
-    return fold([ledger.decode(entry) for entry in ledger.read_stream(stream_of(game_id))])
+    return fold([ledger.decode(entry) for entry in ledger.read_stream(game_stream(game_id))])
 
 
 def test_a_game_takes_alias_versions_and_swap_count_from_one_moment(ready: Ledger) -> None:
@@ -369,7 +370,7 @@ def test_a_game_keeps_its_alias_and_versions_through_a_swap(ready: Ledger) -> No
 
 def versions_that_predicted(ledger: Ledger, game_id: str) -> dict[str, set[int]]:
     versions: dict[str, set[int]] = {}
-    for entry in ledger.read_stream(stream_of(game_id)):
+    for entry in ledger.read_stream(game_stream(game_id)):
         if isinstance(event := ledger.decode(entry), PredictionMade):
             versions.setdefault(event.alias, set()).add(event.model_version)
     return versions
@@ -429,7 +430,7 @@ def test_a_family_without_versions_plays_uniformly_and_degraded(ledger: Ledger) 
 
 def write_open_game(ledger: Ledger, game_id: str = "g1", rounds: int = 2) -> None:
     ledger.append(
-        stream_of(game_id),
+        game_stream(game_id),
         [
             game_started(game_id=game_id),
             *(round_played(game_id=game_id, round=number) for number in range(1, rounds + 1)),
@@ -480,7 +481,7 @@ def test_a_player_who_plays_on_at_the_last_moment_wins(engine: Engine) -> None:
     write_open_game(ledger)
     write_open_game(ledger, "g2")
     player = Ledger(engine)
-    ledger.before_append(1, lambda: player.append(stream_of("g1"), [round_played(game_id="g1", round=3)], 3))
+    ledger.before_append(1, lambda: player.append(game_stream("g1"), [round_played(game_id="g1", round=3)], 3))
 
     assert abandon_idle(ledger, ReadModels(ledger), 60, since_us=0, clock=after(ledger, 61)) == 1
     assert stored(ledger, "g1").abandoned is None
@@ -493,6 +494,6 @@ def test_a_finished_game_is_not_abandoned(engine: Engine) -> None:
     write_open_game(ledger)
     read_models = ReadModels(ledger)
     clock = after(ledger, 61)
-    ledger.append(stream_of("g1"), [game_finished(rounds=2)], 3)
+    ledger.append(game_stream("g1"), [game_finished(rounds=2)], 3)
 
     assert abandon_idle(ledger, read_models, 60, since_us=0, clock=clock) == 0

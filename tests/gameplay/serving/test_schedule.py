@@ -11,9 +11,9 @@ from sqlalchemy import text
 
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
-from gameplay.game.games import stream_of
 from gameplay.serving.schedule import Schedule
 from ledger.events import CycleDecided
+from ledger.streams import game_stream
 from ledger.vocabulary import FAMILIES
 from tests.builders import game_started
 from tests.gameplay.faults import FaultyRegistry
@@ -120,11 +120,11 @@ def test_the_nudge_folds_and_loads(core_with: Callable[..., Core], process: Coll
 
 def test_the_abandon_job_closes_idle_games(core_with: Callable[..., Core], process: CollectorRegistry) -> None:
     core = core_with(game_idle_seconds=1)
-    core.ledger.append(stream_of("idle"), [game_started(game_id="idle")], 0)
+    core.ledger.append(game_stream("idle"), [game_started(game_id="idle")], 0)
 
     def abandoned() -> bool:
         run_now(schedule, "abandon")
-        return len(core.ledger.read_stream(stream_of("idle"))) == 2
+        return len(core.ledger.read_stream(game_stream("idle"))) == 2
 
     with running(core, process) as schedule:
         wait_until(abandoned)

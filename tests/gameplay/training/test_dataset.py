@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy import Engine
 
 from gameplay.game.features import FEATURE_NAMES, features
-from gameplay.game.games import stream_of
 from gameplay.game.rounds import LOOK_BACK, past_round
 from gameplay.models.errors import TrainingError
 from gameplay.training.dataset import read_dataset
 from ledger.engines.sqlite import open_engine
 from ledger.events import RoundPlayed
 from ledger.store import Ledger
+from ledger.streams import game_stream
 from ledger.vocabulary import MOVES
 from migrations import upgrade
 from tests.builders import game_abandoned
@@ -23,7 +23,7 @@ def one_game(ledger: Ledger, game_id: str = "one", **changes: Any) -> list[Round
     """A game of cal's against gus, written; its rounds."""
     start = started(game_id, "cal", "gus", **changes)
     events = play(start, "cal")
-    ledger.append(stream_of(game_id), [start, *events], 0)
+    ledger.append(game_stream(game_id), [start, *events], 0)
     return [event for event in events if isinstance(event, RoundPlayed)]
 
 
@@ -48,7 +48,7 @@ def test_games_that_are_written_together_are_told_apart(ledger: Ledger) -> None:
     for number in range(max(map(len, games.values()))):
         for game_id, events in games.items():
             if number < len(events):
-                ledger.append(stream_of(game_id), [events[number]], number)
+                ledger.append(game_stream(game_id), [events[number]], number)
 
     dataset = read_dataset(ledger)
 
@@ -73,10 +73,10 @@ def test_people_are_not_told_apart(ledger: Ledger) -> None:
 
 def test_unfinished_and_abandoned_games_count_as_far_as_they_went(ledger: Ledger) -> None:
     start = started("unfinished", "cal", "gus")
-    ledger.append(stream_of("unfinished"), [start, *play(start, "cal")[:6]], 0)
+    ledger.append(game_stream("unfinished"), [start, *play(start, "cal")[:6]], 0)
     start = started("abandoned", "cal", "gus")
     events = [start, *play(start, "cal")[:5], game_abandoned(game_id="abandoned")]
-    ledger.append(stream_of("abandoned"), events, 0)
+    ledger.append(game_stream("abandoned"), events, 0)
 
     assert read_dataset(ledger).games.tolist() == [0, 0, 0, 1, 1]
 

@@ -17,7 +17,6 @@ from gameplay.models.artifacts import FEATURES_DIGEST, ModelFiles, Registered, T
 from gameplay.models.errors import TrainingError
 from gameplay.models.graph import Graph
 from gameplay.models.store import ObjectModelStore
-from gameplay.recording import record
 from gameplay.training.code_version import code_version
 from gameplay.training.dataset import Dataset, read_dataset
 from gameplay.training.estimators import HYPERPARAMETERS, Hyperparameters, Line, Net, Trees, fit
@@ -26,7 +25,6 @@ from ledger.errors import ConflictError
 from ledger.events import TrainingCompleted
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, BOTS, FAMILIES, Family
-from tests.builders import models_reloaded, training_completed
 from tests.gameplay.fakes import FakeRegistry, SwitchedStore
 from tests.gameplay.graphs import constant_graph
 from tests.gameplay.plays import write_games
@@ -309,48 +307,6 @@ def test_a_run_that_cannot_be_recorded_is_the_last_one(
         list(train_all(jobs, registry, store, source="test", record=refuse))
 
     assert len(registry.kept) == 1
-
-
-def test_runs_and_reloads_are_recorded_on_streams_of_their_family(ledger: Ledger) -> None:
-    failed = training_completed(status="failure", error="no data", model_version=None)
-
-    for event in (training_completed(), failed, models_reloaded()):
-        record(ledger, event)
-
-    entries = ledger.read()
-    assert [(entry.stream, entry.version) for entry in entries] == [
-        ("training-feedforward_nn", 1),
-        ("training-feedforward_nn", 2),
-        ("serving-feedforward_nn", 1),
-    ]
-    assert [ledger.decode(entry) for entry in entries] == [training_completed(), failed, models_reloaded()]
-
-
-def test_a_record_follows_what_another_process_appended_meanwhile(ledger: Ledger) -> None:
-    class Raced(Ledger):
-        """Another process appends just before each of the first three appends."""
-
-        races = 3
-
-        def append(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-            if self.races:
-                self.races -= 1
-                record(ledger, training_completed())
-            return super().append(*args, **kwargs)
-
-    receipt = record(Raced(ledger.engine), training_completed(alias="B"))
-
-    assert receipt.version == 4
-    assert isinstance(ledger.decode(ledger.read()[-1]), TrainingCompleted)
-
-
-def test_a_record_does_not_try_for_ever(ledger: Ledger) -> None:
-    class AlwaysRaced(Ledger):
-        def append(self, *_args, **_kwargs):  # type: ignore[no-untyped-def]
-            raise ConflictError("training-feedforward_nn", 0, 1)
-
-    with pytest.raises(ConflictError):
-        record(AlwaysRaced(ledger.engine), training_completed())
 
 
 def test_a_version_number_comes_from_the_registry(

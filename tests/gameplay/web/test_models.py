@@ -6,10 +6,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from gameplay.config import Settings
-from gameplay.promotion.moves import assigned, stream_of
+from gameplay.promotion.moves import assigned
 from gameplay.web import models as web_models
 from ledger.engines.sqlite import open_engine
 from ledger.store import Ledger
+from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES
 from projections.decision.cycle import plan
 from tests.builders import assignment
@@ -107,7 +108,7 @@ def test_a_registry_that_does_not_answer_is_asked_once(
     service = service_behind(served)
     for family in FAMILIES:
         swapped = plan("manual", family, assignment(), assignment((2, 1, 3, 4)))
-        service.core.ledger.append(stream_of(family), [swapped], 1)
+        service.core.ledger.append(promotion_stream(family), [swapped], 1)
     (data_dir / "models" / "rps_bot_xgboost" / "versions" / "3").unlink()
     registry.down = True
     before = registry.calls
@@ -170,7 +171,7 @@ def test_a_reload_does_not_wait_for_ever_for_its_turn(
 def test_a_version_that_cannot_be_loaded_is_named(served: TestClient, registry: FaultyRegistry) -> None:
     registry.down = True
     moved = assigned("xgboost", "registry", assignment(), assignment((1, 2, 3, 6)))
-    service_behind(served).core.ledger.append(stream_of("xgboost"), [moved], 1)
+    service_behind(served).core.ledger.append(promotion_stream("xgboost"), [moved], 1)
 
     answer = ok(served.post("/models/reload"))
 
@@ -228,7 +229,7 @@ def test_a_plan_that_cannot_be_completed_keeps_nobody_waiting(serve: Serve) -> N
     with serve() as client:
         service = service_behind(client)
         planned = plan("manual", "xgboost", assignment(), assignment((9, 2, 3, 4)))
-        service.core.ledger.append(stream_of("xgboost"), [planned], 1)
+        service.core.ledger.append(promotion_stream("xgboost"), [planned], 1)
 
         assert ok(client.get("/readyz"))["ready"]
 
