@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from apscheduler.triggers.cron import CronTrigger
-
+from gameplay.cron import Crontab
 from ledger.numbers import parse_alpha, parse_decimal, parse_whole
 from ledger.times import parse_time
 from ledger.vocabulary import PlayerKind
@@ -75,7 +74,7 @@ def _port(value: str) -> int:
 def _schedule(value: str) -> str | None:
     if value.lower() == "off":
         return None
-    CronTrigger.from_crontab(value)
+    Crontab(value)
     return value
 
 

@@ -53,6 +53,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "cli",
     ),
     "gameplay": (
+        "cron",
         "config",
         "refusals",
         "observability",

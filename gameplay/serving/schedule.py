@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from prometheus_client import CollectorRegistry, Counter
 
 from gameplay.core import Core
+from gameplay.cron import Crontab
 from gameplay.refusals import Conflict
 from gameplay.serving.play import abandon_idle
+from gameplay.serving.triggers import AtFirings
 from gameplay.training.process import TrainingProcess
 from ledger.vocabulary import FAMILIES
 
@@ -40,11 +41,11 @@ class Schedule:
         self._sealer = core.open_sealer()
         self._add("seal", self._seal, IntervalTrigger(seconds=SEAL_SECONDS))
         if core.settings.promotion_schedule is not None:
-            trigger = CronTrigger.from_crontab(core.settings.promotion_schedule, timezone="UTC")
+            trigger = AtFirings(Crontab(core.settings.promotion_schedule))
             self._add("promotion", self._promote, trigger)
         self._training = TrainingProcess(core.settings)
         if core.settings.train_schedule is not None:
-            trigger = CronTrigger.from_crontab(core.settings.train_schedule, timezone="UTC")
+            trigger = AtFirings(Crontab(core.settings.train_schedule))
             self._add("training", self._training.run, trigger)
 
     def start(self) -> None:
@@ -57,7 +58,7 @@ class Schedule:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
 
-    def _add(self, name: str, job: Callable[[], None], trigger: IntervalTrigger | CronTrigger) -> None:
+    def _add(self, name: str, job: Callable[[], None], trigger: IntervalTrigger | AtFirings) -> None:
         self._failures.labels(name)
         self._scheduler.add_job(job, trigger, id=name)
 
