@@ -54,6 +54,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "gameplay": (
         "cron",
+        "telemetry",
         "config",
         "refusals",
         "observability",
@@ -104,6 +105,7 @@ TESTS_OF_THE_WHOLE = frozenset({"crash", "fuzz", "lifecycle", "ops", "prometheus
 
 ENVIRONMENT_READERS = {
     "gameplay.config": "makes the settings of it, once, for everybody",
+    "gameplay.telemetry": "the libraries read their opt-outs from there alone, at their import",
     "gameplay.models.registry": "MLflow takes its time-outs from there alone; it sets what is unset",
 }
 BROAD_HANDLERS = {

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gameplay.game.features import FEATURE_NAMES
 from gameplay.models.errors import GraphError
+from gameplay.telemetry import disable_telemetry
 from ledger.events import Probabilities
 
 Rows = npt.NDArray[np.float32]
@@ -28,6 +29,7 @@ class Graph:
 
     def __init__(self, onnx: bytes) -> None:
         """Raises GraphError where the bytes are no graph from (n, 50) features to (n, 3) probabilities."""
+        disable_telemetry()
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

@@ -28,6 +28,7 @@ from gameplay.models.artifacts import (
     digest,
 )
 from gameplay.models.errors import RegistryUnavailable, VersionMissing
+from gameplay.telemetry import disable_telemetry
 from ledger.vocabulary import ALIASES, Alias, Family
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "2",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 
 
@@ -81,6 +81,7 @@ class MlflowRegistry:
         self._make = make
         self._artifact_location = artifact_location
         self._opened: MlflowClient | None = None
+        disable_telemetry()
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         # Two threads that open a new SQLite database at once would both try to make its tables.

@@ -15,6 +15,7 @@ from gameplay.observability.folder import current_dashboard, differences, render
 from gameplay.observability.provisioning.files import COMPACT, PRETTY
 from gameplay.observability.provisioning.scraping import RULE_FILE, RULE_TEST_FILE
 from gameplay.observability.site import DASHBOARD_UID, DATASOURCE_UIDS, LEDGER_UID, PROMETHEUS_UID, SERVICE_URL
+from gameplay.telemetry import OPT_OUTS
 from tests.prometheus.conftest import require
 
 OPS = Path(__file__).parents[2] / "ops"
@@ -103,8 +104,8 @@ def test_the_deployment_sets_settings_that_exist() -> None:
     (container,) = pod["containers"]
 
     set_there = {variable["name"] for variable in container["env"]}
-    assert set_there <= VARIABLES.keys()
-    assert {"METRICS_SINCE_DATE", "GRAFANA_DASHBOARD_URL"} <= set_there
+    assert set_there <= {*VARIABLES, *OPT_OUTS}
+    assert {"METRICS_SINCE_DATE", "GRAFANA_DASHBOARD_URL", *OPT_OUTS} <= set_there
     # Otherwise the cluster adds RPS_APP_PORT and its like, which the service refuses as unknown settings.
     assert pod["enableServiceLinks"] is False
     assert pod["volumes"][0]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from gameplay.observability.site import APP, CONTAINER_PORT, DASHBOARD_UID, NAMESPACE, SERVICE_PORT
+from gameplay.telemetry import OPT_OUTS
 from projections.read_models.counters import SINCE_DATE
 
 IMAGE = "rps-app:latest"
@@ -79,6 +80,7 @@ def _container() -> dict[str, Any]:
         "RPS_DATA_DIR": DATA_FOLDER,
         "METRICS_SINCE_DATE": SINCE_DATE,
         "GRAFANA_DASHBOARD_URL": f"{GRAFANA_URL}/d/{DASHBOARD_UID}",
+        **OPT_OUTS,
     }
     return {
         "name": APP,
