@@ -8,7 +8,7 @@ from gameplay.config import Settings
 from gameplay.models.loaded import Models
 from gameplay.models.registry import MlflowRegistry, Registry
 from gameplay.models.store import ModelStore, S3Access, open_model_store, open_objects
-from gameplay.promotion.moves import Promotion
+from gameplay.promotion.state import Promotion
 from ledger.engines.sqlite import file_of, open_engine, open_reader
 from ledger.errors import SchemaError, StorageError
 from ledger.events import Rule

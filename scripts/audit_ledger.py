@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gameplay.game.games import Game, Prediction, Step, decide_abandoned, decide_round, evolve
 from gameplay.game.openings import OPENINGS
-from gameplay.promotion.moves import assigned
+from gameplay.promotion.assignments import assigned
 from ledger.engines.sqlite import open_engine
 from ledger.events import (
     AliasesAssigned,

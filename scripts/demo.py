@@ -26,6 +26,7 @@ from gameplay.client.simulate import ScriptedPlayer, connect
 from gameplay.commands.console import output as console
 from gameplay.config import Settings, read_settings
 from gameplay.core import Core, open_core
+from gameplay.promotion import planning
 from ledger.vocabulary import ALIASES, BOTS, FAMILIES, FAMILY_OF_POLICY, POLICIES, Family
 
 EARLY: Family = "xgboost"
@@ -89,7 +90,7 @@ def _play_until_swap(client: httpx2.Client, core: Core) -> bool:
         for bot, policy in track(pairs, f"Games, round {round_no}", console=console, transient=True):
             ScriptedPlayer(client, bot).game(policy)
         for family in FAMILIES:
-            decided = core.promotion.cycle(family, trigger="manual", source="demo")
+            decided = planning.cycle(core.promotion, family, trigger="manual", source="demo")
             assert decided is not None, "the registry is a file; nothing keeps a plan open"
             console.print(f"round {round_no} {family}: {decided.decision}. {decided.reason}", highlight=False)
             if family == EARLY and decided.decision == "swap_production_b":

@@ -10,6 +10,7 @@ from rich.table import Table
 from gameplay.commands.console import EXIT_FINDING, opened, output
 from gameplay.config import Settings
 from gameplay.core import Core
+from gameplay.promotion import applying, planning
 from gameplay.refusals import Conflict
 from ledger.events import CycleDecided
 from ledger.vocabulary import FAMILIES, Family
@@ -61,7 +62,7 @@ def promote(settings: Settings, model_type: Family | None, dry_run: bool, withdr
 
 def _withdraw(settings: Settings, family: Family) -> None:
     with opened(settings) as core:
-        withdrawn = core.promotion.withdraw(family)
+        withdrawn = applying.cancel(core.promotion, family)
     if withdrawn is None:
         output.print(f"{family} has no open plan")
     else:
@@ -78,12 +79,12 @@ def _guarded(run: Callable[[Core, Family], Cycle], core: Core, family: Family) -
 
 
 def _preview(core: Core, family: Family) -> Cycle:
-    decided, planned = core.promotion.preview(family)
+    decided, planned = planning.preview(core.promotion, family)
     return Cycle(family, decided, applied=False if planned else None)
 
 
 def _run(core: Core, family: Family) -> Cycle:
-    decided = core.promotion.cycle(family, trigger="manual", source="rps promote")
+    decided = planning.cycle(core.promotion, family, trigger="manual", source="rps promote")
     problem = core.promotion.problems.get(family)
     if decided is None or problem:
         return Cycle(family, decided, applied=False, problem=problem)

@@ -6,19 +6,19 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gameplay.promotion.moves import Promotion, StateAt
+from gameplay.promotion.applying import settle
+from gameplay.promotion.assignments import assigned
+from gameplay.promotion.state import Promotion, StateAt
 from gameplay.refusals import Conflict, Invalid
-from ledger.errors import ConflictError, DuplicateError
+from ledger.errors import DuplicateError, OvertakenError
 from ledger.events import AliasesAssigned, Assignment, CycleDecided, Event, Report, ReportedAssignment
 from ledger.ids import keyed_id, new_id
-from ledger.store import Entry, Ledger
-from ledger.streams import promotion_stream
+from ledger.store import Entry
 from ledger.vocabulary import ALIASES, Alias, Decision, Family
-from projections.decision.cycle import assignments, swap, tickers_after, versions_of
+from projections.decision.cycle import swap, tickers_after, versions_of
 from projections.decision.evidence import gather
 
 ROUTE = "promotion/report"
-ATTEMPTS_MAX = 10
 
 
 class Reported(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,37 +46,38 @@ def body_digest(value: Any) -> str:
     return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()
 
 
-def record(ledger: Ledger, promotion: Promotion, report: Reported, key: str | None) -> Recorded:
+def record(promotion: Promotion, report: Reported, key: str | None) -> Recorded:
     """Append the report; the same key and body again get the first answer.
 
     Raises Conflict for another body under the same key, or while one of our own plans cannot be completed;
-    Invalid for aliases that cannot be as they are told; Unavailable when the registry is asked for a version that
-    the ledger does not know, and does not answer.
+    Invalid for aliases that cannot be as they are reported; Unavailable when the registry is asked for a version
+    that the ledger does not know, and does not answer.
     """
+    with promotion.lock:
+        return promotion.retry(report.model_type, lambda: _record(promotion, report, key))
+
+
+def _record(promotion: Promotion, report: Reported, key: str | None) -> Recorded:
     family = report.model_type
-    for _ in range(ATTEMPTS_MAX):
-        if key is not None and (entry := ledger.find(keyed_id(ROUTE, key))):
-            return _first(ledger, entry, report, key)
-        if not promotion.settle(family):
-            raise Conflict(f"{family} has an open plan that cannot be completed; is the registry up?")
-        state = promotion.state(family)
-        if state.promotion.plan:
-            continue  # another process has planned since
-        events = _events(report, state)
-        _check_versions(report, events, promotion)
-        ids = [new_id() if key is None else keyed_id(ROUTE, key, index) for index in range(len(events))]
-        try:
-            receipt = ledger.append(promotion_stream(family), events, state.promotion.stream_version, ids=ids)
-        except (ConflictError, DuplicateError):  # another process, or the same report twice at once
-            continue
-        decided = events[0]
-        assert isinstance(decided, CycleDecided)
-        return Recorded(receipt.first_position, decided)
-    raise Conflict(f"{family}: other processes kept moving its aliases; try again")
+    if key is not None and (entry := promotion.ledger.find(keyed_id(ROUTE, key))):
+        return _first(promotion, entry, report, key)
+    if not settle(promotion, family):
+        raise Conflict(f"{family} has an open plan that cannot be completed; is the registry up?")
+    state = promotion.state_to_plan_from(family)
+    events = _events(report, state)
+    _check_versions(report, events, promotion)
+    ids = [new_id() if key is None else keyed_id(ROUTE, key, index) for index in range(len(events))]
+    try:
+        receipt = promotion.append(state, events, ids=ids)
+    except DuplicateError as error:  # the same key at once, from another state
+        raise OvertakenError(str(error)) from error
+    decided = events[0]
+    assert isinstance(decided, CycleDecided)
+    return Recorded(receipt.first_position, decided)
 
 
-def _first(ledger: Ledger, entry: Entry, report: Reported, key: str) -> Recorded:
-    event = ledger.decode(entry)
+def _first(promotion: Promotion, entry: Entry, report: Reported, key: str) -> Recorded:
+    event = promotion.ledger.decode(entry)
     assert isinstance(event, CycleDecided)
     assert event.report is not None
     if event.report.body_sha256 != report.said.body_sha256:
@@ -111,14 +112,8 @@ def _events(report: Reported, state: StateAt) -> list[Event]:
         return [decided]
     # What adoption has recorded is so already, challengers and all.
     after = assignment if adopted else _after(report, assignment, swapped=swapped, reordered=reordered)
-    moved = AliasesAssigned(
-        model_type=report.model_type,
-        cause="report",
-        cycle=decided.cycle,
-        plan=None,
-        assignments=assignments(assignment, after),
-        swapped=swapped,
-        reordered=reordered,
+    moved = assigned(
+        report.model_type, "report", assignment, after, cycle=decided.cycle, swapped=swapped, reordered=reordered
     )
     return [decided, moved]
 
@@ -142,7 +137,7 @@ def _check_versions(report: Reported, events: Sequence[Event], promotion: Promot
                 told = ", ".join(f"{alias} = {version}" for alias, version in after.items())
                 raise Invalid(f"two aliases would have one version ({told}): tell every alias that has moved")
             for alias, version in after.items():
-                if version not in before and not promotion.exists(family, version):
+                if version not in before and not promotion.backends.exists(family, version):
                     raise Invalid(f"{alias} is told to be version {version} of {family}, which does not exist")
 
 

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from gameplay.core import Core
 from gameplay.cron import Crontab
+from gameplay.promotion.planning import cycle
 from gameplay.refusals import Conflict
 from gameplay.serving.play import abandon_idle
 from gameplay.serving.triggers import AtFirings
@@ -82,7 +83,7 @@ class Schedule:
     def _promote(self) -> None:
         for family in FAMILIES:
             try:
-                self._core.promotion.cycle(family, trigger="schedule", source="scheduler")
+                cycle(self._core.promotion, family, trigger="schedule", source="scheduler")
             except Conflict as conflict:
                 log.warning("no promotion cycle: %s", conflict)
 

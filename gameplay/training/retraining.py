@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from gameplay.config import Settings
 from gameplay.core import Core
+from gameplay.promotion.planning import assign
 from gameplay.refusals import Conflict
 from gameplay.training.dataset import Dataset, read_dataset
 from gameplay.training.fit import Job, train_all
@@ -142,7 +143,7 @@ def _place(core: Core, family: Family, outcomes: Sequence[Outcome]) -> None:
         return
     problem: str | None = None
     try:
-        if not core.promotion.assign(family, trained, cause="training"):
+        if not assign(core.promotion, family, trained, cause="training"):
             problem = "the plan stays open: the next cycle or start completes it"
     except Conflict as conflict:
         problem = str(conflict)

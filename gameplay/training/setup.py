@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from gameplay.core import Core
 from gameplay.models.errors import TrainingError
+from gameplay.promotion.adoption import adopt
 from gameplay.training.bot_games import play_bot_games
 from gameplay.training.fit import Job, train_all
 from gameplay.training.retraining import read_training_data
@@ -55,14 +56,14 @@ def set_up(
         _play(core, track, missing_games, rng or random.Random())
     for family in _families_without_aliases(core):
         # A set-up that died between the registry and the ledger left only the adoption to do.
-        core.promotion.adopt(family)
+        adopt(core.promotion, family)
     if families := _families_without_aliases(core):
         versions = _train(core, track, families, early)
         for family in families:
             for alias in ALIASES:
                 core.registry.assign(family, alias, versions[family, alias])
                 core.store.set_marker(family, alias, versions[family, alias])
-            core.promotion.adopt(family)
+            adopt(core.promotion, family)
 
 
 def _play(core: Core, track: "Track[int | TrainingCompleted]", games: int, rng: random.Random) -> None:

@@ -41,9 +41,7 @@ async def report(request: Request) -> Response:
     if key is not None and not 1 <= len(key) <= KEY_LENGTH_MAX:
         raise Refusal(f"Idempotency-Key must have 1 to {KEY_LENGTH_MAX} characters")
     service.require_caught_up()
-    recorded = await anyio.to_thread.run_sync(
-        reports.record, service.core.ledger, service.core.promotion, reported, key
-    )
+    recorded = await anyio.to_thread.run_sync(reports.record, service.core.promotion, reported, key)
     return answer(_report_answer(recorded.position, recorded.event, reported))
 
 

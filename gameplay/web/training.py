@@ -54,7 +54,7 @@ def _complete(service: Service, given: TrainingBody) -> int | None:
     Unavailable when that cannot be asked.
     """
     told = given.model_version
-    if told is not None and not service.core.promotion.exists(given.model_type, told):
+    if told is not None and not service.core.promotion.backends.exists(given.model_type, told):
         raise Invalid(f"there is no version {told} of {given.model_type}")
     version = told or _meant(service, given)
     event = TrainingCompleted(

@@ -11,6 +11,7 @@ import pytest
 from gameplay.config import Settings
 from gameplay.core import open_core
 from gameplay.models.errors import ModelUnavailable, RegistryUnavailable
+from gameplay.promotion import planning
 from gameplay.serving.overview import overview
 from ledger.errors import SchemaError, StorageError
 from ledger.vocabulary import ALIASES, FAMILIES
@@ -31,7 +32,7 @@ def test_a_dry_run_changes_no_file(data_dir: Path, registry: FaultyRegistry) -> 
 
     with closing(open_core(Settings(data_dir=data_dir), registry=registry, read_only=True)) as core:
         core.read_models.projector.start()
-        decided, _ = core.promotion.preview("xgboost")
+        decided, _ = planning.preview(core.promotion, "xgboost")
         shown = overview(core)
         core.read_models.projector.save(every=1)
 

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from gameplay.client.simulate import ScriptedPlayer
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
+from gameplay.promotion import adoption
 from gameplay.training.bot_games import play_bot_games
 from gameplay.training.dataset import read_dataset
 from gameplay.training.estimators import Hyperparameters, Line, Net, Trees
@@ -57,7 +58,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             core.ledger.record(event)
             core.registry.assign(family, alias, event.model_version)
             core.store.set_marker(family, alias, event.model_version)
-        core.promotion.adopt(family)
+        adoption.adopt(core.promotion, family)
     core.close()
     return folder
 

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from gameplay.config import SettingError, Settings, read_settings
 from gameplay.game.rules import assigned_alias, is_cross_family
+from gameplay.promotion import planning
 from gameplay.serving import cross_family
 from ledger.events import InferenceFellBack, PredictionMade
 from ledger.streams import shadow_stream
@@ -127,7 +128,7 @@ def test_an_audit_counts_as_the_ranking_did(settings: Settings) -> None:
         model_rounds = play_on(client, beside)["round"] - 3
         wait_until(lambda: caught_up(client, beside, model_rounds))
 
-        decided = service.core.promotion.cycle("xgboost", trigger="manual", source="test")
+        decided = planning.cycle(service.core.promotion, "xgboost", trigger="manual", source="test")
 
         assert decided is not None
         assert decided.ranking[0].predictions == records(client)["xgboost"][2]

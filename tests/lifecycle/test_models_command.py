@@ -16,6 +16,7 @@ from gameplay.config import Settings
 from gameplay.core import Core, open_core
 from gameplay.models import store as model_store
 from gameplay.models.store import ObjectModelStore
+from gameplay.promotion import adoption, planning
 from gameplay.serving.sync import sync
 from ledger.vocabulary import ALIASES, FAMILIES
 from tests.builders import assignment, training_completed
@@ -127,7 +128,7 @@ def test_cleaning_removes_what_no_alias_needs(remote: Core, registry: FaultyRegi
     for version in range(1, 7):
         remote.store.put_model("xgboost", registry.kept["xgboost", version])
     registry.named["xgboost"] = {"Production": 1, "B": 2, "shadow1": 3, "shadow2": 6}
-    remote.promotion.adopt("xgboost")
+    adoption.adopt(remote.promotion, "xgboost")
 
     synced = sync(remote, ("xgboost",), ("B",), clean=True)
 
@@ -141,7 +142,7 @@ def test_cleaning_keeps_what_an_open_plan_leads_to_and_what_was_trained_just_now
     for version in range(1, 7):
         remote.store.put_model("xgboost", registry.kept["xgboost", version])
     registry.down = True
-    assert not remote.promotion.move("xgboost", assignment((5, 2, 3, 4)), cause="training")
+    assert not planning.move(remote.promotion, "xgboost", assignment((5, 2, 3, 4)), cause="training")
     trained = training_completed(model_type="xgboost", model_version=6, holdout_accuracy=0.5)
     remote.ledger.append("training-xgboost", [trained], remote.ledger.version("training-xgboost"))
 

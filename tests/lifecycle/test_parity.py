@@ -25,6 +25,7 @@ from gameplay.game.answers import PlayAnswer
 from gameplay.game.features import FEATURE_NAMES
 from gameplay.models.artifacts import Score, TrainedModel
 from gameplay.models.loaded import Models
+from gameplay.promotion import planning
 from gameplay.training.retraining import candidates, read_training_data, retrain
 from ledger.vocabulary import FAMILY_OF_POLICY, MOVES, POLICIES, Policy
 from tests.builders import assignment
@@ -204,7 +205,7 @@ def test_every_version_of_a_long_past_is_compared(played: Path, tmp_path: Path) 
     for version in range(1, 5):
         files = core.registry.download("xgboost", version)
         core.registry.register("xgboost", TrainedModel(files.card, files.onnx, {}))
-    assert core.promotion.move("xgboost", assignment((5, 6, 7, 8)), cause="manual")
+    assert planning.move(core.promotion, "xgboost", assignment((5, 6, 7, 8)), cause="manual")
     with serving(settings) as client:
         for _ in ScriptedPlayer(client, "cal", seed=3).games("forrest", 3):
             pass

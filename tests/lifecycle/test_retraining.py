@@ -13,6 +13,7 @@ from gameplay.config import Settings
 from gameplay.core import Core, open_core
 from gameplay.models.errors import TrainingError
 from gameplay.models.registry import MlflowRegistry
+from gameplay.promotion import planning
 from gameplay.serving.overview import overview
 from gameplay.serving.schedule import NUDGE_SECONDS
 from gameplay.training.bot_games import play_bot_games
@@ -180,14 +181,15 @@ def test_rows_are_new_to_a_version_and_not_to_an_alias(core: Core) -> None:
     reasons = {one.alias: one.reason for one in due(core)}
     assert (reasons["Production"], reasons["shadow2"]) == (None, "0 new rows, 50 needed")
 
-    core.promotion.move(LINE, assignment((5, 2, 3, 1)), cause="manual")  # the new version behind Production
+    # The new version is behind Production now.
+    planning.move(core.promotion, LINE, assignment((5, 2, 3, 1)), cause="manual")
     reasons = {one.alias: one.reason for one in due(core)}
     assert (reasons["Production"], reasons["shadow2"]) == ("0 new rows, 50 needed", None)
 
 
 def test_a_move_that_came_in_between_is_not_undone(core: Core) -> None:
     chosen = due(core, aliases=("shadow1",), force=True)
-    core.promotion.move(LINE, assignment((2, 1, 3, 4)), cause="manual")
+    planning.move(core.promotion, LINE, assignment((2, 1, 3, 4)), cause="manual")
 
     (outcome,) = train(core, chosen)
 

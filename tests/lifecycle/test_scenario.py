@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 from gameplay.client.simulate import ScriptedPlayer
 from gameplay.config import Settings
 from gameplay.core import Core
+from gameplay.promotion import planning
 from gameplay.training.dataset import read_dataset
 from gameplay.training.estimators import Line
 from gameplay.training.fit import Job, train
@@ -72,7 +73,7 @@ def put_weak_version_behind_production(core: Core) -> int:
     )
     assert event.model_version is not None, event.error
     core.ledger.record(event)
-    assert core.promotion.assign(FAMILY, {"Production": event.model_version}, cause="manual")
+    assert planning.assign(core.promotion, FAMILY, {"Production": event.model_version}, cause="manual")
     assert core.registry.aliases(FAMILY).keys() == set(ALIASES)
     return event.model_version
 
@@ -89,6 +90,6 @@ def play_until(client: TestClient, done: Callable[[], bool]) -> None:
 
 
 def cycle(core: Core) -> str:
-    decided = core.promotion.cycle(FAMILY, trigger="manual", source="test")
+    decided = planning.cycle(core.promotion, FAMILY, trigger="manual", source="test")
     assert decided is not None
     return decided.decision

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 from sqlalchemy import Engine
 
-from gameplay.promotion.moves import Promotion
+from gameplay.promotion import adoption, applying, planning
 from gameplay.promotion.reports import Recorded, Reported, body_digest, record
+from gameplay.promotion.state import Promotion
 from gameplay.refusals import Conflict, Invalid, Unavailable
 from ledger.events import AliasesAssigned, CycleDecided, Event, Report, ReportedAssignment, ReportedRanking
 from ledger.store import Ledger
@@ -96,7 +97,7 @@ def counted(ledger: Ledger) -> dict[str, int]:
 
 
 def test_a_report_without_a_move_is_one_cycle(faulty: FaultyLedger, promotion: Promotion) -> None:
-    recorded = record(faulty, promotion, reported(), None)
+    recorded = record(promotion, reported(), None)
 
     assert recorded.position == faulty.head().position
     decided = events(faulty)[-1]
@@ -114,7 +115,7 @@ def test_a_reported_swap_moves_the_ledgers_aliases_and_no_others(
 ) -> None:
     finish_a_game(faulty)
 
-    recorded = record(faulty, promotion, reported("swap_production_b"), None)
+    recorded = record(promotion, reported("swap_production_b"), None)
 
     assert registry.calls == 0
     decided, moved = events(faulty)[-2:]
@@ -136,14 +137,14 @@ def test_a_swap_that_adoption_has_recorded_does_not_swap_again(
     faulty: FaultyLedger, promotion: Promotion, registry: FaultyRegistry
 ) -> None:
     registry.named[FAMILY] = dict(zip(ALIASES, (2, 1, 3, 4), strict=True))
-    assert promotion.adopt(FAMILY) is not None
+    assert adoption.adopt(promotion, FAMILY) is not None
 
-    promotion.cycle(FAMILY, trigger="schedule", source="a cycle in between")
-    record(faulty, promotion, reported("swap_production_b"), None)
+    planning.cycle(promotion, FAMILY, trigger="schedule", source="a cycle in between")
+    record(promotion, reported("swap_production_b"), None)
     assert promotion_state(faulty) == ((2, 1, 3, 4), 1)
     assert applied(faulty)[-1] is True, "what the report tells of has been done"
 
-    record(faulty, promotion, reported("swap_production_b"), None)
+    record(promotion, reported("swap_production_b"), None)
     assert promotion_state(faulty) == ((1, 2, 3, 4), 2), "the adopted swap has been claimed; this one is another"
     assert counted(faulty) == {"swap_production_b": 2, "insufficient_data": 1}
 
@@ -153,7 +154,7 @@ def test_a_report_that_tells_versions_is_compared_with_the_ledgers(
     faulty: FaultyLedger, promotion: Promotion, versions: tuple[int, ...], swaps: int
 ) -> None:
     for _ in range(2):
-        record(faulty, promotion, reported("swap_production_b", said=told(*versions)), None)
+        record(promotion, reported("swap_production_b", said=told(*versions)), None)
 
     assert promotion_state(faulty)[1] == swaps
     assert counted(faulty) == {"swap_production_b": 2}
@@ -169,7 +170,7 @@ def test_a_reported_re_rank_counts_once(
     )
 
     said = {"alias_rankings": rankings}
-    recorded = record(faulty, promotion, reported(decision, reorder_applied=flag, said=said), None)
+    recorded = record(promotion, reported(decision, reorder_applied=flag, said=said), None)
 
     assert recorded.event.reordered
     assert promotion_state(faulty) == ((1, 3, 2, 4), 0)
@@ -180,7 +181,7 @@ def test_a_reported_re_rank_counts_once(
 def test_a_re_rank_never_moves_production(faulty: FaultyLedger, promotion: Promotion) -> None:
     report = reported("retain_production", reorder_applied=True, said=told(6, 5, 2, 3))
 
-    record(faulty, promotion, report, None)
+    record(promotion, report, None)
 
     assert promotion_state(faulty) == ((1, 5, 2, 3), 0)
 
@@ -189,7 +190,7 @@ def test_a_ranking_that_tells_half_of_the_moves_is_refused(faulty: FaultyLedger,
     half = {"alias_rankings": (ReportedRanking(alias="B", rank=1, source_alias="shadow1"),)}
 
     with pytest.raises(Invalid, match=r"two aliases would have one version .*B = 3, shadow1 = 3"):
-        record(faulty, promotion, reported("retain_production", reorder_applied=True, said=half), None)
+        record(promotion, reported("retain_production", reorder_applied=True, said=half), None)
 
     assert faulty.head().position == 1
 
@@ -204,10 +205,10 @@ def test_a_swap_beside_which_production_moves_on_is_the_exchange(
     )
     report = reported("swap_production_b", reorder_applied=True, said={"alias_rankings": rankings})
 
-    record(faulty, promotion, report, None)
+    record(promotion, report, None)
     assert promotion_state(faulty) == ((2, 1, 3, 4), 1)
     registry.named[FAMILY] = dict(zip(ALIASES, (2, 3, 1, 4), strict=True))
-    promotion.adopt(FAMILY)
+    adoption.adopt(promotion, FAMILY)
 
     assert promotion_state(faulty) == ((2, 3, 1, 4), 1), "where the challengers have gone, the registry has told"
 
@@ -216,7 +217,7 @@ def test_an_adopted_swap_may_be_reported_with_its_re_rank(
     faulty: FaultyLedger, promotion: Promotion, registry: FaultyRegistry
 ) -> None:
     registry.named[FAMILY] = dict(zip(ALIASES, (2, 1, 4, 3), strict=True))
-    promotion.adopt(FAMILY)
+    adoption.adopt(promotion, FAMILY)
     moves = (("B", "Production"), ("shadow1", "shadow2"), ("shadow2", "shadow1"))
     rankings = tuple(
         ReportedRanking(alias=alias, rank=rank, source_alias=source)  # type: ignore[arg-type]
@@ -224,7 +225,6 @@ def test_an_adopted_swap_may_be_reported_with_its_re_rank(
     )
 
     record(
-        faulty,
         promotion,
         reported("swap_production_b", reorder_applied=True, said={"alias_rankings": rankings}),
         None,
@@ -237,17 +237,17 @@ def test_an_adopted_swap_may_be_reported_with_its_re_rank(
 def test_one_version_behind_two_shadows_is_taken_when_all_is_told(
     faulty: FaultyLedger, promotion: Promotion
 ) -> None:
-    record(faulty, promotion, reported("retain_production", reorder_applied=True, said=told(1, 2, 5, 5)), None)
+    record(promotion, reported("retain_production", reorder_applied=True, said=told(1, 2, 5, 5)), None)
 
     assert promotion_state(faulty) == ((1, 2, 5, 5), 0)
 
 
 def test_a_report_waits_for_a_plan_that_has_just_been_made(faulty: FaultyLedger, promotion: Promotion) -> None:
-    promotion.settle(FAMILY)
+    applying.settle(promotion, FAMILY)
     planned = plan("manual", FAMILY, assignment(), assignment((2, 1, 3, 4)))
     faulty.before_read(2, lambda: faulty.append(promotion_stream(FAMILY), [planned], 1))
 
-    record(faulty, promotion, reported(), None)
+    record(promotion, reported(), None)
 
     assert [type(event) for event in events(faulty)[-2:]] == [AliasesAssigned, CycleDecided]
     assert promotion_state(faulty) == ((2, 1, 3, 4), 1)
@@ -259,10 +259,10 @@ def test_a_version_that_does_not_exist_is_refused(
     report = reported("retain_production", reorder_applied=True, said=told(1, 2, 3, 999))
 
     with pytest.raises(Invalid, match="shadow2 is told to be version 999 of xgboost, which does not exist"):
-        record(faulty, promotion, report, None)
+        record(promotion, report, None)
     registry.down = True
     with pytest.raises(Unavailable, match="version 999 of xgboost is new, and cannot be looked up"):
-        record(faulty, promotion, report, None)
+        record(promotion, report, None)
 
     assert faulty.head().position == 1
 
@@ -271,7 +271,7 @@ def test_a_report_for_a_family_without_aliases_is_kept(engine: Engine) -> None:
     ledger = Ledger(engine)
     promotion = Promotion(ledger, ReadModels(ledger), FaultyRegistry(), rule=rule())
 
-    recorded = record(ledger, promotion, reported("swap_production_b"), None)
+    recorded = record(promotion, reported("swap_production_b"), None)
 
     assert recorded.event.evidence is None
     assert len(events(ledger)) == 1
@@ -282,23 +282,23 @@ def test_a_re_rank_of_a_family_without_aliases_counts_once_and_moves_nothing(eng
     ledger = Ledger(engine)
     promotion = Promotion(ledger, ReadModels(ledger), FaultyRegistry(), rule=rule())
 
-    recorded = record(ledger, promotion, reported("alias_reorder", reorder_applied=True), None)
+    recorded = record(promotion, reported("alias_reorder", reorder_applied=True), None)
 
     assert not recorded.event.reordered
     assert counted(ledger) == {"alias_reorder": 1}
 
 
 def test_the_same_key_gets_the_first_answer(faulty: FaultyLedger, promotion: Promotion) -> None:
-    first = record(faulty, promotion, reported("swap_production_b"), "k")
+    first = record(promotion, reported("swap_production_b"), "k")
     head = faulty.head()
     finish_a_game(faulty, swap_count=1)
 
-    assert record(faulty, promotion, reported("swap_production_b"), "k") == first
+    assert record(promotion, reported("swap_production_b"), "k") == first
     assert faulty.head().position == head.position + 2
 
     with pytest.raises(Conflict, match="belongs to another report, at position 2"):
-        record(faulty, promotion, reported("swap_production_b", body="b"), "k")
-    other = record(faulty, promotion, reported("retain_production"), "another")
+        record(promotion, reported("swap_production_b", body="b"), "k")
+    other = record(promotion, reported("retain_production"), "another")
     assert other.position > first.position
 
 
@@ -307,7 +307,7 @@ def test_the_same_key_at_once_is_recorded_once(faulty: FaultyLedger, registry: F
 
     def send() -> None:
         mine = Promotion(faulty, ReadModels(faulty), registry, rule=rule())
-        answers.append(record(faulty, mine, reported("swap_production_b"), "k"))
+        answers.append(record(mine, reported("swap_production_b"), "k"))
 
     threads = [threading.Thread(target=send) for _ in range(6)]
     for thread in threads:
@@ -325,9 +325,9 @@ def test_a_report_yields_to_a_decision_made_meanwhile(
     faulty: FaultyLedger, promotion: Promotion, registry: FaultyRegistry
 ) -> None:
     other = Promotion(faulty, ReadModels(faulty), registry, rule=rule())
-    faulty.before_append(1, lambda: other.cycle(FAMILY, trigger="schedule", source="scheduler"))
+    faulty.before_append(1, lambda: planning.cycle(other, FAMILY, trigger="schedule", source="scheduler"))
 
-    recorded = record(faulty, promotion, reported(), None)
+    recorded = record(promotion, reported(), None)
 
     assert recorded.event.cycle == 2
 
@@ -336,12 +336,12 @@ def test_a_report_waits_for_an_open_plan(
     faulty: FaultyLedger, promotion: Promotion, registry: FaultyRegistry
 ) -> None:
     registry.down = True
-    assert not promotion.move(FAMILY, assignment((2, 1, 3, 4)), cause="manual")
+    assert not planning.move(promotion, FAMILY, assignment((2, 1, 3, 4)), cause="manual")
     with pytest.raises(Conflict, match="open plan"):
-        record(faulty, promotion, reported(), None)
+        record(promotion, reported(), None)
 
     registry.down = False
-    record(faulty, promotion, reported(), None)
+    record(promotion, reported(), None)
 
     assert promotion_state(faulty) == ((2, 1, 3, 4), 1)
     assert registry.named[FAMILY]["Production"] == 2

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
+from gameplay.promotion import planning
 from gameplay.serving.schedule import Schedule
 from ledger.events import CycleDecided
 from ledger.streams import game_stream
@@ -154,7 +155,7 @@ def test_a_shutdown_waits_for_the_job_that_runs(
     registry.down = True
     assignment = core.promotion.state("feedforward_nn").assignment()
     swapped = type(assignment)(Production=2, B=1, shadow1=3, shadow2=4)
-    assert not core.promotion.move("feedforward_nn", swapped, cause="manual")
+    assert not planning.move(core.promotion, "feedforward_nn", swapped, cause="manual")
     registry.down = False
     reached, release = threading.Event(), threading.Event()
 

@@ -6,7 +6,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from gameplay.config import Settings
-from gameplay.promotion.moves import assigned
+from gameplay.promotion import planning
+from gameplay.promotion.assignments import assigned
 from gameplay.web import models as web_models
 from ledger.engines.sqlite import open_engine
 from ledger.store import Ledger
@@ -256,7 +257,7 @@ def test_an_open_plan_is_finished_at_the_start(serve: Serve, settings: Settings,
         assignment = service.core.promotion.state("xgboost").assignment()
         registry.down = True
         swapped = type(assignment)(Production=2, B=1, shadow1=3, shadow2=4)
-        assert not service.core.promotion.move("xgboost", swapped, cause="manual")
+        assert not planning.move(service.core.promotion, "xgboost", swapped, cause="manual")
     registry.down = False
 
     with serve(settings) as client:

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
+from gameplay.promotion import planning
 from ledger.vocabulary import DECISIONS, FAMILIES
 from tests.builders import assignment
 from tests.gameplay.conftest import Serve
@@ -182,7 +183,7 @@ def test_detail_adds_the_lists_and_the_evidence(served: TestClient) -> None:
 
 
 def test_a_cycle_of_our_own_has_a_row_like_any_other(served: TestClient) -> None:
-    service_behind(served).core.promotion.cycle("xgboost", trigger="manual", source="test")
+    planning.cycle(service_behind(served).core.promotion, "xgboost", trigger="manual", source="test")
 
     (row,) = history(served)
 
@@ -411,7 +412,7 @@ def test_totals_have_a_row_for_each_model_and_all(served: TestClient) -> None:
 def test_a_pending_plan_is_a_gauge_until_it_is_applied(served: TestClient, registry: FaultyRegistry) -> None:
     promotion = service_behind(served).core.promotion
     registry.down = True
-    assert not promotion.move("xgboost", assignment((2, 1, 3, 4)), cause="manual")
+    assert not planning.move(promotion, "xgboost", assignment((2, 1, 3, 4)), cause="manual")
     assert samples(served)['rps_model_promotion_pending{model="xgboost"}'] == 1
     refused = served.post(REPORT_PATH, json={"model_type": "xgboost", "decision": "retain_production"})
     assert refused.status_code == 409

@@ -1,0 +1,93 @@
+"""Apply and complete: what a plan says is done outside, then recorded; safe to run again after a crash anywhere.
+
+A plan names absolute versions, so every process that comes next (a cycle, a start, another service) carries it
+on from the plan, and never from a difference read back from the registry.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from gameplay.models.errors import ModelUnavailable, RegistryError, StoreError
+from gameplay.promotion.assignments import assigned, completed
+from gameplay.promotion.state import Promotion, StateAt
+from ledger.errors import OvertakenError
+from ledger.events import AliasChange, AliasesAssigned
+from ledger.vocabulary import Family
+from projections.decision.cycle import assignments
+
+log = logging.getLogger(__name__)
+
+
+def settle(promotion: Promotion, family: Family) -> bool:
+    """Complete the family's open plan, if it has one. False when it cannot be completed now."""
+    try:
+        complete(promotion, family)
+    except (RegistryError, StoreError, ModelUnavailable):
+        return False  # `problems` says why
+    return True
+
+
+def complete(promotion: Promotion, family: Family) -> None:
+    """Complete the family's open plan, if it has one.
+
+    Raises RegistryError, StoreError or ModelUnavailable when that cannot be done now; `problems` says so too.
+    """
+    with promotion.lock:
+        state = promotion.state(family)
+        while open_plan := state.promotion.plan:
+            _apply(promotion, state, open_plan.assignments)
+            try:
+                promotion.append(state, [completed(family, open_plan)])
+            except OvertakenError:
+                _set_right(promotion, family)
+            state = promotion.state(family)
+        promotion.not_completed.pop(family, None)
+
+
+def cancel(promotion: Promotion, family: Family) -> AliasesAssigned | None:
+    """Close the family's open plan without carrying it out; None when there is none.
+
+    For a plan that can never be completed, because a version of it is gone for good. What was set of it already
+    is set back. Raises RegistryError, StoreError or ModelUnavailable; then the plan is still open.
+    """
+    with promotion.lock:
+        state = promotion.state(family)
+        open_plan = state.promotion.plan
+        while open_plan and state.promotion.plan == open_plan:
+            kept = state.assignment()
+            _apply(promotion, state, assignments(kept, kept))
+            cancelled = assigned(family, "manual", kept, kept, plan=open_plan.version)
+            try:
+                promotion.append(state, [cancelled])
+            except OvertakenError:
+                _set_right(promotion, family)
+                state = promotion.state(family)
+            else:
+                promotion.not_completed.pop(family, None)
+                return cancelled
+        return None
+
+
+def _set_right(promotion: Promotion, family: Family) -> None:
+    """Set the aliases as the ledger has them, until it has no others.
+
+    Another process has ended the plan by which this one has just set them, and may have moved them on since.
+    """
+    state = promotion.state(family)
+    while state.promotion.plan is None:
+        kept = state.assignment()
+        _apply(promotion, state, assignments(kept, kept))
+        applied, state = state, promotion.state(family)
+        if state.promotion.stream_version == applied.promotion.stream_version:
+            return
+
+
+def _apply(promotion: Promotion, state: StateAt, wanted: Sequence[AliasChange]) -> None:
+    family, open_plan = state.family, state.promotion.plan
+    try:
+        promotion.backends.apply(family, wanted)
+    except (RegistryError, StoreError, ModelUnavailable) as error:
+        what = f"plan {open_plan.version} stays open" if open_plan else "its aliases are out of date"
+        promotion.not_completed[family] = f"{what}: {error}"
+        log.warning("%s: %s: %s", family, what, error)
+        raise

@@ -1,0 +1,88 @@
+"""Decide and plan: what shall be is written down in absolute versions before anything outside is touched."""
+
+from collections.abc import Callable, Mapping
+
+from gameplay.promotion.applying import settle
+from gameplay.promotion.assignments import with_versions
+from gameplay.promotion.state import Promotion, StateAt
+from gameplay.refusals import Conflict
+from ledger.events import AliasesPlanned, Assignment, CycleDecided
+from ledger.vocabulary import Alias, Family, PlanCause, Trigger
+from projections.decision.cycle import decide_cycle, plan
+
+
+def cycle(promotion: Promotion, family: Family, *, trigger: Trigger, source: str) -> CycleDecided | None:
+    """One cycle: evidence, verdict, plan, apply, complete. None while an older plan cannot be completed.
+
+    What was decided stays decided when the registry cannot be reached: the plan is left open and is carried on by
+    the next cycle or start. Raises Conflict while the family has no aliases.
+    """
+    with promotion.lock:
+        return promotion.retry(family, lambda: _cycle(promotion, family, trigger, source))
+
+
+def preview(promotion: Promotion, family: Family) -> tuple[CycleDecided, AliasesPlanned | None]:
+    """What a cycle would decide now. Writes nothing. Raises Conflict where a cycle could not decide."""
+    state = promotion.state(family)
+    if state.promotion.plan:
+        raise Conflict(f"{family} has an open plan; it is completed before anything new is decided")
+    return _decide(promotion, state, "manual", "dry run")
+
+
+def move(promotion: Promotion, family: Family, after: Assignment, *, cause: PlanCause) -> bool:
+    """Move all four aliases by plan, apply, complete; False when the plan is still open.
+
+    Raises Conflict while an older plan cannot be completed.
+    """
+    return _move(promotion, family, lambda _before: after, cause)
+
+
+def assign(promotion: Promotion, family: Family, versions: Mapping[Alias, int], *, cause: PlanCause) -> bool:
+    """As `move`, for some aliases only; the others stay as they are when it comes to it, not as they were."""
+    return _move(promotion, family, lambda before: with_versions(before, versions), cause)
+
+
+def _cycle(promotion: Promotion, family: Family, trigger: Trigger, source: str) -> CycleDecided | None:
+    if not settle(promotion, family):
+        return None
+    state = promotion.state_to_plan_from(family)
+    decided, planned = _decide(promotion, state, trigger, source)
+    promotion.append(state, [decided] if planned is None else [decided, planned])
+    settle(promotion, family)
+    return decided
+
+
+def _move(
+    promotion: Promotion, family: Family, choose: Callable[[Assignment], Assignment], cause: PlanCause
+) -> bool:
+    with promotion.lock:
+        return promotion.retry(family, lambda: _move_once(promotion, family, choose, cause))
+
+
+def _move_once(
+    promotion: Promotion, family: Family, choose: Callable[[Assignment], Assignment], cause: PlanCause
+) -> bool:
+    if not settle(promotion, family):
+        raise Conflict(f"{family} has an open plan that cannot be completed; is the registry up?")
+    state = promotion.state_to_plan_from(family)
+    before = state.assignment()
+    after = choose(before)
+    if before == after:
+        return True
+    promotion.append(state, [plan(cause, family, before, after)])
+    return settle(promotion, family)
+
+
+def _decide(
+    promotion: Promotion, state: StateAt, trigger: Trigger, source: str
+) -> tuple[CycleDecided, AliasesPlanned | None]:
+    state.assignment()
+    return decide_cycle(
+        state.family,
+        state.promotion,
+        state.window,
+        promotion.rule,
+        trigger=trigger,
+        source=source,
+        position=state.position,
+    )

@@ -1,0 +1,103 @@
+"""The families at a position of the ledger, and all that a change of their aliases works on."""
+
+import copy
+import threading
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+from gameplay.models.registry import Registry
+from gameplay.models.store import ModelStore
+from gameplay.promotion.backends import Backends, Loader
+from gameplay.refusals import Conflict
+from ledger.errors import OvertakenError
+from ledger.events import Assignment, Event, Rule
+from ledger.retry import retry
+from ledger.store import Ledger, Receipt
+from ledger.streams import promotion_stream
+from ledger.vocabulary import Family
+from projections.read_models.all import ReadModels
+from projections.read_models.standings import PromotionState
+from projections.read_models.tickers import Window
+
+Outcome = TypeVar("Outcome")
+
+
+class StateAt(NamedTuple):
+    """A family at one position of the ledger."""
+
+    family: Family
+    position: int
+    promotion: PromotionState
+    window: Window
+
+    def assignment(self) -> Assignment:
+        """The family's aliases. Raises Conflict while it has none."""
+        assignment = self.promotion.assignment()
+        if assignment is None:
+            raise Conflict(f"{self.family} has no aliases yet: `rps setup` trains its first models")
+        return assignment
+
+
+class Promotion:
+    """All families, as one process sees them: what is decided and planned in `planning`, and done in `applying`.
+
+    One thread at a time holds `lock`; other processes are met at the ledger, whose append takes a family only at
+    the state that was looked at.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        read_models: ReadModels,
+        registry: Registry,
+        *,
+        rule: Rule,
+        store: ModelStore | None = None,
+        load: Loader | None = None,
+    ) -> None:
+        self.rule = rule
+        self.ledger = ledger
+        self.read_models = read_models
+        self.backends = Backends(registry, store, load)
+        self.lock = threading.RLock()
+        self.not_completed: dict[Family, str] = {}
+        self.not_adopted: dict[Family, str] = {}
+
+    @property
+    def problems(self) -> dict[Family, str]:
+        """What keeps the registry's aliases and the ledger's apart: an open plan, or aliases that are not adopted.
+
+        Another process may have ended the plan that could not be completed here.
+        """
+        families = self.read_models.standings.state.families
+        plans = {family: text for family, text in self.not_completed.items() if families[family].plan}
+        return {**self.not_adopted, **plans}
+
+    def state(self, family: Family) -> StateAt:
+        """The family at the head."""
+        with self.read_models.projector.current() as position:
+            return StateAt(
+                family,
+                position,
+                copy.deepcopy(self.read_models.standings.state.families[family]),
+                copy.deepcopy(self.read_models.tickers.state.windows[family]),
+            )
+
+    def state_to_plan_from(self, family: Family) -> StateAt:
+        """The family at the head. Raises OvertakenError when another process has just opened a plan."""
+        state = self.state(family)
+        if state.promotion.plan:
+            raise OvertakenError(f"{family}: another process has planned to move its aliases")
+        return state
+
+    def append(self, state: StateAt, batch: Sequence[Event], *, ids: Sequence[str] | None = None) -> Receipt:
+        """Append at the state that was looked at. Raises OvertakenError when another process was there first."""
+        stream, version = promotion_stream(state.family), state.promotion.stream_version
+        return self.ledger.append(stream, batch, version, ids=ids)
+
+    def retry(self, family: Family, attempt: Callable[[], Outcome]) -> Outcome:
+        """What the attempt returns, made again while other processes are first. Raises Conflict in the end."""
+        try:
+            return retry(attempt)
+        except OvertakenError as error:
+            raise Conflict(f"{family}: other processes kept moving its aliases; try again") from error

@@ -1,0 +1,135 @@
+import pytest
+from sqlalchemy import Engine
+
+from gameplay.models.errors import ModelUnavailable
+from gameplay.promotion import adoption, applying
+from ledger.vocabulary import ALIASES, Alias, Family
+from tests.builders import Versions
+from tests.gameplay.promotion.house import FAMILY, House, cycle, gauges
+
+
+def test_a_cycle_does_not_hide_aliases_that_are_not_adopted(house: House) -> None:
+    del house.registry.named[FAMILY]["shadow2"]
+    process = house.process()
+    adoption.adopt(process, FAMILY)
+
+    cycle(process)
+
+    assert "shadow2 not set" in process.problems[FAMILY]
+
+
+def test_a_registry_as_the_ledger_knows_it_is_no_news(house: House) -> None:
+    assert adoption.adopt(house.process(), FAMILY) is None
+    assert len(house.events()) == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "swapped"),
+    [((2, 1, 3, 4), True), ((2, 3, 1, 4), False), ((1, 5, 3, 4), False), ((2, 1, 4, 3), True)],
+)
+def test_a_registry_that_differs_is_adopted(house: House, found: Versions, swapped: bool) -> None:
+    house.games("Production", 4, 2)
+    house.registry.named[FAMILY] = dict(zip(ALIASES, found, strict=True))
+    process = house.process()
+
+    adopted = adoption.adopt(process, FAMILY)
+
+    assert adopted is not None
+    assert (adopted.cause, adopted.swapped, adopted.plan, adopted.cycle) == ("registry", swapped, None, None)
+    assert house.aliases() == found
+    assert gauges(house)["swaps"] == swapped
+    assert gauges(house)["production_games"] == (0 if swapped else 4)
+    assert adoption.adopt(process, FAMILY) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "problem"),
+    [
+        ({"Production": 1, "B": 2, "shadow1": 3}, "shadow2 not set"),
+        ({}, "Production, B, shadow1, shadow2 not set"),
+        ({"Production": 1, "B": 2, "shadow1": 77, "shadow2": 4}, "shadow1 name a version that does not exist"),
+        (
+            {"Production": 2, "B": 2, "shadow1": 3, "shadow2": 4},
+            "Production and B are both version 2, as in the middle of an exchange",
+        ),
+    ],
+)
+def test_an_inconsistent_registry_is_shown_and_not_adopted(
+    house: House, found: dict[Alias, int], problem: str
+) -> None:
+    house.registry.named[FAMILY] = found
+    process = house.process()
+
+    assert adoption.adopt(process, FAMILY) is None
+
+    assert process.problems == {FAMILY: f"the registry's aliases are not adopted: {problem}"}
+    assert house.aliases() == (1, 2, 3, 4)
+    house.registry.named[FAMILY] = dict(zip(ALIASES, (1, 2, 3, 4), strict=True))
+    adoption.adopt(process, FAMILY)
+    assert process.problems == {}
+
+
+def test_a_version_that_cannot_be_served_is_not_adopted(house: House) -> None:
+    def load(family: Family, version: int) -> str:
+        if version == 5:
+            raise ModelUnavailable(family, version, (("load_error", "no graph"),))
+        return "memory"
+
+    house.registry.named[FAMILY]["B"] = 5
+    process = house.process(load)
+
+    assert adoption.adopt(process, FAMILY) is None
+
+    assert "version 5 of xgboost cannot be loaded" in process.problems[FAMILY]
+    assert house.aliases() == (1, 2, 3, 4)
+
+
+def test_an_exchange_made_in_two_steps_is_one_swap(house: House) -> None:
+    """Whoever exchanges two aliases in the registry sets one after the other; a reload may come in between."""
+    process = house.process()
+    house.registry.named[FAMILY]["Production"] = 2
+    assert adoption.adopt(process, FAMILY) is None
+    house.registry.named[FAMILY]["B"] = 1
+
+    adopted = adoption.adopt(process, FAMILY)
+
+    assert adopted is not None
+    assert adopted.swapped
+    assert gauges(house)["swaps"] == 1
+
+
+def test_the_first_aliases_of_a_family_are_its_bootstrap(engine: Engine) -> None:
+    house = House(engine)
+
+    adopted = adoption.adopt(house.process(), FAMILY)
+
+    assert adopted is not None
+    assert (adopted.cause, adopted.swapped) == ("bootstrap", False)
+    assert [change.before for change in adopted.assignments] == [None] * 4
+    assert house.aliases() == (1, 2, 3, 4)
+
+
+def test_nothing_is_adopted_while_a_plan_is_open(house: House) -> None:
+    house.better_b()
+    house.registry.down = True
+    process = house.process()
+    cycle(process)
+    house.registry.down = False
+    house.registry.named[FAMILY] = dict(zip(ALIASES, (4, 3, 2, 1), strict=True))
+
+    assert adoption.adopt(process, FAMILY) is None
+    assert applying.settle(process, FAMILY)
+
+    assert house.aliases() == house.registered() == (2, 1, 3, 4)
+
+
+def test_an_adoption_gives_way_to_a_decision_made_meanwhile(house: House) -> None:
+    house.better_b()
+    house.registry.named[FAMILY] = dict(zip(ALIASES, (1, 2, 4, 3), strict=True))
+    other = house.process()
+    house.ledger.before_append(1, lambda: cycle(other))
+
+    assert adoption.adopt(house.process(), FAMILY) is None
+
+    assert house.aliases() == (2, 1, 3, 4)
+    house.assert_converged()
