@@ -7,7 +7,7 @@ RANGES := $(PYTHON) -c 'import sys, tomllib; project = tomllib.load(open("pyproj
 	print(*(project["optional-dependencies"]["dev"] if sys.argv[1:] else project["dependencies"]), sep="\n")'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test format run demo migrate bench lock
+.PHONY: help setup check test stats format run demo migrate bench lock
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -32,6 +32,9 @@ check: $(READY) ## lint, format, types and generated files
 
 test: check ## the whole gate: check, then every test
 	$(BIN)/pytest
+
+stats: $(READY) ## the long simulations: rules against their reference tables
+	$(BIN)/pytest -m stats
 
 format: $(READY) ## put the source into its format
 	$(BIN)/ruff check --fix-only .

@@ -7,7 +7,7 @@ import click
 from rich.markup import escape
 
 from ledger.errors import LedgerError
-from projections.commands import decisions, looking, moving, proving, replaying, status, what_if
+from projections.commands import decisions, looking, moving, proving, replaying, simulate_rules, status, what_if
 from projections.commands.console import messages, printable
 from projections.commands.source import DEFAULT_DATABASE, Source
 from projections.errors import ProjectionError
@@ -69,6 +69,7 @@ COMMANDS: tuple[click.Command, ...] = (
     replaying.rebuild,
     decisions.decisions,
     what_if.what_if,
+    simulate_rules.simulate_rules,
     moving.export_,
     moving.import_,
     moving.backup,

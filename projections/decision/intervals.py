@@ -30,12 +30,23 @@ def newcombe(b: Tally, production: Tally, level: float) -> Interval | None:
     """
     if not (b.games and production.games):
         return None
-    b_lower, b_rate, b_upper = _wilson(b, level)
-    production_lower, production_rate, production_upper = _wilson(production, level)
+    b_lower, b_rate, b_upper = wilson(b, level)
+    production_lower, production_rate, production_upper = wilson(production, level)
     difference = b_rate - production_rate
     below = math.hypot(b_rate - b_lower, production_upper - production_rate)
     above = math.hypot(b_upper - b_rate, production_rate - production_lower)
     return Interval(max(difference - below, -1.0), min(difference + above, 1.0))
+
+
+def wilson(tally: Tally, level: float) -> tuple[float, float, float]:
+    """Wilson's score interval of one rate, (lower, rate, upper); there has to be a game."""
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    games, rate = tally.games, tally.wins / tally.games
+    centre = rate + z * z / (2 * games)
+    spread = z * math.sqrt(rate * (1 - rate) / games + z * z / (4 * games * games))
+    scale = 1 + z * z / games
+    # At a rate of 0 or 1 a limit is the rate itself, which rounding must not move past it.
+    return min((centre - spread) / scale, rate), rate, max((centre + spread) / scale, rate)
 
 
 def confidence_sequence(favourable: int, unfavourable: int, a: int, level: float) -> Interval | None:
@@ -56,17 +67,6 @@ def confidence_sequence(favourable: int, unfavourable: int, a: int, level: float
 
     estimate = favourable / tosses
     return Interval(2 * _edge(likely, estimate, 0.0) - 1, 2 * _edge(likely, estimate, 1.0) - 1)
-
-
-def _wilson(tally: Tally, level: float) -> tuple[float, float, float]:
-    """(lower, rate, upper) of one win rate."""
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    games, rate = tally.games, tally.wins / tally.games
-    centre = rate + z * z / (2 * games)
-    spread = z * math.sqrt(rate * (1 - rate) / games + z * z / (4 * games * games))
-    scale = 1 + z * z / games
-    # At a rate of 0 or 1 a limit is the rate itself, which rounding must not move past it.
-    return min((centre - spread) / scale, rate), rate, max((centre + spread) / scale, rate)
 
 
 def _log_likelihood(favourable: int, unfavourable: int, share: float) -> float:

@@ -115,7 +115,7 @@ def pooled_z_test(b: Tally, production: Tally) -> tuple[float, float] | None:
     return z, math.erfc(z / math.sqrt(2)) / 2
 
 
-_SIGN_A = 10
+SIGN_A = 10
 """Part of what `anytime-sign/1` means, and best near 60 games: another value is another version of the rule."""
 
 
@@ -126,9 +126,9 @@ def anytime_sign(b: Tally, production: Tally, alpha: str) -> Tested:
     """
     favourable = b.wins + production.games - production.wins
     unfavourable = b.games - b.wins + production.wins
-    log_e = log_e_value(favourable, unfavourable, _SIGN_A)
+    log_e = log_e_value(favourable, unfavourable, SIGN_A)
     p = math.exp(-max(log_e, 0.0))
-    better = reaches(favourable, unfavourable, _SIGN_A, 1 / Fraction(read_alpha(alpha)))
+    better = reaches(favourable, unfavourable, SIGN_A, 1 / Fraction(read_alpha(alpha)))
     return Tested(better, None, p, f"ln E = {log_e:.4f}, p = {p:.4f}", f"within alpha = {alpha}")
 
 
