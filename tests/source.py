@@ -31,6 +31,8 @@ class Import(NamedTuple):
     line: int
     lazy: bool
     """Inside a function."""
+    for_types: bool
+    """Inside a type-checking block, which never runs."""
 
     @property
     def package(self) -> str:
@@ -74,10 +76,16 @@ def _imports(module: Module, names: set[str]) -> Iterator[Import]:
         node for node in module.nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
     )
     lazy = {inner for outer in functions for inner in ast.walk(outer)}
+    type_checking = (node for node in module.nodes if isinstance(node, ast.If) and _is_type_checking(node.test))
+    for_types = {inner for block in type_checking for one in block.body for inner in ast.walk(one)}
     for node in module.nodes:
         for target in _targets(module, node, names):
             assert isinstance(node, ast.stmt)
-            yield Import(module, target, node.lineno, node in lazy)
+            yield Import(module, target, node.lineno, node in lazy, node in for_types)
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
 
 
 def _targets(module: Module, node: ast.AST, names: set[str]) -> list[str]:

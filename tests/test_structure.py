@@ -213,7 +213,7 @@ def slow_starts(source: Source) -> list[str]:
     return [
         str(found)
         for found in source.imports
-        if not found.lazy and found.package in IN_FUNCTIONS.get(found.importer.package, ())
+        if not (found.lazy or found.for_types) and found.package in IN_FUNCTIONS.get(found.importer.package, ())
     ]
 
 
@@ -455,6 +455,12 @@ def test_a_room_may_import_those_before_it_and_itself(tmp_path: Path) -> None:
             },
         ),
         (slow_starts, {"projections/decision/rules": "import scipy.special"}),
+        (
+            slow_starts,
+            {
+                "projections/a": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    x = 1\nelse:\n    import scipy"
+            },
+        ),
         (unmirrored_tests, {"ledger/store": "x = 1", "tests/ledger/sealing/test_keys": "x = 1"}),
         (unmirrored_tests, {"gameplay/cli": "x = 1", "tests/elsewhere/test_cli": "x = 1"}),
         (long_files, {"ledger/store": "x = 1\n" * (LINES_MAX + 1)}),
@@ -482,6 +488,9 @@ def test_what_is_allowed_is_left_alone(tmp_path: Path) -> None:
             "ledger/store": "import os\nx = os.urandom(1)\ntry:\n    x\nexcept (OSError, ValueError):\n    x",
             "projections/decision/rules": "def f():\n    import scipy.special",
             "projections/decision/ranking": "def f():\n    import scipy.stats",
+            "projections/decision/e_process": (
+                "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import numpy as np\nelse:\n    x = 1"
+            ),
             "tests/ledger/test_store": "x = 1",
             "tests/gameplay/models/test_registry": "x = 1",
             "tests/prometheus/test_scraping": "x = 1",
