@@ -457,9 +457,7 @@ def test_a_room_may_import_those_before_it_and_itself(tmp_path: Path) -> None:
         (slow_starts, {"projections/decision/rules": "import scipy.special"}),
         (
             slow_starts,
-            {
-                "projections/a": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    x = 1\nelse:\n    import scipy"
-            },
+            {"projections/a": "if TYPE_CHECKING:\n    x = 1\nelse:\n    import scipy"},
         ),
         (unmirrored_tests, {"ledger/store": "x = 1", "tests/ledger/sealing/test_keys": "x = 1"}),
         (unmirrored_tests, {"gameplay/cli": "x = 1", "tests/elsewhere/test_cli": "x = 1"}),
