@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gameplay.observability.dashboard.document import TITLE
+from gameplay.observability.dashboard.elements import ElementsError, classic, has_elements
 from gameplay.observability.dashboard.history_targets import INFINITY, JSON_API, SIMPOD
 from gameplay.observability.dashboard.parts import panels, references, rows
 from gameplay.observability.dashboard.shape import fault
@@ -33,14 +34,16 @@ _SAVED_DEFAULTS: Mapping[str, Any] = {
     "maxVizHeight": 300,
     "percentChangeColorMode": "standard",
     "pointSize": 5,
+    "regexApplyTo": "value",
     "scaleDistribution": {"type": "linear"},
     "textMode": "auto",
+    "valuesFormat": "csv",
 }
 _MISSING = object()
 
 
 class NoDashboardError(ValueError):
-    """A file that is no dashboard in the classic form; the text says what it is instead."""
+    """A file that is no dashboard, or one that cannot be taken over; the text says why."""
 
 
 def is_adopted(dashboard: Json) -> bool:
@@ -54,7 +57,7 @@ def normalized(exported: Json) -> Json:
 
     Raises NoDashboardError.
     """
-    dashboard = copy.deepcopy(_unwrapped(exported))
+    dashboard = _unwrapped(copy.deepcopy(exported))
     for name in _DROPPED:
         dashboard.pop(name, None)
     for panel in panels(dashboard):
@@ -88,8 +91,11 @@ def _unwrapped(exported: Json) -> Json:
     inner = exported.get("dashboard", exported.get("spec", exported))
     if not isinstance(inner, dict):
         raise NoDashboardError("it holds no dashboard")
-    if "elements" in inner:
-        raise NoDashboardError("it is in Grafana's new form (v2); export it again in the classic one")
+    if has_elements(inner):
+        try:
+            inner = classic(inner)
+        except ElementsError as error:
+            raise NoDashboardError(str(error)) from error
     if not isinstance(inner.get("panels"), list):
         raise NoDashboardError("it has no panels")
     if misshapen := fault(inner):

@@ -60,7 +60,7 @@ def test_a_dashboard_is_taken_out_of_its_wrapping(wrapped: str) -> None:
 @pytest.mark.parametrize(
     ("exported", "said"),
     [
-        ({"spec": {"elements": {}, "layout": {}}}, "new form"),
+        ({"spec": {"elements": {}, "layout": {}}}, "missing required field `kind`"),
         ({"title": "a rule group"}, "no panels"),
         ({"dashboard": None}, "no dashboard"),
         (
