@@ -1,4 +1,4 @@
-"""What every dashboard must keep. Each finding says where and what, so that it can be fixed."""
+"""What every dashboard must keep, and what its parts must have. Each finding says where and what to fix."""
 
 import re
 from collections import Counter
@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from itertools import combinations
 
 from gameplay.observability.dashboard.document import PANEL_IDS
+from gameplay.observability.dashboard.gaps import gaps
 from gameplay.observability.dashboard.history_targets import JSON_API, PLUGINS, read
 from gameplay.observability.dashboard.parts import expressions, panels, queries, references, rows, top_level
 from gameplay.observability.dashboard.shape import fault
@@ -41,6 +42,7 @@ def findings(dashboard: Json, keys: Collection[str]) -> list[str]:
         return [misshapen]
     return [
         *_identity(dashboard),
+        *gaps(dashboard),
         *_grid(dashboard),
         *_datasources(dashboard),
         *_expressions(dashboard),

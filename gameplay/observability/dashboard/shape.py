@@ -1,7 +1,7 @@
 """What the parts of a dashboard are made of, as far as anything here reads them.
 
-Fields may be missing or null, as Grafana leaves them; where there is one it must be of its kind, or whoever reads
-the dashboard would stumble over it.
+A field may be missing or null, which the lint judges; where there is one it must be of its kind, so that every
+reader of a dashboard can rely on that.
 """
 
 from typing import Any
@@ -51,6 +51,7 @@ class Options(Struct):
 class Query(Struct):
     """Whatever any of the data sources is asked."""
 
+    refId: str | None = None  # noqa: N815
     datasource: Source | str | None = None
     expr: str | None = None
     legendFormat: str | None = None  # noqa: N815
@@ -81,7 +82,10 @@ class Panel(Struct):
     type: str | None = None
     title: str | None = None
     datasource: Source | str | None = None
+    description: str | None = None
     gridPos: Grid | None = None  # noqa: N815
+    fieldConfig: dict[str, Any] | None = None  # noqa: N815
+    options: dict[str, Any] | None = None
     targets: list[Query] | None = None
     panels: list["Panel"] | None = None
 
@@ -106,7 +110,9 @@ class Variable(Struct):
     """A variable; its query is a text or an object, as its data source wants it."""
 
     name: str | None = None
+    type: str | None = None
     datasource: Source | str | None = None
+    query: str | dict[str, Any] | None = None
 
 
 class Templating(Struct):

@@ -1,13 +1,14 @@
 """Each rule for dashboards, shown a dashboard that breaks it."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from gameplay.observability.dashboard.document import generated_dashboard
+from gameplay.observability.dashboard.document import PANEL_IDS, generated_dashboard
 from gameplay.observability.dashboard.history_query import TOTALS_COLUMNS, HistoryQuery
-from gameplay.observability.dashboard.history_targets import INFINITY, SIMPOD, json_api
+from gameplay.observability.dashboard.history_targets import INFINITY, PLUGINS, SIMPOD, json_api
 from gameplay.observability.dashboard.lint import findings, row_keys
 from gameplay.observability.dashboard.parts import panels
 from gameplay.observability.dashboard.variants import translated
@@ -201,6 +202,126 @@ def test_a_broken_rule_is_found(spoil: Callable[[Dashboard], None], said: str) -
     assert any(finding.startswith(said) for finding in found), found
 
 
+REQUIRED = ("id", "type", "title", "gridPos", "description", "fieldConfig", "options", "targets")
+
+
+@pytest.mark.parametrize("value", [None, "gone"])
+@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("id_", [201, 213, 218, 220])
+def test_whatever_a_panel_lacks_is_found(id_: int, name: str, value: str | None) -> None:
+    spoiled = generated_dashboard()
+    of = panel(spoiled, id_)
+
+    of[name] = None
+    if value == "gone":
+        del of[name]
+
+    assert findings(spoiled, row_keys()) != []
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_whatever_a_query_lacks_is_found(plugin: str) -> None:
+    whole = translated(generated_dashboard(), plugin)
+    needed = {"expr", "fields", "columns", "target", "urlPath", "url", "refId", "cacheDurationSeconds"}
+    for id_ in PANEL_IDS:
+        for name in needed & target(whole, id_).keys():
+            spoiled = copy.deepcopy(whole)
+            del target(spoiled, id_)[name]
+            assert findings(spoiled, row_keys()) != [], (id_, name)
+
+
+def side_missing(of: Dashboard) -> None:
+    del panel(of, 205)["gridPos"]["h"]
+
+
+def no_source(of: Dashboard) -> None:
+    del panel(of, 212)["datasource"]
+    del target(of, 212)["datasource"]
+
+
+def no_uid(of: Dashboard) -> None:
+    target(of, 212)["datasource"] = {"type": "prometheus"}
+
+
+def no_source_type(of: Dashboard) -> None:
+    target(of, 212)["datasource"] = {"uid": "grafanacloud-ml-metrics"}
+
+
+def source_by_title(of: Dashboard) -> None:
+    target(of, 212)["datasource"] = "Prometheus"
+
+
+def mixed_alone(of: Dashboard) -> None:
+    panel(of, 212)["datasource"] = {"type": "datasource", "uid": "-- Mixed --"}
+    del target(of, 212)["datasource"]
+
+
+def same_name(of: Dashboard) -> None:
+    panel(of, 212)["targets"][1]["refId"] = "A"
+
+
+def added_and_empty(of: Dashboard) -> None:
+    of["panels"].append({"id": 301, "title": "Mine", "type": "stat", "gridPos": {"x": 0, "y": 90, "w": 6, "h": 4}})
+
+
+def asking_nothing(of: Dashboard) -> None:
+    panel(of, 215)["targets"] = [{"refId": "A", "datasource": {"type": "loki", "uid": "-- Grafana --"}}]
+
+
+def lost_variable(of: Dashboard) -> None:
+    of["templating"]["list"] = [one for one in of["templating"]["list"] if one["name"] != "window"]
+
+
+def variable_without_query(of: Dashboard) -> None:
+    of["templating"]["list"][1]["query"] = ""
+
+
+def variable_without_source(of: Dashboard) -> None:
+    del of["templating"]["list"][0]["datasource"]
+
+
+def variable_without_type(of: Dashboard) -> None:
+    del of["templating"]["list"][1]["type"]
+
+
+def annotation_without_source(of: Dashboard) -> None:
+    del of["annotations"]["list"][1]["datasource"]
+
+
+def annotation_without_query(of: Dashboard) -> None:
+    del of["annotations"]["list"][2]["target"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (side_missing, "panel 205 has no h in its gridPos"),
+        (no_source, "panel 212 has a query A that names no data source"),
+        (no_uid, "panel 212 has a query A that names no uid of its data source"),
+        (no_source_type, "panel 212 has a query A that names no type of its data source"),
+        (source_by_title, "panel 212 has a query A that names its data source by the title 'Prometheus'"),
+        (mixed_alone, "panel 212 has a query A that names no data source of its own"),
+        (same_name, "panel 212 has 2 queries A"),
+        (added_and_empty, "panel 301 has no queries"),
+        (asking_nothing, "panel 215 has a query A that asks for nothing"),
+        (lost_variable, "panel 201, query A: there is no variable $window"),
+        (lost_variable, "panel 202: there is no variable $window"),
+        (variable_without_query, "variable window has no query"),
+        (variable_without_source, "variable policy names no data source"),
+        (variable_without_type, "variable window has no type"),
+        (annotation_without_source, "annotation Swaps names no data source"),
+        (annotation_without_query, "annotation Swaps, with reasons asks for nothing"),
+    ],
+)
+def test_a_gap_is_told_with_its_place(spoil: Callable[[Dashboard], None], said: str) -> None:
+    spoiled = generated_dashboard()
+
+    spoil(spoiled)
+
+    found = findings(spoiled, row_keys())
+    assert any(finding.startswith(said) for finding in found), found
+
+
 def test_an_unknown_column_of_infinity_is_found() -> None:
     spoiled = translated(generated_dashboard(), INFINITY)
 
@@ -247,8 +368,16 @@ def commented_and_loud(of: Dashboard) -> None:
     target(of, 213)["expr"] = "# open games\nrps_active_games AND ON () (sum(rps_games_total) > 0) # not at first"
 
 
+def with_a_text_panel(of: Dashboard) -> None:
+    grid = {"x": 0, "y": 90, "w": 24, "h": 3}
+    of["panels"].append(
+        {"id": 301, "title": "Read me", "type": "text", "gridPos": grid, "options": {"content": "$5"}}
+    )
+
+
 def sparse(of: Dashboard) -> None:
     of["tags"] = None
+    del target(of, 201)["datasource"]
     panel(of, 201)["targets"][0]["legendFormat"] = None
     del target(of, 218)["params"]
     panel(of, 222)["gridPos"] = {"x": 12, "y": 68.5, "w": 12, "h": 7.5}
@@ -256,7 +385,7 @@ def sparse(of: Dashboard) -> None:
 
 def other_rows(of: Dashboard) -> None:
     query = HistoryQuery(TOTALS_COLUMNS, {"days": "7"}, TOTALS_PATH)
-    panel(of, 218)["targets"] = [json_api(query), json_api(query._replace(path=f"{TOTALS_PATH}?days=30"))]
+    panel(of, 218)["targets"] = [json_api(query), json_api(query._replace(path=f"{TOTALS_PATH}?days=30", ref="B"))]
 
 
 @pytest.mark.parametrize(
@@ -268,6 +397,7 @@ def other_rows(of: Dashboard) -> None:
         joined,
         commented_and_loud,
         sparse,
+        with_a_text_panel,
         other_rows,
     ],
 )
