@@ -2,26 +2,60 @@
 
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
 from gameplay.observability.dashboard.document import generated_dashboard
-from gameplay.observability.dashboard.exported import NoDashboardError, adopted, changes, is_adopted, normalized
+from gameplay.observability.dashboard.exported import adopted, changes, is_adopted
 from gameplay.observability.dashboard.lint import findings, row_keys
 from gameplay.observability.dashboard.visuals import Json
-from gameplay.observability.folder import OpsError, current_dashboard, differences, read_dashboard, write
+from gameplay.observability.folder import (
+    FOLDER,
+    EditedError,
+    OpsError,
+    current_dashboard,
+    differences,
+    edits,
+    normal_dashboard,
+    write,
+)
 
-FOLDER = Path("ops")
 EXIT_DIFFERENT = 1
+
+
+class Ops(NamedTuple):
+    """The folder, and whether edits in it may be lost."""
+
+    folder: Path
+    discard: bool
+
+    def current(self) -> Json:
+        return generated_dashboard() if self.discard else current_dashboard(self.folder)
+
+
+class Failing(click.Group):
+    """Shows what is wrong with a file as a message."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except OpsError as error:
+            raise click.ClickException(str(error)) from error
+
 
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Failing, invoke_without_command=True)
 @click.option(
-    "--check", is_flag=True, help="Write nothing; fail when a file differs or an adopted dashboard is broken."
+    "--check",
+    is_flag=True,
+    help="Write nothing; fail when a file differs, or a dashboard was edited or is broken.",
 )
-@click.option("--discard-adopted", is_flag=True, help="Write the generated dashboard over an adopted one.")
+@click.option(
+    "--discard-adopted", is_flag=True, help="Write the generated dashboard over an adopted or edited one."
+)
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=FOLDER, help="Default: ops.")
 @click.pass_context
 def dashboard(context: click.Context, check: bool, discard_adopted: bool, folder: Path) -> None:
@@ -29,10 +63,10 @@ def dashboard(context: click.Context, check: bool, discard_adopted: bool, folder
 
     Example: rps dashboard --check
     """
-    context.obj = folder
+    context.obj = ops = Ops(folder, discard_adopted)
     if context.invoked_subcommand is not None:
         return
-    dashboard = generated_dashboard() if discard_adopted else _current(folder)
+    dashboard = ops.current()
     if check:
         _check(folder, dashboard)
         return
@@ -40,61 +74,57 @@ def dashboard(context: click.Context, check: bool, discard_adopted: bool, folder
         click.echo(
             "the dashboard is an adopted one: it stays, and its variants follow it (--discard-adopted ends that)"
         )
-    _tell(write(folder, dashboard), folder)
+    _report(write(folder, dashboard), folder)
 
 
 @dashboard.command()
 @_file
 @click.pass_obj
-def diff(folder: Path, file: Path) -> None:
+def diff(ops: Ops, file: Path) -> None:
     """Say panel by panel what an exported dashboard has otherwise than ours.
 
     Example: rps dashboard diff exported.json
     """
-    theirs = _normalized(file)
-    for change in changes(_current(folder), theirs):
+    theirs = normal_dashboard(file)
+    ours = generated_dashboard() if edits(ops.folder) else ops.current()
+    for change in changes(ours, theirs):
         click.echo(change)
 
 
 @dashboard.command()
 @_file
 @click.pass_obj
-def adopt(folder: Path, file: Path) -> None:
+def adopt(ops: Ops, file: Path) -> None:
     """Make an exported dashboard ours: from now on it is linted, and no longer generated.
 
     Example: rps dashboard adopt exported.json
     """
-    dashboard = adopted(_normalized(file))
+    dashboard = adopted(normal_dashboard(file))
     if found := findings(dashboard, row_keys()):
         raise click.ClickException("\n".join([f"{file} is not adopted:", *found]))
-    _tell(write(folder, dashboard), folder)
+    if not ops.discard and (lost := _lost(ops.folder, dashboard)):
+        raise EditedError(ops.folder, lost)
+    _report(write(ops.folder, dashboard), ops.folder)
+
+
+def _lost(folder: Path, dashboard: Json) -> dict[str, list[str]]:
+    """Edits that are in no dashboard that is being adopted."""
+    return {
+        path: found
+        for path, found in edits(folder).items()
+        if adopted(normal_dashboard(folder / path)) != dashboard
+    }
 
 
 def _check(folder: Path, dashboard: Json) -> None:
     if found := differences(folder, dashboard):
         for difference in found:
             click.echo(f"{folder}: {difference}", err=True)
-        click.echo("run `rps dashboard` to write the files anew", err=True)
+        click.echo("run `rps dashboard` to write the files again", err=True)
         sys.exit(EXIT_DIFFERENT)
 
 
-def _current(folder: Path) -> Json:
-    try:
-        return current_dashboard(folder)
-    except OpsError as error:
-        raise click.ClickException(str(error)) from error
-
-
-def _normalized(file: Path) -> Json:
-    try:
-        return normalized(read_dashboard(file))
-    except (OpsError, NoDashboardError) as error:
-        raise click.ClickException(
-            f"{file}: {error}" if isinstance(error, NoDashboardError) else str(error)
-        ) from error
-
-
-def _tell(changed: list[str], folder: Path) -> None:
+def _report(changed: list[str], folder: Path) -> None:
     for path in changed:
         click.echo(f"wrote {folder / path}")
     if not changed:

@@ -8,17 +8,30 @@ from typing import Any
 import yaml
 
 from gameplay.observability.dashboard.document import generated_dashboard
-from gameplay.observability.dashboard.exported import is_adopted
+from gameplay.observability.dashboard.exported import NoDashboardError, changes, is_adopted, normalized
 from gameplay.observability.dashboard.lint import findings, row_keys
 from gameplay.observability.dashboard.visuals import Json
-from gameplay.observability.provisioning.files import COMPACT, PRETTY, documents
+from gameplay.observability.provisioning.files import COMPACT, DIGEST, PRETTY, digest, documents
 
-MENDING = "mend it in Grafana and adopt it again, or go back to the generated one: rps dashboard --discard-adopted"
+FOLDER = Path("ops")
+REPAIR = (
+    "correct it in Grafana and adopt it again, or go back to the generated one: rps dashboard --discard-adopted"
+)
 NOTE = "# Made by `rps dashboard`; change the generator and run it again.\n"
 
 
 class OpsError(Exception):
-    """A file in `ops/` that cannot be read."""
+    """A file in `ops/` that cannot be read or must not be overwritten."""
+
+
+class EditedError(OpsError):
+    """A dashboard that was edited after it was written, and is not adopted: only a person may decide about it."""
+
+    def __init__(self, folder: Path, edits: Mapping[str, list[str]]) -> None:
+        told = [line for path, found in edits.items() for line in (f"{folder / path} was edited:", *found)]
+        adopt = f"rps dashboard {_option(folder)}adopt {folder / next(iter(edits))}"
+        ways = f"keep it: {adopt}\ngo back to the generated one: rps dashboard {_option(folder)}--discard-adopted"
+        super().__init__("\n".join([*told, "nothing was written.", ways]))
 
 
 def write(folder: Path, dashboard: Json) -> list[str]:
@@ -48,17 +61,47 @@ def differences(folder: Path, dashboard: Json) -> list[str]:
 def current_dashboard(folder: Path) -> Json:
     """People's own dashboard where they have adopted one, otherwise the generated one.
 
-    Raises OpsError, with all that is wrong with an adopted dashboard: nothing can be made of one that is broken.
+    Raises EditedError, and OpsError with all that is wrong with an adopted dashboard: it cannot be written.
     """
+    if edited := edits(folder):
+        raise EditedError(folder, edited)
     path = folder / PRETTY
-    if not path.exists():
-        return generated_dashboard()
-    stored = read_dashboard(path)
-    if not is_adopted(stored):
+    if not path.exists() or not is_adopted(stored := normal_dashboard(path)):
         return generated_dashboard()
     if found := findings(stored, row_keys()):
-        raise OpsError("\n".join([f"{path} is an adopted dashboard, and it is broken:", *found, MENDING]))
+        raise OpsError("\n".join([f"{path} is an adopted dashboard, and it is broken:", *found, REPAIR]))
     return stored
+
+
+def edits(folder: Path) -> dict[str, list[str]]:
+    """Dashboards in the folder that people have edited since they were written -> what they have otherwise.
+
+    What an export adds unasked is no edit, and an adopted dashboard may be edited in its file.
+    """
+    known = {digest(generated_dashboard()), _kept_digest(folder)}
+    found = {}
+    for path in (PRETTY, COMPACT):
+        if not (folder / path).exists() or (content := digest(read_dashboard(folder / path))) in known:
+            continue
+        known.add(content)
+        stored = normal_dashboard(folder / path)
+        changed = changes(generated_dashboard(), stored)
+        if changed and not (path == PRETTY and is_adopted(stored)):
+            found[path] = changed
+    return found
+
+
+def _kept_digest(folder: Path) -> str | None:
+    path = folder / DIGEST
+    return path.read_text("utf-8").strip() if path.exists() else None
+
+
+def normal_dashboard(path: Path) -> Json:
+    """The dashboard in a file, in whichever form Grafana has exported it. Raises OpsError."""
+    try:
+        return normalized(read_dashboard(path))
+    except NoDashboardError as error:
+        raise OpsError(f"{path}: {error}") from error
 
 
 def read_dashboard(path: Path) -> Json:
@@ -75,6 +118,10 @@ def read_dashboard(path: Path) -> Json:
 def rendered(dashboard: Json) -> dict[str, str]:
     """Path within the folder -> text. The same dashboard gives the same bytes, and `jq` would not change them."""
     return {path: _render(path, content) for path, content in documents(dashboard).items()}
+
+
+def _option(folder: Path) -> str:
+    return "" if folder == FOLDER else f"--folder {folder} "
 
 
 def _render(path: str, content: Any) -> str:

@@ -27,15 +27,20 @@ _DROPPED = ("__inputs", "__requires", "__elements", "version", "iteration", "gne
 _SAVED_DEFAULTS: Mapping[str, Any] = {
     "allowCustomValue": True,
     "axisColorMode": "text",
+    "barAlignment": 0,
     "barWidthFactor": 0.6,
     "editorMode": "code",
+    "fillOpacity": 0,
+    "fiscalYearStartMonth": 0,
     "gradientMode": "none",
+    "hide": 0,
     "legend": {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": False},
     "maxVizHeight": 300,
     "percentChangeColorMode": "standard",
     "pointSize": 5,
     "regexApplyTo": "value",
     "scaleDistribution": {"type": "linear"},
+    "sort": 0,
     "textMode": "auto",
     "valuesFormat": "csv",
 }
@@ -126,16 +131,19 @@ def _differences(path: str, ours: Any, theirs: Any) -> Iterator[str]:
         for index, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
             yield from _differences(f"{path}[{index}]", mine, other)
     elif theirs is _MISSING:
-        if not _is_default("", ours):
+        if not _is_default(path.rpartition(".")[2], ours):
             yield f"{path} is gone: {_shown(ours)}"
     elif ours != theirs:
         yield f"{path}: {_shown(ours)} -> {_shown(theirs)}"
 
 
 def _is_default(name: str, value: Any) -> bool:
-    if isinstance(value, dict) and value != _SAVED_DEFAULTS.get(name):
+    """Whether Grafana writes or leaves out a value unasked. A 0 it does not: as an axis' minimum it was chosen."""
+    if name in _SAVED_DEFAULTS and value == _SAVED_DEFAULTS[name]:
+        return True
+    if isinstance(value, dict):
         return all(_is_default(inner, given) for inner, given in value.items())
-    return not value or value == _SAVED_DEFAULTS.get(name)
+    return value is None or value is False or value in ("", [])
 
 
 def _shown(value: Any) -> str:

@@ -1,5 +1,7 @@
 """What lies in `ops/`: each generated file and its content."""
 
+import hashlib
+import json
 from typing import Any
 
 from gameplay.observability.alerts.grafana import provisioning_file, rule_group
@@ -14,6 +16,8 @@ from gameplay.observability.provisioning.scraping import RULE_FILE, RULE_TEST_FI
 
 PRETTY = "grafana-dashboard.pretty.json"
 COMPACT = "grafana-dashboard.json"
+DIGEST = "grafana-dashboard.sha256"
+"""The digest of the dashboard that was written last: one that has another was edited since."""
 
 
 def documents(dashboard: Json) -> dict[str, Any]:
@@ -21,6 +25,7 @@ def documents(dashboard: Json) -> dict[str, Any]:
     return {
         PRETTY: dashboard,
         COMPACT: dashboard,
+        DIGEST: f"{digest(dashboard)}\n",
         "grafana-dashboard.infinity.json": translated(dashboard, INFINITY),
         "grafana-dashboard.simpod.json": translated(dashboard, SIMPOD),
         "grafana-dashboard.import.json": importable(dashboard),
@@ -37,3 +42,9 @@ def documents(dashboard: Json) -> dict[str, Any]:
         "k8s-deployment.yaml": deployment(),
         "k8s-service.yaml": [service()],
     }
+
+
+def digest(dashboard: Json) -> str:
+    """Of what a dashboard says, not of its bytes: `jq` and another order of the keys leave it as it is."""
+    text = json.dumps(dashboard, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,6 +1,7 @@
 """`rps dashboard`: writing, checking, and taking over what people have edited."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.dashboard.history_targets import INFINITY, JSON_API, SIMPOD
 from gameplay.observability.dashboard.parts import panels
 from gameplay.observability.dashboard.variants import translated
-from gameplay.observability.provisioning.files import COMPACT, PRETTY
+from gameplay.observability.folder import write
+from gameplay.observability.provisioning.files import COMPACT, DIGEST, PRETTY
+from tests.gameplay.observability.newer_form import newer, resource
 
 # The last one is simPod's.
 OF_THE_PLUGIN = (
@@ -37,11 +40,15 @@ def call(ops: Path, *arguments: str) -> Result:
 
 def exported(folder: Path, title: str = "Ranks") -> Path:
     """A copy of the dashboard as somebody exported it, with one panel renamed."""
-    edited: dict[str, Any] = generated_dashboard() | {"uid": "copy", "id": 9, "version": 3}
-    next(panel for panel in panels(edited) if panel["id"] == 221)["title"] = title
     path = folder / "exported.json"
-    path.write_text(json.dumps(edited))
+    path.write_text(json.dumps(edited(title)))
     return path
+
+
+def edited(title: str = "Ranks") -> dict[str, Any]:
+    changed: dict[str, Any] = generated_dashboard() | {"uid": "copy", "id": 9, "version": 3}
+    next(panel for panel in panels(changed) if panel["id"] == 221)["title"] = title
+    return changed
 
 
 def test_what_was_written_passes_the_check(ops: Path) -> None:
@@ -90,6 +97,130 @@ def test_an_adopted_dashboard_stays_and_its_variants_follow(ops: Path, tmp_path:
     )
 
 
+def replaced(ops: Path, text: str | None = None, path: str = PRETTY) -> str:
+    """An edited export in the place of the dashboard; its text."""
+    text = text or json.dumps(edited())
+    (ops / path).write_text(text)
+    return text
+
+
+@pytest.mark.parametrize("path", [PRETTY, COMPACT])
+@pytest.mark.parametrize("form", [lambda dashboard: dashboard, lambda dashboard: resource(newer(dashboard))])
+def test_an_edited_dashboard_is_never_overwritten(
+    ops: Path, path: str, form: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    text = replaced(ops, json.dumps(form(edited())), path)
+    (ops / "prometheus-rules.yml").unlink()
+
+    for arguments in ((), ("--check",), ()):
+        told = call(ops, *arguments)
+        assert told.exit_code == 1
+        assert f"{ops / path} was edited" in told.output
+        assert "panel 221 (Alias Rank Timeline): title: 'Alias Rank Timeline' -> 'Ranks'" in told.output
+        assert f"rps dashboard --folder {ops} adopt {ops / path}" in told.output
+        assert "--discard-adopted" in told.output
+        assert (ops / path).read_text() == text
+    assert not (ops / "prometheus-rules.yml").exists()
+
+
+def test_an_edited_dashboard_is_kept_by_adopting_it_where_it_lies(ops: Path) -> None:
+    replaced(ops)
+
+    assert call(ops, "adopt", str(ops / PRETTY)).exit_code == 0
+
+    assert call(ops, "--check").exit_code == 0
+    assert '"Ranks"' in (ops / COMPACT).read_text()
+
+
+def test_an_edited_dashboard_is_given_up_when_asked(ops: Path) -> None:
+    replaced(ops)
+
+    assert call(ops, "--discard-adopted").exit_code == 0
+
+    assert json.loads((ops / PRETTY).read_text()) == generated_dashboard()
+    assert call(ops, "--check").exit_code == 0
+
+
+def test_an_edit_in_one_file_survives_that_another_is_adopted(ops: Path, tmp_path: Path) -> None:
+    text = replaced(ops, json.dumps(edited("Order")))
+
+    told = call(ops, "adopt", str(exported(tmp_path)))
+
+    assert told.exit_code == 1
+    assert "'Alias Rank Timeline' -> 'Order'" in told.output
+    assert (ops / PRETTY).read_text() == text
+    assert call(ops, "--discard-adopted", "adopt", str(exported(tmp_path))).exit_code == 0
+
+
+def test_a_diff_beside_an_edited_dashboard_is_to_the_generated_one(ops: Path, tmp_path: Path) -> None:
+    replaced(ops, json.dumps(edited("Order")))
+
+    assert call(ops, "diff", str(exported(tmp_path))).output.endswith("-> 'Ranks'\n")
+
+
+def test_an_adopted_dashboard_that_is_edited_again_stays(ops: Path, tmp_path: Path) -> None:
+    call(ops, "adopt", str(exported(tmp_path)))
+    again = json.loads((ops / PRETTY).read_text().replace('"Ranks"', '"Order"')) | {"id": 41, "version": 9}
+    replaced(ops, json.dumps(again))
+
+    assert call(ops, "--check").exit_code == 1
+    assert call(ops).exit_code == 0
+
+    stored = json.loads((ops / PRETTY).read_text())
+    assert (stored["id"], "version" in stored) == (None, False)
+    assert '"Order"' in (ops / PRETTY).read_text()
+    assert '"Order"' in (ops / COMPACT).read_text()
+    assert call(ops, "--check").exit_code == 0
+
+
+def test_an_edit_of_the_compact_form_beside_an_adopted_dashboard_is_told(ops: Path, tmp_path: Path) -> None:
+    call(ops, "adopt", str(exported(tmp_path)))
+    text = replaced(ops, json.dumps(edited("Order")), COMPACT)
+
+    assert f"{ops / COMPACT} was edited" in call(ops).output
+    assert (ops / COMPACT).read_text() == text
+
+
+def test_a_dashboard_of_an_older_generator_is_written_again(ops: Path) -> None:
+    older = generated_dashboard() | {"title": "What it was called before"}
+    write(ops, older)
+
+    assert "differs" in call(ops, "--check").output
+    assert call(ops).exit_code == 0
+
+    assert json.loads((ops / PRETTY).read_text()) == generated_dashboard()
+
+
+def test_an_older_dashboard_whose_digest_is_lost_counts_as_edited(ops: Path) -> None:
+    write(ops, generated_dashboard() | {"title": "What it was called before"})
+    (ops / DIGEST).unlink()
+
+    assert "was edited" in call(ops).output
+
+
+@pytest.mark.parametrize("indent", [None, 1, 4])
+def test_another_layout_of_the_text_is_no_edit(ops: Path, indent: int | None) -> None:
+    replaced(ops, json.dumps(dict(reversed(generated_dashboard().items())), indent=indent))
+
+    assert "was edited" not in call(ops, "--check").output
+    assert call(ops).exit_code == 0
+
+
+def test_what_grafana_adds_unasked_is_no_edit(ops: Path) -> None:
+    replaced(ops, json.dumps(generated_dashboard() | {"id": 41, "version": 7, "liveNow": False}))
+
+    assert call(ops).exit_code == 0
+
+
+@pytest.mark.parametrize("value", [0, 1, "short", [1], {"a": 0}])
+def test_every_value_that_somebody_chose_is_an_edit(ops: Path, value: Any) -> None:
+    chosen = generated_dashboard()
+    next(panel for panel in panels(chosen) if panel["id"] == 222)["fieldConfig"]["defaults"]["max"] = value
+    replaced(ops, json.dumps(chosen))
+
+    assert "fieldConfig.defaults.max is new" in call(ops).output
+
+
 def test_an_adopted_dashboard_is_linted(ops: Path, tmp_path: Path) -> None:
     call(ops, "adopt", str(exported(tmp_path)))
     spoiled = (ops / PRETTY).read_text().replace("rps_model_alias_rank", "rps_model_rank")
@@ -101,7 +232,7 @@ def test_an_adopted_dashboard_is_linted(ops: Path, tmp_path: Path) -> None:
         assert told.exit_code == 1
         assert "there is no series rps_model_rank" in told.output
         assert "adopt it again" in told.output
-        assert "to write the files anew" not in told.output
+        assert "to write the files again" not in told.output
     assert call(ops, "--discard-adopted").exit_code == 0
 
 
