@@ -386,7 +386,7 @@ Event = (
 EVENT_CLASSES: tuple[type[Event], ...] = get_args(Event)
 
 
-def wire_name(event_class: type[Event]) -> str:
+def wire_name(event_class: type[Fact]) -> str:
     """The name under which events of this class are stored."""
     tag = event_class.__struct_config__.tag
     assert isinstance(tag, str)

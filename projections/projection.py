@@ -1,17 +1,30 @@
-"""What a projection is: a name, a version, an initial state and a handler for each event type that it reads."""
+"""What a projection is: a name, a version, an initial state and a handler for each event class that it reads."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from ledger.events import Event
+from ledger.events import Event, wire_name
 from ledger.store import Entry
+from projections.fold import Reader, Readers
 
 State = TypeVar("State")
+Happened = TypeVar("Happened", bound=Event)
+
 Handler = Callable[[State, Any, Entry], None]
-"""Folds one event into the state, in place. The event is of the type that the handler is registered for."""
+"""Folds one event into the state, in place. `on` has checked that it takes the class it is registered for."""
+
+
+Registered = tuple[str, Handler[State]]
+"""The wire name of an event class, and the handler of its events."""
+
+
+def on(event_class: type[Happened], handler: Callable[[State, Happened, Entry], None]) -> Registered[State]:
+    """A handler under the wire name of its event class; mypy refuses one that takes another class."""
+    return wire_name(event_class), handler
 
 
 @dataclass(frozen=True)
@@ -25,13 +38,8 @@ class Projection(Generic[State]):
     name: str
     version: int
     initial: Callable[[], State]
-    handlers: Mapping[str, Handler[State]]
+    handlers: Sequence[Registered[State]]
     settings: str = ""
-
-    def apply(self, state: State, event: Event, entry: Entry) -> None:
-        """Fold one event; a type without a handler leaves the state as it is."""
-        if handler := self.handlers.get(entry.type):
-            handler(state, event, entry)
 
 
 class Tracked(Generic[State]):
@@ -52,6 +60,15 @@ class Tracked(Generic[State]):
         self.position = position
 
     def reset(self) -> None:
-        """Forget everything, so that the next catch-up replays from the first event."""
+        """Drop the state, so that the next catch-up replays from the first event."""
         self.state = self.projection.initial()
         self.position = 0
+
+
+def readers(tracked: Sequence[Tracked[Any]]) -> Readers:
+    """Event type -> the readers of it. They hold the present states, which a restore or a reset replaces."""
+    found: dict[str, list[Reader]] = {}
+    for one in tracked:
+        for event_type, handler in one.projection.handlers:
+            found.setdefault(event_type, []).append(Reader(one.projection.name, partial(handler, one.state)))
+    return found

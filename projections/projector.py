@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 from ledger.chain import GENESIS
 from ledger.engines.sqlite import transaction
-from ledger.errors import UnreadableEventError
 from ledger.events import Event
 from ledger.store import PAGE_ENTRIES, Entry, Head, Ledger
 from projections import snapshots
 from projections.errors import ProjectionError
-from projections.projection import Handler, Tracked
+from projections.fold import decode, fold
+from projections.projection import Tracked, readers
 
 SNAPSHOT_ENTRIES = 10_000
 
@@ -35,7 +35,7 @@ class ReadTable(Protocol):
 class Projector:
     """Folds a ledger into the states of several projections, all of them at one position.
 
-    Threads share it: whoever wants to look takes `current()`, which catches up first.
+    Threads share it: a caller looks at the states within `current()`, which catches up first.
     """
 
     def __init__(self, ledger: Ledger, tracked: Sequence[Tracked[Any]], table: ReadTable | None) -> None:
@@ -68,19 +68,24 @@ class Projector:
         """Fold everything up to the head, and return its position. Raises ProjectionError, then for ever."""
         with self._lock:
             if failure := self.failure:
-                # Anew each time: an exception that is raised again collects the tracebacks of all its raisers.
+                # A new one each time: an exception that is raised again collects the tracebacks of its raisers.
                 raise ProjectionError(failure.position, failure.event_type, failure.problem) from failure
-            handlers = dispatch(self._tracked)
             while page := self._ledger.read(self.position):
-                # The table first: if the database refuses, no state has moved and the page can be read again.
-                self._fold_table(page)
-                self._fold(page, handlers)
-                self.head = _as_head(page[-1])
-                for tracked in self._tracked:
-                    tracked.position = self.position
+                self.fold(page)
                 if len(page) < PAGE_ENTRIES:
                     break
             return self.position
+
+    def fold(self, page: Sequence[Entry]) -> None:
+        """Fold the entries that come next. Raises ProjectionError, and then no catch-up goes on."""
+        with self._lock:
+            # The table first: if the database refuses, no state has moved and the page can be read again.
+            self._fold_table(page)
+            with self._failing():
+                fold(page, self._ledger.codec, readers(self._tracked))
+            self.head = _as_head(page[-1])
+            for tracked in self._tracked:
+                tracked.position = self.position
 
     @contextmanager
     def current(self) -> Iterator[int]:
@@ -121,56 +126,27 @@ class Projector:
         self.head = Head(0, GENESIS, 0)
 
     def _replay(self, tracked: Tracked[Any], through: int) -> None:
-        handlers = dispatch([tracked])
         for page in self._ledger.pages(tracked.position, through):
-            self._fold(page, handlers)
+            with self._failing():
+                fold(page, self._ledger.codec, readers([tracked]))
             tracked.position = page[-1].position
-
-    def _fold(self, page: Sequence[Entry], handlers: "Dispatch") -> None:
-        decode = self._ledger.codec.decode
-        for entry in page:
-            readers = handlers.get(entry.type, ())
-            try:
-                event = decode(entry.type, entry.schema_version, entry.payload)
-                for handler, state in readers:
-                    handler(state, event, entry)
-            except UnreadableEventError as error:
-                raise self._fail(entry, str(error)) from error
-            except Exception as error:  # a handler's bug may raise anything; half a fold must never be shown
-                raise self._fail(entry, f"{type(error).__name__}: {error}") from error
 
     def _fold_table(self, page: Sequence[Entry]) -> None:
         if self._table is None:
             return
-        batch: list[tuple[Entry, Event]] = []
-        for entry in page:
-            if entry.type in self._table.types:
-                try:
-                    batch.append((entry, self._ledger.decode(entry)))
-                except UnreadableEventError as error:
-                    raise self._fail(entry, str(error)) from error
-        if batch:
-            try:
+        with self._failing():
+            codec, types = self._ledger.codec, self._table.types
+            batch = [(entry, decode(entry, codec)) for entry in page if entry.type in types]
+            if batch:
                 self._table.fold(batch, _as_head(page[-1]))
-            except ProjectionError as error:
-                self.failure = error
-                raise
 
-    def _fail(self, entry: Entry, problem: str) -> ProjectionError:
-        self.failure = ProjectionError(entry.position, entry.type, problem)
-        return self.failure
-
-
-Dispatch = dict[str, list[tuple[Handler[Any], Any]]]
-
-
-def dispatch(tracked: Sequence[Tracked[Any]]) -> Dispatch:
-    """Event type -> the handlers that read it, each with the state it folds into."""
-    handlers: Dispatch = {}
-    for one in tracked:
-        for event_type, handler in one.projection.handlers.items():
-            handlers.setdefault(event_type, []).append((handler, one.state))
-    return handlers
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except ProjectionError as error:
+            self.failure = error
+            raise
 
 
 def _as_head(entry: Entry) -> Head:

@@ -13,6 +13,7 @@ from ledger.engines.sqlite import transaction
 from ledger.schema import projection_checkpoints, projection_snapshots
 from ledger.store import Ledger
 from projections.audit.replay import Replay, by_id, flatten, plain, read_rows
+from projections.fold import Progress
 from projections.read_models import history
 from projections.read_models.history import History
 from projections.snapshots import unguarded
@@ -51,7 +52,7 @@ class _Stored(NamedTuple):
     state: bytes | None
 
 
-def compare(ledger: Ledger, progress: Callable[[int], None] | None = None) -> Comparison:
+def compare(ledger: Ledger, progress: Progress | None = None) -> Comparison:
     """Replay everything and compare it with each snapshot, and with the history table, at its own position.
 
     Rows of a history that nobody has set a checkpoint to are compared at the head.

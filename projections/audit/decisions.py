@@ -5,7 +5,7 @@ two recorded positions. So each decision can be made again, and must come out as
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,6 +19,7 @@ from projections.audit.replay import flatten, plain
 from projections.decision.cycle import assignments, decide_cycle, is_withdrawal, tickers_after
 from projections.decision.evidence import gather
 from projections.decision.rules import KNOWN_RULES, RuleError, pooled_z_test
+from projections.fold import Progress
 from projections.read_models.standings import PromotionState, Record
 from projections.read_models.tickers import Score, Window
 
@@ -73,7 +74,7 @@ class Audit(NamedTuple):
 def check_decisions(
     ledger: Ledger,
     families: Sequence[Family] = FAMILIES,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Audit:
     """Derive every decision of the families anew; `progress` hears how many entries were read since.
 

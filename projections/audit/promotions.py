@@ -11,6 +11,7 @@ from ledger.store import Entry, Ledger
 from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, Family
 from projections.errors import ProjectionError
+from projections.fold import decode
 
 
 class Move(Struct):
@@ -66,7 +67,7 @@ def read_promotions(ledger: Ledger, family: Family) -> Promotions:
     """The family's stream, read from its beginning. Raises ProjectionError."""
     told = Promotions()
     for entry in ledger.read_stream(promotion_stream(family)):
-        match ledger.decode(entry):
+        match decode(entry, ledger.codec):
             case CycleDecided() as event:
                 _decide(told, entry, event)
             case AliasesPlanned() as event:

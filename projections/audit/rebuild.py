@@ -1,6 +1,6 @@
 """Drop a read model and replay it: beside the serving one first, then switched in one transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from ledger.schema import promotion_history
 from ledger.store import Ledger
 from projections import snapshots
 from projections.audit.replay import Replay
+from projections.fold import Progress
 from projections.projection import Tracked
 from projections.read_models import history
 
@@ -19,9 +20,7 @@ STATES = ("counters", "tickers", "standings", "open_games")
 READ_MODELS = (*STATES, history.NAME)
 
 
-def rebuild(
-    ledger: Ledger, names: Sequence[str], *, since_us: int, progress: Callable[[int], None] | None = None
-) -> int:
+def rebuild(ledger: Ledger, names: Sequence[str], *, since_us: int, progress: Progress | None = None) -> int:
     """Replace what is stored of the named read models by a full replay; returns the position it stands at.
 
     A service may go on meanwhile. Raises ProjectionError or StorageError; then everything stays as it was.

@@ -4,7 +4,7 @@ No projection has a part in it, and nothing is taken over: what beats what and w
 down here once more, so that a fault or a change in the game's code shows as a contradiction.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from msgspec import Struct, field
@@ -18,23 +18,20 @@ from ledger.events import (
     InferenceFellBack,
     PredictionMade,
     RoundPlayed,
-    wire_name,
 )
 from ledger.store import Entry, Ledger
 from ledger.streams import is_shadow
 from ledger.vocabulary import Family, Move, Result, Winner
+from projections.fold import Progress, Reader, walk
 
-_READ = frozenset(
-    wire_name(cls)
-    for cls in (
-        AliasesAssigned,
-        GameAbandoned,
-        GameFinished,
-        GameStarted,
-        InferenceFellBack,
-        PredictionMade,
-        RoundPlayed,
-    )
+_READ = (
+    AliasesAssigned,
+    GameAbandoned,
+    GameFinished,
+    GameStarted,
+    InferenceFellBack,
+    PredictionMade,
+    RoundPlayed,
 )
 
 
@@ -83,16 +80,13 @@ class Recount(NamedTuple):
     problems: list[GameProblem]
 
 
-def recount(ledger: Ledger, spans: Iterable[Span], progress: Callable[[int], None] | None = None) -> Recount:
-    """Count every span in one pass over the log; games that no span holds are looked at all the same."""
+def recount(ledger: Ledger, spans: Iterable[Span], progress: Progress | None = None) -> Recount:
+    """Count every span in one pass over the log; games that no span holds are looked at all the same.
+
+    Raises ProjectionError for an event that cannot be read.
+    """
     counter = _Counter(set(spans))
-    for page in ledger.pages():
-        for entry in page:
-            counter.reach(entry.position)
-            if entry.type in _READ:
-                counter.take(entry, ledger.decode(entry))
-        if progress is not None:
-            progress(len(page))
+    walk(ledger, Reader("the recount", counter.take), _READ, progress=progress)
     counter.reach(counter.last_position + 1)
     return Recount(counter.counts, counter.problems)
 
@@ -136,7 +130,8 @@ class _Counter:
             if self._last_use[span.family, span.after] == span.through:
                 self._running.get(span.family, {}).pop(span.after, None)
 
-    def take(self, entry: Entry, event: Event) -> None:
+    def take(self, event: Event, entry: Entry) -> None:
+        self.reach(entry.position)
         match event:
             case GameStarted():
                 self._games[event.game_id] = _Game(event)

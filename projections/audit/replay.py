@@ -1,6 +1,6 @@
-"""The read models as they stood at any moment: folded in memory from the first event on, writing nothing."""
+"""The read models at any position: folded in memory from the first event on, writing nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,20 +8,11 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
 from ledger.codec import DECODE_ERRORS
-from ledger.errors import UnreadableEventError
-from ledger.events import Event
 from ledger.schema import metadata, projection_checkpoints, promotion_history
 from ledger.store import Entry, Head, Ledger
-from projections.errors import ProjectionError
-from projections.projector import dispatch
+from projections.fold import Progress
 from projections.read_models.all import ReadModels
 from projections.read_models.history import History, Query
-
-Progress = Callable[[int], None]
-"""Hears how many entries were folded since its last call."""
-
-# What a handler raises of an event that does not fit what it has folded: an edited log may hold anything.
-_MISFITS = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
 
 
 class Replay:
@@ -29,9 +20,8 @@ class Replay:
 
     def __init__(self, ledger: Ledger, *, since_us: int = 0) -> None:
         self.ledger = ledger
-        self.read_models = ReadModels(ledger, since_us=since_us)
         self.history = History(Ledger(_scratch(), codec=ledger.codec))
-        self._handlers = dispatch(self.read_models.tracked)
+        self.read_models = ReadModels(ledger, since_us=since_us, history=self.history)
 
     @property
     def head(self) -> Head:
@@ -56,25 +46,7 @@ class Replay:
 
     def fold(self, page: Sequence[Entry]) -> None:
         """Fold the entries that come next. Raises ProjectionError."""
-        batch: list[tuple[Entry, Event]] = []
-        for entry in page:
-            try:
-                event = self.ledger.decode(entry)
-                for handler, state in self._handlers.get(entry.type, ()):
-                    handler(state, event, entry)
-            except UnreadableEventError as error:
-                raise ProjectionError(entry.position, entry.type, str(error)) from error
-            except _MISFITS as error:
-                raise ProjectionError(entry.position, entry.type, f"{type(error).__name__}: {error}") from error
-            if entry.type in self.history.types:
-                batch.append((entry, event))
-        last = page[-1]
-        head = Head(last.position, last.chain_hash, last.recorded_us)
-        if batch:
-            self.history.fold(batch, head)
-        self.read_models.projector.head = head
-        for tracked in self.read_models.tracked:
-            tracked.position = head.position
+        self.read_models.projector.fold(page)
 
 
 def plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ have stood behind Production and B are those that really played. Where they are 
 count: from that position on the answer is a guess, and says so.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec import Struct, field, structs
@@ -32,20 +32,18 @@ from projections.audit.promotions import assignment_after
 from projections.decision.cycle import decide_cycle, is_swap, is_withdrawal
 from projections.decision.rules import RuleError
 from projections.errors import ProjectionError
+from projections.fold import Progress, Reader, decode, walk
 from projections.read_models.standings import PromotionState, Record
 from projections.read_models.tickers import Window
 
-_READ = frozenset(
-    wire_name(cls)
-    for cls in (
-        AliasesAssigned,
-        AliasesPlanned,
-        CycleDecided,
-        GameAbandoned,
-        GameFinished,
-        GameStarted,
-        PredictionMade,
-    )
+_READ = (
+    AliasesAssigned,
+    AliasesPlanned,
+    CycleDecided,
+    GameAbandoned,
+    GameFinished,
+    GameStarted,
+    PredictionMade,
 )
 
 
@@ -67,7 +65,7 @@ def what_if(
     ledger: Ledger,
     change: Change,
     families: Sequence[Family] = FAMILIES,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Outcome]:
     """The families' histories under the changed rule. Writes nothing.
 
@@ -76,15 +74,12 @@ def what_if(
     """
     worlds = {family: _World(family, change, _cycles(ledger, family)) for family in families}
     head = ledger.head()
-    for page in ledger.pages(through=head.position):
-        for entry in page:
-            if entry.type in _READ:
-                event = ledger.decode(entry)
-                world = worlds.get(event.model_type)  # type: ignore[arg-type]
-                if world is not None:
-                    world.take(entry, event)
-        if progress is not None:
-            progress(len(page))
+
+    def take(event: Event, entry: Entry) -> None:
+        if event.model_type != "scripted" and event.model_type in worlds:
+            worlds[event.model_type].take(entry, event)
+
+    walk(ledger, Reader("what-if", take), _READ, through=head.position, progress=progress)
     return [world.outcome(head.recorded_us) for world in worlds.values()]
 
 
@@ -114,7 +109,7 @@ def _cycles(ledger: Ledger, family: Family) -> list[_Due]:
     """The family's own cycles, the last first; what an outside automation decided is no rule of ours."""
     due = []
     for entry in ledger.read_stream(promotion_stream(family)):
-        event = ledger.decode(entry)
+        event = decode(entry, ledger.codec)
         if isinstance(event, CycleDecided) and event.rule is not None and event.evidence is not None:
             due.append(_Due(entry.position, event.evidence.through_position, event))
     return due[::-1]

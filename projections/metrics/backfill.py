@@ -7,7 +7,7 @@ checked, and the samples in the blocks are counted against those in the files.
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from prometheus_client.utils import floatToGoString
 from ledger.store import Entry, Ledger
 from ledger.times import show_time
 from projections.audit.replay import Replay
+from projections.fold import Progress
 from projections.metrics.exposition import LedgerCollector
 
 HEAD_BLOCK_SECONDS = 3 * 3_600
@@ -67,7 +68,7 @@ def write_backfill(
     now_seconds: float,
     from_us: int | None = None,
     to_us: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Manifest:
     """Write a file for each day (UTC) and a manifest into `out`, which must be empty, and check the files.
 
@@ -275,7 +276,7 @@ def _empty(out: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _by_time(ledger: Ledger, through: int, progress: Callable[[int], None] | None) -> Peekable:
+def _by_time(ledger: Ledger, through: int, progress: Progress | None) -> Peekable:
     def entries() -> Iterator[Entry]:
         for page in ledger.pages(through=through):
             yield from page

@@ -8,15 +8,20 @@ from projections.read_models.history import History
 
 
 class ReadModels:
-    """What the ledger means, now. Hold `projector.current()` while you look at a state."""
+    """What the ledger means, now. Hold `projector.current()` while you look at a state.
 
-    def __init__(self, ledger: Ledger, *, since_us: int = 0, read_only: bool = False) -> None:
-        """With `read_only` the states are folded in memory alone, and the history's table stays as it is."""
+    With `read_only` the states are folded in memory alone, and the history's table stays as it is.
+    The history's rows are in the ledger's own database unless another `history` is given.
+    """
+
+    def __init__(
+        self, ledger: Ledger, *, since_us: int = 0, read_only: bool = False, history: History | None = None
+    ) -> None:
         self.ledger = ledger
         self.counters = Tracked(counters.projection(since_us))
         self.tickers = Tracked(tickers.projection())
         self.standings = Tracked(standings.projection())
         self.open_games = Tracked(open_games.projection())
-        self.history = History(ledger)
+        self.history = history or History(ledger)
         self.tracked = (self.counters, self.tickers, self.standings, self.open_games)
         self.projector = Projector(ledger, self.tracked, None if read_only else self.history)

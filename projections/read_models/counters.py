@@ -1,7 +1,6 @@
 """Label tuples -> numbers: every counter and histogram of the contract, born at zero for every known label."""
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct, field
 
@@ -9,12 +8,12 @@ from ledger.events import (
     EVENT_TYPES,
     AliasesAssigned,
     CycleDecided,
+    Event,
     GameFinished,
     InferenceFellBack,
     PredictionMade,
     RoundPlayed,
     TrainingCompleted,
-    wire_name,
 )
 from ledger.store import Entry
 from ledger.vocabulary import (
@@ -26,7 +25,7 @@ from ledger.vocabulary import (
     PLAYED_ALIASES,
     TRAINING_STATUSES,
 )
-from projections.projection import Projection
+from projections.projection import Handler, Projection, on
 
 TRAINING_BUCKETS_SECONDS = (10, 30, 60, 120, 300, 600, 1800, 3600)
 DIFFICULTY = "standard"
@@ -97,7 +96,7 @@ class Counters(Struct):
     fallbacks: ByThree = field(default_factory=_by_fallback)
 
 
-def _prediction_made(state: Counters, event: PredictionMade) -> None:
+def _prediction_made(state: Counters, event: PredictionMade, _entry: Entry) -> None:
     if event.counted:
         key = (event.model_type, event.alias)
         state.predictions[key] += 1
@@ -105,7 +104,7 @@ def _prediction_made(state: Counters, event: PredictionMade) -> None:
             state.correct[key] += 1
 
 
-def _round_played(state: Counters, event: RoundPlayed) -> None:
+def _round_played(state: Counters, event: RoundPlayed, _entry: Entry) -> None:
     if event.counted:
         key = (event.policy, event.difficulty, event.model_type)
         if event.probability_source == "model":
@@ -119,7 +118,7 @@ def _round_played(state: Counters, event: RoundPlayed) -> None:
                 state.action_ties[key] += 1
 
 
-def _game_finished(state: Counters, event: GameFinished) -> None:
+def _game_finished(state: Counters, event: GameFinished, _entry: Entry) -> None:
     if event.counted:
         key = (event.policy, event.difficulty)
         won, lost = event.winner == "bot", event.winner == "user"
@@ -131,24 +130,24 @@ def _game_finished(state: Counters, event: GameFinished) -> None:
             state.alias_wins[event.model_type, event.alias] += won
 
 
-def _fell_back(state: Counters, event: InferenceFellBack) -> None:
+def _fell_back(state: Counters, event: InferenceFellBack, _entry: Entry) -> None:
     if event.counted:
         state.fallbacks[event.model_type, event.alias, event.reason] += 1
 
 
-def _cycle_decided(state: Counters, event: CycleDecided) -> None:
+def _cycle_decided(state: Counters, event: CycleDecided, _entry: Entry) -> None:
     # A re-rank is counted where it is executed; a report that decided nothing else must not count it twice.
     if event.decision != "alias_reorder" or not event.reordered:
         state.decisions[event.model_type, event.decision] += 1
 
 
-def _aliases_assigned(state: Counters, event: AliasesAssigned) -> None:
+def _aliases_assigned(state: Counters, event: AliasesAssigned, _entry: Entry) -> None:
     if event.reordered:
         state.decisions[event.model_type, "alias_reorder"] += 1
         state.reorders[event.model_type] += 1
 
 
-def _training_completed(state: Counters, event: TrainingCompleted) -> None:
+def _training_completed(state: Counters, event: TrainingCompleted, _entry: Entry) -> None:
     state.trainings[event.model_type, event.status] += 1
     if event.duration_seconds is not None:
         durations = state.training_durations[event.model_type]
@@ -157,32 +156,33 @@ def _training_completed(state: Counters, event: TrainingCompleted) -> None:
         durations.sum_seconds += event.duration_seconds
 
 
-def _nothing(_state: Counters, _event: object) -> None:
+def _nothing(_state: Counters, _event: Event, _entry: Entry) -> None:
     """Counted by its type alone."""
 
 
-_HANDLERS: dict[str, Callable[[Counters, Any], None]] = {
-    **dict.fromkeys(EVENT_TYPES, _nothing),
-    wire_name(PredictionMade): _prediction_made,
-    wire_name(RoundPlayed): _round_played,
-    wire_name(GameFinished): _game_finished,
-    wire_name(InferenceFellBack): _fell_back,
-    wire_name(CycleDecided): _cycle_decided,
-    wire_name(AliasesAssigned): _aliases_assigned,
-    wire_name(TrainingCompleted): _training_completed,
-}
+_HANDLERS: dict[str, Handler[Counters]] = dict.fromkeys(EVENT_TYPES, _nothing) | dict(
+    (
+        on(PredictionMade, _prediction_made),
+        on(RoundPlayed, _round_played),
+        on(GameFinished, _game_finished),
+        on(InferenceFellBack, _fell_back),
+        on(CycleDecided, _cycle_decided),
+        on(AliasesAssigned, _aliases_assigned),
+        on(TrainingCompleted, _training_completed),
+    )
+)
 
 
 def projection(since_us: int) -> Projection[Counters]:
     """The counters over events recorded at `since_us` (microseconds since the epoch, UTC) or later."""
 
-    def since(handler: Callable[[Counters, Any], None]) -> Callable[[Counters, Any, Entry], None]:
-        def fold(state: Counters, event: Any, entry: Entry) -> None:
+    def since(handler: Handler[Counters]) -> Handler[Counters]:
+        def fold(state: Counters, event: Event, entry: Entry) -> None:
             if entry.recorded_us >= since_us:
                 state.events[entry.type] += 1
-                handler(state, event)
+                handler(state, event, entry)
 
         return fold
 
-    handlers = {event_type: since(handler) for event_type, handler in _HANDLERS.items()}
+    handlers = tuple((event_type, since(handler)) for event_type, handler in _HANDLERS.items())
     return Projection("counters", 1, Counters, handlers, settings=f"since_us={since_us}")

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, insert, select, update
-from sqlalchemy.exc import InvalidRequestError
 
 from ledger.engines.sqlite import transaction
 from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, CycleDecided, Event, wire_name
@@ -73,7 +72,7 @@ class History:
                 return
             for entry, event in batch:
                 if entry.position > done:
-                    _fold_one(connection, event, entry)
+                    _fold(connection, event, entry)
             connection.execute(delete(checkpoints).where(checkpoints.c.name == NAME))
             connection.execute(
                 insert(checkpoints).values(
@@ -138,21 +137,14 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _fold_one(connection: Connection, event: Event, entry: Entry) -> None:
-    try:
-        _fold(connection, event, entry)
-    except InvalidRequestError as error:  # there is no cycle, or more than one, that the event could settle
-        raise ProjectionError(entry.position, entry.type, str(error)) from error
-
-
 def _fold(connection: Connection, event: Event, entry: Entry) -> None:
     match event:
         case CycleDecided():
             connection.execute(insert(table).values(_row(event, entry)))
         case AliasesPlanned():
-            _settle(connection, event, {"applied": 0})
+            _settle(connection, event, entry, {"applied": 0})
         case AliasesAssigned():
-            _settle(connection, event, {"applied": 1, "reorder_applied": int(event.reordered)})
+            _settle(connection, event, entry, {"applied": 1, "reorder_applied": int(event.reordered)})
         case _:
             raise AssertionError(f"{entry.type} is not among the types that the history reads")
 
@@ -218,12 +210,18 @@ def _detail(event: CycleDecided) -> dict[str, Any]:
     }
 
 
-def _settle(connection: Connection, event: AliasesPlanned | AliasesAssigned, values: dict[str, Any]) -> None:
+def _settle(
+    connection: Connection, event: AliasesPlanned | AliasesAssigned, entry: Entry, values: dict[str, Any]
+) -> None:
     """Write down what became of a cycle's plan; a change of aliases outside a cycle has no row."""
     if event.cycle is None:
         return
     mine = (table.c.model_type == event.model_type) & (table.c.cycle == event.cycle)
-    detail = msgspec.json.decode(connection.execute(select(table.c.detail).where(mine)).scalar_one())
+    details = connection.scalars(select(table.c.detail).where(mine)).all()
+    if len(details) != 1:
+        found = f"{NAME} has {len(details)} rows of cycle {event.cycle} of {event.model_type}, and not one"
+        raise ProjectionError(entry.position, entry.type, found)
+    detail = msgspec.json.decode(details[0])
     detail["alias_assignments"] = _assignments(event.assignments)
     connection.execute(update(table).where(mine).values(**values, detail=msgspec.json.encode(detail)))
 

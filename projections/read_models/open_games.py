@@ -4,10 +4,10 @@ versions they are played.
 
 from msgspec import Struct, field
 
-from ledger.events import Assignment, GameAbandoned, GameFinished, GameStarted, RoundPlayed, wire_name
+from ledger.events import Assignment, GameAbandoned, GameFinished, GameStarted, RoundPlayed
 from ledger.store import Entry
 from ledger.vocabulary import Family, ModelType
-from projections.projection import Handler, Projection
+from projections.projection import Projection, on
 
 
 class OpenGame(Struct):
@@ -54,10 +54,10 @@ def _game_ended(state: OpenGames, event: GameFinished | GameAbandoned, _entry: E
 
 def projection() -> Projection[OpenGames]:
     """The open games."""
-    handlers: dict[str, Handler[OpenGames]] = {
-        wire_name(GameStarted): _game_started,
-        wire_name(RoundPlayed): _round_played,
-        wire_name(GameFinished): _game_ended,
-        wire_name(GameAbandoned): _game_ended,
-    }
+    handlers = (
+        on(GameStarted, _game_started),
+        on(RoundPlayed, _round_played),
+        on(GameFinished, _game_ended),
+        on(GameAbandoned, _game_ended),
+    )
     return Projection("open_games", 2, OpenGames, handlers)

@@ -15,12 +15,11 @@ from ledger.events import (
     GameFinished,
     PredictionMade,
     TrainingCompleted,
-    wire_name,
 )
 from ledger.store import Entry
 from ledger.streams import is_shadow
 from ledger.vocabulary import ALIASES, FAMILIES, PlanCause
-from projections.projection import Handler, Projection
+from projections.projection import Projection, on
 from projections.read_models.tickers import is_evidence
 
 ACCURACIES_KEPT = 100
@@ -160,12 +159,12 @@ def _forget_oldest(promotion: PromotionState) -> None:
 
 def projection() -> Projection[PromotionStates]:
     """The standings."""
-    handlers: dict[str, Handler[PromotionStates]] = {
-        wire_name(PredictionMade): _prediction_made,
-        wire_name(GameFinished): _game_finished,
-        wire_name(CycleDecided): _cycle_decided,
-        wire_name(AliasesPlanned): _aliases_planned,
-        wire_name(AliasesAssigned): _aliases_assigned,
-        wire_name(TrainingCompleted): _training_completed,
-    }
+    handlers = (
+        on(PredictionMade, _prediction_made),
+        on(GameFinished, _game_finished),
+        on(CycleDecided, _cycle_decided),
+        on(AliasesPlanned, _aliases_planned),
+        on(AliasesAssigned, _aliases_assigned),
+        on(TrainingCompleted, _training_completed),
+    )
     return Projection("standings", 2, PromotionStates, handlers)

@@ -6,10 +6,10 @@ other model. Test games and games in which a fallback chose a move are no eviden
 
 from msgspec import Struct, field
 
-from ledger.events import AliasesAssigned, CycleDecided, GameFinished, wire_name
+from ledger.events import AliasesAssigned, CycleDecided, GameFinished
 from ledger.store import Entry
 from ledger.vocabulary import FAMILIES, PLAYED_ALIASES
-from projections.projection import Handler, Projection
+from projections.projection import Projection, on
 
 
 class Score(Struct):
@@ -62,9 +62,9 @@ def _aliases_assigned(state: Tickers, event: AliasesAssigned, entry: Entry) -> N
 
 def projection() -> Projection[Tickers]:
     """The tickers."""
-    handlers: dict[str, Handler[Tickers]] = {
-        wire_name(GameFinished): _game_finished,
-        wire_name(CycleDecided): _cycle_decided,
-        wire_name(AliasesAssigned): _aliases_assigned,
-    }
+    handlers = (
+        on(GameFinished, _game_finished),
+        on(CycleDecided, _cycle_decided),
+        on(AliasesAssigned, _aliases_assigned),
+    )
     return Projection("tickers", 1, Tickers, handlers)

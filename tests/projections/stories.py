@@ -19,7 +19,8 @@ from ledger.schema import metadata, projection_checkpoints, promotion_history
 from ledger.store import Entry, Ledger, Receipt
 from ledger.streams import stream_of
 from projections import projector
-from projections.projection import Projection
+from projections.fold import fold
+from projections.projection import Projection, Tracked, readers
 from projections.read_models.all import ReadModels
 
 State = TypeVar("State")
@@ -72,10 +73,9 @@ def entries(events: Iterable[Event]) -> list[tuple[Entry, Event]]:
 
 def folded(projection: Projection[State], *events: Event) -> State:
     """The state after these events and nothing else."""
-    state = projection.initial()
-    for entry, happened in entries(events):
-        projection.apply(state, happened, entry)
-    return state
+    tracked = Tracked(projection)
+    fold([entry for entry, _ in entries(events)], Codec(), readers([tracked]))
+    return tracked.state
 
 
 def append(ledger: Ledger, *events: Event) -> Receipt:

@@ -14,6 +14,7 @@ from ledger.vocabulary import (
     PLAYED_ALIASES,
     TRAINING_STATUSES,
 )
+from projections.errors import ProjectionError
 from projections.read_models import counters, open_games, standings, tickers
 from projections.read_models.counters import TRAINING_BUCKETS_SECONDS, Counters, Durations
 from tests.builders import (
@@ -31,7 +32,7 @@ from tests.builders import (
     round_played,
     training_completed,
 )
-from tests.projections.stories import BEGIN_US, SECOND_US, entries, folded
+from tests.projections.stories import BEGIN_US, SECOND_US, folded
 
 FAMILY = "feedforward_nn"
 BRIAN = ("brian", "standard")
@@ -272,8 +273,5 @@ def test_the_cut_is_a_setting_of_the_counters_alone() -> None:
 
 
 def test_an_impossible_label_is_refused_when_it_is_folded() -> None:
-    ((entry, event),) = entries([round_played(policy="brian", model_type="xgboost")])
-    projection = counters.projection(0)
-
-    with pytest.raises(KeyError):
-        projection.apply(projection.initial(), event, entry)
+    with pytest.raises(ProjectionError, match="counters knows no 'brian/standard/xgboost'"):
+        counted(round_played(policy="brian", model_type="xgboost"))

@@ -1,0 +1,76 @@
+"""The one way in which events are folded: by a service, by a replay and by an audit.
+
+An event that cannot be read, or that does not fit what came before it, stops the fold with its position: a state
+without it would be wrong from there on, and nothing would show it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ledger.codec import Codec
+from ledger.errors import UnreadableEventError
+from ledger.events import Event, wire_name
+from ledger.store import Entry, Ledger
+from projections.errors import ProjectionError
+
+Progress = Callable[[int], None]
+"""Hears how many entries were read since its last call."""
+
+
+class Reader(NamedTuple):
+    """What takes in the events of one type, and the name that an error gives it."""
+
+    name: str
+    take: Callable[[Any, Entry], object]
+
+
+Readers = Mapping[str, Sequence[Reader]]
+"""Wire name -> who reads events of this type."""
+
+
+def fold(entries: Iterable[Entry], codec: Codec, readers: Readers) -> None:
+    """Hand every event to its readers, in order. Raises ProjectionError at the first that stops it."""
+    decode, name = codec.decode, ""
+    for entry in entries:
+        try:
+            event = decode(entry.type, entry.schema_version, entry.payload)
+            for name, take in readers.get(entry.type, ()):  # noqa: B007 - the handlers below blame it
+                take(event, entry)
+        except UnreadableEventError as error:
+            raise ProjectionError(entry.position, entry.type, str(error)) from error
+        except ProjectionError:
+            raise
+        except Exception as error:  # a reader's bug may raise anything; half a fold must never be shown
+            raise ProjectionError(entry.position, entry.type, _problem(name, error)) from error
+
+
+def walk(
+    ledger: Ledger,
+    reader: Reader,
+    classes: Iterable[type[Event]],
+    *,
+    through: int | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Hand every event of these classes to one reader, from the first on. Raises ProjectionError."""
+    readers = {wire_name(event_class): (reader,) for event_class in classes}
+    for page in ledger.pages(through=through):
+        fold((entry for entry in page if entry.type in readers), ledger.codec, readers)
+        if progress is not None:
+            progress(len(page))
+
+
+def decode(entry: Entry, codec: Codec) -> Event:
+    """The event that an entry holds. Raises ProjectionError."""
+    try:
+        return codec.decode(entry.type, entry.schema_version, entry.payload)
+    except UnreadableEventError as error:
+        raise ProjectionError(entry.position, entry.type, str(error)) from error
+
+
+def _problem(name: str, error: Exception) -> str:
+    if isinstance(error, KeyError) and error.args:
+        key = error.args[0]
+        shown = "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
+        return f"{name} knows no {shown!r}: no event before has brought it in, and no closed set holds it"
+    return f"{name} cannot take it in: {type(error).__name__}: {error}"
