@@ -90,7 +90,7 @@ def _game(rng: random.Random) -> tuple[GameStarted, list[Event]]:
         difficulty="standard",
         opening=draw_opening(rng).name,
         bot_seed=None,
-        counted=True,
+        in_metrics=True,
     )
     game = Game(started)
     events: list[Event] = []

@@ -82,7 +82,7 @@ class GameStarted(Fact, frozen=True, kw_only=True, tag="game.started", tag_field
     difficulty: Difficulty
     opening: Identifier | None
     bot_seed: Count | None
-    counted: bool
+    in_metrics: bool = field(name="counted")
 
 
 class RoundPlayed(Fact, frozen=True, kw_only=True, tag="game.round_played", tag_field="type"):
@@ -104,7 +104,7 @@ class RoundPlayed(Fact, frozen=True, kw_only=True, tag="game.round_played", tag_
     alias: PlayedAlias | None
     model_version: Version | None
     probability_source: ProbabilitySource
-    counted: bool
+    in_metrics: bool = field(name="counted")
 
 
 class PredictionMade(Fact, frozen=True, kw_only=True, tag="game.prediction_made", tag_field="type"):
@@ -120,7 +120,7 @@ class PredictionMade(Fact, frozen=True, kw_only=True, tag="game.prediction_made"
     actual: Move
     correct: bool
     served: bool
-    counted: bool
+    in_metrics: bool = field(name="counted")
 
 
 class InferenceFellBack(Fact, frozen=True, kw_only=True, tag="game.inference_fell_back", tag_field="type"):
@@ -134,11 +134,11 @@ class InferenceFellBack(Fact, frozen=True, kw_only=True, tag="game.inference_fel
     reason: FallbackReason
     detail: Text
     served: bool
-    counted: bool
+    in_metrics: bool = field(name="counted")
 
 
 class GameFinished(Fact, frozen=True, kw_only=True, tag="game.finished", tag_field="type"):
-    """A game came to its end. `degraded`: a fallback chose a move, so the game is no evidence."""
+    """A game came to its end. `fallback_affected`: a fallback chose a move, so the game is no evidence."""
 
     game_id: Identifier
     player_kind: PlayerKind
@@ -152,8 +152,8 @@ class GameFinished(Fact, frozen=True, kw_only=True, tag="game.finished", tag_fie
     user_score_tenths: Tenths
     bot_score_tenths: Tenths
     rounds: Round
-    degraded: bool
-    counted: bool
+    fallback_affected: bool = field(name="degraded")
+    in_metrics: bool = field(name="counted")
 
 
 class GameAbandoned(Fact, frozen=True, kw_only=True, tag="game.abandoned", tag_field="type"):
@@ -169,7 +169,7 @@ class GameAbandoned(Fact, frozen=True, kw_only=True, tag="game.abandoned", tag_f
     swap_count: Count
     rounds: Count
     idle_seconds: Count
-    counted: bool
+    in_metrics: bool = field(name="counted")
 
 
 class Rule(Fact, frozen=True, kw_only=True):

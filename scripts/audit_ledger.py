@@ -114,7 +114,7 @@ class Author:
             difficulty="standard",
             opening=self.rng.choice(list(OPENINGS)),
             bot_seed=None,
-            counted=self.games % 17 != 0,
+            in_metrics=self.games % 17 != 0,
         )
         self.append(game_stream(started.game_id), started)
         return Game(started)

@@ -137,7 +137,7 @@ def game_started(**changes: Any) -> GameStarted:
             difficulty="standard",
             opening="rotation-1",
             bot_seed=None,
-            counted=True,
+            in_metrics=True,
         ),
         **changes,
     )
@@ -162,7 +162,7 @@ def round_played(**changes: Any) -> RoundPlayed:
             alias="Production",
             model_version=1,
             probability_source="model",
-            counted=True,
+            in_metrics=True,
         ),
         **changes,
     )
@@ -181,7 +181,7 @@ def prediction_made(**changes: Any) -> PredictionMade:
             actual="paper",
             correct=True,
             served=True,
-            counted=True,
+            in_metrics=True,
         ),
         **changes,
     )
@@ -198,7 +198,7 @@ def fell_back(**changes: Any) -> InferenceFellBack:
             reason="predict_error",
             detail="the session refused its input",
             served=True,
-            counted=True,
+            in_metrics=True,
         ),
         **changes,
     )
@@ -219,8 +219,8 @@ def game_finished(**changes: Any) -> GameFinished:
             user_score_tenths=105,
             bot_score_tenths=84,
             rounds=21,
-            degraded=False,
-            counted=True,
+            fallback_affected=False,
+            in_metrics=True,
         ),
         **changes,
     )
@@ -239,7 +239,7 @@ def game_abandoned(**changes: Any) -> GameAbandoned:
             swap_count=0,
             rounds=4,
             idle_seconds=1_800,
-            counted=True,
+            in_metrics=True,
         ),
         **changes,
     )

@@ -44,9 +44,9 @@ class Seat:
     alias: PlayedAlias | None
     assignment: Assignment | None
     swap_count: int
-    counted: bool
+    in_metrics: bool
     rounds: int = 0
-    degraded: bool = False
+    fallback_affected: bool = False
 
     @property
     def model_version(self) -> int | None:
@@ -98,8 +98,8 @@ def start(world: World) -> None:
         alias = world.draw(st.sampled_from(PLAYED_ALIASES))
         assignment = builders.assignment(family.versions) if family.versions else None
         swap_count = family.swap_count
-    counted = world.draw(st.integers(0, 4)) > 0
-    seat = Seat(f"g{world.games}", policy, model_type, alias, assignment, swap_count, counted)
+    in_metrics = world.draw(st.integers(0, 4)) > 0
+    seat = Seat(f"g{world.games}", policy, model_type, alias, assignment, swap_count, in_metrics)
     world.seats.append(seat)
     world.tell(
         builders.game_started(
@@ -110,7 +110,7 @@ def start(world: World) -> None:
             model_version=seat.model_version,
             assignment=assignment,
             swap_count=swap_count,
-            counted=counted,
+            in_metrics=in_metrics,
         )
     )
 
@@ -120,14 +120,14 @@ def play(world: World) -> None:
         return start(world)
     seat = world.draw(st.sampled_from(world.seats))
     seat.rounds += 1
-    common = {"game_id": seat.game_id, "round": seat.rounds, "counted": seat.counted}
+    common = {"game_id": seat.game_id, "round": seat.rounds, "in_metrics": seat.in_metrics}
     source = "scripted" if seat.model_type == "scripted" else "opening"
     if seat.assignment is not None and seat.model_type != "scripted":
         actual = world.draw(st.sampled_from(MOVES))
         fell_back = world.draw(st.integers(0, 5)) == 0
         source = "uniform" if fell_back else "model"
         if fell_back:
-            seat.degraded = True
+            seat.fallback_affected = True
             reason = world.draw(st.sampled_from(FALLBACK_REASONS))
             world.tell(builders.fell_back(**common, model_type=seat.model_type, alias=seat.alias, reason=reason))
         for alias in ALIASES:
@@ -170,13 +170,17 @@ def end(world: World) -> None:
         "alias": seat.alias,
         "model_version": seat.model_version,
         "swap_count": seat.swap_count,
-        "counted": seat.counted,
+        "in_metrics": seat.in_metrics,
     }
     if seat.rounds == 0 or world.draw(st.integers(0, 3)) == 0:
         world.tell(builders.game_abandoned(**labels, rounds=seat.rounds))
     else:
         winner = world.draw(st.sampled_from(("user", "bot", "bot", "tie")))
-        world.tell(builders.game_finished(**labels, winner=winner, rounds=seat.rounds, degraded=seat.degraded))
+        world.tell(
+            builders.game_finished(
+                **labels, winner=winner, rounds=seat.rounds, fallback_affected=seat.fallback_affected
+            )
+        )
     return None
 
 

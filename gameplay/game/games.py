@@ -128,7 +128,7 @@ def decide_round(game: Game, user_move: Move, predictions: Sequence[Prediction])
                 user_score_tenths=played.user_score_tenths,
                 bot_score_tenths=played.bot_score_tenths,
                 rounds=played.round,
-                degraded=game.fallback_affected or fell_back,
+                fallback_affected=game.fallback_affected or fell_back,
             )
         )
     return events
@@ -173,7 +173,7 @@ def _round(game: Game, points: Points, user_move: Move, bot: Move, source: Proba
         alias=started.alias,
         model_version=started.model_version,
         probability_source=source,
-        counted=started.counted,
+        in_metrics=started.in_metrics,
     )
 
 
@@ -195,7 +195,7 @@ def prediction_events(
                 actual=actual,
                 correct=prediction.predicted == actual,
                 served=served,
-                counted=started.counted,
+                in_metrics=started.in_metrics,
             )
         ]
     return [
@@ -208,7 +208,7 @@ def prediction_events(
             reason=step.reason,
             detail=step.detail[:500],
             served=served,
-            counted=started.counted,
+            in_metrics=started.in_metrics,
         )
         for step in prediction.steps
     ]
@@ -227,6 +227,6 @@ def _labels(game: Game) -> dict[str, Any]:
             "alias",
             "model_version",
             "swap_count",
-            "counted",
+            "in_metrics",
         )
     }

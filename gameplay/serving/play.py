@@ -83,10 +83,10 @@ class Play:
         self._listen = listen
         self._games: OrderedDict[str, Game] = OrderedDict()
 
-    async def start(self, opponent: Opponent, player: Player, *, counted: bool) -> Game:
+    async def start(self, opponent: Opponent, player: Player, *, in_metrics: bool) -> Game:
         """Start a game; alias, versions and swap count are of one moment and stay with it to the end."""
         game_id = new_id()
-        started = await anyio.to_thread.run_sync(self._decide_start, game_id, opponent, player, counted)
+        started = await anyio.to_thread.run_sync(self._decide_start, game_id, opponent, player, in_metrics)
         await self._writer.append(game_stream(game_id), [started], 0)
         return self._keep(Game(started))
 
@@ -122,7 +122,7 @@ class Play:
             return game
         return await self._load(game_id)
 
-    def _decide_start(self, game_id: str, opponent: Opponent, player: Player, counted: bool) -> GameStarted:
+    def _decide_start(self, game_id: str, opponent: Opponent, player: Player, in_metrics: bool) -> GameStarted:
         model_type = MODEL_TYPE_OF_OPPONENT[opponent]
         scripted = model_type == "scripted"
         assignment, swap_count = (None, 0) if model_type == "scripted" else self._standing(model_type)
@@ -141,7 +141,7 @@ class Play:
             difficulty="standard",
             opening=None if scripted else draw_opening(self._rng).name,
             bot_seed=self._rng.getrandbits(SEED_BITS) if scripted else None,
-            counted=counted,
+            in_metrics=in_metrics,
         )
 
     def _standing(self, family: Family) -> tuple[Assignment | None, int]:

@@ -49,7 +49,7 @@ def bot_game(user: BotName, opponent: BotName, rng: random.Random) -> tuple[Game
         difficulty="standard",
         opening=None,
         bot_seed=rng.getrandbits(SEED_BITS),
-        counted=True,
+        in_metrics=True,
     )
     game = Game(started)
     events: list[Event] = []

@@ -166,7 +166,7 @@ class _Taking:
                 raise AssertionError(f"{type(event).__name__} is not read here")
 
     def _takes(self, event: GameStarted) -> bool:
-        if not event.counted or (self.limit_games is not None and len(self.games) >= self.limit_games):
+        if not event.in_metrics or (self.limit_games is not None and len(self.games) >= self.limit_games):
             return False
         if event.player_kind == "human":
             return True

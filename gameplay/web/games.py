@@ -33,7 +33,7 @@ class StartGame(msgspec.Struct, frozen=True, kw_only=True):
     is_test_game: bool | None = None
     is_test_data: bool | None = None
 
-    def counted(self) -> bool:
+    def in_metrics(self) -> bool:
         """Whether the game is no test."""
         return not (self.mark_test_game or self.is_test or self.is_test_game or self.is_test_data)
 
@@ -61,7 +61,7 @@ async def start_game(request: Request) -> Response:
     if asked.player_name and player.kind != "bot":
         # Before the game: it must not have begun for a client who is told that something failed.
         await _remember(service, player, asked.player_name)
-    game = await service.play.start(asked.policy, player, counted=asked.counted())
+    game = await service.play.start(asked.policy, player, in_metrics=asked.in_metrics())
     return answer(
         start_answer(
             game,

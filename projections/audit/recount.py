@@ -96,7 +96,7 @@ class _Game(Struct):
     user_score_tenths: int = 0
     bot_score_tenths: int = 0
     rounds: int = 0
-    degraded: bool = False
+    fallback_affected: bool = False
     told: bool = False
     """Its first contradiction is told; those that follow from it would only hide other games."""
 
@@ -140,9 +140,9 @@ class _Counter:
                     self._play(entry, event, game)
             case InferenceFellBack():
                 if event.served and (game := self._games.get(event.game_id)):
-                    game.degraded = True
+                    game.fallback_affected = True
             case PredictionMade():
-                if event.counted and not is_shadow(entry.stream):
+                if event.in_metrics and not is_shadow(entry.stream):
                     right = event.predicted == event.actual
                     for count in self._running.get(event.model_type, {}).values():
                         count.predictions.setdefault(event.model_version, Tallied()).add(right)
@@ -172,7 +172,12 @@ class _Counter:
         if not game.told and (problem := _odd_end(game, event)):
             self._complain(entry, event, problem)
         started = game.started
-        if started.alias is None or started.model_version is None or not started.counted or game.degraded:
+        if (
+            started.alias is None
+            or started.model_version is None
+            or not started.in_metrics
+            or game.fallback_affected
+        ):
             return
         for count in self._running.get(started.model_type, {}).values():
             if started.swap_count == count.swaps_before:
@@ -232,9 +237,10 @@ def _odd_end(game: _Game, event: GameFinished) -> str | None:
         return f"its end says that the winner is {event.winner}, its rounds say {winner}"
     if event.rounds != game.rounds:
         return f"its end says {event.rounds} rounds, there are {game.rounds}"
-    if event.degraded != game.degraded:
-        return f"its end says degraded = {event.degraded}, its rounds say {game.degraded}"
-    for name in ("model_type", "alias", "model_version", "swap_count", "counted"):
+    if event.fallback_affected != game.fallback_affected:
+        said, found = event.fallback_affected, game.fallback_affected
+        return f"its end says fallback_affected = {said}, its rounds say {found}"
+    for name in ("model_type", "alias", "model_version", "swap_count", "in_metrics"):
         told, began = getattr(event, name), getattr(game.started, name)
         if told != began:
             return f"its end says {name} = {told}, its start says {began}"

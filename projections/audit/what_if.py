@@ -153,7 +153,7 @@ class _World(Struct):
             case GameAbandoned():
                 self.games.pop(event.game_id, None)
             case PredictionMade():
-                if event.counted and not is_shadow(entry.stream):
+                if event.in_metrics and not is_shadow(entry.stream):
                     record = self.records.setdefault(event.model_version, Record())
                     record.predictions += 1
                     record.correct += event.correct
@@ -179,7 +179,7 @@ class _World(Struct):
 
     def _finish(self, event: GameFinished) -> None:
         played = self.games.pop(event.game_id, None)
-        if played is None or event.model_version is None or event.degraded or not event.counted:
+        if played is None or event.model_version is None or event.fallback_affected or not event.in_metrics:
             return
         won = event.winner == "bot"
         wins, games = self.scores.get(event.model_version, (0, 0))

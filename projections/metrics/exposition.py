@@ -131,7 +131,7 @@ def ledger_samples(read_models: ReadModels) -> dict[str, Samples]:
         **_counter_samples(read_models.counters.state),
         **_ticker_samples(read_models.tickers.state),
         **_standing_samples(read_models.standings.state),
-        "rps_active_games": {(): read_models.open_games.state.counted()},
+        "rps_active_games": {(): read_models.open_games.state.active()},
         "rps_ledger_position": {(): position},
         "rps_projection_position": {(name,): position for name in names},
         # States are folded together and shown at the head alone: what cannot reach it answers 503 instead.

@@ -97,7 +97,7 @@ class Counters(Struct):
 
 
 def _prediction_made(state: Counters, event: PredictionMade, _entry: Entry) -> None:
-    if event.counted:
+    if event.in_metrics:
         key = (event.model_type, event.alias)
         state.predictions[key] += 1
         if event.correct:
@@ -105,7 +105,7 @@ def _prediction_made(state: Counters, event: PredictionMade, _entry: Entry) -> N
 
 
 def _round_played(state: Counters, event: RoundPlayed, _entry: Entry) -> None:
-    if event.counted:
+    if event.in_metrics:
         key = (event.policy, event.difficulty, event.model_type)
         if event.probability_source == "model":
             state.action_predictions[key] += 1
@@ -119,7 +119,7 @@ def _round_played(state: Counters, event: RoundPlayed, _entry: Entry) -> None:
 
 
 def _game_finished(state: Counters, event: GameFinished, _entry: Entry) -> None:
-    if event.counted:
+    if event.in_metrics:
         key = (event.policy, event.difficulty)
         won, lost = event.winner == "bot", event.winner == "user"
         state.games[key] += 1
@@ -131,7 +131,7 @@ def _game_finished(state: Counters, event: GameFinished, _entry: Entry) -> None:
 
 
 def _fell_back(state: Counters, event: InferenceFellBack, _entry: Entry) -> None:
-    if event.counted:
+    if event.in_metrics:
         state.fallbacks[event.model_type, event.alias, event.reason] += 1
 
 

@@ -17,7 +17,7 @@ class OpenGame(Struct):
     """
 
     last_us: int
-    counted: bool
+    in_metrics: bool = field(name="counted")
     model_type: ModelType = "scripted"
     assignment: Assignment | None = field(default=None, name="lineup")
 
@@ -27,9 +27,9 @@ class OpenGames(Struct):
 
     games: dict[str, OpenGame] = field(default_factory=dict)
 
-    def counted(self) -> int:
+    def active(self) -> int:
         """How many of them are no test games."""
-        return sum(game.counted for game in self.games.values())
+        return sum(game.in_metrics for game in self.games.values())
 
     def versions(self, family: Family) -> set[int]:
         """The versions of a family that some open game is played with."""
@@ -41,7 +41,7 @@ class OpenGames(Struct):
 
 
 def _game_started(state: OpenGames, event: GameStarted, entry: Entry) -> None:
-    state.games[event.game_id] = OpenGame(entry.recorded_us, event.counted, event.model_type, event.assignment)
+    state.games[event.game_id] = OpenGame(entry.recorded_us, event.in_metrics, event.model_type, event.assignment)
 
 
 def _round_played(state: OpenGames, event: RoundPlayed, entry: Entry) -> None:

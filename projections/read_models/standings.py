@@ -89,7 +89,7 @@ class PromotionStates(Struct):
 def _prediction_made(state: PromotionStates, event: PredictionMade, entry: Entry) -> None:
     # Challengers are ranked by what they predicted in their own family's games: what was predicted beside other
     # games is of a share that somebody chose by a flag, and would weigh differently from day to day.
-    if event.counted and not is_shadow(entry.stream):
+    if event.in_metrics and not is_shadow(entry.stream):
         records = state.families[event.model_type].records
         record = records.get(event.model_version)
         if record is None:

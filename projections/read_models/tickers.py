@@ -37,7 +37,7 @@ class Tickers(Struct):
 
 def is_evidence(event: GameFinished, swap_count: int) -> bool:
     """Whether a finished game counts in the window that the family's `swap_count`th swap opened."""
-    return event.counted and not event.degraded and event.swap_count == swap_count
+    return event.in_metrics and not event.fallback_affected and event.swap_count == swap_count
 
 
 def _game_finished(state: Tickers, event: GameFinished, _entry: Entry) -> None:

@@ -47,12 +47,12 @@ def samples() -> tuple[Event, ...]:
     return (
         *one_of_each(),
         game_started(**SCRIPTED, assignment=None, opening=None, bot_seed=2**53, assignment_probability=1.0),
-        game_started(player_kind="bot", player_id="cal", counted=False),
+        game_started(player_kind="bot", player_id="cal", in_metrics=False),
         round_played(**SCRIPTED, probability_source="scripted"),
         prediction_made(probabilities=(1 / 3, 1 / 3, 1 / 3), alias="shadow2", model_version=2**53),
         prediction_made(predicted="rock", correct=False, served=False),
         fell_back(model_version=None, reason="minio_miss", detail='空, é, \0, " and \\', served=False),
-        game_finished(**SCRIPTED, winner="tie", degraded=True),
+        game_finished(**SCRIPTED, winner="tie", fallback_affected=True),
         game_abandoned(**SCRIPTED, rounds=0),
         cycle_decided(
             cycle=2,

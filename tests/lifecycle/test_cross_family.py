@@ -201,7 +201,7 @@ def test_a_version_that_is_not_there_falls_back_on_the_games_shadow_alone(settin
         finished = [
             service.core.ledger.decode(entry) for entry in service.core.ledger.read_stream(f"game-{game_id}")
         ][-1]
-        assert not getattr(finished, "degraded")  # noqa: B009
+        assert not getattr(finished, "fallback_affected")  # noqa: B009
 
 
 def test_a_stream_that_another_process_has_begun_is_carried_on(settings: Settings) -> None:

@@ -60,7 +60,7 @@ def sources(client: TestClient) -> set[str | None]:
 def degraded_games(client: TestClient) -> int:
     service = service_behind(client)
     events = (service.core.ledger.decode(entry) for page in service.core.ledger.pages() for entry in page)
-    return sum(getattr(event, "degraded", False) for event in events)
+    return sum(getattr(event, "fallback_affected", False) for event in events)
 
 
 def recovered(client: TestClient) -> bool:

@@ -77,8 +77,8 @@ def golden_history() -> tuple[Event, ...]:
         builders.game_started(**scripted, assignment=None),
         builders.round_played(**scripted, probability_source="scripted"),
         builders.game_abandoned(**scripted),
-        builders.game_started(game_id="test", counted=False),
-        builders.round_played(game_id="test", counted=False),
+        builders.game_started(game_id="test", in_metrics=False),
+        builders.round_played(game_id="test", in_metrics=False),
         builders.game_started(game_id="open", swap_count=1, model_version=2),
         builders.fell_back(game_id="open", reason="load_error", alias="B"),
         builders.cycle_decided(

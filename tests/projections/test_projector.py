@@ -494,7 +494,7 @@ def test_nobody_sees_half_a_fold_while_appends_go_on(engine: Engine) -> None:
                 assert window.scores["Production"].games == state.games["brian", "standard"]
                 promotion = read_models.standings.state.families["feedforward_nn"]
                 assert promotion.record(1).predictions == state.predictions["feedforward_nn", "Production"]
-                assert read_models.open_games.state.counted() == 0
+                assert read_models.open_games.state.active() == 0
                 assert {one.position for one in read_models.tracked} == {position}
                 looks, last = looks + 1, position
         return looks

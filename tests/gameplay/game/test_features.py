@@ -58,7 +58,7 @@ def recorded(moves: list[tuple[Move, Move]], game_id: str) -> list[RoundPlayed]:
                 alias="Production",
                 model_version=1,
                 probability_source="model",
-                counted=True,
+                in_metrics=True,
             )
         )
     return events

@@ -141,15 +141,15 @@ def test_a_long_detail_is_cut() -> None:
     assert len(fell.detail) == 500
 
 
-@pytest.mark.parametrize(("alias", "degraded"), [("Production", True), ("B", False), ("shadow2", False)])
-def test_a_game_is_fallback_affected_when_the_alias_that_plays_fell_back(alias: Alias, degraded: bool) -> None:
+@pytest.mark.parametrize(("alias", "affected"), [("Production", True), ("B", False), ("shadow2", False)])
+def test_a_game_is_fallback_affected_when_the_alias_that_plays_fell_back(alias: Alias, affected: bool) -> None:
     game = opened()
     play(game, "rock", predictions({alias: (MISSED,)}))
 
     played_out(game, MOVES)
 
     assert game.finished is not None
-    assert (game.fallback_affected, game.finished.degraded) == (degraded, degraded)
+    assert (game.fallback_affected, game.finished.fallback_affected) == (affected, affected)
 
 
 def test_a_fallback_in_the_last_round_degrades_the_game_too() -> None:
@@ -161,7 +161,7 @@ def test_a_fallback_in_the_last_round_degrades_the_game_too() -> None:
     events = decide_round(before, "rock", predictions({"Production": (MISSED,)}))
 
     (finished,) = [event for event in events if isinstance(event, GameFinished)]
-    assert finished.degraded
+    assert finished.fallback_affected
 
 
 def fold_again(game: Game) -> Game:
@@ -197,7 +197,7 @@ def test_a_scripted_opponent_needs_no_predictions_at_all(bot: str) -> None:
 
 
 def test_the_end_of_a_game_carries_all_that_a_projection_needs() -> None:
-    start = sat_down(alias="B", model_version=2, swap_count=7, counted=False)
+    start = sat_down(alias="B", model_version=2, swap_count=7, in_metrics=False)
     game = opened(start)
 
     *_, last_round, finished = [
@@ -208,7 +208,7 @@ def test_the_end_of_a_game_carries_all_that_a_projection_needs() -> None:
     assert isinstance(finished, GameFinished)
     for name in ("policy", "difficulty", "model_type", "alias", "model_version", "swap_count", "player_kind"):
         assert getattr(finished, name) == getattr(start, name)
-    assert not finished.counted
+    assert not finished.in_metrics
     assert finished.rounds == last_round.round == len(game.rounds)
     assert (finished.user_score_tenths, finished.bot_score_tenths) == game.scores_tenths
     assert max(game.scores_tenths) >= 100

@@ -57,7 +57,7 @@ class Process:
     writer: Writer
 
     async def start(self, **more: bool) -> str:
-        game = await self.play.start("forrest", HUMAN, counted=more.get("counted", True))
+        game = await self.play.start("forrest", HUMAN, in_metrics=more.get("in_metrics", True))
         return game.started.game_id
 
 
@@ -110,7 +110,7 @@ def test_a_game_takes_alias_versions_and_swap_count_from_one_moment(ready: Ledge
 def test_a_scripted_opponent_has_a_seed_and_no_alias(ready: Ledger) -> None:
     async def scenario() -> None:
         async with process(ready) as one:
-            started = (await one.play.start("hal", HUMAN, counted=True)).started
+            started = (await one.play.start("hal", HUMAN, in_metrics=True)).started
             assert (started.model_type, started.alias, started.model_version) == ("scripted", None, None)
             assert (started.opening, started.assignment, started.assignment_probability) == (None, None, 0.0)
             assert started.bot_seed is not None
@@ -133,7 +133,7 @@ def test_b_does_not_play_when_the_comparison_is_off(ready: Ledger) -> None:
         async with Writer(ready) as writer:
             split = Split(share=1.0, enabled=False)
             play = Play(ready, writer, ReadModels(ready), Leaning(), split=split, rng=random.Random(1))
-            started = (await play.start("brian", HUMAN, counted=True)).started
+            started = (await play.start("brian", HUMAN, in_metrics=True)).started
             assert (started.alias, started.assignment_probability) == ("Production", 1.0)
 
     asyncio.run(scenario())
@@ -419,11 +419,11 @@ def test_a_family_without_versions_plays_uniformly_and_degraded(ledger: Ledger) 
     async def scenario() -> None:
         async with Writer(ledger) as writer:
             play = Play(ledger, writer, ReadModels(ledger), Nobody(), split=Split())
-            game = await play.start("logan", HUMAN, counted=True)
+            game = await play.start("logan", HUMAN, in_metrics=True)
             ended = await play_out(play, game.started.game_id)
             assert game.started.model_version is None
             assert ended.finished is not None
-            assert ended.finished.degraded
+            assert ended.finished.fallback_affected
 
     asyncio.run(scenario())
 

@@ -59,7 +59,7 @@ def test_games_that_are_written_together_are_told_apart(ledger: Ledger) -> None:
 
 
 def test_test_games_and_other_events_are_left_out(ledger: Ledger) -> None:
-    one_game(ledger, "test", counted=False)
+    one_game(ledger, "test", in_metrics=False)
 
     assert len(read_dataset(ledger).rows) == 0
 

@@ -50,8 +50,8 @@ def test_the_example_has_what_makes_counting_hard(events: list[tuple[Entry, Even
             overtaken += event.swap_count != swaps.get(event.model_type, 0)
 
     assert overtaken > 0
-    assert any(event.degraded for _, event in finished)
-    assert not all(event.counted for _, event in finished)
+    assert any(event.fallback_affected for _, event in finished)
+    assert not all(event.in_metrics for _, event in finished)
 
 
 def test_one_family_is_checked_alone(copy: Ledger) -> None:
@@ -70,8 +70,8 @@ def test_another_winner_names_the_decisions_and_the_game(copy: Ledger, events: l
         if isinstance(finished, GameFinished)
         and finished.model_type == event.model_type
         and event.evidence.after_position < entry.position <= event.evidence.through_position
-        and finished.counted
-        and not finished.degraded
+        and finished.in_metrics
+        and not finished.fallback_affected
         and finished.winner == "bot"
         and finished.swap_count == swaps_before(events, event)
     )

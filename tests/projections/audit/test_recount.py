@@ -42,8 +42,8 @@ def test_a_game_that_never_started_is_named(copy: Ledger, events: list[tuple[Ent
     ("change", "problem"),
     [
         (lambda payload: payload.update(user_score_tenths=999), "its end says 999:"),
-        (lambda payload: payload.update(degraded=True), "degraded = True"),
-        (lambda payload: payload.update(counted=False), "counted = False, its start says True"),
+        (lambda payload: payload.update(degraded=True), "fallback_affected = True"),
+        (lambda payload: payload.update(counted=False), "in_metrics = False, its start says True"),
         (lambda payload: payload.update(model_version=9), "model_version = 9"),
     ],
 )
@@ -53,7 +53,7 @@ def test_an_end_that_contradicts_its_game_is_named(
     entry = next(
         entry
         for entry, event in events
-        if isinstance(event, GameFinished) and event.counted and not event.degraded
+        if isinstance(event, GameFinished) and event.in_metrics and not event.fallback_affected
     )
     edit(copy, entry.position, change)
 

@@ -243,7 +243,7 @@ SHOWN: list[tuple[str, Labels, float, list[Event]]] = [
         1,
         [fell_back(reason="minio_miss")],
     ),
-    ("rps_active_games", (), 1, [game_started(game_id="g2"), game_started(game_id="g3", counted=False)]),
+    ("rps_active_games", (), 1, [game_started(game_id="g2"), game_started(game_id="g3", in_metrics=False)]),
     ("rps_model_promotion_last_evaluation_timestamp_seconds", OF_FAMILY, AT_BEGIN, [cycle_decided()]),
     (
         "rps_model_promotion_last_swap_timestamp_seconds",

@@ -149,12 +149,12 @@ def test_a_game_begun_before_a_swap_counts_under_the_alias_that_it_started_with(
 @pytest.mark.parametrize(
     "test_game",
     [
-        prediction_made(counted=False),
-        round_played(counted=False),
-        game_finished(counted=False),
-        fell_back(counted=False),
-        game_started(counted=False),
-        game_abandoned(counted=False),
+        prediction_made(in_metrics=False),
+        round_played(in_metrics=False),
+        game_finished(in_metrics=False),
+        fell_back(in_metrics=False),
+        game_started(in_metrics=False),
+        game_abandoned(in_metrics=False),
     ],
 )
 def test_a_test_game_is_in_no_counter_but_that_of_events(test_game: Event) -> None:
@@ -165,7 +165,7 @@ def test_a_test_game_is_in_no_counter_but_that_of_events(test_game: Event) -> No
 
 
 def test_a_degraded_game_is_a_game_and_no_evidence() -> None:
-    told = (game_started(), game_finished(degraded=True, winner="bot"))
+    told = (game_started(), game_finished(fallback_affected=True, winner="bot"))
 
     assert counted(*told).games[BRIAN] == 1
     assert counted(*told).alias_wins[FAMILY, "Production"] == 1

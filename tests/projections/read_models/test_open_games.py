@@ -31,18 +31,18 @@ def test_a_prediction_that_comes_late_touches_no_game() -> None:
     assert found.games == {}
 
 
-@pytest.mark.parametrize("end", [game_finished(), game_abandoned(), game_finished(degraded=True)])
+@pytest.mark.parametrize("end", [game_finished(), game_abandoned(), game_finished(fallback_affected=True)])
 def test_a_game_is_open_until_it_ends(end: Event) -> None:
     assert opened(game_started(), round_played(), end).games == {}
 
 
 def test_test_games_are_open_and_not_counted() -> None:
     found = opened(
-        game_started(game_id="g1"), game_started(game_id="g2", counted=False), game_started(game_id="g3")
+        game_started(game_id="g1"), game_started(game_id="g2", in_metrics=False), game_started(game_id="g3")
     )
 
     assert set(found.games) == {"g1", "g2", "g3"}
-    assert found.counted() == 2
+    assert found.active() == 2
 
 
 def test_versions_are_those_of_the_games_that_are_open() -> None:

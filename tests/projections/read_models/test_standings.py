@@ -66,10 +66,10 @@ def test_games_are_counted_by_version() -> None:
 @pytest.mark.parametrize(
     "no_evidence",
     [
-        prediction_made(counted=False),
+        prediction_made(in_metrics=False),
         prediction_made(model_type="xgboost"),
-        game_finished(counted=False),
-        game_finished(degraded=True),
+        game_finished(in_metrics=False),
+        game_finished(fallback_affected=True),
         game_finished(swap_count=1),
         game_finished(model_version=None),
         game_finished(model_type="xgboost"),
