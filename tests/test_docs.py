@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from gameplay.config import VARIABLES, Settings
 from gameplay.models.artifacts import REGISTERED_NAMES
-from gameplay.observability.process_series import PROCESS_LABELS, STORED_LABELS
+from gameplay.observability.process_series import ANNOUNCED_LABELS, PROCESS_LABELS, STORED_LABELS
 from gameplay.web.app import ROUTES, create_app
 from gameplay.web.games import PlayRound, StartGame
 from gameplay.web.report_body import ReportBody
@@ -65,7 +65,8 @@ def test_the_series_of_the_process_are_listed_as_a_scrape_shows_them(tmp_path: P
 
     scraped = {s.name: set(s.labels) for family in parse_text(body) for s in family.samples}
     assert scraped.keys() >= set(OF_THE_PROCESS)
-    assert scraped.items() <= {name: set(labels) for name, labels in PROCESS_LABELS.items()}.items()
+    known = PROCESS_LABELS | ANNOUNCED_LABELS
+    assert scraped.items() <= {name: set(labels) for name, labels in known.items()}.items()
 
 
 def test_the_series_of_the_process_are_described() -> None:

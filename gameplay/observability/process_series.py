@@ -1,6 +1,6 @@
 """What a scrape finds beside the ledger's series: what a process says of itself, and what Prometheus notes.
 
-Dashboards and docs may name these; the ledger's own are in `projections.metrics.series`.
+Dashboards, alerts and docs may name these; the ledger's own are in `projections.metrics.series`.
 """
 
 from typing import Final
@@ -33,6 +33,19 @@ PROCESS_LABELS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The name of each sample of `?scope=process` -> its labels."""
 
+ANNOUNCED_LABELS: Final[dict[str, tuple[str, ...]]] = {
+    "rps_ledger_ahead_of_clock_seconds": (),
+    "rps_job_last_run_timestamp_seconds": ("job",),
+    "rps_job_missed_total": ("job",),
+}
+"""Samples that the contract names and alerts read; a process may not have them yet."""
+
+AUDIT_LABELS: Final[dict[str, tuple[str, ...]]] = {
+    "rps_audit_verified_position": (),
+    "rps_audit_findings": (),
+}
+"""Samples of `rps-audit watch`, on its own port -> their labels."""
+
 SCRAPE_SAMPLES: Final = (
     "up",
     "scrape_duration_seconds",
@@ -45,9 +58,17 @@ SCRAPE_SAMPLES: Final = (
 SCRAPE_LABELS: Final = frozenset({"job", "instance", "__name__"})
 """Labels that every sample has once it is stored."""
 
-STORED_LABELS: Final[dict[str, tuple[str, ...]]] = {
-    **SAMPLE_LABELS,
-    **PROCESS_LABELS,
+
+def stored(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The labels of a sample once Prometheus has stored it: it sets `job` and `instance` itself."""
+    return tuple(f"exported_{label}" if label in SCRAPE_LABELS else label for label in labels)
+
+
+BESIDE_THE_LEDGER: Final[dict[str, tuple[str, ...]]] = {
+    **{name: stored(labels) for name, labels in (PROCESS_LABELS | ANNOUNCED_LABELS | AUDIT_LABELS).items()},
     **dict.fromkeys(SCRAPE_SAMPLES, ()),
 }
+"""Every sample that a query can find beside those of the ledger -> its labels, without those of the scrape."""
+
+STORED_LABELS: Final[dict[str, tuple[str, ...]]] = {**SAMPLE_LABELS, **BESIDE_THE_LEDGER}
 """Every sample that a query can find -> its labels, without those of the scrape."""

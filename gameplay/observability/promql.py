@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+from gameplay.observability.process_series import BESIDE_THE_LEDGER, SCRAPE_LABELS
 from projections.metrics.series import SAMPLE_LABELS
 
 _OPERATORS = frozenset(
@@ -28,11 +29,12 @@ _JOIN = re.compile(r"\b(?:or|on|ignoring)\b", re.IGNORECASE)
 
 def vector(sample: str, *matchers: str, window: str = "") -> str:
     """A selector such as `rps_games_total{policy="brian"}[5m]` of a series that exists, by labels that it has."""
-    assert sample in SAMPLE_LABELS, f"{sample} is no series of the ledger"
+    known = SAMPLE_LABELS.get(sample, BESIDE_THE_LEDGER.get(sample))
+    assert known is not None, f"{sample} is no series that is scraped"
     for matcher in matchers:
         matched = _MATCHER.match(matcher)
         assert matched, f"{matcher} is no matcher"
-        assert matched[1] in SAMPLE_LABELS[sample], f"{sample} has no label {matched[1]}"
+        assert matched[1] in {*known, *SCRAPE_LABELS}, f"{sample} has no label {matched[1]}"
     braces = f"{{{','.join(matchers)}}}" if matchers else ""
     return f"{sample}{braces}{f'[{window}]' if window else ''}"
 

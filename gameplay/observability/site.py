@@ -29,6 +29,7 @@ TOTALS_PATH: Final = "/internal/promotion/event_totals"
 SIMPOD_PATH: Final = "/internal/grafana"
 
 PROCESS_JOB: Final = "rps-app"
+AUDIT_JOB: Final = "rps-audit"
 
 SCRAPE_SECONDS: Final = 30
 SCRAPE_TIMEOUT_SECONDS: Final = 10

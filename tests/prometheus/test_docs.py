@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gameplay.observability.alerts.rules import alerts
+from gameplay.observability.alerts.catalog import alerts
 from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.dashboard.parts import panels
 from gameplay.observability.dashboard.visuals import Json

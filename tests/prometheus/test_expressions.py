@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gameplay.observability.alerts.rules import Alert, alerts
+from gameplay.observability.alerts.catalog import alerts
+from gameplay.observability.alerts.rule import Alert
 from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.dashboard.parts import annotations, expressions, panels, variables
 from gameplay.observability.dashboard.policies import POLICIES

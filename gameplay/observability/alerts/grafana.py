@@ -3,7 +3,8 @@
 import hashlib
 from typing import Any
 
-from gameplay.observability.alerts.rules import Alert, alerts
+from gameplay.observability.alerts.catalog import alerts
+from gameplay.observability.alerts.rule import Alert
 from gameplay.observability.site import DASHBOARD_UID, FOLDER, FOLDER_UID, PROMETHEUS_UID
 
 GROUP = "rps-promotion-ledger"
@@ -39,20 +40,21 @@ def _rule(alert: Alert) -> dict[str, Any]:
         "title": alert.title,
         "condition": "C",
         "data": [_query(alert), _threshold(alert)],
-        # The queries filter, so an empty answer is the good case; Grafana would tell of it by default.
+        # The queries filter, so an empty answer is the good case; by default Grafana alerts on it.
         "noDataState": "OK",
         "execErrState": "Error",
         "for": alert.hold,
-        "annotations": {
-            # Grafana refuses one of the two without the other.
-            "__dashboardUid__": DASHBOARD_UID,
-            "__panelId__": str(alert.panel_id),
-            "summary": alert.summary,
-            "description": alert.description,
-        },
+        "annotations": {**_panel(alert), "summary": alert.summary, "description": alert.description},
         "labels": alert.labels,
         "isPaused": False,
     }
+
+
+def _panel(alert: Alert) -> dict[str, str]:
+    """Grafana refuses one of the two without the other."""
+    if alert.panel_id is None:
+        return {}
+    return {"__dashboardUid__": DASHBOARD_UID, "__panelId__": str(alert.panel_id)}
 
 
 def _uid(alert: Alert) -> str:

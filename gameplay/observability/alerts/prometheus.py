@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from gameplay.observability.alerts.rules import Alert, alerts
+from gameplay.observability.alerts.catalog import alerts
+from gameplay.observability.alerts.rule import Alert
 
 GROUP = "rps-promotion-ledger"
 INTERVAL = "1m"

@@ -1,274 +1,28 @@
 """Unit tests of the Prometheus rules, for `promtool test rules`: when each alert fires, and when it must not.
 
-Every bound, window and gate of a rule has a moment at which another one would give another answer.
+Every bound, window and gate of a rule has a time at which another one would give another answer.
 """
 
-from itertools import permutations
-from typing import Any, NamedTuple
+from typing import Any
 
-from gameplay.observability.alerts.rules import MOVES_OF_GAMES, P_FRESH_SECONDS, STALLED_SECONDS, Alert, alerts
-from gameplay.observability.dashboard.policies import POLICIES
-from gameplay.observability.promql import vector
-from gameplay.observability.site import PROCESS_JOB
-from ledger.vocabulary import FAMILY_OF_POLICY, Policy
-from projections.metrics.series import LEDGER_JOB
+from gameplay.observability.alerts.case import Case, Labels
+from gameplay.observability.alerts.catalog import alerts
+from gameplay.observability.alerts.model_cases import model_cases
+from gameplay.observability.alerts.operation_cases import operation_cases
+from gameplay.observability.alerts.rule import Alert
 
-EVALUATION = "1m"
-
-X, F, L = 'model="xgboost"', 'model="feedforward_nn"', 'model="multinomial_logistic"'
-XGBOOST, FEEDFORWARD, LOGISTIC = ({"model": m.split('"')[1]} for m in (X, F, L))
-PRODUCTION = 'alias="Production"'
-
-Labels = dict[str, str]
-
-
-class Case(NamedTuple):
-    """Series in promtool's notation, a value each `step` minutes; after so many minutes, which alerts."""
-
-    title: str
-    story: str
-    series: dict[str, str]
-    moments: dict[int, list[Labels]]
-    step: int = 1
+EVALUATION_MINUTES = 5
+"""Every time that a case names is a multiple of it; each minute would tell no more and take five times as long."""
 
 
 def unit_tests(rule_file: str) -> dict[str, Any]:
     """The tests of a rule file that lies beside them."""
     tests = [_test(case) for case in cases()]
-    return {"rule_files": [rule_file], "evaluation_interval": EVALUATION, "tests": tests}
+    return {"rule_files": [rule_file], "evaluation_interval": f"{EVALUATION_MINUTES}m", "tests": tests}
 
 
 def cases() -> list[Case]:
-    """All of them."""
-    return [
-        *_challengers(),
-        _fallback(),
-        _insufficient(),
-        *_drifts(),
-        *_plateaus(),
-        *_stalled(),
-        _pending(),
-        *_downs(),
-    ]
-
-
-def _challengers() -> list[Case]:
-    evaluated = "rps_model_promotion_last_evaluation_timestamp_seconds"
-    p_value = "rps_model_promotion_p_value"
-    name = "RpsChallengerOutperformsProduction"
-    fresh = P_FRESH_SECONDS // 60
-    return [
-        Case(
-            name,
-            "B is better by the test for xgboost, not quite for feedforward_nn; when they are no longer fresh both"
-            " are history",
-            {
-                vector(p_value, X): f"0.04x{fresh + 20}",
-                vector(p_value, F): f"0.06x{fresh + 20}",
-                vector(evaluated, X): f"0x{fresh + 20}",
-                vector(evaluated, F): f"0x{fresh + 20}",
-            },
-            {fresh - 20: [XGBOOST], fresh + 10: []},
-        ),
-        Case(
-            name,
-            "that feedforward_nn was evaluated a moment ago makes xgboost's p-value no fresher",
-            {
-                vector(p_value, X): f"0.04x{fresh + 20}",
-                vector(p_value, F): f"0.04x{fresh + 20}",
-                vector(evaluated, X): f"0x{fresh + 20}",
-                vector(evaluated, F): f"0+60x{fresh + 20}",
-            },
-            {fresh + 10: [FEEDFORWARD]},
-        ),
-    ]
-
-
-def _fallback() -> Case:
-    fallen = ('model_type="xgboost"', 'alias="B"', 'reason="load_error"')
-    return Case(
-        "RpsModelFallback",
-        "one fallback in the fifth minute: told at once, and over five minutes later",
-        {vector("rps_model_fallback_total", *fallen): "0x4 1x20"},
-        {4: [], 6: [{"model_type": "xgboost", "alias": "B", "reason": "load_error"}], 11: []},
-    )
-
-
-def _insufficient() -> Case:
-    events, trained = "rps_model_promotion_events_total", "rps_training_completed_total"
-    too_few = 'decision="insufficient_data"'
-    return Case(
-        "RpsPromotionInsufficientData",
-        "xgboost was trained and could not be judged; feedforward_nn's training failed; multinomial_logistic was"
-        " retained",
-        {
-            vector(events, X, too_few): "0x9 1x390 2x20",
-            vector(events, F, too_few): "0x9 1x410",
-            vector(events, L, 'decision="retain_production"'): "0x9 1x410",
-            vector(trained, 'model_type="xgboost"', 'status="success"'): "0x4 1x415",
-            vector(trained, 'model_type="feedforward_nn"', 'status="failure"'): "0x4 1x415",
-            vector(trained, 'model_type="multinomial_logistic"', 'status="success"'): "0x4 1x415",
-        },
-        # At 90 the cycle, at 410 the training lies too far back.
-        {8: [], 20: [XGBOOST], 90: [], 410: []},
-    )
-
-
-def _drifts() -> list[Case]:
-    """What each policy's alert is for; and with one of them, all that it must keep quiet about."""
-    return [
-        *(
-            _drift(
-                policy,
-                "30 % where 40 % were hoped for",
-                "0+15x12",
-                "0+50x12",
-                {40: [], 60: [_drifted(policy)]},
-            )
-            for policy in POLICIES
-        ),
-        _drift("forrest", "37 % are near enough", "0+185x12", "0+500x12", {60: []}),
-        _drift(
-            "forrest",
-            "all was foreseen in the first hour, and half a day later 37 %",
-            "0+50x12 600x148 600+37x24",
-            "0+50x12 600x148 600+100x24",
-            {910: []},
-        ),
-        _drift(
-            "forrest",
-            "enough was predicted in the first hour, and half a day later 100 times, with 10 %",
-            "0+20x12 240x148 240+1x10 250x14",
-            "0+50x12 600x148 600+10x10 700x14",
-            {910: []},
-        ),
-        _drift(
-            "forrest",
-            "30 % are the version's before, until the swap is twelve hours old",
-            "0+15x172",
-            "0+50x172",
-            {60: [], 775: [], 800: [_drifted("forrest")]},
-            version="1x5 2x178",
-        ),
-    ]
-
-
-def _drift(
-    policy: Policy,
-    story: str,
-    correct: str,
-    predictions: str,
-    moments: dict[int, list[Labels]],
-    version: str = "1x184",
-) -> Case:
-    """Production as told, hold-out accuracy 40 %, beside a B that foresees nothing."""
-    family = f'model="{FAMILY_OF_POLICY[policy]}"'
-    counters = ("rps_model_correct_predictions_by_alias_total", "rps_model_predictions_by_alias_total")
-    gauges = ("rps_model_training_accuracy", "rps_model_alias_version")
-    told = zip((*counters, *gauges), (correct, predictions, "0.4x184", version), strict=True)
-    of_b = zip((*counters, *gauges), ("0x184", "0+50x184", "0.4x184", "7x184"), strict=True)
-    return Case(
-        f"RpsProductionAccuracyDrift ({policy})",
-        story,
-        {
-            **{vector(sample, family, PRODUCTION): values for sample, values in told},
-            **{vector(sample, family, 'alias="B"'): values for sample, values in of_b},
-        },
-        moments,
-        step=5,
-    )
-
-
-def _drifted(policy: Policy) -> Labels:
-    return {"model": FAMILY_OF_POLICY[policy], "alias": "Production", "policy": policy}
-
-
-def _plateaus() -> list[Case]:
-    open_games = vector("rps_active_games")
-    finished = vector("rps_games_total", 'policy="brian"', 'difficulty="standard"')
-    name = "RpsActiveGamesPlateau"
-    return [
-        Case(
-            name,
-            "an open game does not move; then one more is begun, and both stand still",
-            {open_games: "1x39 2x80", finished: "7x120"},
-            {10: [], 20: [{}], 60: [], 100: [{}]},
-        ),
-        *(
-            Case(
-                name,
-                f"as many are begun as finished while {counter} rises, and then no longer",
-                {open_games: "3x120", vector(counter, 'policy="brian"', 'difficulty="standard"'): "0+1x30 30x90"},
-                {40: [], 100: [{}]},
-            )
-            for counter in MOVES_OF_GAMES
-        ),
-        Case(name, "no game is open", {open_games: "0x60", finished: "7x60"}, {40: []}),
-    ]
-
-
-def _stalled() -> list[Case]:
-    evaluated, version = "rps_model_promotion_last_evaluation_timestamp_seconds", "rps_model_alias_version"
-    name = "RpsAutoPromotionStalled"
-    step = 5
-    late, steps = STALLED_SECONDS // 60, STALLED_SECONDS // 60 // step
-    again = (steps - 10) * step * 60
-    return [
-        Case(
-            name,
-            "xgboost was evaluated once, feedforward_nn again a while ago, multinomial_logistic never",
-            {
-                vector(evaluated, X): f"0x{steps + 10}",
-                vector(evaluated, F): f"0x{steps - 10} {again}x20",
-                vector(version, X, PRODUCTION): f"1x{steps + 10}",
-                vector(version, F, PRODUCTION): f"1x{steps + 10}",
-                vector(version, L, PRODUCTION): f"1x{steps + 10}",
-            },
-            {late // 2: [], late + 5: [], late + 12: [XGBOOST, LOGISTIC]},
-            step,
-        ),
-        Case(
-            name,
-            "multinomial_logistic has only just been given its aliases",
-            {vector(version, L, PRODUCTION): f"_x{steps} 1x20"},
-            {late + 60: []},
-            step,
-        ),
-    ]
-
-
-def _pending() -> Case:
-    pending = "rps_model_promotion_pending"
-    return Case(
-        "RpsAliasAssignmentPending",
-        "xgboost's plan stays open, feedforward_nn has none",
-        {vector(pending, X): "0 0 1x30", vector(pending, F): "0x32"},
-        {12: [], 20: [XGBOOST]},
-    )
-
-
-def _downs() -> list[Case]:
-    name = "RpsTargetDown"
-    process, ledger = {"job": PROCESS_JOB, "instance": "pod"}, {"job": LEDGER_JOB, "instance": "ledger"}
-    up = {job["job"]: f'up{{job="{job["job"]}",instance="{job["instance"]}"}}' for job in (process, ledger)}
-    return [
-        Case(
-            name,
-            "one target is down, then up again",
-            {up[PROCESS_JOB]: "1 0x9 1x20", up[LEDGER_JOB]: "1x30"},
-            {4: [], 8: [process], 20: []},
-        ),
-        Case(
-            name,
-            "the other one is down",
-            {up[PROCESS_JOB]: "1x30", up[LEDGER_JOB]: "1 0x29"},
-            {8: [ledger]},
-        ),
-        *(
-            Case(name, f"{missing} is not scraped at all", {up[there]: "1x30"}, {3: [], 10: [{"job": missing}]})
-            for there, missing in permutations((PROCESS_JOB, LEDGER_JOB))
-        ),
-    ]
+    return [*model_cases(), *operation_cases()]
 
 
 def _test(case: Case) -> dict[str, Any]:

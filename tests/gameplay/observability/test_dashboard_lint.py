@@ -412,5 +412,5 @@ def test_what_grafana_and_prometheus_allow_is_no_finding(change: Callable[[Dashb
 def test_a_series_that_is_renamed_in_the_exposition_breaks_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(series.SAMPLE_LABELS, "rps_model_alias_rank")
 
-    with pytest.raises(AssertionError, match="rps_model_alias_rank is no series of the ledger"):
+    with pytest.raises(AssertionError, match="rps_model_alias_rank is no series that is scraped"):
         generated_dashboard()

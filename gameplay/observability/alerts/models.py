@@ -1,12 +1,11 @@
-"""The alerts: each a number, the bound that it must not cross, and a gate that keeps it quiet without cause."""
+"""Alerts on what the models, the games and the promotions come to."""
 
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
+from gameplay.observability.alerts.rule import Alert
 from gameplay.observability.dashboard.policies import POLICIES, accuracy_panel
 from gameplay.observability.promql import grouped, growth, share, vector
-from gameplay.observability.site import PROCESS_JOB
 from ledger.vocabulary import FAMILY_OF_POLICY, Policy
-from projections.metrics.series import LEDGER_JOB
 
 P_ALERT: Final = 0.05
 P_FRESH_SECONDS: Final = 7_200
@@ -22,55 +21,8 @@ MOVES_OF_GAMES: Final = (
     "rps_action_ties_total",
 )
 
-Severity = Literal["info", "warning", "critical"]
 
-
-class Alert(NamedTuple):
-    """`value` compared with `threshold`; apart from each other, as Grafana wants them."""
-
-    name: str
-    value: str
-    comparison: Literal["<", ">"]
-    threshold: float
-    gate: str
-    hold: str
-    severity: Severity
-    panel_id: int
-    summary: str
-    description: str
-    policy: Policy | None = None
-    """Whose models it watches, where every policy has an alert of its own."""
-
-    @property
-    def title(self) -> str:
-        """Unlike the name no two alerts share it, which Grafana asks for."""
-        return self.name if self.policy is None else f"{self.name} ({self.policy})"
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """What a route or a silence can tell it by."""
-        of_policy = {} if self.policy is None else {"policy": self.policy}
-        return {"severity": self.severity, "service": "rps", **of_policy}
-
-    @property
-    def expression(self) -> str:
-        """The whole condition in PromQL; the comparison binds closer than the gate's `and` or `unless`."""
-        condition = f"{self.value} {self.comparison} {self.threshold}"
-        return f"{condition} {self.gate}" if self.gate else condition
-
-    @property
-    def annotations(self) -> dict[str, str]:
-        """What whoever is told can read; the panel is the number of the one to look at."""
-        return {"summary": self.summary, "description": self.description, "panel": str(self.panel_id)}
-
-    @property
-    def gated_value(self) -> str:
-        """The number where the gate is open, and nothing elsewhere."""
-        return f"{self.value} {self.gate}" if self.gate else self.value
-
-
-def alerts() -> list[Alert]:
-    """All of them."""
+def model_alerts() -> list[Alert]:
     return [
         _challenger(),
         _fallback(),
@@ -79,7 +31,6 @@ def alerts() -> list[Alert]:
         _plateau(),
         _stalled(),
         _pending(),
-        _down(),
     ]
 
 
@@ -206,22 +157,4 @@ def _pending() -> Alert:
         218,
         "{{ $labels.model }}: a decided change of aliases is not applied",
         "The plan is in the ledger and is tried again at each cycle: the registry or a model cannot be reached.",
-    )
-
-
-def _down() -> Alert:
-    jobs = (PROCESS_JOB, LEDGER_JOB)
-    scraped = f'up{{job=~"{"|".join(jobs)}"}}'
-    unknown = " or ".join(f'absent(up{{job="{job}"}}) - 1' for job in jobs)
-    return Alert(
-        "RpsTargetDown",
-        f"({scraped} or {unknown})",
-        "<",
-        1,
-        "",
-        "5m",
-        "critical",
-        213,
-        "{{ $labels.job }} is not scraped",
-        "The service is down, still replays its ledger (/readyz), or no scrape is configured for it.",
     )

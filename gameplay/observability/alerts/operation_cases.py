@@ -1,0 +1,177 @@
+"""When the alerts on the service itself fire, and when they must not."""
+
+from itertools import permutations
+
+from gameplay.observability.alerts.case import Case
+from gameplay.observability.alerts.operation import AHEAD_SECONDS, JOB_LATE_SECONDS, STARTED_SECONDS
+from gameplay.observability.promql import vector
+from gameplay.observability.site import PROCESS_JOB
+from projections.metrics.series import LEDGER_JOB
+
+
+def operation_cases() -> list[Case]:
+    return [
+        *_downs(),
+        _sealing(),
+        _failing(),
+        _dead(),
+        _missed(),
+        _registry(),
+        *_snapshots(),
+        _clock(),
+        _findings(),
+        *_late_audits(),
+    ]
+
+
+def _downs() -> list[Case]:
+    name = "RpsTargetDown"
+    process, ledger = {"job": PROCESS_JOB, "instance": "pod"}, {"job": LEDGER_JOB, "instance": "ledger"}
+    up = {job["job"]: f'up{{job="{job["job"]}",instance="{job["instance"]}"}}' for job in (process, ledger)}
+    return [
+        Case(
+            name,
+            "one target is down, then up again",
+            {up[PROCESS_JOB]: "1 0x9 1x20", up[LEDGER_JOB]: "1x30"},
+            {5: [], 10: [process], 20: []},
+        ),
+        Case(
+            name,
+            "the other one is down",
+            {up[PROCESS_JOB]: "1x30", up[LEDGER_JOB]: "1 0x29"},
+            {5: [], 10: [ledger]},
+        ),
+        *(
+            Case(name, f"{missing} is not scraped at all", {up[there]: "1x30"}, {0: [], 10: [{"job": missing}]})
+            for there, missing in permutations((PROCESS_JOB, LEDGER_JOB))
+        ),
+    ]
+
+
+def _sealing() -> Case:
+    failures = "rps_job_failures_total"
+    return Case(
+        "RpsSealingFails",
+        "sealing fails once, another job goes on failing",
+        {vector(failures, 'task="seal"'): "0x9 1x30", vector(failures, 'task="nudge"'): "0+1x40"},
+        {5: [], 10: [{}], 20: [{}], 35: []},
+    )
+
+
+def _failing() -> Case:
+    failures = "rps_job_failures_total"
+    return Case(
+        "RpsJobFails",
+        "a promotion fails once, sealing goes on failing, which has an alert of its own",
+        {
+            vector(failures, 'task="promotion"'): "0x9 1x30",
+            vector(failures, 'task="nudge"'): "0x40",
+            vector(failures, 'task="seal"'): "0+1x40",
+        },
+        {5: [], 10: [{"task": "promotion"}], 20: [{"task": "promotion"}], 35: []},
+    )
+
+
+def _dead() -> Case:
+    last = "rps_job_last_run_timestamp_seconds"
+    late = JOB_LATE_SECONDS // 60
+    return Case(
+        "RpsJobDead",
+        "sealing ran for the last time at the beginning, the other job runs on; promotion is due once a day",
+        {
+            vector(last, 'exported_job="seal"'): f"0x{4 * late}",
+            vector(last, 'exported_job="nudge"'): f"0+60x{4 * late}",
+            vector(last, 'exported_job="promotion"'): f"0x{4 * late}",
+        },
+        {late: [], late + 5: [], late + 10: [{"exported_job": "seal"}]},
+    )
+
+
+def _missed() -> Case:
+    missed = "rps_job_missed_total"
+    return Case(
+        "RpsJobMissed",
+        "one promotion was missed, no training",
+        {
+            vector(missed, 'exported_job="promotion"'): "0x9 1x90",
+            vector(missed, 'exported_job="training"'): "0x100",
+        },
+        {5: [], 10: [{"exported_job": "promotion"}], 60: [{"exported_job": "promotion"}], 90: []},
+    )
+
+
+def _registry() -> Case:
+    differs = vector("rps_registry_mismatches", f'job="{PROCESS_JOB}"', 'instance="pod"')
+    return Case("RpsRegistryDiffers", "one family differs", {differs: "0 0 1x60"}, {15: [], 20: [{}]})
+
+
+def _snapshots() -> list[Case]:
+    name = "RpsSnapshotsDiscarded"
+    discarded, started = "rps_projection_snapshots_discarded", "process_start_time_seconds"
+    pod = (f'job="{PROCESS_JOB}"', 'instance="pod"')
+    hour = STARTED_SECONDS // 60
+    return [
+        Case(
+            name,
+            "one did not fit at the start: told for an hour",
+            {vector(discarded, *pod): f"1x{hour + 20}", vector(started, *pod): f"0x{hour + 20}"},
+            {0: [{"instance": "pod"}], hour - 5: [{"instance": "pod"}], hour + 10: []},
+        ),
+        Case(
+            name,
+            "the pod with the discarded snapshots is old, another one has only just started",
+            {
+                vector(discarded, *pod): f"1x{hour + 20}",
+                vector(started, *pod): f"0x{hour + 20}",
+                vector(discarded, pod[0], 'instance="new"'): f"0x{hour + 20}",
+                vector(started, pod[0], 'instance="new"'): f"{STARTED_SECONDS}x{hour + 20}",
+                vector(started, 'job="rps-audit"', 'instance="pod"'): f"{STARTED_SECONDS}x{hour + 20}",
+            },
+            {hour + 10: []},
+        ),
+    ]
+
+
+def _clock() -> Case:
+    return Case(
+        "RpsLedgerAheadOfClock",
+        "the ledger is ahead by less than is told, then by more",
+        {vector("rps_ledger_ahead_of_clock_seconds"): f"{AHEAD_SECONDS}x10 {AHEAD_SECONDS + 1}x30"},
+        {10: [], 15: [], 20: [{}]},
+    )
+
+
+def _findings() -> Case:
+    return Case(
+        "RpsAuditFindings",
+        "the watch finds one event that was changed",
+        {vector("rps_audit_findings"): "0x9 1x20"},
+        {5: [], 10: [{}], 20: [{}]},
+    )
+
+
+def _late_audits() -> list[Case]:
+    name = "RpsAuditNotAdvancing"
+    position, verified = vector("rps_ledger_position"), vector("rps_audit_verified_position")
+    return [
+        Case(
+            name,
+            "one event is not verified, then it is",
+            {position: "7x19 8x130", verified: "7x79 8x70"},
+            {45: [], 50: [], 55: [{}], 75: [{}], 85: []},
+        ),
+        Case(
+            name,
+            "the watch is always a little behind",
+            {position: "50+10x150", verified: "0+10x150"},
+            {100: []},
+        ),
+        Case(
+            name,
+            "the watch has ended: its last position is known for a day",
+            {position: "0+5x340", verified: "0+5x9 _x330"},
+            {40: [], 100: [{}], 1480: [{}], 1500: []},
+            step=5,
+        ),
+        Case(name, "there is no watch", {position: "0+1x150"}, {100: []}),
+    ]

@@ -1,0 +1,53 @@
+"""An alert: a number, the bound that it must not cross, and a gate that keeps it quiet without cause."""
+
+from typing import Literal, NamedTuple
+
+from ledger.vocabulary import Policy
+
+Severity = Literal["info", "warning", "critical"]
+
+
+class Alert(NamedTuple):
+    """`value` compared with `threshold`; apart from each other, as Grafana wants them."""
+
+    name: str
+    value: str
+    comparison: Literal["<", ">"]
+    threshold: float
+    gate: str
+    hold: str
+    severity: Severity
+    panel_id: int | None
+    """The panel to look at, where one shows it."""
+    summary: str
+    description: str
+    policy: Policy | None = None
+    """Whose models it watches, where every policy has an alert of its own."""
+
+    @property
+    def title(self) -> str:
+        """Unlike the name no two alerts share it, which Grafana asks for."""
+        return self.name if self.policy is None else f"{self.name} ({self.policy})"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What a route or a silence can tell it by."""
+        of_policy = {} if self.policy is None else {"policy": self.policy}
+        return {"severity": self.severity, "service": "rps", **of_policy}
+
+    @property
+    def expression(self) -> str:
+        """The whole condition in PromQL; the comparison binds closer than the gate's `and` or `unless`."""
+        condition = f"{self.value} {self.comparison} {self.threshold}"
+        return f"{condition} {self.gate}" if self.gate else condition
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """What the person on call reads; the panel is the number of the one to look at."""
+        panel = {} if self.panel_id is None else {"panel": str(self.panel_id)}
+        return {"summary": self.summary, "description": self.description, **panel}
+
+    @property
+    def gated_value(self) -> str:
+        """The number where the gate is open, and nothing elsewhere."""
+        return f"{self.value} {self.gate}" if self.gate else self.value
