@@ -9,7 +9,7 @@ from rich.table import Table
 
 from bench import append, cross_family, http, models, replay
 from bench.scenario import Outcome
-from gameplay.commands.console import output as console
+from projections.commands.console import output
 
 SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
     "append": append.scenario,
@@ -31,7 +31,7 @@ def main(wanted: list[str]) -> int:
     table = Table(title="Ratios, median of five; every scenario has checked its own result")
     for heading in ("what", "measured", "against", "ratio", "lowest..highest", "target", "met"):
         table.add_column(heading, justify="right")
-    outcomes = []
+    outcomes, console = [], output()
     with tempfile.TemporaryDirectory(prefix="rps-bench-") as folder:
         for name in chosen:
             with console.status(f"{name} ..."):

@@ -2,20 +2,19 @@
 
 import dataclasses
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
 from gameplay.cron import Crontab
+from ledger.masking import MASK, Masking, credentials
 from ledger.numbers import parse_alpha, parse_decimal, parse_whole
 from ledger.times import parse_time
 from ledger.vocabulary import PlayerKind
 from projections.read_models.counters import SINCE_DATE
 
-SECRET = "***"
-CREDENTIALS = re.compile(r"://[^/@]*@")
 PLAYER_KINDS: tuple[PlayerKind, ...] = get_args(PlayerKind)
 COUNT_MAX = 1_000_000_000
 
@@ -182,17 +181,51 @@ class Settings:
     def shown(self) -> dict[str, Any]:
         """Every field as it may be printed: secrets are masked, and so are credentials within an address."""
         shown: dict[str, Any] = {}
+        masked = self.masking()
         for one in dataclasses.fields(self):
             value = getattr(self, one.name)
             if one.metadata["secret"] and value:
-                value = SECRET
-            shown[one.name] = CREDENTIALS.sub(f"://{SECRET}@", value) if isinstance(value, str) else value
+                value = MASK
+            shown[one.name] = masked(value) if isinstance(value, str) else value
         return shown
 
+    def schedules(self) -> dict[str, str | None]:
+        """The cron line of each job that has one, None where it is off."""
+        return {"promotion": self.promotion_schedule, "training": self.train_schedule}
 
-VARIABLES: Mapping[str, "dataclasses.Field[Any]"] = {
-    one.metadata["variable"]: one for one in dataclasses.fields(Settings)
-}
+    def masking(self) -> Masking:
+        """What takes the secrets of these settings out of a text."""
+        return Masking(secret for one in _FIELDS for secret in _secrets(one, getattr(self, one.name)))
+
+
+_FIELDS = dataclasses.fields(Settings)
+VARIABLES: Mapping[str, "dataclasses.Field[Any]"] = {one.metadata["variable"]: one for one in _FIELDS}
+# Libraries read these by themselves, and repeat what they have read.
+LIBRARY_SECRETS = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_TOKEN",
+    "PGPASSWORD",
+)
+
+
+def read_masking(environ: Mapping[str, str] = os.environ) -> Masking:
+    """What takes every secret in `environ` out of a text, whether or not its settings can be read."""
+    secrets = [secret for variable, one in VARIABLES.items() for secret in _secrets(one, environ.get(variable))]
+    return Masking([*secrets, *(environ[name] for name in LIBRARY_SECRETS if name in environ)])
+
+
+def read_sources(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Where each variable's value comes from: `environment` or `default`."""
+    return {variable: "environment" if environ.get(variable) else "default" for variable in VARIABLES}
+
+
+def _secrets(setting: "dataclasses.Field[Any]", value: object) -> Iterable[str]:
+    """What of a setting's value is secret: all of it, or the credentials of an address."""
+    if not isinstance(value, str) or not value:
+        return ()
+    return (value,) if setting.metadata["secret"] else credentials(value)
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -200,15 +233,22 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
     Raises SettingError, which names the variable, for an unknown RPS_ variable or a value that does not parse.
     """
+    masked = read_masking(environ)
     for variable in environ:
         if variable.startswith("RPS_") and variable not in VARIABLES:
-            raise SettingError(f"{variable} is no setting; there are {', '.join(sorted(VARIABLES))}")
+            raise SettingError(f"{variable} is no setting{_meant(variable)}")
     values: dict[str, Any] = {}
     for variable, one in VARIABLES.items():
         if text := environ.get(variable):
             try:
                 values[one.name] = one.metadata["parse"](text)
             except ValueError as error:
-                said = SECRET if one.metadata["secret"] else repr(text)
-                raise SettingError(f"{variable}={said} does not parse: {error}") from error
+                value = MASK if one.metadata["secret"] else repr(text)
+                raise SettingError(masked(f"{variable}={value} does not parse: {error}")) from None
     return Settings(**values)
+
+
+def _meant(variable: str) -> str:
+    """What a mistyped name was meant to be, as far as one is like it."""
+    near = get_close_matches(variable.upper(), VARIABLES, n=2)
+    return f": did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(sorted(VARIABLES))}"

@@ -1,47 +1,40 @@
 """The `rps-audit` command: everything about a ledger from its file alone. Options only, no environment."""
 
 import signal
-import sys
 
 import click
-from rich.markup import escape
 
 from ledger.errors import LedgerError
+from ledger.masking import mask_addresses
 from projections.commands import decisions, looking, moving, proving, replaying, simulate_rules, status, what_if
-from projections.commands.console import messages, printable
+from projections.commands.program import Program
 from projections.commands.source import DEFAULT_DATABASE, Source
 from projections.errors import ProjectionError
 from projections.metrics.backfill import BackfillError
 from projections.positions import PositionError
 
-EXIT_PROBLEM = 2
-EXIT_INTERRUPTED = 128 + signal.SIGINT
 PROBLEMS = (LedgerError, ProjectionError, PositionError, BackfillError)
 
 
 def main() -> None:
-    """Run a command; a problem is told in one line, with exit status 2."""
-    # Whoever reads a pipe may have seen enough, as `head` has: end as other tools do, by the signal, silently.
+    """Run a command; a problem is said in one line, with exit status 2."""
+    # A reader of a pipe may have seen enough, as `head` has: end as other tools do, by the signal, silently.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    try:
-        status = rps_audit(standalone_mode=False)
-    except PROBLEMS as problem:
-        messages.print(f"[red]rps-audit:[/red] {escape(printable(str(problem)))}", highlight=False, soft_wrap=True)
-        status = EXIT_PROBLEM
-    except click.ClickException as problem:
-        problem.show()
-        status = problem.exit_code
-    except click.Abort:
-        status = EXIT_INTERRUPTED
-    sys.exit(status)
+    rps_audit()
 
 
-@click.group(name="rps-audit", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    name="rps-audit",
+    cls=Program,
+    problems=PROBLEMS,
+    masked=mask_addresses,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="promotion-ledger")
 @click.option("--database", default=DEFAULT_DATABASE, show_default=True, help="The ledger's URL.")
 @click.pass_context
 def rps_audit(context: click.Context, database: str) -> None:
-    """Prove a promotion ledger intact, show any past state, derive every decision anew, ask what if.
+    """Prove a promotion ledger intact, show any past state, derive every decision again, ask what if.
 
     Exit status: 0 all is well, 1 something was found, 2 the command could not do its work.
     """

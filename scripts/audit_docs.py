@@ -20,7 +20,7 @@ from ledger.schema import TRIGGERS
 from ledger.sealing.seals import read_seals
 from ledger.store import Ledger
 from projections.audit.archive import FOLDER
-from projections.cli import PROBLEMS, rps_audit
+from projections.cli import rps_audit
 from scripts.audit_ledger import SIGNER, write_ledger
 
 PAGE = Path(__file__).parents[1] / "docs" / "audit.md"
@@ -40,7 +40,7 @@ def render(page: str, folder: Path) -> str:
 
 
 def _prepare(folder: Path) -> str:
-    """The example, its seals at a witness, and a copy in which somebody has made a player lose.
+    """The example, its seals in an archive, and a copy in which a player has been made to lose.
 
     Returns the head as an anchor, POSITION:HASH.
     """
@@ -60,7 +60,7 @@ def _prepare(folder: Path) -> str:
 
 
 def tamper(path: Path) -> int:
-    """Have the bot win a game that the player won, as somebody with the file could; returns its position."""
+    """Have the bot win a game that the player won, as anybody who has the file could; returns its position."""
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DROP TRIGGER events_refuse_update")
         (position,) = connection.execute(
@@ -84,8 +84,6 @@ def _run_block(block: str) -> str:
 def _run(line: str) -> str:
     arguments = shlex.split(line.removeprefix(PROMPT))
     result = CliRunner().invoke(rps_audit, arguments, prog_name="rps-audit")
-    if isinstance(result.exception, PROBLEMS):
-        return f"{line}\nrps-audit: {result.exception}\n[exit status 2]\n"
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     status = f"[exit status {result.exit_code}]\n" if result.exit_code else ""

@@ -23,17 +23,19 @@ from rich.progress import track
 from rich.table import Table
 
 from gameplay.client.simulate import ScriptedPlayer, connect
-from gameplay.commands.console import output as console
 from gameplay.config import Settings, read_settings
 from gameplay.core import Core, open_core
 from gameplay.promotion import planning
 from ledger.vocabulary import ALIASES, BOTS, FAMILIES, FAMILY_OF_POLICY, POLICIES, Family
+from projections.commands.console import output
 
 EARLY: Family = "xgboost"
 FIRST_GAMES = 3_000
 ROUNDS_OF_GAMES_MAX = 40
 READY_SECONDS_MAX = 60
 RPS = Path(sys.executable).with_name("rps")
+
+console = output()
 
 
 def main() -> int:

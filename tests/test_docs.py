@@ -3,7 +3,6 @@
 import importlib
 import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -20,6 +19,7 @@ from gameplay.web.games import PlayRound, StartGame
 from gameplay.web.report_body import ReportBody
 from gameplay.web.training import TrainingBody
 from projections.metrics.series import LEDGER_SERIES
+from tests.command_lines import commands
 from tests.gameplay.fakes import FakeRegistry
 
 ROOT = Path(__file__).parents[1]
@@ -32,15 +32,6 @@ SCRIPTS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf
 # What the client library brings along, as far as the platform has it: described as a group.
 BROUGHT_ALONG = ("process_", "python_")
 OF_THE_PROCESS = [name for name in PROCESS_LABELS if not name.startswith(BROUGHT_ALONG)]
-
-
-def commands(command: click.Command, words: str) -> Iterator[str]:
-    """Every command below `command`, as it is typed."""
-    if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            yield from commands(inner, f"{words} {name}")
-    else:
-        yield words
 
 
 def is_named(name: str, text: str) -> bool:
@@ -86,8 +77,9 @@ def test_every_command_is_described(script: str) -> None:
         if isinstance(value, click.Group) and value.name == script
     ]
     text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    called = [" ".join((script, *words)) for words, _ in commands(group)]
 
-    assert [command for command in commands(group, script) if not is_named(command, text)] == []
+    assert [command for command in called if not is_named(command, text)] == []
 
 
 def test_every_call_is_described() -> None:

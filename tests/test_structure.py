@@ -22,6 +22,7 @@ LINES_MAX = 500
 ROOMS: dict[str, tuple[str, ...]] = {
     "ledger": (
         "errors",
+        "masking",
         "numbers",
         "times",
         "vocabulary",

@@ -1,44 +1,56 @@
 """`rps capture`: play, keep what was served, and hold it against the ledger and the training."""
 
-import json
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
-from rich.table import Table
 
 from gameplay.client import capture as captures
 from gameplay.client.capture import CapturedRound
 from gameplay.client.parity import CONFIDENCE, ParityReport, check
-from gameplay.client.simulate import ScriptedPlayer, connect
-from gameplay.commands.console import EXIT_FINDING, output, share, track
+from gameplay.client.simulate import ScriptedPlayer, SimulationError, connect
+from gameplay.commands.settings import pass_settings
 from gameplay.config import Settings
 from gameplay.core import open_core
 from gameplay.game.answers import PlayAnswer
 from ledger.store import Ledger
 from ledger.vocabulary import BOTS, POLICIES, BotName, Policy
+from projections.commands.console import (
+    bad,
+    finding,
+    json_option,
+    print_json,
+    print_table,
+    say,
+    share,
+    show,
+    track,
+)
+from projections.commands.program import Problem
 
+_HEADINGS = (
+    "family", "version", "player", "live", "rounds", "hold-out", "rows", "of", "difference", "interval"
+)  # fmt: skip
 FINDINGS_SHOWN = 20
 
 
-@click.command(epilog="Example: rps capture --user cal --policy forrest --games 10 --strict-parity --sleep 0.1")
-@click.option("--user", type=click.Choice(BOTS), default="cal", show_default=True, help="The bot that plays.")
-@click.option("--policy", type=click.Choice(POLICIES), default="forrest", show_default=True)
-@click.option("--games", type=click.IntRange(min=1), default=10, show_default=True)
+@click.command()
+@click.option("--user", type=click.Choice(BOTS), default="cal", show_default=True, help="The player.")
+@click.option("--policy", type=click.Choice(POLICIES), default="forrest", show_default=True, help="The opponent.")
+@click.option("--games", type=click.IntRange(min=1), default=10, show_default=True, help="How many.")
 @click.option("--strict-parity", is_flag=True, help="Compare exactly, and the rows of the training as well.")
 @click.option("--replay", is_flag=True, help="Play nothing: take the last games from the ledger.")
 @click.option("--sleep", type=click.FloatRange(min=0), default=0.0, help="Seconds between two rounds.")
-@click.option("--seed", type=int, default=None, help="Makes the bot's choices repeatable.")
-@click.option("--url", default=None, help="Where the service is; by default where the settings say.")
+@click.option("--seed", type=int, default=None, help="Makes the player's choices repeatable.")
+@click.option("--url", default=None, help="Address of the service; by default as the settings say.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; default: in the data folder."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.pass_obj
+@json_option
+@pass_settings
 def capture(
     settings: Settings,
     user: BotName,
@@ -52,10 +64,12 @@ def capture(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Write what was served in a bot's games to a file, and check it.
+    """Write what was served in a scripted player's games to a file, and check it.
 
     Features and predictions are computed again from the ledger, and the accuracy is compared with the hold-out's
-    against the same player. The exit status is 1 when something is not as it should be.
+    against the same player. Exit status: 1 when something is not as it should be.
+
+    Example: rps capture --user cal --policy forrest --games 10 --strict-parity
     """
     path = (
         out
@@ -75,22 +89,25 @@ def capture(
     finally:
         core.close()
     if as_json:
-        click.echo(json.dumps(_record(report, path)))
+        print_json(_record(report, path))
     else:
         _show(report, path)
     if report.findings:
-        sys.exit(EXIT_FINDING)
+        finding()
 
 
 def _played(
     address: str, user: BotName, policy: Policy, games: int, *, sleep_seconds: float, seed: int | None
 ) -> list[CapturedRound]:
     answers: list[PlayAnswer] = []
-    with connect(address) as client:
-        player = ScriptedPlayer(client, user, seed=seed)
-        steps = player.games(policy, games, sleep_seconds=sleep_seconds, listen=answers.append)
-        for _ in track(steps, f"{user} plays {policy}", games):
-            pass
+    try:
+        with connect(address) as client:
+            player = ScriptedPlayer(client, user, seed=seed)
+            steps = player.games(policy, games, sleep_seconds=sleep_seconds, listen=answers.append)
+            for _ in track(steps, f"{user} plays {policy}", games):
+                pass
+    except SimulationError as error:
+        raise Problem(str(error)) from error
     captured = (captures.from_answer(user, answer) for answer in answers)
     return [one for one in captured if one is not None]
 
@@ -126,52 +143,39 @@ def _record(report: ParityReport, path: Path) -> dict[str, Any]:
 
 
 def _show(report: ParityReport, path: Path) -> None:
-    output.print(
-        f"{report.rounds} rounds of {report.games} games, with {report.predictions} predictions, computed again: "
-        f"{len(report.differences)} differences. {report.fallbacks} rounds were played by a fallback. In {path}",
-        highlight=False,
-        soft_wrap=True,
+    say(
+        f"{report.rounds:,} rounds of {report.games:,} games, with {report.predictions:,} predictions, computed "
+        f"again: {len(report.differences):,} differences. {report.fallbacks:,} rounds were played by a fallback. "
+        f"In {path}"
     )
-    output.print(_table(report))
+    title = f"Accuracy, live and held out; interval of the difference at {CONFIDENCE:.0%}"
+    print_table(title, _HEADINGS, list(_rows(report)))
     _show_findings(report.findings)
 
 
-def _table(report: ParityReport) -> Table:
-    table = Table(title=f"Accuracy, live and held out; interval of the difference at {CONFIDENCE:.0%}")
-    for heading in (
-        "family",
-        "version",
-        "player",
-        "live",
-        "rounds",
-        "hold-out",
-        "rows",
-        "of",
-        "difference",
-        "interval",
-    ):
-        table.add_column(heading, justify="left" if heading in ("family", "player", "of") else "right")
+def _rows(report: ParityReport) -> Iterator[tuple[str | int | float | None, ...]]:
     for one in report.comparisons:
         live, held_out = one.live.accuracy, one.holdout.accuracy
         gap = live - held_out if live is not None and held_out is not None else None
-        interval = f"{share(one.interval.low)} .. {share(one.interval.high)}" if one.interval else "not comparable"
-        table.add_row(
+        interval = "not comparable"
+        if one.interval:
+            interval = f"{show(share(one.interval.low))} .. {show(share(one.interval.high))}"
+        yield (
             one.family,
             f"v{one.version}",
             one.player,
             share(live),
-            str(one.live.rows),
+            one.live.rows,
             share(held_out),
-            str(one.holdout.rows),
+            one.holdout.rows,
             "own games" if one.own else "all games",
             share(gap),
-            f"[red]{interval}[/red]" if one.is_finding else interval,
+            bad(interval) if one.is_finding else interval,
         )
-    return table
 
 
 def _show_findings(findings: Sequence[str]) -> None:
-    for finding in findings[:FINDINGS_SHOWN]:
-        output.print(f"[red]finding:[/red] {finding}", highlight=False, soft_wrap=True)
+    for found in findings[:FINDINGS_SHOWN]:
+        say(bad(f"finding: {found}"))
     if len(findings) > FINDINGS_SHOWN:
-        output.print(f"... and {len(findings) - FINDINGS_SHOWN} more", highlight=False)
+        say(f"... and {len(findings) - FINDINGS_SHOWN} more")

@@ -1,35 +1,46 @@
 """`rps train`: new versions from the games since."""
 
-import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
-from rich.table import Table
 
-from gameplay.commands.console import EXIT_FINDING, opened, output, progress_bars, share, track
+from gameplay.commands.opened import opened
+from gameplay.commands.settings import pass_settings
 from gameplay.config import Settings
 from gameplay.core import Core
 from gameplay.training.dataset import Dataset
 from gameplay.training.retraining import Outcome, candidates, read_training_data, retrain
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
+from projections.commands.console import (
+    finding,
+    json_option,
+    model_type_option,
+    print_json,
+    print_table,
+    progress,
+    share,
+    track,
+)
 
 SOURCE = "rps train"
+_HEADINGS = ("family", "alias", "version", "new rows", "training", "hold-out", "seconds", "outcome")
 
 
-@click.command(epilog="Example: rps train --family xgboost --alias B")
-@click.option("--family", type=click.Choice(FAMILIES), help="One family only.")
+@click.command()
+@model_type_option
 @click.option("--alias", type=click.Choice(ALIASES), help="One alias only.")
 @click.option("--force", is_flag=True, help="Train although there are few new rows.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each alias.")
-@click.pass_obj
-def train(settings: Settings, family: Family | None, alias: Alias | None, force: bool, as_json: bool) -> None:
-    """Train a new version for each alias that has enough new rounds to learn from.
+@json_option
+@pass_settings
+def train(settings: Settings, model_type: Family | None, alias: Alias | None, force: bool, as_json: bool) -> None:
+    """Train a new version for each alias that has enough new rounds to learn from. As JSON: one object an alias.
 
-    The exit status is 1 when a version that was due is not in place.
+    Exit status: 1 when a version that was due is not behind its alias.
+
+    Example: rps train --model-type xgboost --alias B
     """
-    families = (family,) if family else FAMILIES
+    families = (model_type,) if model_type else FAMILIES
     aliases = (alias,) if alias else ALIASES
     with opened(settings) as core:
         dataset = _read(core)
@@ -37,23 +48,27 @@ def train(settings: Settings, family: Family | None, alias: Alias | None, force:
         outcomes = retrain(core, dataset, chosen, source=SOURCE, track=track)
     if as_json:
         for outcome in outcomes:
-            click.echo(json.dumps(_record(outcome)))
+            print_json(_record(outcome, dataset))
     else:
-        output.print(_table(outcomes, dataset))
+        print_table(_title(dataset), _HEADINGS, list(_rows(outcomes)))
     if any(outcome.failed for outcome in outcomes):
-        sys.exit(EXIT_FINDING)
+        finding()
 
 
 def _read(core: Core) -> Dataset:
-    with progress_bars() as bars:
-        task = bars.add_task("Reading the ledger", total=core.ledger.head().position)
-        return read_training_data(
-            core.ledger, core.settings, progress=lambda position: bars.update(task, completed=position)
-        )
+    read = 0
+    with progress("Reading the ledger", core.ledger.head().position) as advance:
+
+        def to(position: int) -> None:
+            nonlocal read
+            advance(position - read)
+            read = position
+
+        return read_training_data(core.ledger, core.settings, progress=to)
 
 
-def _record(outcome: Outcome) -> dict[str, Any]:
-    candidate, event = outcome.candidate, outcome.event
+def _record(outcome: Outcome, dataset: Dataset) -> dict[str, Any]:
+    candidate, event, source = outcome.candidate, outcome.event, dataset.source
     return {
         "model_type": candidate.family,
         "alias": candidate.alias,
@@ -68,28 +83,34 @@ def _record(outcome: Outcome) -> dict[str, Any]:
         "training_accuracy": event.training_accuracy if event else None,
         "holdout_accuracy": event.holdout_accuracy if event else None,
         "duration_seconds": event.duration_seconds if event else None,
+        "dataset": {
+            "rows": source.rows,
+            "games": source.games,
+            "from_position": source.after_position + 1,
+            "to_position": source.through_position,
+        },
     }
 
 
-def _table(outcomes: Sequence[Outcome], dataset: Dataset) -> Table:
+def _title(dataset: Dataset) -> str:
     source = dataset.source
-    table = Table(
-        title=f"{source.rows} rows of {source.games} games, ledger positions "
-        f"{source.after_position + 1} to {source.through_position}"
+    return (
+        f"{source.rows:,} rows of {source.games:,} games, ledger positions {source.after_position + 1:,} "
+        f"to {source.through_position:,}"
     )
-    for heading in ("family", "alias", "version", "new rows", "training", "hold-out", "seconds", "outcome"):
-        table.add_column(heading, justify="left" if heading in ("family", "alias", "outcome") else "right")
+
+
+def _rows(outcomes: Sequence[Outcome]) -> Iterator[tuple[str | int | float | None, ...]]:
     for outcome in outcomes:
         candidate, event = outcome.candidate, outcome.event
-        moved = f"v{candidate.version} -> v{event.model_version}" if outcome.placed and event else ""
-        table.add_row(
+        moved = f"v{candidate.version} -> v{event.model_version}" if outcome.placed and event else None
+        yield (
             candidate.family,
             candidate.alias,
             moved or f"v{candidate.version}",
-            str(candidate.new_rows),
+            candidate.new_rows,
             share(event.training_accuracy if event else None),
             share(event.holdout_accuracy if event else None),
-            f"{event.duration_seconds:.1f}" if event and event.duration_seconds else "",
-            candidate.reason or outcome.problem or "in place",
+            f"{event.duration_seconds:.1f}" if event and event.duration_seconds else None,
+            candidate.reason or outcome.problem or "active",
         )
-    return table

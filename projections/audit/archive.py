@@ -88,7 +88,7 @@ def _s3(bucket: str, prefix: str, endpoint: str | None, credentials: Path | None
     if endpoint is not None and (not _ENDPOINT(endpoint) or _parts(endpoint).port == 0):
         raise ArchiveError(f"the witness's endpoint {endpoint!r} is no http:// or https:// address")
     if credentials is None:
-        raise ArchiveError(f"s3://{bucket} needs keys: name their file with --witness-credentials")
+        raise ArchiveError(f"s3://{bucket} needs keys: name their file with --archive-credentials")
     access_key, secret_key = _read_keys(credentials)
     with _translated("open"):
         return S3Store(

@@ -1,7 +1,7 @@
-"""Where the commands write: results to standard output, progress and problems to standard error."""
+"""Where the commands of both programs write: results to standard output, all else to standard error."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ EXIT_FINDING = 1
 BAR_FROM_EVENTS = 20_000
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Step = TypeVar("Step")
 
 messages = Console(stderr=True)
 
@@ -34,19 +35,22 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
-def model_option(command: Command) -> Command:
-    """`--model`, for one family."""
-    return click.option("--model", type=click.Choice(FAMILIES), default=None, help="One family only.")(command)
+def model_type_option(command: Command) -> Command:
+    """`--model-type`, for one family; its former names are taken, and not shown."""
+    kind = click.Choice(FAMILIES)
+    for former in ("--model", "--family"):
+        command = click.option(former, "model_type", type=kind, hidden=True)(command)
+    return click.option("--model-type", type=kind, default=None, help="One family only.")(command)
 
 
-def _output() -> Console:
-    # Into a pipe or a file a table keeps its width; rich would squeeze it into 80 columns.
+def output() -> Console:
+    """Standard output. In a pipe or a file a table keeps its width: rich would squeeze it into 80 columns."""
     return Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, highlight=False)
 
 
 def say(*words: str) -> None:
     """A line of text, however long: what reads it may break it."""
-    _output().print(*map(show, words), sep="", soft_wrap=True)
+    output().print(*map(show, words), sep="", soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -75,24 +79,24 @@ def printable(text: str) -> str:
 
 def print_payload(payload: bytes) -> None:
     """JSON as it is stored, indented."""
-    _output().print(JSON(payload.decode()))
+    output().print(JSON(payload.decode()))
 
 
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table; numbers stand to the right, and an absent value is a dash."""
-    output = _output()
+    console = output()
     numbers = [bool(rows) and all(_is_number(row[index]) for row in rows) for index in range(len(headings))]
     cells = [[show(cell) for cell in row] for row in rows]
     between = 2 * len(headings) + 1
-    widths = _widths(list(zip(headings, *cells, strict=True)), numbers, output.width - between)
+    widths = _widths(list(zip(headings, *cells, strict=True)), numbers, console.width - between)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading, number, width in zip(headings, numbers, widths, strict=True):
         table.add_column(heading, justify="right" if number else "left", overflow="fold", width=width)
     for row in cells:
         table.add_row(*row)
     say(title)
-    output.width = max(output.width, sum(widths) + between)  # the terminal breaks lines where nothing else helps
-    output.print(table)
+    console.width = max(console.width, sum(widths) + between)  # the terminal breaks lines where nothing else helps
+    console.print(table)
 
 
 def _is_number(value: Any) -> bool:
@@ -135,6 +139,8 @@ def show(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Share):
+        return f"{100 * value:.1f} %"
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
@@ -142,6 +148,17 @@ def show(value: Any) -> str:
     if isinstance(value, bytes):
         return value.hex()
     return str(value) if isinstance(value, Styled) else escape(printable(str(value)))
+
+
+class Share(float):
+    """A part of a whole, which people read as a percentage and programs as a number from 0 to 1."""
+
+    __slots__ = ()
+
+
+def share(value: float | None) -> Share | None:
+    """A share, where there is one."""
+    return None if value is None else Share(value)
 
 
 class Styled(str):
@@ -162,19 +179,29 @@ def bad(text: str) -> Styled:
 
 @contextmanager
 def progress(description: str, events: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, where somebody looks at it and it takes long enough; yields what moves it.
+    """A bar on standard error, on a terminal and where the work takes long enough; yields what moves it.
 
-    Where nobody knows how many events there will be, it only counts.
+    Where the number of events is not known, it only counts.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     shown = messages.is_terminal and (events is None or events >= BAR_FROM_EVENTS)
-    with Progress(*columns, console=messages, transient=True, disable=not shown) as bar:
+    with _bars(transient=True, disable=not shown) as bar:
         task = bar.add_task(description, total=events)
         yield lambda done: bar.advance(task, done)
 
 
+def track(steps: Iterable[Step], description: str, total: int) -> Iterator[Step]:
+    """Pass on steps that take long, each of them; without a terminal, only how far they came stays in the log."""
+    with _bars() as bars:
+        yield from bars.track(steps, total=total, description=description)
+
+
+def _bars(**more: Any) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=messages, **more)
+
+
 def remark(text: str) -> None:
-    """A line about the output, on standard error, where it disturbs nobody who reads the output."""
+    """A line about the output, on standard error: it must not stand between what is read by a program."""
     messages.print(escape(printable(text)), highlight=False, soft_wrap=True)
 
 

@@ -15,7 +15,7 @@ from projections.commands.console import (
     finding,
     good,
     json_option,
-    model_option,
+    model_type_option,
     print_json,
     print_table,
     progress,
@@ -37,20 +37,20 @@ def sparkline(values: Sequence[float | None]) -> str:
 
 
 @click.command()
-@model_option
+@model_type_option
 @click.option(
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show the newest so many."
 )
 @json_option
 @click.pass_obj
-def decisions(source: Source, model: Family | None, limit: int, as_json: bool) -> None:
+def decisions(source: Source, model_type: Family | None, limit: int, as_json: bool) -> None:
     """Derive every promotion decision anew: recount its games, repeat the test, compare the verdict.
 
-    Example: rps-audit decisions --model xgboost
+    Example: rps-audit decisions --model-type xgboost
     """
     ledger = source.reader()
     with progress("Recounting", ledger.head().position) as advance:
-        audit = check_decisions(ledger, (model,) if model else FAMILIES, advance)
+        audit = check_decisions(ledger, (model_type,) if model_type else FAMILIES, advance)
     if as_json:
         print_json(_record(audit))
     else:

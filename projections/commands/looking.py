@@ -18,7 +18,7 @@ from ledger.times import parse_time, show_time
 from projections.audit.summaries import summary
 from projections.commands.console import (
     json_option,
-    model_option,
+    model_type_option,
     print_json,
     print_payload,
     print_table,
@@ -38,7 +38,7 @@ UNREADABLE = "an event that cannot be read"
 @click.command()
 @click.option("--stream", default=None, help="One stream only, by its name.")
 @click.option("--type", "event_type", type=click.Choice(EVENT_TYPES), help="One type of event only.")
-@model_option
+@model_type_option
 @click.option("--since", default=None, help="Not before this ISO 8601 time.")
 @click.option("--until", default=None, help="Not after this ISO 8601 time.")
 @click.option("--limit", type=click.IntRange(min=1), default=None, help=f"The newest so many.  [default: {LIMIT}]")
@@ -49,7 +49,7 @@ def log(
     source: Source,
     stream: str | None,
     event_type: str | None,
-    model: str | None,
+    model_type: str | None,
     since: str | None,
     until: str | None,
     limit: int | None,
@@ -58,11 +58,11 @@ def log(
 ) -> None:
     """List events, the newest last. As JSON: one object a line, with the payload.
 
-    Example: rps-audit log --model xgboost --type promotion.cycle_decided --since 2026-11-12
+    Example: rps-audit log --model-type xgboost --type promotion.cycle_decided --since 2026-11-12
     """
     ledger = source.reader()
     times = (parse_time(since) if since else None, parse_time(until) if until else None)
-    wanted = _Wanted(stream, event_type, model, *times)
+    wanted = _Wanted(stream, event_type, model_type, *times)
     if not follow:
         _check_wanted(ledger, wanted)
     head = ledger.head().position
@@ -107,7 +107,7 @@ def _follow(ledger: Ledger, wanted: "_Wanted", head: int, *, as_json: bool) -> N
 class _Wanted(msgspec.Struct, frozen=True):
     stream: str | None
     event_type: str | None
-    model: str | None
+    model_type: str | None
     since_us: int | None
     until_us: int | None
 
@@ -115,7 +115,7 @@ class _Wanted(msgspec.Struct, frozen=True):
         return (
             self.stream in (None, entry.stream)
             and self.event_type in (None, entry.type)
-            and self.model in (None, getattr(event, "model_type", None))
+            and self.model_type in (None, getattr(event, "model_type", None))
             and (self.since_us is None or entry.recorded_us >= self.since_us)
             and (self.until_us is None or entry.recorded_us <= self.until_us)
         )

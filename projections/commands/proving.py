@@ -1,6 +1,6 @@
 """verify, seal, prove, verify-proof: whether the ledger is what was written."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -24,6 +24,19 @@ from projections.positions import PositionError, check_position
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
+def archive_options(command: Callable[..., None]) -> Callable[..., None]:
+    """`--archive` and what opens it; their former names are taken, and not shown."""
+    for name, kind, text in (
+        ("credentials", FILE, "File with keys, in AWS's form."),
+        ("endpoint", click.STRING, "URL of an S3 API that is not AWS's own."),
+    ):
+        command = click.option(f"--witness-{name}", name, type=kind, hidden=True)(command)
+        command = click.option(f"--archive-{name}", name, type=kind, default=None, help=text)(command)
+    command = click.option("--witness", "archive", hidden=True)(command)
+    text = "The checkpoint archive: the model store's folder, or s3://BUCKET/PREFIX."
+    return click.option("--archive", default=None, help=text)(command)
+
+
 @click.command()
 @click.option("--from", "first", type=PositionType(1), default=1, help="Trust what is before this position.")
 @click.option("--expect", "anchors", type=AnchorType(), multiple=True, help="A chain hash written down elsewhere.")
@@ -34,13 +47,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
     multiple=True,
     help="Public key of the seals; default: beside the database.",
 )
-@click.option(
-    "--witness", default=None, help="Copies of the seals: the model store's folder, or s3://BUCKET/PREFIX."
-)
-@click.option("--witness-endpoint", "endpoint", default=None, help="URL of an S3 API that is not AWS's own.")
-@click.option(
-    "--witness-credentials", "credentials", type=FILE, default=None, help="File with keys, in AWS's form."
-)
+@archive_options
 @json_option
 @click.pass_obj
 def verify(
@@ -55,10 +62,10 @@ def verify(
 ) -> None:
     """Recompute the chain and the seals from the stored bytes; name what was changed, and where.
 
-    Example: rps-audit verify --expect 4711:6f1e... --witness data/models
+    Example: rps-audit verify --expect 4711:6f1e... --archive data/models
     """
     verifiers = source.verifiers(keys)
-    # Before the ledger: what is sealed meanwhile would be missing there, not at the witness.
+    # Before the ledger: what is sealed meanwhile would be missing there, not in the archive.
     archived = _archived(archive, endpoint, credentials)
     try:
         report = _audited(source, first, anchors, verifiers, archived)
@@ -77,11 +84,11 @@ def verify(
 def _archived(url: str | None, endpoint: str | None, credentials: Path | None) -> list[tuple[int, bytes]]:
     if url is None:
         if endpoint is not None or credentials is not None:
-            raise click.UsageError("no witness is named: add --witness s3://BUCKET/PREFIX")
+            raise click.UsageError("no archive is named: add --archive s3://BUCKET/PREFIX")
         return []
     notes = open_archive(url, endpoint, credentials).notes()
     if not notes:
-        raise ArchiveError(f"the witness at {url} has no seals: it is another one's, or somebody took them away")
+        raise ArchiveError(f"the archive at {url} has no seals: it is another ledger's, or they were taken away")
     return notes
 
 
@@ -126,7 +133,7 @@ def _told(report: Report, verifiers: list[Verifier], *, beside: bool, archive: b
         yield "there is no seal: a log that was rewritten as a whole would look the same"
     if report.seals or report.archived:
         counted = f"{report.seals:,} seal{'s' * (report.seals != 1)}"
-        counted += f", {report.archived:,} of the witness's" if archive else ""
+        counted += f", {report.archived:,} of the archive's" if archive else ""
         some = f"{report.claims:,} fit{'s' * (report.claims == 1)}, as far as the chain does"
         yield f"{counted}: {'all fit' if report.claims == report.seals + report.archived else some}"
         yield _signed(report, verifiers, beside=beside)

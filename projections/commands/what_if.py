@@ -16,7 +16,7 @@ from projections.commands.console import (
     bad,
     good,
     json_option,
-    model_option,
+    model_type_option,
     print_json,
     print_table,
     progress,
@@ -50,7 +50,7 @@ class AlphaType(click.ParamType[str]):
 @click.option("--minimum-games", type=click.IntRange(min=1), default=None, help="Games that each alias needs.")
 @click.option("--minimum-predictions", type=click.IntRange(min=1), default=None, help="Predictions for a re-rank.")
 @click.option("--rule", type=click.Choice(KNOWN_RULES), default=None, help="Another test.")
-@model_option
+@model_type_option
 @json_option
 @click.pass_obj
 def what_if(
@@ -59,7 +59,7 @@ def what_if(
     minimum_games: int | None,
     minimum_predictions: int | None,
     rule: str | None,
-    model: Family | None,
+    model_type: Family | None,
     as_json: bool,
 ) -> None:
     """Run the same events under another rule: what would have been decided, and what would have followed.
@@ -69,7 +69,7 @@ def what_if(
     change = Change(rule, alpha, minimum_games, minimum_predictions)
     ledger = source.reader()
     with progress("Replaying", ledger.head().position) as advance:
-        outcomes = other_history(ledger, change, (model,) if model else FAMILIES, advance)
+        outcomes = other_history(ledger, change, (model_type,) if model_type else FAMILIES, advance)
     if as_json:
         print_json({"change": change, "outcomes": [_outcome(one) for one in outcomes]})
         return

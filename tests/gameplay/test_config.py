@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameplay.config import SECRET, VARIABLES, SettingError, Settings, read_settings
+from gameplay.config import VARIABLES, SettingError, Settings, read_settings
+from ledger.masking import MASK
 
 SECRETS = ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "RPS_INTERNAL_TOKEN", "GRAFANA_API_KEY")
 
@@ -136,12 +137,20 @@ def test_a_time_without_a_zone_is_utc() -> None:
     assert without == with_zone
 
 
-@pytest.mark.parametrize("variable", ["RPS_ALPHA", "RPS_", "RPS_Port"])
-def test_an_unknown_variable_is_refused_by_name(variable: str) -> None:
-    with pytest.raises(SettingError, match=f"^{variable} is no setting") as caught:
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("RPS_ALPHA", ": did you mean RPS_PROMOTION_ALPHA?"),
+        ("RPS_Port", ": did you mean RPS_PORT"),
+        ("RPS_MLFLOW_TRACKING_URI", ": did you mean MLFLOW_TRACKING_URI?"),
+        ("RPS_XYLOPHONE_QUARTZ", "; there are AB_SPLIT_RATIO, "),
+    ],
+)
+def test_an_unknown_variable_is_refused_with_what_was_meant(variable: str, meant: str) -> None:
+    with pytest.raises(SettingError) as caught:
         read_settings({variable: "1"})
 
-    assert "RPS_PORT" in str(caught.value)
+    assert str(caught.value).startswith(f"{variable} is no setting{meant}")
 
 
 @pytest.mark.parametrize(("variable", "text"), BAD, ids=[f"{variable}={text[:12]}" for variable, text in BAD])
@@ -157,7 +166,7 @@ def test_a_secret_never_prints(variable: str) -> None:
     assert "hush-hush" in vars(settings).values()
     for shown in (repr(settings), str(settings), f"{settings}", str(settings.shown())):
         assert "hush-hush" not in shown
-        assert SECRET in shown
+        assert MASK in shown
 
 
 def test_all_secrets_are_marked() -> None:

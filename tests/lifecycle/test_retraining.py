@@ -273,7 +273,7 @@ def command(settings: Settings, *arguments: str) -> Result:
 
 
 def test_the_command_tells_what_it_left_out_and_why(settings: Settings) -> None:
-    result = command(settings, "--family", LINE, "--json")
+    result = command(settings, "--model-type", LINE, "--json")
 
     assert result.exit_code == 0, result.output
     records = [json.loads(line) for line in result.stdout.splitlines()]
@@ -284,18 +284,18 @@ def test_the_command_tells_what_it_left_out_and_why(settings: Settings) -> None:
 
 
 def test_the_command_trains_one_alias_when_it_is_forced_to(settings: Settings) -> None:
-    result = command(settings, "--family", LINE, "--alias", "shadow2", "--force")
+    result = command(settings, "--model-type", LINE, "--alias", "shadow2", "--force")
 
     assert result.exit_code == 0, result.output
     assert "v4 -> v5" in result.stdout
-    assert "in place" in result.stdout
+    assert "active" in result.stdout
     assert "Training" in result.stderr
 
 
 def test_the_command_fails_when_a_version_is_not_in_place(settings: Settings) -> None:
     result = CliRunner().invoke(
         rps,
-        ["train", "--family", LINE, "--alias", "B", "--force", "--json"],
+        ["train", "--model-type", LINE, "--alias", "B", "--force", "--json"],
         env={"RPS_DATA_DIR": str(settings.data_dir), "MLFLOW_TRACKING_URI": "http://127.0.0.1:1"},
     )
 

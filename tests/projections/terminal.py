@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 
 from click.testing import CliRunner
 
-from projections import cli
-from projections.cli import PROBLEMS, rps_audit
+from projections.cli import rps_audit
 
 
 class Answer(NamedTuple):
@@ -30,14 +29,15 @@ class Answer(NamedTuple):
 
 
 def ask(database: Path | str, *arguments: str) -> Answer:
-    """What a command says, and its exit status; a problem is what `main` would tell on standard error."""
+    """What a command says, and its exit status; a problem is what it says on standard error, without its name."""
     url = database if isinstance(database, str) else f"sqlite:///{database}"
     result = CliRunner().invoke(rps_audit, ["--database", url, *arguments], prog_name="rps-audit")
-    if isinstance(result.exception, PROBLEMS):
-        return Answer(cli.EXIT_PROBLEM, result.stdout, str(result.exception))
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
-    return Answer(result.exit_code, result.stdout, result.stderr)
+    said = result.stderr
+    if said.startswith("rps-audit: "):
+        said = said.removeprefix("rps-audit: ").removesuffix("\n")
+    return Answer(result.exit_code, result.stdout, said)
 
 
 def on_terminal(columns: int, *arguments: str) -> str:

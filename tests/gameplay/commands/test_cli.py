@@ -1,34 +1,28 @@
 import json
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 
-from gameplay.cli import EXIT_PROBLEM, main, rps
-from gameplay.commands.console import EXIT_FINDING
+from gameplay.cli import COMMANDS, main, rps
 from gameplay.config import Settings
 from gameplay.game.players import remember
 from ledger.engines.sqlite import open_engine
 from ledger.schema import REVISION
 from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES
+from migrations import upgrade
+from projections.commands.console import EXIT_FINDING
+from projections.commands.program import EXIT_PROBLEM
 from projections.decision.cycle import plan
 from tests.builders import assignment, game_finished, game_started
+from tests.command_lines import RPS
 
 Run = Callable[..., Result]
-
-
-def commands(group: click.Group = rps, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every command, as the words that call it."""
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from commands(command, (*path, name))
-        else:
-            yield (*path, name)
 
 
 @pytest.fixture
@@ -71,7 +65,7 @@ def ledger(settings: Settings) -> Iterator[Ledger]:
     engine.dispose()
 
 
-@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+@pytest.mark.parametrize("words", RPS, ids=" ".join)
 def test_every_command_explains_itself_with_an_example(words: tuple[str, ...]) -> None:
     result = CliRunner().invoke(rps, [*words, "--help"])
 
@@ -123,34 +117,72 @@ def test_a_plan_that_cannot_be_completed_hides_no_other_family(run: Run, ledger:
     assert [rows[family]["decision"] for family in FAMILIES if family != "xgboost"] == ["insufficient_data"] * 2
 
 
-def test_a_plan_that_cannot_be_completed_can_be_withdrawn(run: Run, ledger: Ledger) -> None:
+def test_a_plan_that_cannot_be_completed_can_be_cancelled(run: Run, ledger: Ledger) -> None:
     with_a_plan_to_a_lost_version(ledger)
 
-    said = run("promote", "--withdraw", "--model-type", "xgboost")
-    again = run("promote", "--withdraw", "--model-type", "xgboost")
+    said = run("promotion", "cancel", "--model-type", "xgboost")
+    again = run("promotion", "cancel", "--model-type", "xgboost", "--json")
 
     assert (said.exit_code, again.exit_code) == (0, 0)
-    assert "is withdrawn; the aliases stay Production v1, B v2, shadow1 v3, shadow2 v4" in said.output
-    assert "xgboost has no open plan" in again.output
+    assert "is cancelled; the aliases stay Production v1, B v2, shadow1 v3, shadow2 v4" in said.output
+    assert json.loads(again.stdout) == {"model_type": "xgboost", "cancelled": None}
     assert run("promote", "--model-type", "xgboost").exit_code == 0
 
 
-def test_a_plan_is_withdrawn_for_a_family_that_is_named(run: Run) -> None:
-    result = run("promote", "--withdraw")
+def test_a_plan_is_cancelled_for_a_family_that_is_named(run: Run) -> None:
+    result = run("promotion", "cancel")
 
     assert result.exit_code == 2
-    assert "--withdraw goes with --model-type" in result.output
+    assert "--model-type FAMILY" in result.output
 
 
-def test_a_name_is_forgotten_and_the_games_stay(run: Run, ledger: Ledger) -> None:
+def test_a_name_is_erased_and_the_games_stay(run: Run, ledger: Ledger) -> None:
     remember(ledger.engine, "p-1", "Ada [bold]")
     head = ledger.head()
 
-    forgotten = run("forget", "Ada [bold]")
+    erased = run("erase", "Ada [bold]")
 
-    assert (forgotten.exit_code, forgotten.output) == (0, "p-1 has no name any more\n")
-    assert run("forget", "Ada [bold]").exit_code == EXIT_FINDING
+    assert (erased.exit_code, erased.output) == (0, "p-1 has no name any more\n")
+    assert run("erase", "Ada [bold]").exit_code == EXIT_FINDING
     assert ledger.head() == head
+
+
+@pytest.mark.parametrize(
+    ("former", "words"),
+    [
+        (("forget", "Ada"), ("erase", "Ada")),
+        (("promote", "--withdraw", "--model-type", "xgboost"), ("promotion", "cancel", "--model-type", "xgboost")),
+        (("promote", "--dry-run", "--family", "xgboost"), ("promote", "--dry-run", "--model-type", "xgboost")),
+        (("train", "--family", "xgboost"), ("train", "--model-type", "xgboost")),
+    ],
+)  # fmt: skip
+def test_a_former_name_is_taken_and_not_shown(run: Run, former: tuple[str, ...], words: tuple[str, ...]) -> None:
+    before, now = run(*former), run(*words)
+
+    assert (before.exit_code, before.output) == (now.exit_code, now.output)
+    helps = run("--help").output + run(words[0], "--help").output
+    assert all(f" {word} " not in helps for word in ("forget", "--withdraw", "--family"))
+
+
+def test_the_list_of_commands_says_what_each_does_without_importing_it(run: Run) -> None:
+    loaded = (
+        "import sys, gameplay.cli; print([name for name in sys.modules if name.startswith('gameplay.commands.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
+    shown = " ".join(run("--help").output.split())
+    assert [name for name, one in COMMANDS.items() if one.help and f"{name} {one.help}" not in shown] == []
+
+
+def test_simulate_loads_no_server() -> None:
+    """It speaks HTTP: what serves, trains and schedules has no part in it."""
+    servers = "{'uvicorn', 'starlette', 'obstore', 'mlflow', 'gameplay.core', 'gameplay.serving'}"
+    program = f"import sys, gameplay.commands.simulate; print(sorted(set(sys.modules) & {servers}))"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
 
 
 def test_a_dry_run_of_a_swap_leaves_the_swap_to_be_made(run: Run, ledger: Ledger) -> None:
@@ -195,7 +227,11 @@ def test_a_setting_that_does_not_parse_is_one_line(problem: Callable[..., str]) 
 
 
 def test_a_family_without_aliases_is_one_line(problem: Callable[..., str], tmp_path: Path) -> None:
-    said = problem("promote", "--dry-run", RPS_DATA_DIR=str(tmp_path / "empty"))
+    engine = open_engine(Settings(data_dir=tmp_path).database_url)
+    upgrade(engine)
+    engine.dispose()
+
+    said = problem("promote", "--dry-run", RPS_DATA_DIR=str(tmp_path))
 
     assert "has no aliases yet" in said
     assert "rps setup" in said

@@ -161,7 +161,7 @@ def test_a_file_without_keys_is_refused_and_not_repeated(keys: Path, text: str) 
 
 
 def test_a_bucket_needs_keys(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveError, match="--witness-credentials"):
+    with pytest.raises(ArchiveError, match="--archive-credentials"):
         open_archive("s3://bucket")
     with pytest.raises(ArchiveError, match="cannot read the keys"):
         open_archive("s3://bucket", None, tmp_path / "none")

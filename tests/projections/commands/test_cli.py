@@ -86,8 +86,8 @@ def test_a_command_that_reads_says_so_for_people_and_for_machines(example: Path,
         ["log", "--since", "then"],
         ["verify", "--from", "99999"],
         ["verify", "--key", "/nowhere"],
-        ["verify", "--witness", "/nowhere"],
-        ["verify", "--witness", "s3://bucket"],
+        ["verify", "--archive", "/nowhere"],
+        ["verify", "--archive", "s3://bucket"],
         ["prove", "99999"],
         ["verify-proof", "/nowhere", "--key", "/nowhere"],
         ["verify-proof", __file__, "--key", __file__],
@@ -110,7 +110,7 @@ def test_a_wrong_question_is_one_clear_line_and_status_two(example: Path, argume
         ["show", "first"],
         ["nothing"],
         ["log", "--type", "game.won"],
-        ["log", "--model", "linear"],
+        ["log", "--model-type", "linear"],
         ["log", "--limit", "0"],
         ["replay", "--to", "1", "--until", "2026-01-01"],
         ["replay", "--projection", "x"],
@@ -179,7 +179,7 @@ def test_main_tells_a_problem_in_one_line_whatever_was_typed(example: Path, time
     done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"rps-audit: {time!r} is no ISO 8601 time")
+    assert done.stderr.startswith(f"rps-audit: {time!r} is not an ISO 8601 time")
     assert done.stderr.count("\n") == 1
 
 
@@ -246,7 +246,7 @@ def test_log_filters_and_keeps_the_newest(example: Path) -> None:
         return [json.loads(line) for line in ask(example, "log", "--json", *arguments).output.splitlines()]
 
     everything = log("--limit", "100000")
-    cycles = log("--type", "promotion.cycle_decided", "--model", "xgboost", "--limit", "3")
+    cycles = log("--type", "promotion.cycle_decided", "--model-type", "xgboost", "--limit", "3")
     stream = log("--stream", "promotion-xgboost", "--limit", "2")
     day = log("--since", "2025-11-05", "--until", "2025-11-05T12:00:00Z", "--limit", "100000")
 
@@ -312,7 +312,7 @@ def test_show_of_an_event_that_cannot_be_read_shows_its_bytes(copy: Path) -> Non
     assert ask(copy, "show", "5", "--json").json["payload"] == "{["
 
 
-def test_verify_takes_key_and_witness(example: Path, tmp_path: Path) -> None:
+def test_verify_takes_key_and_archive(example: Path, tmp_path: Path) -> None:
     stranger = tmp_path / "stranger.pub"
     stranger.write_text("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", "utf-8")
     (tmp_path / "seals").mkdir()
@@ -320,7 +320,7 @@ def test_verify_takes_key_and_witness(example: Path, tmp_path: Path) -> None:
 
     signed = ask(example, "verify", "--json").json
     by_stranger = ask(example, "verify", "--key", str(stranger), "--json")
-    archived = ask(example, "verify", "--witness", str(tmp_path), "--json")
+    archived = ask(example, "verify", "--archive", str(tmp_path), "--json")
 
     assert signed["signatures_checked"]
     assert signed["report"]["claims"] == 3

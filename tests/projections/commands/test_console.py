@@ -14,7 +14,7 @@ from projections.commands.console import print_json, print_table, printable, sho
 def narrow(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """A terminal of 80 columns."""
     written = io.StringIO()
-    monkeypatch.setattr(console, "_output", lambda: Console(width=80, file=written, highlight=False))
+    monkeypatch.setattr(console, "output", lambda: Console(width=80, file=written, highlight=False))
     return written
 
 

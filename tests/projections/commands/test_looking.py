@@ -32,7 +32,7 @@ def test_log_says_when_it_leaves_something_out(example: Path) -> None:
     day = ("--since", "2025-11-05", "--until", "2025-11-06")
 
     cut, wanted = ask(example, "log", *day), ask(example, "log", *day, "--limit", "20")
-    everything = ask(example, "log", "--model", "xgboost", "--type", "promotion.aliases_assigned")
+    everything = ask(example, "log", "--model-type", "xgboost", "--type", "promotion.aliases_assigned")
 
     assert len(cut.output.splitlines()) == len(wanted.output.splitlines()) == 20
     assert cut.problem == "these are the newest 20: --limit shows more\n"

@@ -28,7 +28,7 @@ def sealed(example: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def archive(sealed: Path, tmp_path: Path) -> Path:
-    """The folder of a witness that has seen every seal."""
+    """The folder of a checkpoint archive with every seal."""
     folder = tmp_path / "models"
     show_to(CheckpointArchive(LocalStore(folder, mkdir=True)), sealed)
     return folder
@@ -65,49 +65,49 @@ def test_verify_says_which_key_has_signed_and_where_it_lies(sealed: Path) -> Non
     assert (as_json["signatures_checked"], as_json["key_named"]) == (True, False)
 
 
-def test_verify_counts_what_the_witness_has(sealed: Path, archive: Path) -> None:
-    answer = ask(sealed, "verify", "--witness", str(archive))
+def test_verify_counts_what_the_archive_has(sealed: Path, archive: Path) -> None:
+    answer = ask(sealed, "verify", "--archive", str(archive))
 
     assert answer.status == 0
-    assert "3 seals, 3 of the witness's: all fit\n" in answer.output
+    assert "3 seals, 3 of the archive's: all fit\n" in answer.output
 
 
 @pytest.mark.parametrize(("taken", "missing"), [("size = 7550", 1), ("size < 3000", 1), ("true", 3)])
 def test_verify_misses_seals_that_were_taken_away(sealed: Path, archive: Path, taken: str, missing: int) -> None:
     execute(sealed, f"DELETE FROM seals WHERE {taken}")
 
-    shown = ask(sealed, "verify", "--witness", str(archive))
+    shown = ask(sealed, "verify", "--archive", str(archive))
 
     assert shown.status == 1
     assert "missing seal: " in shown.output
     assert f"{3 - missing} seal" in shown.output
-    assert "3 of the witness's" in shown.output
+    assert "3 of the archive's" in shown.output
 
 
-def test_a_witness_that_was_emptied_is_no_witness(sealed: Path, archive: Path) -> None:
+def test_an_archive_that_was_emptied_is_none(sealed: Path, archive: Path) -> None:
     for note in (archive / "seals").iterdir():
         note.unlink()
 
-    answer = ask(sealed, "verify", "--witness", str(archive))
+    answer = ask(sealed, "verify", "--archive", str(archive))
 
     assert (answer.status, answer.output) == (2, "")
     assert "has no seals" in answer.problem
 
 
-@pytest.mark.parametrize("options", [["--witness", ""], ["--witness-endpoint", "http://minio:9000"]])
-def test_a_witness_that_is_not_named_is_not_passed_over(sealed: Path, options: list[str]) -> None:
+@pytest.mark.parametrize("options", [["--archive", ""], ["--archive-endpoint", "http://minio:9000"]])
+def test_an_archive_that_is_not_named_is_not_passed_over(sealed: Path, options: list[str]) -> None:
     answer = ask(sealed, "verify", *options)
 
     assert (answer.status, answer.output) == (2, "")
 
 
-def test_the_witness_is_read_from_a_bucket(sealed: Path, s3: S3Server, tmp_path: Path) -> None:
+def test_the_archive_is_read_from_a_bucket(sealed: Path, s3: S3Server, tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text(
         f"[default]\naws_access_key_id = {STORE_KEY}\naws_secret_access_key = {STORE_SECRET}\n", "utf-8"
     )
     url = f"s3://{s3.new_bucket()}/models"
-    options = ("--witness", url, "--witness-endpoint", s3.endpoint, "--witness-credentials", str(keys))
+    options = ("--archive", url, "--archive-endpoint", s3.endpoint, "--archive-credentials", str(keys))
     empty = ask(sealed, "verify", *options)
     show_to(open_archive(url, s3.endpoint, keys), sealed)
 
@@ -116,7 +116,7 @@ def test_the_witness_is_read_from_a_bucket(sealed: Path, s3: S3Server, tmp_path:
     forged = ask(sealed, "verify", *options)
 
     assert (empty.status, answer.status, forged.status) == (2, 0, 1)
-    assert "3 of the witness's: all fit" in answer.output
+    assert "3 of the archive's: all fit" in answer.output
     assert "missing seal" in forged.output
 
 

@@ -1,0 +1,119 @@
+"""A program of commands: what it lists, how it says a problem, and its exit status."""
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import IO, Any, NamedTuple
+
+import click
+from rich.markup import escape
+
+from projections.commands.console import messages, printable
+
+EXIT_PROBLEM = 2
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+
+
+class Lazy(NamedTuple):
+    """A command that is imported when it is called: where it is, and its first line in the list of commands."""
+
+    module: str
+    name: str
+    help: str
+    hidden: bool = False
+
+
+class Problem(click.ClickException):
+    """What keeps a command from its work, in one line."""
+
+    exit_code = EXIT_PROBLEM
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        context = click.get_current_context(silent=True)
+        self._program = context.find_root().info_name if context else None
+
+    def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002 - click's own signature
+        """Print it to standard error."""
+        name = self._program or "error"
+        messages.print(f"[red]{name}:[/red] {escape(printable(self.message))}", highlight=False, soft_wrap=True)
+
+
+class Program(click.Group):
+    """A group whose commands end with a line and a status, whatever keeps them from their work.
+
+    `problems` are the errors that are expected; each says what is wrong and what to do. An error of the operating
+    system (a full disk, a folder that may not be written) is one of them. Every other error is a fault of the
+    program, which needs its traceback.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        problems: tuple[type[Exception], ...],
+        masked: Callable[[str], str],
+        lazy: Mapping[str, Lazy] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(*args, **more)
+        self._problems = problems
+        self._masked = masked
+        self._lazy = dict(lazy or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the commands, without the former ones, which are taken all the same."""
+        return [name for name, one in self._lazy.items() if not one.hidden] or super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now if it was not yet."""
+        if lazy := self._lazy.get(cmd_name):
+            command = getattr(import_module(lazy.module), lazy.name)
+            assert isinstance(command, click.Command)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, without an import: help should not take a second."""
+        if not self._lazy:
+            super().format_commands(ctx, formatter)
+            return
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.help) for name, one in self._lazy.items() if not one.hidden])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; raises Problem where it could not do its work."""
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()  # what the disk refuses must show here, while it can still be said
+        except (KeyboardInterrupt, click.Abort):
+            ctx.exit(EXIT_INTERRUPTED)
+        except Problem as problem:
+            raise self._problem(problem.message) from problem
+        except self._problems as problem:
+            raise self._problem(str(problem)) from problem
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            _drop_output()
+            raise self._problem(_named(error)) from error
+
+    def _problem(self, text: str) -> Problem:
+        return Problem(self._masked(text))
+
+
+def _named(error: OSError) -> str:
+    words = error.strerror or str(error)
+    return f"{error.filename}: {words}" if error.filename else words
+
+
+def _drop_output() -> None:
+    """Have the interpreter not try at its end to write once more what could not be written."""
+    if sys.stdout is sys.__stdout__ and sys.stdout is not None:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)
