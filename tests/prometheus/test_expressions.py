@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from gameplay.observability.alerts.catalog import alerts
+from gameplay.observability.alerts.models import model_alerts
+from gameplay.observability.alerts.operation import operation_alerts
 from gameplay.observability.alerts.rule import Alert
 from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.dashboard.parts import annotations, expressions, panels, variables
@@ -298,13 +300,17 @@ def alert_expectations(live: Live) -> dict[str, Numbers]:
     }
 
 
-@pytest.mark.parametrize(
-    "alert", [alert for alert in alerts() if alert.name != "RpsTargetDown"], ids=lambda a: a.title
-)
+@pytest.mark.parametrize("alert", model_alerts(), ids=lambda alert: alert.title)
 def test_an_alert_measures_what_the_ledger_says(live: Live, alert: Alert) -> None:
     found, expected = live.query(alert.value), alert_expectations(live)[alert.title]
 
     assert agree(found, expected), f"{alert.value}\n{found}\n{expected}"
+
+
+@pytest.mark.parametrize("alert", operation_alerts(), ids=lambda alert: alert.title)
+def test_a_healthy_service_sets_off_no_alert_but_that_of_its_new_start_date(live: Live, alert: Alert) -> None:
+    # It was started with another METRICS_SINCE_DATE than its set-up: the snapshots of the counters did not fit.
+    assert (live.query(alert.expression) != {}) == (alert.name == "RpsSnapshotsDiscarded")
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert.title)
