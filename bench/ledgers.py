@@ -8,7 +8,7 @@ from gameplay.game.games import Game, Prediction, decide_round, evolve
 from gameplay.game.openings import draw_opening
 from ledger.engines.sqlite import open_engine
 from ledger.errors import LedgerError
-from ledger.events import AliasesAssigned, Assignment, CycleDecided, Event, GameStarted, Rule
+from ledger.events import AliasesAssigned, Assignment, CycleDecided, Event, GameStarted, Rule, Tally
 from ledger.ids import new_id
 from ledger.store import Ledger
 from ledger.streams import game_stream, promotion_stream
@@ -16,7 +16,7 @@ from ledger.vocabulary import ALIASES, FAMILIES, FAMILY_OF_POLICY, MOVES, POLICI
 from migrations import upgrade
 from projections.decision.cycle import assignments, decide_cycle
 from projections.read_models.standings import PromotionState
-from projections.read_models.tickers import Score, Window
+from projections.read_models.tickers import Window
 
 LINEUP = Assignment(Production=1, B=2, shadow1=3, shadow2=4)
 GAMES_A_COMMIT = 20
@@ -68,7 +68,10 @@ def fill_with_decisions(ledger: Ledger, decisions: int, family: Family = "xgboos
 def _cycles(family: Family, decisions: int, rule: Rule) -> Iterator[CycleDecided]:
     for number in range(decisions):
         promotion = PromotionState(cycle=number, aliases={alias: index for index, alias in enumerate(ALIASES, 1)})
-        scores = {"Production": Score(number + 3, number // 2 + 2), "B": Score(number + 3, number // 2 + 1)}
+        scores = {
+            "Production": Tally(games=number + 3, wins=number // 2 + 2),
+            "B": Tally(games=number + 3, wins=number // 2 + 1),
+        }
         window = Window(cycles=number, scores=scores)
         yield decide_cycle(family, promotion, window, rule, trigger="schedule", source="bench", position=number)[0]
 

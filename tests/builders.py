@@ -64,13 +64,17 @@ def rule(**changes: Any) -> Rule:
     return replace(Rule(name="ztest/1", alpha="0.20", minimum_games=3, minimum_predictions=30), **changes)
 
 
+def tally(wins: int, games: int) -> Tally:
+    return Tally(games=games, wins=wins)
+
+
 def arm(version: int, games: int, wins: int, *, own: tuple[int, int] | None = None) -> Arm:
     """One side of the comparison; `own` is (games, wins) of the version, by default the window's."""
     own_games, own_wins = own or (games, wins)
     return Arm(
         version=version,
-        window=Tally(games=games, wins=wins),
-        own=Tally(games=own_games, wins=own_wins),
+        window=tally(wins, games),
+        own=tally(own_wins, own_games),
     )
 
 

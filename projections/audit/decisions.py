@@ -14,14 +14,15 @@ from ledger.events import AliasesAssigned, CycleDecided, Evidence, Tally
 from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES, PLAYED_ALIASES, Family
 from projections.audit.promotions import Decided, Move, Promotions, read_promotions
-from projections.audit.recount import Count, GameProblem, Span, Tallied, recount
+from projections.audit.recount import GameProblem, Span, SpanCount, recount
 from projections.audit.replay import flatten, plain
 from projections.decision.cycle import assignments, decide_cycle, is_withdrawal, tickers_after
 from projections.decision.evidence import gather
 from projections.decision.rules import KNOWN_RULES, RuleError, pooled_z_test
 from projections.fold import Progress
-from projections.read_models.standings import PromotionState, Record
-from projections.read_models.tickers import Score, Window
+from projections.read_models.counting import NO_GAMES
+from projections.read_models.standings import PromotionState
+from projections.read_models.tickers import Window
 
 _DIGITS_LOST = 1e-12
 """Another machine's library may round a last digit otherwise; the decision itself has to be the same."""
@@ -96,7 +97,7 @@ def _span(event: CycleDecided) -> Span | None:
     return Span(event.model_type, evidence.after_position, evidence.through_position)
 
 
-def _check(recorded: Decided, count: Count | None) -> Checked:
+def _check(recorded: Decided, count: SpanCount | None) -> Checked:
     event = recorded.event
     mismatches = list(_check_positions(recorded))
     notes: list[str] = []
@@ -113,7 +114,7 @@ def _check(recorded: Decided, count: Count | None) -> Checked:
     return Checked(recorded.entry.position, recorded.entry.recorded_us, event, tuple(mismatches), tuple(notes))
 
 
-def _check_own(recorded: Decided, count: Count | None) -> Iterator[Mismatch]:
+def _check_own(recorded: Decided, count: SpanCount | None) -> Iterator[Mismatch]:
     event = recorded.event
     if event.trigger == "report":
         yield Mismatch("trigger", event.trigger, "schedule or manual: a report brings itself and no rule")
@@ -126,7 +127,7 @@ def _check_own(recorded: Decided, count: Count | None) -> Iterator[Mismatch]:
     try:
         decided, planned = decide_cycle(
             event.model_type,
-            _standing(recorded, count),
+            _promotion_state(recorded, count),
             _window(recorded, count),
             event.rule,
             trigger=event.trigger,
@@ -193,7 +194,7 @@ def _check_positions(recorded: Decided) -> Iterator[Mismatch]:
         yield Mismatch("evidence.through_position", evidence.through_position, expected)
 
 
-def _check_report(recorded: Decided, count: Count | None) -> Iterator[Mismatch]:
+def _check_report(recorded: Decided, count: SpanCount | None) -> Iterator[Mismatch]:
     """The decision was somebody else's; the ledger's own evidence and tickers beside it can be checked."""
     event = recorded.event
     yield from _differences("trigger", event.trigger, "report")
@@ -204,7 +205,7 @@ def _check_report(recorded: Decided, count: Count | None) -> Iterator[Mismatch]:
         return
     window = _window(recorded, count)
     through = event.evidence.through_position
-    evidence = gather(window, _standing(recorded, count), recorded.assignment, through)
+    evidence = gather(window, _promotion_state(recorded, count), recorded.assignment, through)
     yield from _differences("evidence", event.evidence, evidence)
     tickers = tickers_after(window, "swap_production_b" if recorded.swapped else "retain_production")
     yield from _differences("tickers", event.tickers, tickers)
@@ -234,28 +235,21 @@ def _counts(evidence: Evidence) -> tuple[int, int, int, int]:
     return production.wins, production.games, b.wins, b.games
 
 
-def _standing(recorded: Decided, count: Count) -> PromotionState:
-    aliases = plain(recorded.assignment)
-    records: dict[int, Record] = {}
-    for version in {*count.version_games, *count.predictions}:
-        games = count.version_games.get(version, Tallied())
-        predictions = count.predictions.get(version, Tallied())
-        records[version] = Record(predictions.total, predictions.good, games.total, games.good)
+def _promotion_state(recorded: Decided, count: SpanCount) -> PromotionState:
     return PromotionState(
-        cycle=recorded.previous_cycle, swap_count=recorded.swaps, aliases=aliases, records=records
+        cycle=recorded.previous_cycle,
+        swap_count=recorded.swaps,
+        aliases=plain(recorded.assignment),
+        records=count.records,
     )
 
 
-def _window(recorded: Decided, count: Count) -> Window:
-    scores: dict[str, Score] = {}
-    for alias in PLAYED_ALIASES:
-        games = count.alias_games.get(alias, Tallied())
-        scores[alias] = Score(games.total, games.good)
+def _window(recorded: Decided, count: SpanCount) -> Window:
     return Window(
         swap_count=recorded.swaps,
         since_position=recorded.last_swap_position,
         cycles=recorded.cycles_since_swap,
-        scores=scores,
+        scores={alias: count.tallies.get(alias, NO_GAMES) for alias in PLAYED_ALIASES},
     )
 
 

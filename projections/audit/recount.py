@@ -7,7 +7,7 @@ down here once more, so that a fault or a change in the game's code shows as a c
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from ledger.events import (
     AliasesAssigned,
@@ -18,11 +18,14 @@ from ledger.events import (
     InferenceFellBack,
     PredictionMade,
     RoundPlayed,
+    Tally,
 )
 from ledger.store import Entry, Ledger
 from ledger.streams import is_shadow
 from ledger.vocabulary import Family, Move, Result, Winner
 from projections.fold import Progress, Reader, walk
+from projections.read_models.counting import NO_GAMES
+from projections.read_models.standings import Record
 
 _READ = (
     AliasesAssigned,
@@ -43,25 +46,12 @@ class Span(NamedTuple):
     through: int
 
 
-class Tallied(Struct):
-    """Good and all: games won and played, or predictions that were right and made."""
-
-    good: int = 0
-    total: int = 0
-
-    def add(self, good: bool) -> None:
-        """One more."""
-        self.good += good
-        self.total += 1
-
-
-class Count(Struct):
+class SpanCount(Struct):
     """What a span holds, by the alias that a game began with and by the version that played."""
 
     swaps_before: int
-    alias_games: dict[str, Tallied] = field(default_factory=dict)
-    version_games: dict[int, Tallied] = field(default_factory=dict)
-    predictions: dict[int, Tallied] = field(default_factory=dict)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    records: dict[int, Record] = field(default_factory=dict)
 
 
 class GameProblem(NamedTuple):
@@ -76,12 +66,12 @@ class GameProblem(NamedTuple):
 class Recount(NamedTuple):
     """The counts of all spans asked for, and the games that contradict themselves."""
 
-    counts: dict[Span, Count]
+    counts: dict[Span, SpanCount]
     problems: list[GameProblem]
 
 
 def recount(ledger: Ledger, spans: Iterable[Span], progress: Progress | None = None) -> Recount:
-    """Count every span in one pass over the log; games that no span holds are looked at all the same.
+    """SpanCount every span in one pass over the log; games that no span holds are looked at all the same.
 
     Raises ProjectionError for an event that cannot be read.
     """
@@ -103,7 +93,7 @@ class _Game(Struct):
 
 class _Counter:
     def __init__(self, spans: set[Span]) -> None:
-        self.counts: dict[Span, Count] = {}
+        self.counts: dict[Span, SpanCount] = {}
         self.problems: list[GameProblem] = []
         self.last_position = max((span.through for span in spans), default=0)
         # Many spans begin at one swap: they share a running count, of which each takes a copy at its end.
@@ -114,7 +104,7 @@ class _Counter:
         self._last_use = last_use
         self._opening = sorted(last_use, key=lambda key: -key[1])
         self._closing = sorted(spans, key=lambda span: -span.through)
-        self._running: dict[str, dict[int, Count]] = {}
+        self._running: dict[str, dict[int, SpanCount]] = {}
         self._swaps: dict[str, int] = {}
         self._games: dict[str, _Game] = {}
 
@@ -122,10 +112,12 @@ class _Counter:
         """Close the spans that end before `position`, and open those that begin before it."""
         while self._opening and self._opening[-1][1] < position:
             family, after = self._opening.pop()
-            self._running.setdefault(family, {})[after] = Count(self._swaps.get(family, 0))
+            self._running.setdefault(family, {})[after] = SpanCount(self._swaps.get(family, 0))
         while self._closing and self._closing[-1].through < position:
             span = self._closing.pop()
-            count = self._running.get(span.family, {}).get(span.after) or Count(self._swaps.get(span.family, 0))
+            count = self._running.get(span.family, {}).get(span.after) or SpanCount(
+                self._swaps.get(span.family, 0)
+            )
             self.counts[span] = _copy(count)
             if self._last_use[span.family, span.after] == span.through:
                 self._running.get(span.family, {}).pop(span.after, None)
@@ -145,7 +137,9 @@ class _Counter:
                 if event.in_metrics and not is_shadow(entry.stream):
                     right = event.predicted == event.actual
                     for count in self._running.get(event.model_type, {}).values():
-                        count.predictions.setdefault(event.model_version, Tallied()).add(right)
+                        record = count.records.setdefault(event.model_version, Record())
+                        record.predictions += 1
+                        record.correct += right
             case GameAbandoned():
                 self._games.pop(event.game_id, None)
             case GameFinished():
@@ -182,8 +176,11 @@ class _Counter:
         for count in self._running.get(started.model_type, {}).values():
             if started.swap_count == count.swaps_before:
                 won = event.winner == "bot"
-                count.alias_games.setdefault(started.alias, Tallied()).add(won)
-                count.version_games.setdefault(started.model_version, Tallied()).add(won)
+                tally = count.tallies.get(started.alias, NO_GAMES)
+                count.tallies[started.alias] = Tally(games=tally.games + 1, wins=tally.wins + won)
+                record = count.records.setdefault(started.model_version, Record())
+                record.games += 1
+                record.wins += won
 
     def _complain(self, entry: Entry, event: RoundPlayed | GameFinished, problem: str) -> None:
         self.problems.append(GameProblem(entry.position, event.game_id, event.model_type, problem))
@@ -253,9 +250,6 @@ def _winner(user_tenths: int, bot_tenths: int) -> Winner:
     return "user" if user_tenths > bot_tenths else "bot"
 
 
-def _copy(count: Count) -> Count:
-    def copied(tallies: dict[int, Tallied]) -> dict[int, Tallied]:
-        return {key: Tallied(one.good, one.total) for key, one in tallies.items()}
-
-    alias_games = {key: Tallied(one.good, one.total) for key, one in count.alias_games.items()}
-    return Count(count.swaps_before, alias_games, copied(count.version_games), copied(count.predictions))
+def _copy(count: SpanCount) -> SpanCount:
+    records = {version: structs.replace(record) for version, record in count.records.items()}
+    return SpanCount(count.swaps_before, dict(count.tallies), records)

@@ -1,9 +1,8 @@
 """The same events under another rule: which cycles would have decided otherwise, and what would have followed.
 
-Outcomes belong to model **versions**: a game that version 2 won is a game that version 2 won, whichever alias it
-played under. So the games stay usable after the two histories have parted, as long as the versions that would
-have stood behind Production and B are those that really played. Where they are not, there is nothing to
-count: from that position on the answer is a guess, and says so.
+A game's outcome belongs to the model **version** that played it, under whichever alias. So the games stay usable
+after the two histories have diverged, as long as the counterfactual Production and B are versions that did play.
+Where they are not, there is nothing to count: from that position on the answer is a guess, and says so.
 """
 
 from collections.abc import Sequence
@@ -22,17 +21,19 @@ from ledger.events import (
     GameStarted,
     PredictionMade,
     Rule,
+    Tally,
     wire_name,
 )
 from ledger.store import Entry, Ledger
-from ledger.streams import is_shadow, promotion_stream
+from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES, Family
-from projections.audit.outcome import Cycle, Outcome, Reign, Score
+from projections.audit.histories import Cycle, Histories, Period
 from projections.audit.promotions import assignment_after
 from projections.decision.cycle import decide_cycle, is_swap, is_withdrawal
 from projections.decision.rules import RuleError
 from projections.errors import ProjectionError
 from projections.fold import Progress, Reader, decode, walk
+from projections.read_models.counting import NO_GAMES, is_evidence, one_more, ranks_challengers
 from projections.read_models.standings import PromotionState, Record
 from projections.read_models.tickers import Window
 
@@ -66,21 +67,21 @@ def what_if(
     change: Change,
     families: Sequence[Family] = FAMILIES,
     progress: Progress | None = None,
-) -> list[Outcome]:
+) -> list[Histories]:
     """The families' histories under the changed rule. Writes nothing.
 
     Raises ProjectionError where a cycle cannot be decided, by a rule that this release does not know, and for an
     assignment that leaves an alias out.
     """
-    worlds = {family: _World(family, change, _cycles(ledger, family)) for family in families}
+    states = {family: _CounterfactualState(family, change, _cycles(ledger, family)) for family in families}
     head = ledger.head()
 
     def take(event: Event, entry: Entry) -> None:
-        if event.model_type != "scripted" and event.model_type in worlds:
-            worlds[event.model_type].take(entry, event)
+        if event.model_type != "scripted" and event.model_type in states:
+            states[event.model_type].take(entry, event)
 
     walk(ledger, Reader("what-if", take), _READ, through=head.position, progress=progress)
-    return [world.outcome(head.recorded_us) for world in worlds.values()]
+    return [state.histories(head.recorded_us) for state in states.values()]
 
 
 class _Due(NamedTuple):
@@ -92,14 +93,14 @@ class _Due(NamedTuple):
 
 
 class _Played(NamedTuple):
-    """A game that is going on, as the other history sees it; no alias: its version would not have played."""
+    """An open game in the counterfactual history; no alias: there its version would not have played it."""
 
     epoch: int
     alias: str | None
 
 
-class _Twin(NamedTuple):
-    """What the other history had when the real one had a certain lineup."""
+class _Counterpart(NamedTuple):
+    """What the counterfactual history had while the actual one had a certain assignment."""
 
     epoch: int
     assignment: Assignment
@@ -115,28 +116,28 @@ def _cycles(ledger: Ledger, family: Family) -> list[_Due]:
     return due[::-1]
 
 
-class _World(Struct):
-    """One family: the real history as far as it matters, and the other one."""
+class _CounterfactualState(Struct):
+    """One family: its counterfactual history, and the actual one as far as that depends on it."""
 
     family: Family
     change: Change
     due: list[_Due]
-    actual_lineup: Assignment | None = None
+    actual_assignment: Assignment | None = None
     actual_swaps: int = 0
     assignment: Assignment | None = None
     window: Window = field(default_factory=Window)
     records: dict[int, Record] = field(default_factory=dict)
     cycle: int = 0
     decided: tuple[CycleDecided, Assignment | None] | None = None
-    """The cycle that has been decided and whose own position is not reached yet, with the lineup it leads to."""
+    """The cycle that has been decided and whose own position is not reached yet, with the assignment after it."""
     waiting: tuple[int, Assignment] | None = None
-    """(cycle, lineup): the same move is under way in the real history, and takes effect when it does there."""
-    twins: dict[tuple[int, Assignment], _Twin] = field(default_factory=dict)
+    """(cycle, assignment): the actual history makes the same move, and it takes effect in both at once."""
+    counterparts: dict[tuple[int, Assignment], _Counterpart] = field(default_factory=dict)
     games: dict[str, _Played] = field(default_factory=dict)
-    scores: dict[int, Score] = field(default_factory=dict)
+    tallies: dict[int, Tally] = field(default_factory=dict)
     cycles: list[Cycle] = field(default_factory=list)
-    actual_reigns: list[Reign] = field(default_factory=list)
-    reigns: list[Reign] = field(default_factory=list)
+    actual_periods: list[Period] = field(default_factory=list)
+    periods: list[Period] = field(default_factory=list)
     parted_position: int | None = None
     exact_until: int | None = None
     unused_games: int = 0
@@ -153,10 +154,8 @@ class _World(Struct):
             case GameAbandoned():
                 self.games.pop(event.game_id, None)
             case PredictionMade():
-                if event.in_metrics and not is_shadow(entry.stream):
-                    record = self.records.setdefault(event.model_version, Record())
-                    record.predictions += 1
-                    record.correct += event.correct
+                if ranks_challengers(event, entry):
+                    self.records.setdefault(event.model_version, Record()).add(event)
             case CycleDecided():
                 self._conclude(entry, event)
             case AliasesPlanned():
@@ -171,31 +170,25 @@ class _World(Struct):
         if event.assignment is None or event.model_version is None or self.assignment is None:
             return
         # A game may be recorded a moment after aliases moved under it: it belongs to what it started with.
-        twin = _Twin(self.window.swap_count, self.assignment)
-        if (event.swap_count, event.assignment) != (self.actual_swaps, self.actual_lineup):
-            twin = self.twins.get((event.swap_count, event.assignment), twin)
-        behind = {twin.assignment.B: "B", twin.assignment.Production: "Production"}
-        self.games[event.game_id] = _Played(twin.epoch, behind.get(event.model_version))
+        counterpart = _Counterpart(self.window.swap_count, self.assignment)
+        if (event.swap_count, event.assignment) != (self.actual_swaps, self.actual_assignment):
+            counterpart = self.counterparts.get((event.swap_count, event.assignment), counterpart)
+        behind = {counterpart.assignment.B: "B", counterpart.assignment.Production: "Production"}
+        self.games[event.game_id] = _Played(counterpart.epoch, behind.get(event.model_version))
 
     def _finish(self, event: GameFinished) -> None:
         played = self.games.pop(event.game_id, None)
-        if played is None or event.model_version is None or event.fallback_affected or not event.in_metrics:
+        if played is None or event.model_version is None or not is_evidence(event):
             return
-        won = event.winner == "bot"
-        wins, games = self.scores.get(event.model_version, (0, 0))
-        self.scores[event.model_version] = Score(wins + won, games + 1)
+        self.tallies[event.model_version] = one_more(self.tallies.get(event.model_version, NO_GAMES), event)
         if played.alias is None:
             self.unused_games += 1
         elif played.epoch == self.window.swap_count:
-            score = self.window.scores[played.alias]
-            score.games += 1
-            score.wins += won
-            record = self.records.setdefault(event.model_version, Record())
-            record.games += 1
-            record.wins += won
+            self.window.scores[played.alias] = one_more(self.window.scores[played.alias], event)
+            self.records.setdefault(event.model_version, Record()).add(event)
 
     def _decide(self, due: _Due) -> None:
-        """Decide a cycle again, with what the other history has when the real one took its evidence."""
+        """Decide a cycle again, with the counterfactual evidence at the position of the actual one."""
         if self.assignment is None:
             return
         assert due.event.rule is not None
@@ -215,7 +208,7 @@ class _World(Struct):
         self.decided = decided, _after(planned) if planned else None
 
     def _conclude(self, entry: Entry, event: CycleDecided) -> None:
-        """The cycle's own position: what was decided takes its course."""
+        """Apply the decision at the cycle's own position."""
         self.cycle = event.cycle
         self.window.cycles += 1
         if self.decided is None:
@@ -227,22 +220,22 @@ class _World(Struct):
         if after is None:
             return
         moves_too = event.decision == "swap_production_b" or event.reordered
-        if moves_too and self.assignment == self.actual_lineup:
+        if moves_too and self.assignment == self.actual_assignment:
             self.waiting = event.cycle, after
         else:
             self._move(entry, after)
 
     def _assign(self, entry: Entry, event: AliasesAssigned) -> None:
         if is_withdrawal(event):
-            # The move that is under way will not come, nor will the one that was to take effect with it.
+            # The plan is cancelled, and with it the counterfactual move that waits for it.
             self.waiting = None
             return
-        before = self.actual_lineup
+        before = self.actual_assignment
         if before is not None and self.assignment is not None:
-            self.twins[self.actual_swaps, before] = _Twin(self.window.swap_count, self.assignment)
-        self.actual_lineup = assignment_after(entry, event)
+            self.counterparts[self.actual_swaps, before] = _Counterpart(self.window.swap_count, self.assignment)
+        self.actual_assignment = assignment_after(entry, event)
         self.actual_swaps += event.swapped
-        self.actual_reigns.append(_reign(entry, self.actual_lineup))
+        self.actual_periods.append(_period(entry, self.actual_assignment))
         if event.cause == "promotion":
             if self.waiting is not None:
                 self._move(entry, self._take_waiting())
@@ -251,15 +244,15 @@ class _World(Struct):
         self._compare(entry)
 
     def _follow(self, entry: Entry, event: AliasesAssigned, before: Assignment | None) -> None:
-        """What came from outside the rule happens in both histories: a training, a hand, a report."""
-        assert self.actual_lineup is not None
+        """A change that no rule decided happens in both histories: a training's, an operator's, a report's."""
+        assert self.actual_assignment is not None
         if self.assignment is None or self.assignment == before or event.swapped:
-            after = self.actual_lineup
+            after = self.actual_assignment
         else:
             moved = {one.alias: one.after for one in event.assignments if one.before != one.after}
             versions = _by_alias(self.assignment) | moved
             doubled = len(set(versions.values())) < len(versions)
-            after = self.actual_lineup if doubled else Assignment(**versions)
+            after = self.actual_assignment if doubled else Assignment(**versions)
         swapped = event.swapped or is_swap(self.assignment, after)
         self._move(entry, after, swapped=swapped)
 
@@ -270,7 +263,7 @@ class _World(Struct):
         return after
 
     def _move(self, entry: Entry, after: Assignment, *, swapped: bool | None = None) -> None:
-        """The other history's aliases change."""
+        """Change the counterfactual aliases."""
         if swapped if swapped is not None else is_swap(self.assignment, after):
             self.window = Window(
                 swap_count=self.window.swap_count + 1,
@@ -279,11 +272,11 @@ class _World(Struct):
             )
             self.records = {}
         self.assignment = after
-        self.reigns.append(_reign(entry, after))
+        self.periods.append(_period(entry, after))
         self._compare(entry)
 
     def _compare(self, entry: Entry) -> None:
-        ours, theirs = self.assignment, self.actual_lineup
+        ours, theirs = self.assignment, self.actual_assignment
         if ours is None or theirs is None or ours == theirs:
             return
         if self.parted_position is None and self.waiting is None:
@@ -291,17 +284,17 @@ class _World(Struct):
         if self.exact_until is None and {ours.Production, ours.B} != {theirs.Production, theirs.B}:
             self.exact_until = entry.position
 
-    def outcome(self, last_us: int) -> Outcome:
-        """What came of it."""
-        return Outcome(
+    def histories(self, last_us: int) -> Histories:
+        """Both histories, up to the time of the last event."""
+        return Histories(
             model_type=self.family,
             cycles=tuple(self.cycles),
-            actual_reigns=tuple(self.actual_reigns),
-            other_reigns=tuple(self.reigns),
+            actual_periods=tuple(self.actual_periods),
+            counterfactual_periods=tuple(self.periods),
             parted_position=self.parted_position,
             exact_until=self.exact_until,
             unused_games=self.unused_games,
-            scores=self.scores,
+            tallies=self.tallies,
             last_us=last_us,
         )
 
@@ -314,5 +307,5 @@ def _by_alias(assignment: Assignment) -> dict[str, int]:
     return {alias: getattr(assignment, alias) for alias in ALIASES}
 
 
-def _reign(entry: Entry, assignment: Assignment) -> Reign:
-    return Reign(entry.position, entry.recorded_us, assignment.Production, assignment.B)
+def _period(entry: Entry, assignment: Assignment) -> Period:
+    return Period(entry.position, entry.recorded_us, assignment.Production, assignment.B)

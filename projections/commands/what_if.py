@@ -7,9 +7,9 @@ import click
 from msgspec import structs
 
 from ledger.vocabulary import FAMILIES, Family
-from projections.audit.outcome import GAMES_FEW, Cycle, Outcome, Reign, Time
+from projections.audit.histories import GAMES_FEW, Cycle, Histories, Period, Time
 from projections.audit.what_if import Change
-from projections.audit.what_if import what_if as other_history
+from projections.audit.what_if import what_if as counterfactual
 from projections.commands.cells import arm, counted, decided, minute
 from projections.commands.columns import print_fitting
 from projections.commands.console import (
@@ -69,19 +69,19 @@ def what_if(
     change = Change(rule, alpha, minimum_games, minimum_predictions)
     ledger = source.reader()
     with progress("Replaying", ledger.head().position) as advance:
-        outcomes = other_history(ledger, change, (model_type,) if model_type else FAMILIES, advance)
+        outcomes = counterfactual(ledger, change, (model_type,) if model_type else FAMILIES, advance)
     if as_json:
         print_json({"change": change, "outcomes": [_outcome(one) for one in outcomes]})
         return
     _tell(change, outcomes)
 
 
-def _tell(change: Change, outcomes: list[Outcome]) -> None:
+def _tell(change: Change, outcomes: list[Histories]) -> None:
     print_table(f"Under another rule ({_changes(change)})", _FAMILY, [_family_row(one) for one in outcomes])
     print_table("Time with the better version as Production", _TIME, [_time_row(one) for one in outcomes])
     for one in outcomes:
-        if one.scores:
-            say(_scores(one))
+        if one.tallies:
+            say(_tallies(one))
     if swaps := [row for one in outcomes for row in _swap_rows(one)]:
         print_table("Swaps", ("position", "recorded", "family", "Production", "history"), swaps)
     if cycles := [_cycle_row(cycle) for one in outcomes for cycle in one.cycles if cycle.differs]:
@@ -103,22 +103,22 @@ def _changes(change: Change) -> str:
     return ", ".join(told) or "nothing changed"
 
 
-def _family_row(one: Outcome) -> tuple[Any, ...]:
+def _family_row(one: Histories) -> tuple[Any, ...]:
     return (
         one.model_type,
         len(one.cycles),
         sum(cycle.differs for cycle in one.cycles),
         len(one.actual_swaps),
-        len(one.other_swaps),
+        len(one.counterfactual_swaps),
         good("throughout") if one.exact_until is None else bad(f"up to {one.exact_until:,}"),
     )
 
 
-def _time_row(one: Outcome) -> tuple[Any, ...]:
-    actual, other = one.time(one.actual_reigns), one.time(one.other_reigns)
+def _time_row(one: Histories) -> tuple[Any, ...]:
+    actual, other = one.time(one.actual_periods), one.time(one.counterfactual_periods)
     return (
         one.model_type,
-        _duration(actual.whole_seconds) if one.actual_reigns else None,
+        _duration(actual.whole_seconds) if one.actual_periods else None,
         _share(actual.better_seconds, actual),
         _share(other.better_seconds, other),
         _share(actual.level_seconds, actual),
@@ -136,44 +136,44 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 3_600:.1f} h" if seconds >= 3_600 else f"{seconds:.0f} s"
 
 
-def _scores(one: Outcome) -> str:
+def _tallies(one: Histories) -> str:
     """What "better" rests on: each version's games, and whether they are enough to say so."""
     compared = one.compared
-    told = ", ".join(f"v{version} won {score.won} of {score.played}" for version, score in compared.items())
-    few = [f"v{version}" for version, score in compared.items() if score.played < GAMES_FEW]
+    told = ", ".join(f"v{version} won {tally.wins} of {tally.games}" for version, tally in compared.items())
+    few = [f"v{version}" for version, tally in compared.items() if tally.games < GAMES_FEW]
     doubt = f"; fewer than {GAMES_FEW} games say little: {', '.join(few)}" if few else ""
     return f"{one.model_type}: {told}{doubt}"
 
 
-def _swap_rows(one: Outcome) -> Iterator[tuple[Any, ...]]:
+def _swap_rows(one: Histories) -> Iterator[tuple[Any, ...]]:
     """The swaps of both histories, by position."""
-    actual, other = set(one.actual_swaps), set(one.other_swaps)
+    actual, other = set(one.actual_swaps), set(one.counterfactual_swaps)
     for swap in sorted(actual | other):
         history = "both" if swap in actual & other else "actual" if swap in actual else "otherwise"
         yield swap.position, minute(swap.recorded_us), one.model_type, _step(swap), history
 
 
-def _step(swap: Reign) -> str:
+def _step(swap: Period) -> str:
     return f"v{swap.b} -> v{swap.production}"
 
 
 def _cycle_row(cycle: Cycle) -> tuple[Any, ...]:
-    evidence = cycle.other.evidence
+    evidence = cycle.counterfactual.evidence
     assert evidence is not None
     return (
         cycle.position,
         minute(cycle.recorded_us),
         cycle.model_type,
         decided(cycle.actual),
-        decided(cycle.other),
+        decided(cycle.counterfactual),
         arm(evidence.production),
         arm(evidence.b),
-        cycle.other.p_value,
+        cycle.counterfactual.p_value,
         cycle.exact,
     )
 
 
-def _limits(one: Outcome) -> str | None:
+def _limits(one: Histories) -> str | None:
     """How far the answer can be trusted."""
     if one.exact_until is not None:
         unused = f"; {counted(one.unused_games, 'game')} of others left out" if one.unused_games else ""
@@ -189,7 +189,7 @@ def _limits(one: Outcome) -> str | None:
     return None
 
 
-def _outcome(one: Outcome) -> dict[str, Any]:
+def _outcome(one: Histories) -> dict[str, Any]:
     return {
         "model_type": one.model_type,
         "cycles": len(one.cycles),
@@ -197,22 +197,22 @@ def _outcome(one: Outcome) -> dict[str, Any]:
             {
                 "position": cycle.position,
                 "decided": cycle.actual.decision,
-                "otherwise": cycle.other.decision,
+                "otherwise": cycle.counterfactual.decision,
                 "reordered": cycle.actual.reordered,
-                "otherwise_reordered": cycle.other.reordered,
-                "z_statistic": cycle.other.z_statistic,
-                "p_value": cycle.other.p_value,
+                "otherwise_reordered": cycle.counterfactual.reordered,
+                "z_statistic": cycle.counterfactual.z_statistic,
+                "p_value": cycle.counterfactual.p_value,
                 "exact": cycle.exact,
             }
             for cycle in one.cycles
             if cycle.differs
         ],
-        "swaps": [reign._asdict() for reign in one.actual_swaps],
-        "otherwise_swaps": [reign._asdict() for reign in one.other_swaps],
-        "time": one.time(one.actual_reigns)._asdict(),
-        "otherwise_time": one.time(one.other_reigns)._asdict(),
+        "swaps": [period._asdict() for period in one.actual_swaps],
+        "otherwise_swaps": [period._asdict() for period in one.counterfactual_swaps],
+        "time": one.time(one.actual_periods)._asdict(),
+        "otherwise_time": one.time(one.counterfactual_periods)._asdict(),
         "parted_position": one.parted_position,
         "exact_until": one.exact_until,
         "unused_games": one.unused_games,
-        "scores": {str(version): score._asdict() for version, score in sorted(one.scores.items())},
+        "scores": {str(version): {"won": t.wins, "played": t.games} for version, t in sorted(one.tallies.items())},
     }

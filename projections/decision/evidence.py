@@ -1,6 +1,6 @@
 """The evidence for one decision, as integers, from a family's window and standing."""
 
-from ledger.events import Arm, Assignment, Evidence, Tally
+from ledger.events import Arm, Assignment, Evidence
 from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
 
@@ -16,9 +16,4 @@ def gather(window: Window, promotion: PromotionState, assignment: Assignment, th
 
 
 def _arm(window: Window, promotion: PromotionState, alias: str, version: int) -> Arm:
-    score, record = window.scores[alias], promotion.record(version)
-    return Arm(
-        version=version,
-        window=Tally(games=score.games, wins=score.wins),
-        own=Tally(games=record.games, wins=record.wins),
-    )
+    return Arm(version=version, window=window.scores[alias], own=promotion.record(version).tally)

@@ -14,13 +14,13 @@ from ledger.events import (
     CycleDecided,
     GameFinished,
     PredictionMade,
+    Tally,
     TrainingCompleted,
 )
 from ledger.store import Entry
-from ledger.streams import is_shadow
 from ledger.vocabulary import ALIASES, FAMILIES, PlanCause
 from projections.projection import Projection, on
-from projections.read_models.tickers import is_evidence
+from projections.read_models.counting import is_evidence_since, ranks_challengers
 
 ACCURACIES_KEPT = 100
 
@@ -32,6 +32,21 @@ class Record(Struct):
     correct: int = 0
     games: int = 0
     wins: int = 0
+
+    @property
+    def tally(self) -> Tally:
+        """Its games and wins."""
+        return Tally(games=self.games, wins=self.wins)
+
+    def add(self, event: GameFinished | PredictionMade) -> None:
+        """Take in a game that it played, or a prediction that it made."""
+        match event:
+            case GameFinished():
+                self.games += 1
+                self.wins += event.winner == "bot"
+            case PredictionMade():
+                self.predictions += 1
+                self.correct += event.correct
 
 
 class Evaluation(Struct):
@@ -87,24 +102,20 @@ class PromotionStates(Struct):
 
 
 def _prediction_made(state: PromotionStates, event: PredictionMade, entry: Entry) -> None:
-    # Challengers are ranked by what they predicted in their own family's games: what was predicted beside other
-    # games is of a share that somebody chose by a flag, and would weigh differently from day to day.
-    if event.in_metrics and not is_shadow(entry.stream):
+    if ranks_challengers(event, entry):
         records = state.families[event.model_type].records
         record = records.get(event.model_version)
         if record is None:
             record = records[event.model_version] = Record()
-        record.predictions += 1
-        record.correct += event.correct
+        record.add(event)
 
 
 def _game_finished(state: PromotionStates, event: GameFinished, _entry: Entry) -> None:
     promotion = state.families.get(event.model_type)
-    if promotion is None or event.model_version is None or not is_evidence(event, promotion.swap_count):
+    if promotion is None or event.model_version is None or not is_evidence_since(event, promotion.swap_count):
         return
     record = promotion.records.setdefault(event.model_version, Record())
-    record.games += 1
-    record.wins += event.winner == "bot"
+    record.add(event)
 
 
 def _cycle_decided(state: PromotionStates, event: CycleDecided, entry: Entry) -> None:

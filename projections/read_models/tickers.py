@@ -1,22 +1,12 @@
-"""Games and cycles of each family since its last Production/B swap.
-
-Only a game that started in this window counts: one begun before a swap and finished after it was played by the
-other model. Test games and games in which a fallback chose a move are no evidence.
-"""
+"""Games and cycles of each family since its last Production/B swap: the games that are evidence in this window."""
 
 from msgspec import Struct, field
 
-from ledger.events import AliasesAssigned, CycleDecided, GameFinished
+from ledger.events import AliasesAssigned, CycleDecided, GameFinished, Tally
 from ledger.store import Entry
 from ledger.vocabulary import FAMILIES, PLAYED_ALIASES
 from projections.projection import Projection, on
-
-
-class Score(Struct):
-    """Finished games and how many of them the bot won."""
-
-    games: int = 0
-    wins: int = 0
+from projections.read_models.counting import NO_GAMES, is_evidence_since, one_more
 
 
 class Window(Struct):
@@ -26,7 +16,7 @@ class Window(Struct):
     since_position: int = 0
     last_swap_us: int | None = None
     cycles: int = 0
-    scores: dict[str, Score] = field(default_factory=lambda: {alias: Score() for alias in PLAYED_ALIASES})
+    scores: dict[str, Tally] = field(default_factory=lambda: dict.fromkeys(PLAYED_ALIASES, NO_GAMES))
 
 
 class Tickers(Struct):
@@ -35,17 +25,10 @@ class Tickers(Struct):
     windows: dict[str, Window] = field(default_factory=lambda: {family: Window() for family in FAMILIES})
 
 
-def is_evidence(event: GameFinished, swap_count: int) -> bool:
-    """Whether a finished game counts in the window that the family's `swap_count`th swap opened."""
-    return event.in_metrics and not event.fallback_affected and event.swap_count == swap_count
-
-
 def _game_finished(state: Tickers, event: GameFinished, _entry: Entry) -> None:
     window = state.windows.get(event.model_type)
-    if window is not None and event.alias is not None and is_evidence(event, window.swap_count):
-        score = window.scores[event.alias]
-        score.games += 1
-        score.wins += event.winner == "bot"
+    if window is not None and event.alias is not None and is_evidence_since(event, window.swap_count):
+        window.scores[event.alias] = one_more(window.scores[event.alias], event)
 
 
 def _cycle_decided(state: Tickers, event: CycleDecided, _entry: Entry) -> None:

@@ -5,8 +5,10 @@ from ledger.events import CycleDecided, Event, GameFinished, GameStarted, RoundP
 from ledger.store import Entry, Ledger
 from ledger.vocabulary import FAMILIES, MOVES, Move
 from projections.audit.decisions import check_decisions
-from projections.audit.recount import Span, Tallied, recount, round_deltas, round_result
+from projections.audit.recount import Span, recount, round_deltas, round_result
 from projections.audit.replay import Replay
+from projections.read_models.counting import NO_GAMES
+from projections.read_models.standings import Record
 from tests.builders import game_started, points, round_played
 from tests.projections.sabotage import Edit, edit
 
@@ -22,11 +24,10 @@ def test_a_recount_is_what_the_projections_count(copy: Ledger, through: int) -> 
     counts = recount(copy, [Span(family, windows[family].since_position, through) for family in FAMILIES]).counts
 
     for span, count in counts.items():
-        for alias, score in windows[span.family].scores.items():
-            assert count.alias_games.get(alias, Tallied()) == Tallied(score.wins, score.games)
+        for alias, tally in windows[span.family].scores.items():
+            assert count.tallies.get(alias, NO_GAMES) == tally
         for version, record in families[span.family].records.items():
-            assert count.version_games.get(version, Tallied()) == Tallied(record.wins, record.games)
-            assert count.predictions.get(version, Tallied()) == Tallied(record.correct, record.predictions)
+            assert count.records.get(version, Record()) == record
 
 
 def test_a_game_that_never_started_is_named(copy: Ledger, events: list[tuple[Entry, Event]]) -> None:

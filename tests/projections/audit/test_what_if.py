@@ -7,7 +7,7 @@ from ledger.engines.sqlite import open_reader
 from ledger.events import AliasesAssigned, Assignment, CycleDecided, Event
 from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES
-from projections.audit.outcome import Outcome, Reign, Score, Time
+from projections.audit.histories import Histories, Period, Time
 from projections.audit.what_if import Change, what_if
 from projections.decision.cycle import assignments, plan, swap
 from projections.decision.rules import ANYTIME_SIGN
@@ -22,6 +22,7 @@ from tests.builders import (
     game_started,
     prediction_made,
     rule,
+    tally,
 )
 
 RULE = rule(name="ztest/1")
@@ -51,15 +52,15 @@ def test_nothing_changed_gives_the_history_itself(played: Ledger) -> None:
     for outcome in what_if(played, Change()):
         own = [cycle for cycle in outcome.cycles if cycle.actual.trigger != "report"]
         assert own
-        assert [compared(cycle.other) for cycle in own] == [compared(cycle.actual) for cycle in own]
-        assert outcome.other_reigns == outcome.actual_reigns
+        assert [compared(cycle.counterfactual) for cycle in own] == [compared(cycle.actual) for cycle in own]
+        assert outcome.counterfactual_periods == outcome.actual_periods
         assert (outcome.parted_position, outcome.exact_until, outcome.unused_games) == (None, None, 0)
 
 
 def test_each_change_of_the_rule_is_the_recorded_rule_s(played: Ledger) -> None:
     (outcome,) = what_if(played, Change(alpha="0.05", minimum_games=5), ["xgboost"])
 
-    rules = [(cycle.actual.rule, cycle.other.rule) for cycle in outcome.cycles]
+    rules = [(cycle.actual.rule, cycle.counterfactual.rule) for cycle in outcome.cycles]
     assert all(actual is not None and actual.alpha == "0.20" for actual, _ in rules)
     assert {(other.alpha, other.minimum_games, other.minimum_predictions) for _, other in rules if other} == {
         ("0.05", 5, 30)
@@ -68,9 +69,9 @@ def test_each_change_of_the_rule_is_the_recorded_rule_s(played: Ledger) -> None:
 
 def test_a_stricter_alpha_never_swaps_where_nothing_would_have(played: Ledger) -> None:
     for outcome in what_if(played, Change(alpha="0.0000001")):
-        assert all(cycle.other.decision != "swap_production_b" for cycle in outcome.cycles)
-        exogenous = [reign for reign in outcome.other_swaps if reign in outcome.actual_swaps]
-        assert outcome.other_swaps == exogenous
+        assert all(cycle.counterfactual.decision != "swap_production_b" for cycle in outcome.cycles)
+        exogenous = [period for period in outcome.counterfactual_swaps if period in outcome.actual_swaps]
+        assert outcome.counterfactual_swaps == exogenous
 
 
 def test_one_family_is_asked_alone(played: Ledger) -> None:
@@ -154,7 +155,7 @@ class Story:
         self.assignment = after  # type: ignore[assignment]
         self.swaps += moved.swapped
 
-    def ask(self, **change: object) -> Outcome:
+    def ask(self, **change: object) -> Histories:
         (outcome,) = what_if(self.ledger, Change(**change), ["feedforward_nn"])  # type: ignore[arg-type]
         return outcome
 
@@ -176,16 +177,16 @@ def test_a_swap_that_a_stricter_rule_would_not_have_made_parts_the_histories(sto
 
     outcome = story.ask(alpha="0.01")
 
-    assert [cycle.other.decision for cycle in outcome.cycles] == [
+    assert [cycle.counterfactual.decision for cycle in outcome.cycles] == [
         "retain_production",
         "retain_production",
         "swap_production_b",
     ]
     assert len(outcome.actual_swaps) == 1
-    assert [reign.position for reign in outcome.other_swaps] == [outcome.cycles[2].position]
+    assert [period.position for period in outcome.counterfactual_swaps] == [outcome.cycles[2].position]
     assert outcome.parted_position is not None
     assert outcome.exact_until is None
-    assert outcome.cycles[2].other.evidence == evidence(
+    assert outcome.cycles[2].counterfactual.evidence == evidence(
         after_position=0,
         through_position=outcome.cycles[2].position - 1,
         production=arm(1, 6, 1),
@@ -204,11 +205,14 @@ def test_a_swap_that_a_looser_rule_would_have_made_earlier_opens_a_new_window(st
     outcome = story.ask(alpha="0.25")
 
     first, second = outcome.cycles
-    assert [first.other.decision, second.other.decision] == ["swap_production_b", "swap_production_b"]
-    assert second.other.evidence is not None
-    assert second.other.evidence.after_position == first.position
-    assert second.other.evidence.production == arm(2, 4, 0)
-    assert second.other.evidence.b == arm(1, 3, 3)
+    assert [first.counterfactual.decision, second.counterfactual.decision] == [
+        "swap_production_b",
+        "swap_production_b",
+    ]
+    assert second.counterfactual.evidence is not None
+    assert second.counterfactual.evidence.after_position == first.position
+    assert second.counterfactual.evidence.production == arm(2, 4, 0)
+    assert second.counterfactual.evidence.b == arm(1, 3, 3)
     assert outcome.exact_until is None
 
 
@@ -223,7 +227,7 @@ def test_histories_meet_again_where_a_hand_sets_the_aliases(story: Story) -> Non
 
     assert outcome.parted_position == outcome.cycles[0].position
     assert (outcome.exact_until, outcome.unused_games) == (None, 0)
-    assert outcome.other_reigns[-1] == outcome.actual_reigns[-1]
+    assert outcome.counterfactual_periods[-1] == outcome.actual_periods[-1]
 
 
 def test_games_of_a_version_that_would_have_been_a_shadow_are_not_used(story: Story) -> None:
@@ -244,8 +248,8 @@ def test_games_of_a_version_that_would_have_been_a_shadow_are_not_used(story: St
 
     outcome = story.ask()
 
-    assert outcome.cycles[0].other.decision == "retain_production"
-    assert outcome.cycles[0].other.reordered
+    assert outcome.cycles[0].counterfactual.decision == "retain_production"
+    assert outcome.cycles[0].counterfactual.reordered
     assert outcome.exact_until == outcome.cycles[0].position
     assert outcome.unused_games == 2
 
@@ -259,7 +263,7 @@ def test_what_an_outside_hand_does_happens_in_both_histories(story: Story) -> No
 
     outcome = story.ask(alpha="0.25")
 
-    assert outcome.other_reigns[-1][2:] == outcome.actual_reigns[-1][2:] == (2, 1)
+    assert outcome.counterfactual_periods[-1][2:] == outcome.actual_periods[-1][2:] == (2, 1)
 
 
 def test_a_move_that_was_withdrawn_comes_in_neither_history(story: Story) -> None:
@@ -273,11 +277,14 @@ def test_a_move_that_was_withdrawn_comes_in_neither_history(story: Story) -> Non
 
     outcome = story.ask()
 
-    assert [cycle.other.decision for cycle in outcome.cycles] == ["swap_production_b", "swap_production_b"]
-    assert outcome.other_swaps == [outcome.other_reigns[-1]]
-    assert outcome.other_swaps[0].position == outcome.cycles[1].position
-    assert outcome.cycles[1].other.evidence is not None
-    assert outcome.cycles[1].other.evidence.b == arm(2, 4, 4)
+    assert [cycle.counterfactual.decision for cycle in outcome.cycles] == [
+        "swap_production_b",
+        "swap_production_b",
+    ]
+    assert outcome.counterfactual_swaps == [outcome.counterfactual_periods[-1]]
+    assert outcome.counterfactual_swaps[0].position == outcome.cycles[1].position
+    assert outcome.cycles[1].counterfactual.evidence is not None
+    assert outcome.cycles[1].counterfactual.evidence.b == arm(2, 4, 4)
 
 
 def test_what_moves_after_a_withdrawal_does_not_bring_the_old_move_back(story: Story) -> None:
@@ -291,8 +298,8 @@ def test_what_moves_after_a_withdrawal_does_not_bring_the_old_move_back(story: S
 
     outcome = story.ask()
 
-    assert outcome.other_swaps == []
-    assert outcome.other_reigns == outcome.actual_reigns
+    assert outcome.counterfactual_swaps == []
+    assert outcome.counterfactual_periods == outcome.actual_periods
     assert (outcome.parted_position, outcome.exact_until) == (None, None)
 
 
@@ -306,8 +313,11 @@ def test_the_anytime_rule_waits_for_more_games(story: Story) -> None:
 
     outcome = story.ask(name=ANYTIME_SIGN)
 
-    assert [cycle.other.decision for cycle in outcome.cycles] == ["retain_production", "swap_production_b"]
-    assert [cycle.other.z_statistic for cycle in outcome.cycles] == [None, None]
+    assert [cycle.counterfactual.decision for cycle in outcome.cycles] == [
+        "retain_production",
+        "swap_production_b",
+    ]
+    assert [cycle.counterfactual.z_statistic for cycle in outcome.cycles] == [None, None]
     assert outcome.exact_until is None
 
 
@@ -317,7 +327,7 @@ def test_a_cycle_of_a_rule_that_nobody_knows_is_told(story: Story) -> None:
 
     with pytest.raises(ProjectionError, match=r"position 2 .* 'coin/1'"):
         story.ask()
-    assert story.ask(name="ztest/1").cycles[0].other.decision == "insufficient_data"
+    assert story.ask(name="ztest/1").cycles[0].counterfactual.decision == "insufficient_data"
 
 
 def test_an_empty_ledger_has_no_time_and_no_swap(ledger: Ledger) -> None:
@@ -325,33 +335,35 @@ def test_an_empty_ledger_has_no_time_and_no_swap(ledger: Ledger) -> None:
 
     assert [outcome.model_type for outcome in outcomes] == list(FAMILIES)
     for outcome in outcomes:
-        assert outcome.time(outcome.actual_reigns) == outcome.time(outcome.other_reigns) == Time(0, 0, 0)
-        assert (outcome.actual_swaps, outcome.other_swaps, outcome.compared) == ([], [], {})
+        assert (
+            outcome.time(outcome.actual_periods) == outcome.time(outcome.counterfactual_periods) == Time(0, 0, 0)
+        )
+        assert (outcome.actual_swaps, outcome.counterfactual_swaps, outcome.compared) == ([], [], {})
 
 
 SECOND = 1_000_000
-OUTCOME = Outcome(
+OUTCOME = Histories(
     model_type="xgboost",
     cycles=(),
-    actual_reigns=(
-        Reign(1, 0, 1, 2),
-        Reign(2, 30 * SECOND, 2, 1),
-        Reign(3, 70 * SECOND, 2, 3),  # as good as one another
-        Reign(4, 90 * SECOND, 2, 4),  # version 4 never played
+    actual_periods=(
+        Period(1, 0, 1, 2),
+        Period(2, 30 * SECOND, 2, 1),
+        Period(3, 70 * SECOND, 2, 3),  # as good as one another
+        Period(4, 90 * SECOND, 2, 4),  # version 4 never played
     ),
-    other_reigns=(Reign(1, 0, 1, 2),),
+    counterfactual_periods=(Period(1, 0, 1, 2),),
     parted_position=None,
     exact_until=None,
     unused_games=0,
-    scores={1: Score(1, 4), 2: Score(3, 4), 3: Score(3, 4), 9: Score(1, 1)},
+    tallies={1: tally(1, 4), 2: tally(3, 4), 3: tally(3, 4), 9: tally(1, 1)},
     last_us=100 * SECOND,
 )
 
 
 def test_time_with_the_better_version_is_a_share_of_the_same_time_in_both_histories() -> None:
-    assert OUTCOME.time(OUTCOME.actual_reigns) == Time(40, 30, 100)
-    assert OUTCOME.time(OUTCOME.other_reigns) == Time(0, 0, 100)
+    assert OUTCOME.time(OUTCOME.actual_periods) == Time(40, 30, 100)
+    assert OUTCOME.time(OUTCOME.counterfactual_periods) == Time(0, 0, 100)
 
 
 def test_the_versions_that_are_compared_have_their_scores() -> None:
-    assert OUTCOME.compared == {1: (1, 4), 2: (3, 4), 3: (3, 4), 4: (0, 0)}
+    assert OUTCOME.compared == {1: tally(1, 4), 2: tally(3, 4), 3: tally(3, 4), 4: tally(0, 0)}

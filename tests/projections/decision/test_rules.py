@@ -8,7 +8,7 @@ from scipy import stats
 
 from ledger.events import Evidence, Tally
 from projections.decision.rules import ANYTIME_SIGN, Z_TEST, RuleError, decide, pooled_z_test
-from tests.builders import arm, evidence, rule
+from tests.builders import arm, evidence, rule, tally
 from tests.projections.stories import repeatable
 
 REFERENCE = [
@@ -30,10 +30,6 @@ REFERENCE = [
 tallies = st.integers(1, 10_000).flatmap(
     lambda games: st.builds(Tally, games=st.just(games), wins=st.integers(0, games))
 )
-
-
-def tally(wins: int, games: int) -> Tally:
-    return Tally(games=games, wins=wins)
 
 
 def compared(

@@ -14,7 +14,7 @@ from projections.read_models import history
 from projections.read_models.history import DAY_US, Query
 from projections.read_models.history_row import render
 from projections.read_models.standings import PromotionState, Record
-from projections.read_models.tickers import Score, Window
+from projections.read_models.tickers import Window
 from tests.builders import (
     aliases_assigned,
     aliases_planned,
@@ -25,6 +25,7 @@ from tests.builders import (
     report,
     round_played,
     rule,
+    tally,
     tickers,
 )
 from tests.histories import histories
@@ -209,7 +210,7 @@ def test_a_swaps_own_row_shows_zeros(ledger: Ledger) -> None:
         aliases={"Production": 1, "B": 2, "shadow1": 3, "shadow2": 4},
         records={1: Record(games=20, wins=8), 2: Record(games=20, wins=15)},
     )
-    window = Window(cycles=5, scores={"Production": Score(20, 8), "B": Score(20, 15)})
+    window = Window(cycles=5, scores={"Production": tally(8, 20), "B": tally(15, 20)})
     decided, planned = decide_cycle(
         FAMILY, promotion, window, rule(), trigger="schedule", source="scheduler", position=0
     )

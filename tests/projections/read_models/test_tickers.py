@@ -4,7 +4,7 @@ import pytest
 
 from ledger.events import AliasesAssigned, Event
 from projections.read_models import tickers
-from projections.read_models.tickers import Score, Window
+from projections.read_models.tickers import Window
 from tests.builders import (
     aliases_assigned,
     aliases_planned,
@@ -15,6 +15,7 @@ from tests.builders import (
     game_started,
     prediction_made,
     report,
+    tally,
 )
 from tests.projections.stories import BEGIN_US, SECOND_US, folded
 
@@ -38,7 +39,7 @@ def test_finished_games_and_their_wins_are_counted_by_alias() -> None:
         game_finished(alias="B", winner="bot"),
     )
 
-    assert found.scores == {"Production": Score(games=3, wins=1), "B": Score(games=1, wins=1)}
+    assert found.scores == {"Production": tally(1, 3), "B": tally(1, 1)}
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_a_game_begun_before_a_swap_does_not_count_in_the_new_window() -> None:
         game_finished(game_id="new", alias="B", swap_count=1, winner="user"),
     )
 
-    assert found.scores["B"] == Score(games=1, wins=0)
+    assert found.scores["B"] == tally(0, 1)
 
 
 def test_a_swap_of_one_family_leaves_the_others_alone() -> None:
@@ -117,7 +118,7 @@ def test_nothing_but_an_executed_swap_goes_back_to_zero(no_swap: Event) -> None:
 
     found = window(*before, no_swap)
 
-    assert found.scores == {"Production": Score(games=1), "B": Score(games=1)}
+    assert found.scores == {"Production": tally(0, 1), "B": tally(0, 1)}
     assert found.swap_count == 0
     assert found.since_position == 0
     assert found.cycles >= 1

@@ -1,0 +1,35 @@
+"""What a game or a prediction counts for, in one place. The audit's recount has its own answer, on purpose."""
+
+from typing import Final
+
+from ledger.events import GameFinished, PredictionMade, Tally
+from ledger.store import Entry
+from ledger.streams import is_shadow
+
+NO_GAMES: Final = Tally(games=0, wins=0)
+
+
+def is_evidence(event: GameFinished) -> bool:
+    """Whether a finished game says anything of the version that played it, in whatever window."""
+    return event.in_metrics and not event.fallback_affected
+
+
+def is_evidence_since(event: GameFinished, swap_count: int) -> bool:
+    """Whether it counts in the window that the family's `swap_count`th swap opened.
+
+    A game that began before a swap and ended after it was played by the other model.
+    """
+    return is_evidence(event) and event.swap_count == swap_count
+
+
+def ranks_challengers(event: PredictionMade, entry: Entry) -> bool:
+    """Whether a prediction counts for the order of the challengers.
+
+    Those made beside another family's games do not: a setting chooses their share, which changes from day to day.
+    """
+    return event.in_metrics and not is_shadow(entry.stream)
+
+
+def one_more(tally: Tally, event: GameFinished) -> Tally:
+    """The tally with a finished game."""
+    return Tally(games=tally.games + 1, wins=tally.wins + (event.winner == "bot"))
