@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -17,6 +18,9 @@ from projections.read_models.counters import SINCE_DATE
 
 PLAYER_KINDS: tuple[PlayerKind, ...] = get_args(PlayerKind)
 COUNT_MAX = 1_000_000_000
+
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:]*").fullmatch
+_ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?").fullmatch
 
 
 class SettingError(ValueError):
@@ -85,6 +89,24 @@ def _kinds(value: str) -> frozenset[PlayerKind]:
     return frozenset(kind for kind in PLAYER_KINDS if kind in words)
 
 
+def _words(value: str) -> list[str]:
+    return value.replace(",", " ").lower().split()
+
+
+def _hosts(value: str) -> frozenset[str]:
+    for host in _words(value):
+        if not _HOST(host):
+            raise ValueError(f"{host!r} is no host name: write names without scheme, port and path")
+    return frozenset(_words(value))
+
+
+def _origins(value: str) -> frozenset[str]:
+    for origin in _words(value):
+        if not _ORIGIN(origin):
+            raise ValueError(f"{origin!r} is no origin: write a scheme and a host, such as https://play.example")
+    return frozenset(_words(value))
+
+
 def _setting(variable: str, default: Any, parse: Callable[[str], Any], help_: str, *, secret: bool = False) -> Any:
     metadata = {"variable": variable, "parse": parse, "help": help_, "secret": secret}
     return field(default=default, metadata=metadata)
@@ -114,6 +136,12 @@ class Settings:
     port: int = _setting("RPS_PORT", 8080, _port, "Port to listen on.")
     internal_token: str | None = _setting(
         "RPS_INTERNAL_TOKEN", None, _text, "Bearer token for /internal writes and reloads.", secret=True
+    )
+    allowed_hosts: frozenset[str] = _setting(
+        "RPS_ALLOWED_HOSTS", frozenset(), _hosts, "Names under which guarded calls may be made without a token."
+    )
+    allowed_origins: frozenset[str] = _setting(
+        "RPS_ALLOWED_ORIGINS", frozenset(), _origins, "Origins of pages that may play, as https://play.example."
     )
     metrics_since_us: int = _setting(
         "METRICS_SINCE_DATE",

@@ -20,7 +20,7 @@ class Forbidden(Refusal):
 
 
 class Unauthorized(Refusal):
-    """The caller has not said who they are."""
+    """The caller has not proved who they are."""
 
     status = 401
 
@@ -29,6 +29,18 @@ class NotFound(Refusal):
     """There is no such thing."""
 
     status = 404
+
+
+class NotAcceptable(Refusal):
+    """There is no answer in a form that the caller takes."""
+
+    status = 406
+
+
+class TooSlow(Refusal):
+    """The request did not arrive in time."""
+
+    status = 408
 
 
 class Conflict(Refusal):
@@ -41,6 +53,12 @@ class TooLarge(Refusal):
     """The body is larger than this service reads."""
 
     status = 413
+
+
+class TooMany(Refusal):
+    """The caller has as many as one caller may have; possible again when there are fewer."""
+
+    status = 429
 
 
 class Unavailable(Refusal):

@@ -5,9 +5,8 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import anyio
 from prometheus_client import CollectorRegistry
 
 from gameplay.config import Settings
@@ -41,8 +40,6 @@ class Service:
     caught_up: bool = False
     broken_start: str | None = None
     """Why the process will never become ready; it must be started again."""
-    reloading: anyio.Lock = field(default_factory=anyio.Lock)
-    """Held by the one reload that is under way."""
 
     def require_caught_up(self) -> None:
         """Raise Unavailable until the projections have reached the head once."""

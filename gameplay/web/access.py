@@ -1,17 +1,48 @@
-"""Who may write to `/internal` and reload models."""
+"""Who may use the guarded calls: those of `/internal` that change something, and reloads."""
 
 import hmac
 import ipaddress
+from urllib.parse import SplitResult, urlsplit
 
-from starlette.requests import Request
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gameplay.config import Settings
 from gameplay.refusals import Forbidden, Unauthorized
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Guard:
+    """ASGI middleware: the token where one is set; else, on a loopback bind, whatever no foreign page has sent.
+
+    A page of any site can make its visitor's browser post to an address of the visitor's own machine. The browser
+    says so in `Origin` and `Sec-Fetch-Site`; and where the page's own name was made to point to that address,
+    `Host` is this name. A command line sends neither of the first two, and a `Host` that is the address.
+
+    Raises Unauthorized or Forbidden.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        headers = Headers(scope=scope)
+        token = self._settings.internal_token
+        if token is not None:
+            _require_token(headers, token)
+        elif not is_loopback(self._settings.host):
+            raise Forbidden(f"set RPS_INTERNAL_TOKEN to use {scope['path']} on {self._settings.host}")
+        else:
+            _require_own_page(headers, self._settings.allowed_hosts)
+        await self._app(scope, receive, send)
+
 
 def is_loopback(host: str) -> bool:
-    """Whether nobody outside this machine can reach an address to listen on."""
-    if host == "localhost":
+    """Whether only this machine can reach an address."""
+    if host in ("localhost", "ip6-localhost"):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -19,16 +50,47 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def require_internal(request: Request, settings: Settings) -> None:
-    """Let through whoever knows the token; without a token, everybody on a loopback bind and nobody elsewhere.
-
-    Raises Unauthorized or Forbidden.
-    """
-    token = settings.internal_token
-    if token is None:
-        if not is_loopback(settings.host):
-            raise Forbidden(f"set RPS_INTERNAL_TOKEN to use {request.url.path} on {settings.host}")
-        return
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+def _require_token(headers: Headers, token: str) -> None:
+    scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode("latin-1"), token.encode()):
         raise Unauthorized("this needs the header Authorization: Bearer with the value of RPS_INTERNAL_TOKEN")
+
+
+def _require_own_page(headers: Headers, allowed_hosts: frozenset[str]) -> None:
+    hosts = headers.getlist("host")
+    for host in hosts:
+        name = _split(f"//{host}").hostname or ""
+        if not (is_loopback(name) or name in allowed_hosts):
+            raise Forbidden(
+                f"Host is {host!r}, which RPS_ALLOWED_HOSTS does not name: add it, or set RPS_INTERNAL_TOKEN"
+            )
+    for origin in headers.getlist("origin"):
+        if not any(_is_own(origin, host) for host in hosts):
+            raise Forbidden(f"a page of {origin!r} may not do this: set RPS_INTERNAL_TOKEN and send it")
+    if any(site.strip().lower() == "cross-site" for site in headers.getlist("sec-fetch-site")):
+        raise Forbidden("a page of another site may not do this: set RPS_INTERNAL_TOKEN and send it")
+
+
+def _is_own(origin: str, host: str) -> bool:
+    """Whether a page is this service's own; the scheme is left to a proxy, which may have added TLS."""
+    page = _split(origin)
+    default = DEFAULT_PORTS.get(page.scheme)
+    here = _split(f"//{host}")
+    return default is not None and (page.hostname, _port(page) or default) == (
+        here.hostname,
+        _port(here) or default,
+    )
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address.strip())
+    except ValueError:  # brackets around what is no IPv6 address
+        return urlsplit("")
+
+
+def _port(address: SplitResult) -> int | None:
+    try:
+        return address.port
+    except ValueError:
+        return -1  # no port is this one

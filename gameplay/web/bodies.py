@@ -1,17 +1,19 @@
 """Request bodies in, JSON out: read up to a limit, decoded strictly, refused before anything is written."""
 
+import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
+import anyio
 import msgspec
 from msgspec import Meta
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from gameplay.refusals import Invalid, Refusal, TooLarge
+from gameplay.refusals import Invalid, Refusal, TooLarge, TooSlow
+from gameplay.web.state import limits_of
 from ledger.codec import DECODE_ERRORS
-
-BODY_BYTES_MAX = 1 << 20
 
 Body = TypeVar("Body", covariant=True)
 
@@ -41,26 +43,51 @@ class Decoder(Protocol[Body]):
 
 
 async def read_body(request: Request) -> bytes:
-    """The whole body. Raises TooLarge over BODY_BYTES_MAX, without reading the rest of it."""
-    body = b""
+    """The whole body. Raises TooLarge and TooSlow at the application's limits, without reading the rest of it."""
+    limits = limits_of(request)
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > BODY_BYTES_MAX:
-                raise TooLarge(f"the body is larger than {BODY_BYTES_MAX} bytes")
+        with anyio.fail_after(limits.body_seconds):
+            return await _read(request, limits.body_bytes)
+    except TimeoutError as error:
+        raise TooSlow(f"the body has not arrived within {limits.body_seconds:g} seconds") from error
     except ClientDisconnect as error:
         raise Refusal("the client went away before its request was complete") from error
-    return body
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    too_large = TooLarge(f"the body is larger than {limit} bytes")
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise too_large
+    return bytes(body)
 
 
 def decode(body: bytes, decoder: Decoder[Body]) -> Body:
     """The body as the decoder's type. Raises Refusal for what is no JSON, Invalid for a wrong value."""
     try:
-        return decoder.decode(body)
+        decoded = decoder.decode(body)
     except msgspec.ValidationError as error:
         raise Invalid(_explained(str(error), decoder.type)) from error
     except DECODE_ERRORS as error:
         raise Refusal(f"the body is no JSON object: {error}") from error
+    _names.decode(body.decode())
+    return decoded
+
+
+def _once(members: list[tuple[str, Any]]) -> None:
+    """Refuse an object that says two things under one name: the decoder would take the last one."""
+    names = [name for name, _ in members]
+    if len(set(names)) < len(names):
+        raise Refusal(f"the body names {max(names, key=names.count)!r} twice in one object")
+
+
+# The numbers stay text: what they are worth is the decoder's business.
+_names = json.JSONDecoder(object_pairs_hook=_once, parse_int=str, parse_float=str)
 
 
 _PATTERN = re.compile(r"`str` matching regex .* - at ")
@@ -80,6 +107,6 @@ def _explained(problem: str, body: type) -> str:
 _encode = msgspec.json.Encoder().encode
 
 
-def answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON response."""
     return Response(_encode(content), status, headers, media_type="application/json")

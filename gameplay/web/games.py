@@ -3,17 +3,15 @@
 import uuid
 from typing import Literal
 
-import anyio.to_thread
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gameplay.game import players
 from gameplay.refusals import Refusal
-from gameplay.serving.service import Service
 from gameplay.web.answers import play_answer, points_answer, start_answer
 from gameplay.web.bodies import Line, MaybeLine, answer, decode, read_body
-from gameplay.web.state import service_of
+from gameplay.web.state import lanes_of, service_of
 from ledger.events import Round
 from ledger.vocabulary import POLICIES, Move, Opponent
 
@@ -60,7 +58,7 @@ async def start_game(request: Request) -> Response:
     player = players.identify(asked.player_name, session_id, scripted=asked.player_kind == "script")
     if asked.player_name and player.kind != "bot":
         # Before the game: it must not have begun for a client who is told that something failed.
-        await _remember(service, player, asked.player_name)
+        await lanes_of(request).writes(players.remember, service.core.engine, player.player_id, asked.player_name)
     game = await service.play.start(asked.policy, player, in_metrics=asked.in_metrics())
     return answer(
         start_answer(
@@ -91,7 +89,3 @@ async def play(request: Request) -> Response:
 async def policies(_request: Request) -> Response:
     """GET /policies."""
     return answer(POLICIES)
-
-
-async def _remember(service: Service, player: players.Player, name: str) -> None:
-    await anyio.to_thread.run_sync(players.remember, service.core.engine, player.player_id, name)

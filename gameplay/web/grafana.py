@@ -6,7 +6,6 @@ Answers are data frames, which carry types: those of a plain table the plugin gu
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, NamedTuple
 
-import anyio.to_thread
 import msgspec
 from msgspec import Meta
 from starlette.requests import Request
@@ -19,7 +18,7 @@ from gameplay.web.bodies import answer, decode, read_body
 from gameplay.web.numbers import QuotedNumbersDecoder
 from gameplay.web.promotion import DAYS, DAYS_MAX, HISTORY_LIMIT, HISTORY_LIMIT_MAX, read_rows, read_totals
 from gameplay.web.queries import parse_instant
-from gameplay.web.state import service_of
+from gameplay.web.state import lanes_of, service_of
 from ledger.errors import InvalidTextError
 from ledger.numbers import parse_whole
 from ledger.vocabulary import DECISIONS, FAMILIES
@@ -126,7 +125,7 @@ async def query(request: Request) -> Response:
     """POST /internal/grafana/query: a frame for each target. Annotations ask the same way."""
     service = service_of(request)
     asked = decode(await read_body(request), _query_decoder)
-    frames = await anyio.to_thread.run_sync(_frames, service, asked)
+    frames = await lanes_of(request).reads(_frames, service, asked)
     return answer(frames, headers={"Cache-Control": "no-store"})
 
 

@@ -3,15 +3,15 @@
 import time
 from typing import cast
 
-import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gameplay.serving.process_metrics import VERSION
 from gameplay.web.bodies import answer
+from gameplay.web.negotiation import media_type
 from gameplay.web.queries import choice
-from gameplay.web.state import service_of
-from projections.metrics.exposition import Scope
+from gameplay.web.state import lanes_of, service_of
+from projections.metrics.exposition import FORMATS, TEXT, Scope
 
 
 async def root(request: Request) -> Response:
@@ -45,7 +45,7 @@ async def healthz(request: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """GET /readyz: 200 when projections are at the head and models are loaded; else 503 with what is missing."""
-    missing = await anyio.to_thread.run_sync(service_of(request).missing)
+    missing = await lanes_of(request).reads(service_of(request).missing)
     return answer({"ready": not missing, "missing": missing}, 503 if missing else 200)
 
 
@@ -55,6 +55,7 @@ async def metrics(request: Request) -> Response:
     scope = cast(Scope | None, choice(request, "scope", ("ledger", "process")))
     if scope != "process":
         service.require_caught_up()
-    accept = ", ".join(request.headers.getlist("accept"))
-    body, content_type = await anyio.to_thread.run_sync(service.exposition.render, accept, scope)
-    return Response(body, headers={"Content-Type": content_type, "Vary": "Accept"})
+    # The answer is 200 whatever a scraper accepts: one that takes none of the formats gets the plainest.
+    accepted = media_type(request.headers.getlist("accept"), list(FORMATS), ignored=("escaping",)) or TEXT
+    body = await lanes_of(request).reads(service.exposition.render, accepted, scope)
+    return Response(body, headers={"Content-Type": accepted, "Vary": "Accept"})

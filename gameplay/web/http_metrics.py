@@ -1,30 +1,44 @@
-"""How many requests, how long they took; labels from the routes, so no request can create a series."""
+"""How many requests there were and how long they took; every series is there from the start.
+
+Routes, methods and classes of status are closed sets, so no request can create a series, and `increase()` sees the
+first error of a route.
+"""
 
 import time
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-UNROUTED = "other"
-METHODS = frozenset({"GET", "HEAD", "POST"})
+from gameplay.web.calls import Call, label_of
+
+OTHER = "other"
+"""Every path that no call has, and every method that a path does not know."""
+STATUS_CLASSES = ("2xx", "3xx", "4xx", "5xx")
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class HttpMetrics:
     """ASGI middleware that counts and times requests."""
 
-    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry, calls: Iterable[Call]) -> None:
         self._app = app
-        self._requests = Counter(
-            "rps_http_requests", "HTTP requests.", ("method", "route", "status"), registry=registry
-        )
-        self._seconds = Histogram(
+        known = {(method, call.path) for call in calls for method in call.methods}
+        paths = {path for _, path in known} | {OTHER}
+        requests = Counter("rps_http_requests", "HTTP requests.", ("method", "route", "status"), registry=registry)
+        seconds = Histogram(
             "rps_http_request_duration_seconds",
             "How long HTTP requests took.",
             ("route",),
             buckets=BUCKETS_SECONDS,
             registry=registry,
         )
+        self._requests = {
+            (method, path, status): requests.labels(method, path, status)
+            for method, path in sorted(known | {(OTHER, path) for path in paths})
+            for status in STATUS_CLASSES
+        }
+        self._seconds = {path: seconds.labels(path) for path in sorted(paths)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request and note its status and duration."""
@@ -43,7 +57,7 @@ class HttpMetrics:
         try:
             await self._app(scope, receive, note)
         finally:
-            route = getattr(scope.get("route"), "path", UNROUTED)
-            method = scope["method"] if scope["method"] in METHODS else UNROUTED
-            self._seconds.labels(route).observe(time.perf_counter() - began)
-            self._requests.labels(method, route, str(status)).inc()
+            path = label_of(scope["route"].path) if "route" in scope else OTHER
+            self._seconds[path].observe(time.perf_counter() - began)
+            key = (scope["method"], path, f"{status // 100}xx")
+            self._requests[key if key in self._requests else (OTHER, path, key[2])].inc()

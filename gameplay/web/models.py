@@ -1,37 +1,30 @@
-"""The models behind the aliases: what they are, and loading them anew."""
+"""The models behind the aliases: what they are, and loading them again."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, cast
 
-import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gameplay.refusals import NotFound, Unavailable
+from gameplay.refusals import NotFound
 from gameplay.serving.reload import reload_models
 from gameplay.serving.service import Service
-from gameplay.web.access import require_internal
 from gameplay.web.bodies import answer, read_body
 from gameplay.web.queries import flag
-from gameplay.web.state import service_of
+from gameplay.web.state import lanes_of, service_of
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
-
-TURN_SECONDS_MAX = 4.0
-"""How long a reload waits for the one before it; with the time that it takes itself, less than thirty seconds."""
 
 
 async def models(request: Request) -> Response:
     """GET /models."""
     service = service_of(request)
     service.require_caught_up()
-    return answer(await anyio.to_thread.run_sync(_models, service))
+    return answer(await lanes_of(request).reads(_models, service))
 
 
 async def reload_all(request: Request) -> Response:
     """POST /models/reload."""
     service = service_of(request)
-    require_internal(request, service.core.settings)
     await read_body(request)
     service.require_caught_up()
     return await _reload(request, FAMILIES, ALIASES)
@@ -40,7 +33,6 @@ async def reload_all(request: Request) -> Response:
 async def reload_one(request: Request) -> Response:
     """POST /models/reload/{model_type}/{alias}."""
     service = service_of(request)
-    require_internal(request, service.core.settings)
     family, alias = request.path_params["model_type"], request.path_params["alias"]
     if family not in FAMILIES or alias not in ALIASES:
         raise NotFound(f"there is no {alias} of {family}")
@@ -51,25 +43,16 @@ async def reload_one(request: Request) -> Response:
 
 async def _reload(request: Request, families: Sequence[Family], aliases: Sequence[Alias]) -> Response:
     service = service_of(request)
-    wish = partial(
-        reload_models,
-        service.core,
-        families,
-        aliases,
-        copy=flag(request, "sync_minio"),
-        clean=flag(request, "clean"),
+    return answer(
+        await lanes_of(request).reloads(
+            reload_models,
+            service.core,
+            families,
+            aliases,
+            copy=flag(request, "sync_minio"),
+            clean=flag(request, "clean"),
+        )
     )
-    # One at a time: while the models' homes hang, a crowd of reloads would take every thread that the other routes
-    # need, and none of them would be answered sooner.
-    try:
-        with anyio.fail_after(TURN_SECONDS_MAX):
-            await service.reloading.acquire()
-    except TimeoutError as error:
-        raise Unavailable("another reload is under way; try again in a moment") from error
-    try:
-        return answer(await anyio.to_thread.run_sync(wish))
-    finally:
-        service.reloading.release()
 
 
 def _models(service: Service) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any, cast, get_args
 from urllib.parse import urlencode
 
-import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,11 +12,10 @@ from gameplay.promotion import reports
 from gameplay.promotion.reports import Reported
 from gameplay.refusals import Refusal
 from gameplay.serving.service import Service
-from gameplay.web.access import require_internal
 from gameplay.web.bodies import answer, read_body
 from gameplay.web.queries import choice, flag, moment_us, whole
 from gameplay.web.report_body import read_report
-from gameplay.web.state import service_of
+from gameplay.web.state import lanes_of, service_of
 from ledger.events import CycleDecided
 from ledger.vocabulary import DECISIONS, FAMILIES, Decision
 from projections.read_models.history import DAY_US, Query
@@ -34,14 +32,13 @@ ALL = "ALL"
 async def report(request: Request) -> Response:
     """POST /internal/promotion/report."""
     service = service_of(request)
-    require_internal(request, service.core.settings)
     body = await read_body(request)
     reported = read_report(body)
     key = request.headers.get("idempotency-key")
     if key is not None and not 1 <= len(key) <= KEY_LENGTH_MAX:
         raise Refusal(f"Idempotency-Key must have 1 to {KEY_LENGTH_MAX} characters")
     service.require_caught_up()
-    recorded = await anyio.to_thread.run_sync(reports.record, service.core.promotion, reported, key)
+    recorded = await lanes_of(request).outside(reports.record, service.core.promotion, reported, key)
     return answer(_report_answer(recorded.position, recorded.event, reported))
 
 
@@ -49,7 +46,7 @@ async def history(request: Request) -> Response:
     """GET /internal/promotion/history: a bare array, the newest first."""
     service = service_of(request)
     query, detail = _query(request), flag(request, "detail")
-    rows = await anyio.to_thread.run_sync(read_rows, service, query)
+    rows = await lanes_of(request).reads(read_rows, service, query)
     headers = {"Cache-Control": "no-store"}
     if len(rows) == query.limit and query.order == "desc":
         following = {**request.query_params, "before_id": rows[-1]["id"]}
@@ -61,7 +58,7 @@ async def event_totals(request: Request) -> Response:
     """GET /internal/promotion/event_totals."""
     service = service_of(request)
     days = whole(request, "days", DAYS, 1, DAYS_MAX)
-    rows = await anyio.to_thread.run_sync(read_totals, service, days)
+    rows = await lanes_of(request).reads(read_totals, service, days)
     return answer(rows, headers={"Cache-Control": "no-store"})
 
 

@@ -5,14 +5,28 @@ from typing import TypedDict, cast
 from starlette.requests import Request
 
 from gameplay.serving.service import Service
+from gameplay.web.lanes import Lanes
+from gameplay.web.limits import Limits
 
 
 class State(TypedDict):
     """The state of the application."""
 
     service: Service
+    lanes: Lanes
+    limits: Limits
 
 
 def service_of(request: Request) -> Service:
     """The service that a request is for."""
     return cast(Service, request.state.service)
+
+
+def lanes_of(request: Request) -> Lanes:
+    """Where the request's blocking work is done."""
+    return cast(Lanes, request.state.lanes)
+
+
+def limits_of(request: Request) -> Limits:
+    """What the request may take."""
+    return cast(Limits, request.state.limits)

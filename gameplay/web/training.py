@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import anyio.to_thread
 import msgspec
 from msgspec import Meta
 from starlette.requests import Request
@@ -12,10 +11,9 @@ from gameplay.promotion.adoption import adopt_all
 from gameplay.refusals import Invalid
 from gameplay.serving.service import Service
 from gameplay.training.runs import runs_of
-from gameplay.web.access import require_internal
 from gameplay.web.bodies import Line, answer, decode, read_body
 from gameplay.web.numbers import QuotedNumbersDecoder
-from gameplay.web.state import service_of
+from gameplay.web.state import lanes_of, service_of
 from ledger.events import Share, TrainingCompleted, Version
 from ledger.vocabulary import Alias, Family, TrainingStatus
 
@@ -41,9 +39,8 @@ _decoder = QuotedNumbersDecoder(TrainingBody)
 async def complete(request: Request) -> Response:
     """POST /internal/training/complete."""
     service = service_of(request)
-    require_internal(request, service.core.settings)
     given = decode(await read_body(request), _decoder)
-    version = await anyio.to_thread.run_sync(_complete, service, given)
+    version = await lanes_of(request).outside(_complete, service, given)
     return answer({"success": True, **msgspec.structs.asdict(given), "model_version": version})
 
 

@@ -1,12 +1,12 @@
 """`/metrics`: the folded states as Prometheus families, computed at scrape and remembered by ledger position."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from projections.metrics.series import LEDGER_SERIES, Series
@@ -21,9 +21,15 @@ Samples = Mapping[Any, float]
 
 Encode = Callable[[Collector], bytes]
 
-FORMATS_MAX = 8
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+FORMATS: Mapping[str, Encode] = {
+    TEXT: generate_latest,
+    "text/plain; version=1.0.0; charset=utf-8": generate_latest,
+    "application/openmetrics-text; version=1.0.0; charset=utf-8": openmetrics.generate_latest,
+}
+"""Content type -> what writes it. Every name here is legal as it stands, so `escaping` makes no difference."""
+
 _OPENMETRICS_END = b"# EOF\n"
-_ESCAPING = re.compile(r";\s*escaping=[^;,]*")
 
 
 class LedgerCollector(Collector):
@@ -47,7 +53,7 @@ class LedgerCollector(Collector):
 
 
 class Exposition:
-    """Renders `/metrics` in whichever format the scraper asks for.
+    """Renders `/metrics` in each of the FORMATS.
 
     The ledger's part is a function of the position, so it is kept until that moves; the rest of the process is
     collected anew each time.
@@ -62,27 +68,25 @@ class Exposition:
         self._rendered: dict[str, bytes] = {}
         self._rendered_position = 0
 
-    def render(self, accept: str, scope: Scope | None = None) -> tuple[bytes, str]:
-        """(body, content type) for an Accept header; `scope` leaves out one of the two parts.
+    def render(self, content_type: str = TEXT, scope: Scope | None = None) -> bytes:
+        """The body, in one of FORMATS; `scope` leaves out one of the two parts.
 
         Raises ProjectionError when the projections have stopped.
         """
-        encode, content_type = _negotiate(accept)
+        encode = FORMATS[content_type]
         if scope == "process":
-            return encode(self._process), content_type
-        body = self._render_ledger(encode, content_type)
+            return encode(self._process)
+        body = self._render_ledger(content_type)
         if scope is None:
             body = body.removesuffix(_OPENMETRICS_END) + encode(self._process)
-        return body, content_type
+        return body
 
-    def _render_ledger(self, encode: Encode, content_type: str) -> bytes:
+    def _render_ledger(self, content_type: str) -> bytes:
         with self._read_models.projector.current() as position:
             if position != self._rendered_position:
                 self._rendered, self._rendered_position = {}, position
             if content_type not in self._rendered:
-                if len(self._rendered) == FORMATS_MAX:
-                    self._rendered.clear()
-                self._rendered[content_type] = encode(self._ledger)
+                self._rendered[content_type] = FORMATS[content_type](self._ledger)
             return self._rendered[content_type]
 
 
@@ -109,18 +113,6 @@ class _Reserved(Collector):
 
     def collect(self) -> Iterable[Metric]:
         return ()
-
-
-def _negotiate(accept: str) -> tuple[Encode, str]:
-    """The library's choice. It repeats the scraper's version in the content type, so there is no end of those.
-
-    How names shall be escaped is not passed on: every name here is legal unescaped, and asked for `values` the
-    library would escape the samples but not their TYPE lines.
-    """
-    try:
-        return choose_encoder(_ESCAPING.sub("", accept))
-    except TypeError:  # from comparing a version that is not made of numbers
-        return choose_encoder("")
 
 
 def ledger_samples(read_models: ReadModels) -> dict[str, Samples]:

@@ -38,6 +38,12 @@ GOOD: dict[str, tuple[str, str, object]] = {
     "MIN_TOTAL_ROWS": ("900", "training_minimum_rows", 900),
     "RPS_CROSS_FAMILY_SHARE": ("0.1", "cross_family_share", 0.1),
     "RPS_CROSS_FAMILY_FOR": ("human, bot", "cross_family_for", frozenset({"human", "bot"})),
+    "RPS_ALLOWED_HOSTS": ("rps.example, RPS, ::2", "allowed_hosts", frozenset({"rps.example", "rps", "::2"})),
+    "RPS_ALLOWED_ORIGINS": (
+        "https://play.example http://localhost:3000",
+        "allowed_origins",
+        frozenset({"https://play.example", "http://localhost:3000"}),
+    ),
     "GRAFANA_DASHBOARD_URL": ("https://g/d/x", "grafana_dashboard_url", "https://g/d/x"),
     "GRAFANA_API_KEY": ("key", "grafana_api_key", "key"),
 }
@@ -74,6 +80,13 @@ BAD: list[tuple[str, str]] = [
     ("RPS_CROSS_FAMILY_SHARE", "2"),
     ("RPS_CROSS_FAMILY_FOR", "humans"),
     ("RPS_CROSS_FAMILY_FOR", ","),
+    ("RPS_ALLOWED_HOSTS", "https://rps.example"),
+    ("RPS_ALLOWED_HOSTS", "rps.example:8080"),
+    ("RPS_ALLOWED_HOSTS", "*"),
+    ("RPS_ALLOWED_ORIGINS", "play.example"),
+    ("RPS_ALLOWED_ORIGINS", "https://play.example/"),
+    ("RPS_ALLOWED_ORIGINS", "https://play.example, null"),
+    ("RPS_ALLOWED_ORIGINS", "*"),
     ("RPS_GAME_IDLE_SECONDS", "0"),
     ("RPS_GAME_IDLE_SECONDS", "9" * 5_000),
 ]

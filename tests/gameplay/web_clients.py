@@ -13,7 +13,9 @@ from gameplay.config import Settings
 from gameplay.models.registry import Registry
 from gameplay.serving.service import Service
 from gameplay.web.app import create_app
+from gameplay.web.limits import DEFAULTS, Limits
 
+BASE_URL = "http://127.0.0.1:8080"
 PATIENCE_SECONDS = 15.0
 REPORT_PATH = "/internal/promotion/report"
 HISTORY_PATH = "/internal/promotion/history"
@@ -27,9 +29,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def serving(settings: Settings, registry: Registry) -> Iterator[TestClient]:
+def serving(settings: Settings, registry: Registry, limits: Limits = DEFAULTS) -> Iterator[TestClient]:
     """The service over a prepared data folder, as soon as it is ready."""
-    with TestClient(create_app(settings, registry=registry)) as client:
+    with TestClient(create_app(settings, registry=registry, limits=limits), base_url=BASE_URL) as client:
         wait_until(lambda: client.get("/readyz").status_code == 200)
         yield client
 

@@ -136,7 +136,7 @@ def replayed(data_dir: Path) -> dict[str, float]:
     settings = Settings(data_dir=data_dir)
     engine = open_engine(settings.database_url)
     read_models = ReadModels(Ledger(engine), since_us=settings.metrics_since_us)
-    body, _ = Exposition(read_models, CollectorRegistry()).render("text/plain", "ledger")
+    body = Exposition(read_models, CollectorRegistry()).render(scope="ledger")
     engine.dispose()
     return sample_values(body.decode())
 

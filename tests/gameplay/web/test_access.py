@@ -2,11 +2,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
+import msgspec
 import pytest
 from starlette.testclient import TestClient
 
 from gameplay.config import Settings
 from gameplay.web.access import is_loopback
+from gameplay.web.app import CALLS
 from tests.gameplay.conftest import Serve
 from tests.gameplay.web_clients import HISTORY_PATH, REPORT_PATH, state
 
@@ -77,6 +79,81 @@ def test_a_token_may_be_any_text(serve: Serve, changed: Callable[..., Settings])
     with serve(changed(internal_token="schlüssel")) as client:
         assert write(client, REPORT_PATH, "schlüssel").status_code == 200
         assert write(client, REPORT_PATH, "schlussel").status_code == 401
+
+
+FOREIGN: dict[str, list[tuple[str, str]]] = {
+    "another site's page": [("Origin", "https://evil.example")],
+    "a page on another port": [("Origin", "http://127.0.0.1:3000")],
+    "a page of nowhere": [("Origin", "null")],
+    "an empty origin": [("Origin", "")],
+    "two origins": [("Origin", "http://127.0.0.1:8080"), ("Origin", "https://evil.example")],
+    "a name that begins like ours": [("Origin", "http://127.0.0.1:8080.evil.example")],
+    "a browser that names the site alone": [("Sec-Fetch-Site", "cross-site")],
+    "shouted": [("Sec-Fetch-Site", "Cross-Site")],
+    "a name that points here": [("Host", "evil.example:8080"), ("Origin", "http://evil.example:8080")],
+    "a host that begins like ours": [("Host", "127.0.0.1.evil.example")],
+    "a host behind a user": [("Host", "127.0.0.1@evil.example")],
+    "an empty host": [("Host", "")],
+    "half an address": [("Host", "[::1")],
+}
+OWN: dict[str, list[tuple[str, str]]] = {
+    "our own page": [("Origin", "http://127.0.0.1:8080"), ("Sec-Fetch-Site", "same-origin")],
+    "a page by name": [("Host", "localhost:8080"), ("Origin", "http://localhost:8080")],
+    "an address bar": [("Sec-Fetch-Site", "none")],
+    "IPv6": [("Host", "[::1]:8080"), ("Origin", "http://[::1]:8080")],
+    "a proxy that adds TLS": [("Host", "localhost"), ("Origin", "https://localhost")],
+    "the default port": [("Host", "localhost:80"), ("Origin", "http://localhost")],
+    "an upper case": [("Host", "LOCALHOST:8080"), ("Origin", "http://localhost:8080")],
+}
+AS_FORM = {"Content-Type": "text/plain"}
+
+
+@pytest.mark.parametrize("headers", FOREIGN.values(), ids=list(FOREIGN))
+def test_a_foreign_page_cannot_write(shared: TestClient, headers: list[tuple[str, str]]) -> None:
+    before = state(shared)
+    for path in WRITES:
+        body = msgspec.json.encode(WRITES[path])
+        refused = shared.post(path, content=body, headers=[*AS_FORM.items(), *headers])
+        assert refused.status_code == 403, path
+        assert "RPS_" in refused.json()["detail"]
+    assert state(shared) == before
+
+
+@pytest.mark.parametrize("headers", OWN.values(), ids=list(OWN))
+def test_our_own_page_and_a_command_line_write(shared: TestClient, headers: list[tuple[str, str]]) -> None:
+    for path in WRITES:
+        body = msgspec.json.encode(WRITES[path])
+        assert shared.post(path, content=body, headers=[*AS_FORM.items(), *headers]).status_code == 200, path
+
+
+@pytest.mark.parametrize("headers", FOREIGN.values(), ids=list(FOREIGN))
+def test_a_foreign_page_plays_and_reads(shared: TestClient, headers: list[tuple[str, str]]) -> None:
+    body = msgspec.json.encode({"policy": "forrest"})
+    query = msgspec.json.encode({"targets": [{"target": "promotion_history"}]})
+
+    assert shared.post("/start_game", content=body, headers=headers).status_code == 200
+    assert shared.post("/internal/grafana/query", content=query, headers=headers).status_code == 200
+    assert shared.get(HISTORY_PATH, headers=headers).status_code == 200
+
+
+def test_a_named_host_may_write(serve: Serve, changed: Callable[..., Settings]) -> None:
+    with serve(changed(allowed_hosts=frozenset({"rps.example"}))) as client:
+        for host, status in (("rps.example", 200), ("RPS.example:80", 200), ("other.example", 403)):
+            assert client.post("/models/reload", headers={"Host": host}).status_code == status
+
+
+def test_a_token_is_enough_for_any_page(serve: Serve, changed: Callable[..., Settings]) -> None:
+    with serve(changed(internal_token=TOKEN)) as client:
+        foreign = {"Authorization": f"Bearer {TOKEN}", "Origin": "https://tools.example", "Host": "rps.example"}
+        assert client.post("/models/reload", headers=foreign).status_code == 200
+
+
+def test_every_call_that_changes_something_outside_the_game_is_guarded() -> None:
+    reads = {"metrics", "metric-payload-options", "query", "variable"}
+
+    for call in CALLS:
+        changes = call.method == "POST" and call.path.rsplit("/", 1)[-1] not in reads
+        assert call.guarded == (changes and call.path.startswith(("/internal/", "/models/"))), call.path
 
 
 @pytest.mark.parametrize(

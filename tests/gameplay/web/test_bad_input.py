@@ -1,22 +1,18 @@
 """Whatever comes in: a 4xx that says what is wrong, and no event, no counter, no row."""
 
 import json
-import shutil
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from gameplay.config import Settings
-from gameplay.web.bodies import BODY_BYTES_MAX
+from gameplay.web.limits import DEFAULTS
 from ledger.vocabulary import BOTS
-from tests.gameplay.faults import registry_with_versions
-from tests.gameplay.web_clients import HISTORY_PATH, REPORT_PATH, play, samples, serving, start, state
+from tests.gameplay.web_clients import HISTORY_PATH, REPORT_PATH, play, samples, start, state
 
+BODY_BYTES_MAX = DEFAULTS.body_bytes
 TRAINING_PATH = "/internal/training/complete"
 GOOD: dict[str, dict[str, object]] = {
     "/start_game": {"policy": "forrest"},
@@ -182,11 +178,9 @@ BROKEN_REPORTS: dict[str, bytes] = {
 
 
 @pytest.fixture(scope="module")
-def client(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """One service for the whole file: what a refused request spoils, spoils the tests after it."""
-    folder = shutil.copytree(prepared, tmp_path_factory.mktemp("bad") / "data")
-    with serving(Settings(data_dir=folder, promotion_schedule=None), registry_with_versions()) as client:
-        yield client
+def client(shared: TestClient) -> TestClient:
+    """What a refused request spoils, spoils the tests after it."""
+    return shared
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +194,7 @@ def assert_refused(client: TestClient, path: str, body: bytes, *statuses: int) -
     before = state(client)
     response = client.post(path, content=body)
     assert response.status_code in (statuses or range(400, 500)), response.text
-    assert response.json().keys() == {"detail"}
+    assert response.json().keys() == {"detail", "request_id"}
     assert response.json()["detail"].strip()
     assert state(client) == before
 
@@ -369,7 +363,7 @@ def test_a_wrong_path_or_method_is_told(client: TestClient, method: str, path: s
     response = client.request(method, path)
 
     assert response.status_code == status
-    assert response.json().keys() == {"detail"}
+    assert response.json().keys() == {"detail", "request_id"}
     assert state(client) == before
 
 

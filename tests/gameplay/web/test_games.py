@@ -176,7 +176,7 @@ def test_a_retry_a_stale_round_and_another_move(served: TestClient) -> None:
     for body in ({"user_move": "paper", "round": 1}, {"user_move": "rock", "round": 3}):
         refused = served.post("/play", json={"game_id": game_id, **body})
         assert refused.status_code == 409
-        assert refused.json().keys() == {"detail"}
+        assert refused.json().keys() == {"detail", "request_id"}
     assert state(served) == after
 
 

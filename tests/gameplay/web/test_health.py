@@ -1,6 +1,4 @@
-import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,20 +11,19 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from gameplay.config import Settings
-from gameplay.web.app import create_app
-from gameplay.web.http_metrics import METHODS, UNROUTED
+from gameplay.web.app import CALLS, create_app
+from gameplay.web.http_metrics import OTHER, STATUS_CLASSES
 from ledger.vocabulary import FAMILIES
 from projections.metrics.series import LEDGER_SERIES
 from projections.projector import Projector
 from tests.builders import game_finished
 from tests.gameplay.conftest import Serve
-from tests.gameplay.faults import FaultyRegistry, registry_with_versions
+from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.web_clients import (
     ok,
     play_on,
     samples,
     service_behind,
-    serving,
     start,
     wait_until,
 )
@@ -205,35 +202,48 @@ def test_no_game_creates_a_ledger_series(served: TestClient) -> None:
     assert samples(served).keys() == before
 
 
-def test_requests_are_counted_by_route_and_no_request_makes_a_label(served: TestClient) -> None:
-    for path in ("/nowhere/1", "/nowhere/2", "/play", "/models/reload/x/y", "/%00", "/metrics?scope=x"):
-        served.get(path)
-        served.post(path)
-        served.request("BREW", path)
-
-    shown = [name for name in samples(served, "process") if name.startswith("rps_http_requests_total")]
-
-    routes = {route.path for route in served.app.routes} | {UNROUTED}  # type: ignore[attr-defined]
-    for name in shown:
-        labels = dict(pair.split("=", 1) for pair in name.partition("{")[2].removesuffix("}").split(","))
-        assert labels["method"].strip('"') in METHODS | {UNROUTED}
-        assert labels["route"].strip('"') in routes
-    assert any(f'route="{UNROUTED}"' in name for name in shown)
-    assert any('route="/models/reload/{model_type}/{alias}"' in name for name in shown)
+def http_requests(client: TestClient) -> dict[tuple[str, str, str], float]:
+    """(method, route, status) -> how many."""
+    found = {}
+    for name, value in samples(client, "process").items():
+        if name.startswith("rps_http_requests_total"):
+            pairs = name.partition("{")[2].removesuffix("}").split(",")
+            labels = {label: text.strip('"') for label, text in (pair.split("=", 1) for pair in pairs)}
+            found[labels["method"], labels["route"], labels["status"]] = value
+    return found
 
 
-@pytest.fixture(scope="module")
-def scraped(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    folder = shutil.copytree(prepared, tmp_path_factory.mktemp("scraped") / "data")
-    with serving(Settings(data_dir=folder, promotion_schedule=None), registry_with_versions()) as client:
-        yield client
+def test_every_series_of_requests_is_born_at_zero(served: TestClient) -> None:
+    shown = http_requests(served)
+
+    for call in CALLS:
+        for status in STATUS_CLASSES:
+            assert shown.get((call.method, call.path, status)) is not None
+    assert shown["POST", "/play", "5xx"] == shown[OTHER, OTHER, "4xx"] == shown["POST", "/play", "2xx"] == 0
+    assert samples(served, "process")['rps_http_request_duration_seconds_count{route="/play"}'] == 0
+
+
+def test_no_request_makes_a_series(served: TestClient) -> None:
+    before = http_requests(served)
+    paths = ("/nowhere/1", "/nowhere/2", "/play", "/play/", "/models/reload/x/y", "/%00", "/metrics?scope=x")
+
+    for path in paths:
+        for method in ("GET", "POST", "HEAD", "OPTIONS", "BREW", "get"):
+            served.request(method, path)
+
+    shown = http_requests(served)
+    made = {labels: shown[labels] - before[labels] for labels in before if shown[labels] != before[labels]}
+    assert shown.keys() == before.keys()
+    assert made[OTHER, OTHER, "4xx"] == 3 * 6
+    assert made["POST", "/play", "4xx"] == 2
+    assert made[OTHER, "/play", "4xx"] == 2 * 5
+    assert made["POST", "/models/reload/{model_type}/{alias}", "4xx"] == 1
 
 
 @examples(max_examples=40)
 @given(accept=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40))
-def test_any_accept_header_gets_metrics(scraped: TestClient, accept: str) -> None:
+def test_any_accept_header_gets_metrics(shared: TestClient, accept: str) -> None:
     for asked in (accept, f"application/openmetrics-text;{accept}", f"text/plain;version={accept}"):
-        response = scraped.get("/metrics", headers={"Accept": asked.strip()})
+        response = shared.get("/metrics", headers={"Accept": asked.strip()})
 
         assert response.status_code == 200
-    assert len(service_behind(scraped).exposition._rendered) <= 12

@@ -1,5 +1,3 @@
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +6,6 @@ from starlette.testclient import TestClient
 from gameplay.config import Settings
 from gameplay.promotion import planning
 from gameplay.promotion.assignments import assigned
-from gameplay.web import models as web_models
 from ledger.engines.sqlite import open_engine
 from ledger.store import Ledger
 from ledger.streams import promotion_stream
@@ -118,55 +115,6 @@ def test_a_registry_that_does_not_answer_is_asked_once(
 
     assert registry.calls == before + 1
     assert (len(answer["registry_errors"]), len(answer["minio_errors"])) == (3, 1)
-
-
-def test_a_crowd_of_reloads_leaves_threads_for_others(served: TestClient, registry: FaultyRegistry) -> None:
-    reached, release = threading.Event(), threading.Event()
-
-    def hang() -> None:
-        reached.set()
-        release.wait(10)
-
-    registry.at_call(1, hang)
-    codes: list[int] = []
-    crowd = [
-        threading.Thread(target=lambda: codes.append(served.post("/models/reload").status_code)) for _ in range(45)
-    ]
-    for one in crowd:
-        one.start()
-    assert reached.wait(10)
-    begun = time.monotonic()
-
-    start(served)
-
-    assert time.monotonic() - begun < 5
-    release.set()
-    for one in crowd:
-        one.join()
-    assert codes == [200] * 45
-
-
-def test_a_reload_does_not_wait_for_ever_for_its_turn(
-    served: TestClient, registry: FaultyRegistry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(web_models, "TURN_SECONDS_MAX", 0.05)
-    reached, release = threading.Event(), threading.Event()
-
-    def hang() -> None:
-        reached.set()
-        release.wait(10)
-
-    registry.at_call(1, hang)
-    first = threading.Thread(target=served.post, args=("/models/reload",))
-    first.start()
-    assert reached.wait(10)
-
-    response = served.post("/models/reload")
-
-    release.set()
-    first.join()
-    assert response.status_code == 503
-    assert "another reload" in response.json()["detail"]
 
 
 def test_a_version_that_cannot_be_loaded_is_named(served: TestClient, registry: FaultyRegistry) -> None:

@@ -1,0 +1,82 @@
+"""Errors as answers: `{"detail": ..., "request_id": ...}`, and the status that tells the caller what to do."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gameplay.refusals import Refusal, TooLarge, TooMany, TooSlow, Unauthorized, Unavailable
+from gameplay.web.bodies import answer
+from gameplay.web.request_ids import HEADER, id_of
+from ledger.errors import (
+    BusyError,
+    ClosedError,
+    InvalidEventError,
+    OvertakenError,
+    StorageError,
+    UnreadableEventError,
+)
+from projections.errors import ProjectionError
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER = {"Retry-After": "1"}
+
+Handler = Callable[[Request, Any], Awaitable[Response]]
+
+
+async def _refused(request: Request, error: Refusal) -> Response:
+    headers: Mapping[str, str] = {}
+    match error:
+        case Unauthorized():
+            headers = {"WWW-Authenticate": "Bearer"}
+        case Unavailable() | TooMany():
+            headers = RETRY_AFTER
+        case TooLarge() | TooSlow():
+            headers = {"Connection": "close"}  # the rest of the body stays unread
+        case _:
+            pass
+    return error_answer(request, error.status, str(error), headers)
+
+
+async def _http_error(request: Request, error: HTTPException) -> Response:
+    return error_answer(request, error.status_code, error.detail, error.headers or {})
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    return error_answer(request, 503, str(error), RETRY_AFTER)
+
+
+async def _invalid_event(request: Request, error: InvalidEventError) -> Response:
+    # The checks of the body should have refused this in the caller's words.
+    log.error("an event was refused by the codec: %s", error)
+    return error_answer(request, 422, str(error))
+
+
+async def _unexpected(request: Request, _error: Exception) -> Response:
+    # This answer passes by the middleware that names it. Starlette raises the error again after it, and the server
+    # logs its traceback.
+    text = "internal error; the service's log says more, under this request_id"
+    return error_answer(request, 500, text, {HEADER: id_of(request)})
+
+
+def error_answer(request: Request, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The JSON answer of an error."""
+    return answer({"detail": text, "request_id": id_of(request)}, status, headers)
+
+
+HANDLERS: Mapping[Any, Handler] = {
+    Refusal: _refused,
+    HTTPException: _http_error,
+    BusyError: _unavailable,
+    ClosedError: _unavailable,
+    OvertakenError: _unavailable,
+    StorageError: _unavailable,
+    UnreadableEventError: _unavailable,
+    ProjectionError: _unavailable,
+    InvalidEventError: _invalid_event,
+    Exception: _unexpected,
+}

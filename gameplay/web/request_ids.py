@@ -1,0 +1,44 @@
+"""Every request has an id: in its answer, in the body of an error, and in the lines of the log that it causes."""
+
+import re
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gameplay.observability.request_ids import request_id
+from ledger.ids import new_id
+
+HEADER = "X-Request-ID"
+# Visible ASCII: nothing else may travel in a header or stand in a log unseen.
+_PLAIN = re.compile(r"[!-~]{1,128}").fullmatch
+
+
+class RequestIds:
+    """ASGI middleware: takes over the caller's id where it is plain, else makes one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).getlist(HEADER)
+        known_as = given[0] if len(given) == 1 and _PLAIN(given[0]) else new_id()
+        scope["state"]["request_id"] = known_as
+        # It is not reset: the server logs what this raises, in the task that it has made for this request.
+        request_id.set(known_as)
+
+        async def name(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[HEADER] = known_as
+            await send(message)
+
+        await self._app(scope, receive, name)
+
+
+def id_of(request: Request) -> str:
+    """The id of a request."""
+    return str(request.state.request_id)

@@ -1,0 +1,82 @@
+import logging
+from pathlib import Path
+
+import pytest
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from gameplay.config import Settings
+from gameplay.observability.request_ids import RequestIds as LogFilter
+from gameplay.web.app import create_app
+from gameplay.web.request_ids import RequestIds
+from tests.gameplay.faults import FaultyRegistry
+from tests.gameplay.web_clients import BASE_URL, service_behind
+
+
+@pytest.mark.parametrize("given", ["7", "a-b.c_d", "!", "x" * 128, '{"a":1}'])
+def test_a_plain_id_is_taken_over(shared: TestClient, given: str) -> None:
+    response = shared.get("/nowhere", headers={"X-Request-ID": given})
+
+    assert response.headers["x-request-id"] == response.json()["request_id"] == given
+
+
+@pytest.mark.parametrize("given", [b"", b"x" * 129, b"two words", b"a\tb", b"caf\xe9", b"\xff", b"\x7f"])
+def test_another_id_is_replaced(shared: TestClient, given: bytes) -> None:
+    response = shared.get("/healthz", headers={b"X-Request-ID": given})
+
+    assert response.headers["x-request-id"].encode() != given
+    assert len(response.headers["x-request-id"]) == 36
+
+
+def test_two_ids_are_none(shared: TestClient) -> None:
+    response = shared.get("/healthz", headers=[("X-Request-ID", "a"), ("X-Request-ID", "b")])
+
+    assert response.headers["x-request-id"] not in ("a", "b")
+
+
+def test_every_answer_has_an_id_of_its_own(shared: TestClient) -> None:
+    answers = [
+        shared.get("/healthz"),
+        shared.get("/nowhere"),
+        shared.post("/play", content=b"{"),
+        shared.get("/play"),
+    ]
+
+    assert [one.status_code for one in answers] == [200, 404, 400, 405]
+    assert len({one.headers["x-request-id"] for one in answers}) == len(answers)
+    for refused in answers[1:]:
+        assert refused.json()["request_id"] == refused.headers["x-request-id"]
+
+
+def test_an_error_of_ours_carries_its_id(data_dir: Path, registry: FaultyRegistry) -> None:
+    app = create_app(Settings(data_dir=data_dir, promotion_schedule=None), registry=registry)
+    with TestClient(app, base_url=BASE_URL, raise_server_exceptions=False) as client:
+        service_behind(client).play = None  # type: ignore[assignment]
+
+        response = client.get("/round_points", params={"game_id": "7"}, headers={"X-Request-ID": "mine"})
+
+    assert response.status_code == 500
+    assert response.headers["x-request-id"] == response.json()["request_id"] == "mine"
+
+
+def test_a_line_of_the_log_names_the_request_that_it_is_about(caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger("tests")
+    caplog.handler.addFilter(LogFilter())
+
+    async def work(_request: Request) -> Response:
+        await to_thread.run_sync(log.warning, "in a thread")
+        return Response()
+
+    log.warning("before")
+    app = Starlette(routes=[Route("/", work)], middleware=[Middleware(RequestIds)])
+    with TestClient(app) as client:
+        client.get("/", headers={"X-Request-ID": "mine"})
+
+    said = {record.message: record.__dict__ for record in caplog.records}
+    assert (said["before"]["request_id"], said["before"]["request"]) == (None, "")
+    assert (said["in a thread"]["request_id"], said["in a thread"]["request"]) == ("mine", " [request mine]")
