@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Put the dashboard into Grafana, in place of whatever is there under its uid, and print the uid.
+# Put the dashboard into Grafana, in place of the one that has its uid, and print the uid.
 #
-#   GRAFANA_URL=https://grafana.example.com ops/deploy_clean_dashboard.sh [BOARD.json]
+#   GRAFANA_URL=https://grafana.example.com ops/deploy_clean_dashboard.sh [DASHBOARD.json]
 #
 # The key comes from GRAFANA_API_KEY, ops/.grafana_api_key or ~/.config/rps/grafana_api_key, the first that
 # is there. GRAFANA_FOLDER_UID names a folder; without it the dashboard goes to the top.

@@ -1,1 +1,1 @@
-"""What people look at elsewhere: the dashboard, the alerts and the provisioning in `ops/`."""
+"""What other programs show of the service: the dashboard, the alerts and the provisioning in `ops/`."""

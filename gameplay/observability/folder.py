@@ -25,13 +25,13 @@ class OpsError(Exception):
 
 
 class EditedError(OpsError):
-    """A dashboard that was edited after it was written, and is not adopted: only a person may decide about it."""
+    """A dashboard that was edited since it was written, and is not adopted."""
 
     def __init__(self, folder: Path, edits: Mapping[str, list[str]]) -> None:
-        told = [line for path, found in edits.items() for line in (f"{folder / path} was edited:", *found)]
+        lines = [line for path, found in edits.items() for line in (f"{folder / path} was edited:", *found)]
         adopt = f"rps dashboard {_option(folder)}adopt {folder / next(iter(edits))}"
         ways = f"keep it: {adopt}\ngo back to the generated one: rps dashboard {_option(folder)}--discard-adopted"
-        super().__init__("\n".join([*told, "nothing was written.", ways]))
+        super().__init__("\n".join([*lines, "nothing was written.", ways]))
 
 
 def write(folder: Path, dashboard: Json) -> list[str]:
@@ -97,7 +97,7 @@ def _kept_digest(folder: Path) -> str | None:
 
 
 def normal_dashboard(path: Path) -> Json:
-    """The dashboard in a file, in whichever form Grafana has exported it. Raises OpsError."""
+    """The dashboard in a file, in either of the forms that Grafana exports. Raises OpsError."""
     try:
         return normalized(read_dashboard(path))
     except NoDashboardError as error:

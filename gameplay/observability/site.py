@@ -1,10 +1,10 @@
-"""Names of the places that every generated file speaks of: one list, so that no two files disagree."""
+"""Names and addresses that the generated files share: one list, so that no two files disagree."""
 
 from typing import Final
 
 PROMETHEUS_UID: Final = "grafanacloud-ml-metrics"
 LEDGER_UID: Final = "rps-promotion-ledger"
-"""The JSON data source, whichever of its three plugins serves it."""
+"""The JSON data source, by any of its three plugins."""
 
 GRAFANA_UIDS: Final = frozenset({"-- Grafana --", "-- Mixed --", "-- Dashboard --", "grafana", "__expr__"})
 """Sources that every Grafana has: its own data, several at once, another panel's data, expressions."""
@@ -22,7 +22,7 @@ CONTAINER_PORT: Final = 8080
 SERVICE_PORT: Final = 80
 SERVICE_HOST: Final = f"{APP}.{NAMESPACE}.svc.cluster.local"
 SERVICE_URL: Final = f"http://{SERVICE_HOST}"
-"""No slash at the end: both JSON plugins glue the path to it."""
+"""No slash at the end: the JSON plugins append the path to it."""
 
 HISTORY_PATH: Final = "/internal/promotion/history"
 TOTALS_PATH: Final = "/internal/promotion/event_totals"

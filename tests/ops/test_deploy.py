@@ -15,7 +15,7 @@ from tests.prometheus.conftest import require
 
 ROOT = Path(__file__).parents[2]
 KEY = "glsa_a1B2c3D4e5F6_0badcafe"
-BOARD = json.loads((ROOT / "ops" / "grafana-dashboard.json").read_text())
+DASHBOARD = json.loads((ROOT / "ops" / "grafana-dashboard.json").read_text())
 
 
 @pytest.fixture
@@ -40,21 +40,21 @@ def deploy(ops: Path, server: Grafana, *options: str, **environment: str) -> sub
     home.mkdir(exist_ok=True)
     variables = {"PATH": os.environ["PATH"], "HOME": str(home), "GRAFANA_URL": server.url, **environment}
     command = ["bash", *options, str(ops / "deploy_clean_dashboard.sh")]
-    told = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=60)
-    assert KEY not in told.stdout + told.stderr
-    return told
+    result = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=60)
+    assert KEY not in result.stdout + result.stderr
+    return result
 
 
 def test_the_dashboard_is_put_in_place_of_the_one_before(ops: Path, server: Grafana) -> None:
     server.dashboards[DASHBOARD_UID] = {"title": "old"}
 
-    told = deploy(ops, server, GRAFANA_API_KEY=KEY)
+    result = deploy(ops, server, GRAFANA_API_KEY=KEY)
 
-    assert (told.returncode, told.stdout) == (0, f"{DASHBOARD_UID}\n")
-    assert server.dashboards[DASHBOARD_UID] == BOARD
+    assert (result.returncode, result.stdout) == (0, f"{DASHBOARD_UID}\n")
+    assert server.dashboards[DASHBOARD_UID] == DASHBOARD
     assert server.requests[0]["overwrite"] is True
     assert server.requests[0]["dashboard"]["id"] is None
-    assert f"{server.url}/d/{DASHBOARD_UID}/rps" in told.stderr
+    assert f"{server.url}/d/{DASHBOARD_UID}/rps" in result.stderr
 
 
 def test_a_folder_is_passed_on(ops: Path, server: Grafana) -> None:
@@ -101,28 +101,28 @@ def test_white_space_around_the_variable_does_not_matter(ops: Path, server: Graf
 
 
 def test_a_key_in_two_pieces_is_refused(ops: Path, server: Grafana) -> None:
-    told = deploy(ops, server, GRAFANA_API_KEY=f"{KEY[:9]} {KEY[9:]}")
+    result = deploy(ops, server, GRAFANA_API_KEY=f"{KEY[:9]} {KEY[9:]}")
 
-    assert (told.returncode, server.requests) == (2, [])
+    assert (result.returncode, server.requests) == (2, [])
 
 
 def test_without_a_key_it_says_where_one_may_be(ops: Path, server: Grafana) -> None:
-    told = deploy(ops, server)
+    result = deploy(ops, server)
 
-    assert told.returncode == 2
-    assert "GRAFANA_API_KEY" in told.stderr
-    assert ".config/rps/grafana_api_key" in told.stderr
+    assert result.returncode == 2
+    assert "GRAFANA_API_KEY" in result.stderr
+    assert ".config/rps/grafana_api_key" in result.stderr
     assert server.requests == []
 
 
 def test_a_refused_key_asks_for_a_fresh_one(ops: Path, server: Grafana) -> None:
     server.key = "another"
 
-    told = deploy(ops, server, GRAFANA_API_KEY=KEY)
+    result = deploy(ops, server, GRAFANA_API_KEY=KEY)
 
-    assert told.returncode == 1
-    assert "make a fresh one" in told.stderr
-    assert told.stdout == ""
+    assert result.returncode == 1
+    assert "make a fresh one" in result.stderr
+    assert result.stdout == ""
 
 
 @pytest.mark.parametrize(
@@ -139,26 +139,26 @@ def test_a_refused_key_asks_for_a_fresh_one(ops: Path, server: Grafana) -> None:
 def test_a_refusal_is_explained(ops: Path, server: Grafana, status: int, message: str, said: str) -> None:
     server.refusal = (status, message)
 
-    told = deploy(ops, server, GRAFANA_API_KEY=KEY)
+    result = deploy(ops, server, GRAFANA_API_KEY=KEY)
 
-    assert told.returncode == 1
-    assert said in told.stderr
+    assert result.returncode == 1
+    assert said in result.stderr
 
 
 @pytest.mark.parametrize("status", [400, 412, 500])
 def test_a_key_that_the_server_repeats_is_not_printed(ops: Path, server: Grafana, status: int) -> None:
     server.refusal = (status, f"token {KEY} of provisioned Bearer {KEY} is known")
 
-    told = deploy(ops, server, GRAFANA_API_KEY=KEY)  # which looks for the key
+    result = deploy(ops, server, GRAFANA_API_KEY=KEY)  # which looks for the key
 
-    assert "token *** of provisioned Bearer *** is known" in told.stderr
+    assert "token *** of provisioned Bearer *** is known" in result.stderr
 
 
-def test_nobody_at_home_is_explained(ops: Path, server: Grafana) -> None:
-    told = deploy(ops, server, GRAFANA_API_KEY=KEY, GRAFANA_URL="http://127.0.0.1:1")
+def test_a_server_that_does_not_answer_is_explained(ops: Path, server: Grafana) -> None:
+    result = deploy(ops, server, GRAFANA_API_KEY=KEY, GRAFANA_URL="http://127.0.0.1:1")
 
-    assert told.returncode == 1
-    assert "no answer from http://127.0.0.1:1" in told.stderr
+    assert result.returncode == 1
+    assert "no answer from http://127.0.0.1:1" in result.stderr
 
 
 def test_a_trace_does_not_show_the_key(ops: Path, server: Grafana) -> None:
@@ -166,21 +166,21 @@ def test_a_trace_does_not_show_the_key(ops: Path, server: Grafana) -> None:
 
 
 def test_a_key_that_would_change_the_request_is_refused(ops: Path, server: Grafana) -> None:
-    told = deploy(ops, server, GRAFANA_API_KEY='x"\nurl = "http://127.0.0.1:1')
+    result = deploy(ops, server, GRAFANA_API_KEY='x"\nurl = "http://127.0.0.1:1')
 
-    assert told.returncode == 2
+    assert result.returncode == 2
     assert server.requests == []
 
 
 def test_another_dashboard_can_be_given(ops: Path, server: Grafana, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
-    other.write_text(json.dumps({**BOARD, "uid": "other"}, indent=2))
+    other.write_text(json.dumps({**DASHBOARD, "uid": "other"}, indent=2))
     command = ["bash", str(ops / "deploy_clean_dashboard.sh"), str(other)]
     environment = {"PATH": os.environ["PATH"], "GRAFANA_URL": server.url + "/", "GRAFANA_API_KEY": KEY}
 
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
-    assert told.stdout == "other\n"
+    assert result.stdout == "other\n"
 
 
 def test_the_key_files_are_ignored_by_git() -> None:

@@ -55,7 +55,7 @@ def shell(line: str, folder: Path, server: Grafana) -> None:
 
 
 def edited() -> Json:
-    """What somebody made of the dashboard in Grafana: one panel asks about two hours."""
+    """A copy that was saved and edited in Grafana: one panel asks about two hours."""
     copied = generated_dashboard() | {
         "id": 41,
         "title": "RPS Promotion Ledger Copy",
@@ -76,10 +76,10 @@ def test_an_edit_goes_through_the_five_steps_unharmed(folder: Path, form: Callab
             shell(line, folder, server)
 
         check, adopt = take_over
-        told = rps(check)
-        assert told.exit_code == 1
-        assert "panel 212 (Games completed per hour): targets[0].expr" in told.output
-        assert adopt in told.output
+        result = rps(check)
+        assert result.exit_code == 1
+        assert "panel 212 (Games completed per hour): targets[0].expr" in result.output
+        assert adopt in result.output
         assert rps("rps dashboard").exit_code == 1
         assert rps(adopt).exit_code == 0
         assert rps(check).exit_code == 0

@@ -28,7 +28,7 @@ SCRAPE = "1s"
 
 
 class Live(NamedTuple):
-    """The two servers, the facts, and a moment at which Prometheus has seen all of them."""
+    """The two servers, the facts, and a time at which Prometheus has seen all of them."""
 
     service: str
     prometheus: str
@@ -36,7 +36,7 @@ class Live(NamedTuple):
     at: float
 
     def query(self, expression: str) -> dict[Key, float]:
-        """Labels -> value at that moment; the scrape's own labels are left out."""
+        """Labels -> value at that time; the scrape's own labels are left out."""
         found = ask(self.prometheus, expression, self.at)
         assert found is not None, expression
         assert found["resultType"] in ("vector", "scalar"), f"{expression} gives a {found['resultType']}"
@@ -52,10 +52,12 @@ def require(program: str) -> str:
     """The path of a program. On CI a missing one fails the test, elsewhere it skips it."""
     path = shutil.which(program)
     if path is None:
-        told = f"{program} is not installed (Debian: apt-get install {program.replace('promtool', 'prometheus')})"
+        missing = (
+            f"{program} is not installed (Debian: apt-get install {program.replace('promtool', 'prometheus')})"
+        )
         if os.environ.get("CI"):
-            pytest.fail(told)
-        pytest.skip(told)
+            pytest.fail(missing)
+        pytest.skip(missing)
     return path
 
 

@@ -1,4 +1,4 @@
-"""What the ledger says, counted from its rows with nothing but SQL and JSON: the yardstick for every query."""
+"""What the ledger says, counted from its rows with nothing but SQL and JSON: the measure for every query."""
 
 import json
 import sqlite3

@@ -20,7 +20,7 @@ RPS = str(Path(sys.executable).with_name("rps"))
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -66,7 +66,7 @@ def wait_for(what: str, condition: Callable[[], Any], log: Path | None = None) -
 
 
 def get(url: str, **query: str) -> Any:
-    """The JSON behind a URL; None while nobody answers."""
+    """The JSON behind a URL; None while there is no answer."""
     try:
         with urllib.request.urlopen(
             f"{url}?{urllib.parse.urlencode(query)}" if query else url, timeout=10

@@ -72,11 +72,11 @@ def run(live: Live, line: str) -> str:
 
 @pytest.mark.parametrize("series", LEDGER_SERIES, ids=lambda series: series.name)
 def test_every_series_is_documented(series: Series) -> None:
-    told = section(METRICS, series.name)
+    text = section(METRICS, series.name)
 
     labels = f" by `{', '.join(series.labels)}`" if series.labels else ", no labels"
-    assert told.strip().startswith(f"{series.kind.capitalize()}{labels}. {series.help}")
-    assert series.name in told.partition("```promql\n")[2]
+    assert text.strip().startswith(f"{series.kind.capitalize()}{labels}. {series.help}")
+    assert series.name in text.partition("```promql\n")[2]
 
 
 def test_every_series_of_the_process_is_documented(live: Live) -> None:
@@ -85,12 +85,12 @@ def test_every_series_of_the_process_is_documented(live: Live) -> None:
     families = re.findall(r"^# TYPE (\w+) (\w+)$", scraped, re.MULTILINE)
     assert len(families) > 10
     for name, kind in families:
-        told = section(METRICS, name)
-        assert told.strip().startswith(kind.capitalize()), name
+        text = section(METRICS, name)
+        assert text.strip().startswith(kind.capitalize()), name
         sample = re.search(rf"^{name}(?:_bucket)?(?:\{{(.*?)\}})? ", scraped, re.MULTILINE)
         assert sample, name
         for label in re.findall(r'(\w+)="', sample[1] or ""):
-            assert label == "le" or label in told, f"{name}: {label}"
+            assert label == "le" or label in text, f"{name}: {label}"
 
 
 def test_every_section_is_of_a_series_that_exists(live: Live) -> None:
@@ -102,21 +102,21 @@ def test_every_section_is_of_a_series_that_exists(live: Live) -> None:
 
 @pytest.mark.parametrize("panel", list(panels(generated_dashboard())), ids=lambda panel: str(panel["id"]))
 def test_every_panel_is_documented(panel: Json) -> None:
-    told = section(DASHBOARDS, f"{panel['id']} {panel['title']}")
+    text = section(DASHBOARDS, f"{panel['id']} {panel['title']}")
 
     asks, _, wrong = panel["description"].partition("\n\nWhen it looks wrong: ")
-    assert asks in told
-    assert f"**When it looks wrong:** {wrong}" in told
+    assert asks in text
+    assert f"**When it looks wrong:** {wrong}" in text
     assert [one["expr"] for one in panel["targets"] if "expr" in one] == [
-        line for _, body in FENCE.findall(told) for line in body.splitlines()
+        line for _, body in FENCE.findall(text) for line in body.splitlines()
     ]
 
 
 def test_every_alert_is_documented() -> None:
     for alert in alerts():
-        told = section(DASHBOARDS, alert.title)
+        text = section(DASHBOARDS, alert.title)
         for part in (alert.value, alert.gate, alert.description, f"`{alert.comparison} {alert.threshold}`"):
-            assert part in told
+            assert part in text
 
 
 def test_every_file_in_ops_is_documented() -> None:

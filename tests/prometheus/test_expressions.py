@@ -134,7 +134,7 @@ def rounds(result: str) -> Expected:
 
 
 def decisions(facts: Facts) -> Numbers:
-    """Cycles by their decision; re-ranks by their execution."""
+    """Cycles by their decision; reorders by their execution."""
     found = facts.tally("promotion.cycle_decided", "decision", born=born(*({"decision": d} for d in DECISIONS)))
     found[key(decision="alias_reorder")] = float(reorders(facts))
     return found

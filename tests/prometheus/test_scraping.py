@@ -87,7 +87,7 @@ def test_no_counter_tells_when_its_process_began(live: Live, accept: str) -> Non
     assert b"_created" not in ask(live, "/metrics", Accept=accept).body
 
 
-def test_every_ledger_series_is_told_once_with_its_kind_and_labels(live: Live) -> None:
+def test_every_ledger_series_is_reported_once_with_its_kind_and_labels(live: Live) -> None:
     body = ask(live, "/metrics").body.decode()
 
     for series in LEDGER_SERIES:

@@ -1,1 +1,1 @@
-"""When somebody should be told: one list of alerts, written for Prometheus and for Grafana."""
+"""When the service needs a person: one list of alerts, written for Prometheus and for Grafana."""

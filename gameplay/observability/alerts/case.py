@@ -6,10 +6,10 @@ Labels = dict[str, str]
 
 
 class Case(NamedTuple):
-    """Series in promtool's notation, a value each `step` minutes; after so many minutes, which alerts."""
+    """Series in promtool's notation, one value every `step` minutes; minute -> the labels of what fires then."""
 
     title: str
     story: str
     series: dict[str, str]
-    moments: dict[int, list[Labels]]
+    firing: dict[int, list[Labels]]
     step: int = 1

@@ -43,7 +43,7 @@ def _challengers() -> list[Case]:
         ),
         Case(
             name,
-            "that feedforward_nn was evaluated a moment ago makes xgboost's p-value no fresher",
+            "a new evaluation of feedforward_nn makes xgboost's p-value no fresher",
             {
                 vector(p_value, X): f"0.04x{fresh + 20}",
                 vector(p_value, F): f"0.04x{fresh + 20}",
@@ -59,7 +59,7 @@ def _fallback() -> Case:
     fallen = ('model_type="xgboost"', 'alias="B"', 'reason="load_error"')
     return Case(
         "RpsModelFallback",
-        "one fallback in the fifth minute: told at once, and over five minutes later",
+        "one fallback in the fifth minute: an alert at once, and none five minutes later",
         {vector("rps_model_fallback_total", *fallen): "0x4 1x20"},
         {0: [], 5: [{"model_type": "xgboost", "alias": "B", "reason": "load_error"}], 10: []},
     )
@@ -86,12 +86,12 @@ def _insufficient() -> Case:
 
 
 def _drifts() -> list[Case]:
-    """What each policy's alert is for; and with one of them, all that it must keep quiet about."""
+    """The drift that each policy's alert reports; and, for one of them, all that it must not report."""
     return [
         *(
             _drift(
                 policy,
-                "30 % where 40 % were hoped for",
+                "30 % live, 40 % in training",
                 "0+15x12",
                 "0+50x12",
                 {40: [], 60: [_drifted(policy)]},
@@ -101,7 +101,7 @@ def _drifts() -> list[Case]:
         _drift("forrest", "37 % are near enough", "0+185x12", "0+500x12", {60: []}),
         _drift(
             "forrest",
-            "all was foreseen in the first hour, and half a day later 37 %",
+            "all predictions are right in the first hour, and half a day later 37 %",
             "0+50x12 600x148 600+37x24",
             "0+50x12 600x148 600+100x24",
             {910: []},
@@ -129,23 +129,23 @@ def _drift(
     story: str,
     correct: str,
     predictions: str,
-    moments: dict[int, list[Labels]],
+    firing: dict[int, list[Labels]],
     version: str = "1x184",
 ) -> Case:
-    """Production as told, hold-out accuracy 40 %, beside a B that foresees nothing."""
+    """Production with these counters and a hold-out accuracy of 40 %, beside a B that predicts nothing right."""
     family = f'model="{FAMILY_OF_POLICY[policy]}"'
     counters = ("rps_model_correct_predictions_by_alias_total", "rps_model_predictions_by_alias_total")
     gauges = ("rps_model_training_accuracy", "rps_model_alias_version")
-    told = zip((*counters, *gauges), (correct, predictions, "0.4x184", version), strict=True)
+    given = zip((*counters, *gauges), (correct, predictions, "0.4x184", version), strict=True)
     of_b = zip((*counters, *gauges), ("0x184", "0+50x184", "0.4x184", "7x184"), strict=True)
     return Case(
         f"RpsProductionAccuracyDrift ({policy})",
         story,
         {
-            **{vector(sample, family, PRODUCTION): values for sample, values in told},
+            **{vector(sample, family, PRODUCTION): values for sample, values in given},
             **{vector(sample, family, 'alias="B"'): values for sample, values in of_b},
         },
-        moments,
+        firing,
         step=5,
     )
 

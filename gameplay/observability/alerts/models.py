@@ -11,7 +11,7 @@ P_ALERT: Final = 0.05
 P_FRESH_SECONDS: Final = 7_200
 """Four cycles of the default schedule: an older p-value is history."""
 STALLED_SECONDS: Final = 93_600
-"""A day and two hours: whoever decides once a day is not late yet."""
+"""A day and two hours, so that a schedule of one cycle a day is not late yet."""
 DRIFT_POINTS: Final = 0.05
 DRIFT_PREDICTIONS_MIN: Final = 200
 MOVES_OF_GAMES: Final = (

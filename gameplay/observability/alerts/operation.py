@@ -1,4 +1,4 @@
-"""Alerts on the service itself: what it must do all the time, and what an auditor would ask about."""
+"""Alerts on the service itself: what it must always do, and what an auditor would ask about."""
 
 from typing import Final
 
@@ -136,7 +136,7 @@ def _snapshots() -> Alert:
         discarded,
         ">",
         0,
-        # The number stays until the next start: without the gate it would be told for weeks.
+        # The number stays until the next start: without the gate the alert would fire for weeks.
         f"and on (instance) (time() - {started} < {STARTED_SECONDS})",
         "0s",
         "info",
@@ -180,7 +180,7 @@ def _findings() -> Alert:
 
 
 def _audit_late() -> Alert:
-    # The longest that a watch may be down and still be missed; where there was none there is nothing to miss.
+    # For a day the watch is missed when it ends. Where none has run, its series is absent and nothing fires.
     verified = f"max_over_time({vector('rps_audit_verified_position', window='1d')})"
     there = f"{vector('rps_ledger_position')} offset {AUDIT_LATE}"
     return Alert(

@@ -113,7 +113,7 @@ def _snapshots() -> list[Case]:
     return [
         Case(
             name,
-            "one did not fit at the start: told for an hour",
+            "one did not fit at the start: the alert fires for an hour",
             {vector(discarded, *pod): f"1x{hour + 20}", vector(started, *pod): f"0x{hour + 20}"},
             {0: [{"instance": "pod"}], hour - 5: [{"instance": "pod"}], hour + 10: []},
         ),
@@ -135,7 +135,7 @@ def _snapshots() -> list[Case]:
 def _clock() -> Case:
     return Case(
         "RpsLedgerAheadOfClock",
-        "the ledger is ahead by less than is told, then by more",
+        "the ledger is ahead by the threshold, then by more",
         {vector("rps_ledger_ahead_of_clock_seconds"): f"{AHEAD_SECONDS}x10 {AHEAD_SECONDS + 1}x30"},
         {10: [], 15: [], 20: [{}]},
     )

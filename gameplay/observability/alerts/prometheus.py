@@ -10,7 +10,6 @@ INTERVAL = "1m"
 
 
 def rule_file() -> dict[str, Any]:
-    """What `rule_files` of a Prometheus configuration may name."""
     return {"groups": [{"name": GROUP, "interval": INTERVAL, "rules": [_rule(alert) for alert in alerts()]}]}
 
 

@@ -1,4 +1,4 @@
-"""An alert: a number, the bound that it must not cross, and a gate that keeps it quiet without cause."""
+"""An alert: a number, its threshold, and a gate that keeps it quiet where the number means nothing."""
 
 from typing import Literal, NamedTuple
 
@@ -8,7 +8,7 @@ Severity = Literal["info", "warning", "critical"]
 
 
 class Alert(NamedTuple):
-    """`value` compared with `threshold`; apart from each other, as Grafana wants them."""
+    """`value` is compared with `threshold`: two fields, since Grafana wants the comparison as its own step."""
 
     name: str
     value: str
@@ -26,12 +26,12 @@ class Alert(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Unlike the name no two alerts share it, which Grafana asks for."""
+        """Unique, as Grafana demands; the name is shared by the alerts of all policies."""
         return self.name if self.policy is None else f"{self.name} ({self.policy})"
 
     @property
     def labels(self) -> dict[str, str]:
-        """What a route or a silence can tell it by."""
+        """What routes and silences match on."""
         of_policy = {} if self.policy is None else {"policy": self.policy}
         return {"severity": self.severity, "service": "rps", **of_policy}
 
@@ -49,5 +49,5 @@ class Alert(NamedTuple):
 
     @property
     def gated_value(self) -> str:
-        """The number where the gate is open, and nothing elsewhere."""
+        """The number where the gate is open, without a sample elsewhere."""
         return f"{self.value} {self.gate}" if self.gate else self.value

@@ -1,6 +1,6 @@
 """Unit tests of the Prometheus rules, for `promtool test rules`: when each alert fires, and when it must not.
 
-Every bound, window and gate of a rule has a time at which another one would give another answer.
+For every threshold, window and gate there is a minute at which another one would give another answer.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from gameplay.observability.alerts.operation_cases import operation_cases
 from gameplay.observability.alerts.rule import Alert
 
 EVALUATION_MINUTES = 5
-"""Every time that a case names is a multiple of it; each minute would tell no more and take five times as long."""
+"""Cases name multiples of it. An evaluation every minute would show no more and take five times as long."""
 
 
 def unit_tests(rule_file: str) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def _test(case: Case) -> dict[str, Any]:
                 "alertname": alert.name,
                 "exp_alerts": [_expected(alert, labels) for labels in firing],
             }
-            for minutes, firing in case.moments.items()
+            for minutes, firing in case.firing.items()
         ],
     }
 

@@ -68,11 +68,10 @@ Meant = TypeVar("Meant")
 
 
 class ElementsError(ValueError):
-    """A dashboard in the newer form that the classic one has no words for; the text says what to take away."""
+    """A dashboard that the classic form cannot express; the text says what to take away."""
 
 
 def has_elements(dashboard: Json) -> bool:
-    """Whether a dashboard is in the newer form."""
     return "elements" in dashboard
 
 
@@ -176,7 +175,7 @@ def _placed(dashboard: Dashboard, item: Item, y: int) -> Json:
 
 
 def _refuse_conditions(what: str, rendering: Json | None) -> None:
-    """Shown at times only: the classic form cannot say that, and it would always be there."""
+    """The classic form cannot hide a panel at times: it would always be shown."""
     match rendering:
         case {"spec": {"items": [_, *_]}}:
             raise ElementsError(f"{what} is shown under conditions only, which the classic form does not have")
@@ -218,7 +217,7 @@ def _target(query: PanelQuery) -> Json:
 
 
 def _source(query: DataQuery | Variable, draft: Source | None = None) -> Json:
-    """The reference; without a uid, as an export for sharing has it, the plugin's name stands there."""
+    """A reference by type and uid. An export for sharing has no uid: the plugin's name takes its place."""
     named = query.datasource or draft or Source()
     plugin = query.plugin if query.plugin != "DataQuery" else named.type or ""
     own = "-- Grafana --" if plugin == "grafana" else plugin
@@ -304,7 +303,7 @@ def _timepicker(times: TimeSettings) -> Json:
 
 
 def _number(placed: list[Json]) -> None:
-    """Headings have no number in the newer form; the smallest that are free are theirs, in their order."""
+    """Give each heading the smallest free number, in order: the newer form has none for them."""
     inner = [panel for heading in placed for panel in heading.get("panels", [])]
     taken = {panel["id"] for panel in (*placed, *inner) if "id" in panel}
     free = (number for number in range(1, len(placed) + len(taken) + 1) if number not in taken)

@@ -13,7 +13,7 @@ from gameplay.observability.dashboard.visuals import Json
 from gameplay.observability.site import DASHBOARD_UID, LEDGER_UID, PROMETHEUS_UID
 
 ADOPTED = "adopted"
-"""The tag that marks a dashboard as people's own: it is linted, and no longer compared with the generator."""
+"""The tag of an adopted dashboard: it is linted, and no longer compared with the generator."""
 
 UID_OF_TYPE = {
     "prometheus": PROMETHEUS_UID,
@@ -23,7 +23,7 @@ UID_OF_TYPE = {
 }
 
 _DROPPED = ("__inputs", "__requires", "__elements", "version", "iteration", "gnetId")
-# What Grafana writes into every panel that it saves, though nobody has chosen it.
+# What Grafana writes into every panel that it saves, unasked.
 _SAVED_DEFAULTS: Mapping[str, Any] = {
     "allowCustomValue": True,
     "axisColorMode": "text",
@@ -52,7 +52,6 @@ class NoDashboardError(ValueError):
 
 
 def is_adopted(dashboard: Json) -> bool:
-    """Whether people's own dashboard has replaced the generated one."""
     tags = dashboard.get("tags")
     return isinstance(tags, list) and ADOPTED in tags
 

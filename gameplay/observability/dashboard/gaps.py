@@ -22,7 +22,6 @@ _USED = re.compile(r"\$(?:\{([A-Za-z_]\w*)|([A-Za-z_]\w*))")
 
 
 def gaps(dashboard: Json) -> Iterator[str]:
-    """All of them, each with its place."""
     for panel in panels(dashboard):
         where = f"panel {panel.get('id')}"
         yield from (f"{where} {gap}" for gap in _panel(panel))
@@ -64,7 +63,7 @@ def _target(target: Json, panel: Json) -> Iterator[str]:
 
 
 def _source(source: Json | str | None) -> Iterator[str]:
-    """Without a uid Grafana asks its default source, whichever that is; without a type it is not known how."""
+    """Without a uid Grafana asks its default source; without a type the lint cannot tell how."""
     if not source:
         yield "names no data source"
     elif isinstance(source, str):

@@ -13,15 +13,13 @@ ColumnType = Literal["time", "number", "string", "boolean"]
 
 
 class Column(NamedTuple):
-    """A key of a row, its heading, and what it holds."""
-
     key: str
     heading: str
     type: ColumnType
 
 
 class HistoryQuery(NamedTuple):
-    """What is asked for, whichever plugin asks: columns of the rows behind a path, which parameters narrow."""
+    """Columns of the rows behind a path, narrowed by parameters; the same for every plugin."""
 
     columns: tuple[Column, ...]
     params: Mapping[str, str]

@@ -41,7 +41,6 @@ _SIMPOD_METRICS: Final = {
 
 
 def datasource(plugin: str) -> Json:
-    """The reference to the ledger's data source."""
     return {"type": plugin, "uid": LEDGER_UID}
 
 
@@ -118,7 +117,6 @@ def read(plugin: str, target: Json) -> HistoryQuery:
 
 
 def write(plugin: str, query: HistoryQuery) -> Json:
-    """The query in a plugin's words."""
     return _WRITERS[plugin](query)
 
 

@@ -25,7 +25,6 @@ _LEGEND_LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
 def row_keys() -> frozenset[str]:
-    """The keys of a history row."""
     blank = dict.fromkeys(column.name for column in promotion_history.columns)
     known = {
         "recorded_us": 0,

@@ -1,4 +1,4 @@
-"""The parts of a dashboard, whoever wrote it; one that Grafana left out or wrote as null is not there."""
+"""The parts of a dashboard. A part that Grafana left out or wrote as null counts as absent."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,6 @@ def panels(dashboard: Json) -> Iterator[Json]:
 
 
 def rows(dashboard: Json) -> list[Json]:
-    """The headings between the panels."""
     return [panel for panel in top_level(dashboard) if panel.get("type") == "row"]
 
 
@@ -29,18 +28,15 @@ def top_level(dashboard: Json) -> list[Json]:
 
 
 def targets(panel: Json) -> list[Json]:
-    """A panel's queries."""
     found: list[Json] = panel.get("targets") or []
     return found
 
 
 def annotations(dashboard: Json) -> list[Json]:
-    """Every annotation query."""
     return _listed(dashboard, "annotations")
 
 
 def variables(dashboard: Json) -> list[Json]:
-    """Every variable."""
     return _listed(dashboard, "templating")
 
 

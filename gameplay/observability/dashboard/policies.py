@@ -15,7 +15,6 @@ PLAYED = 'alias=~"Production|B"'
 
 
 def policy_panels() -> list[Json]:
-    """Three panels for each policy, each policy on its own line of the grid."""
     return [
         panel
         for line, policy in enumerate(POLICIES)
@@ -24,7 +23,6 @@ def policy_panels() -> list[Json]:
 
 
 def accuracy_panel(policy: Policy) -> int:
-    """The number of the panel that shows how a policy's models predict."""
     return FIRST_ID + POLICIES.index(policy) * PANELS_A_POLICY
 
 

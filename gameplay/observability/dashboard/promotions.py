@@ -37,7 +37,6 @@ P_OF_Z_LINE = 1 - _NORMAL.cdf(Z_LINE)
 
 
 def promotion_panels() -> list[Json]:
-    """218 to 222."""
     return [_ledger(), _trendlines(), _event_totals(), _ranks(), _since_swap()]
 
 

@@ -13,44 +13,32 @@ from gameplay.observability.dashboard.visuals import Json
 
 
 class Source(Struct):
-    """A reference to a data source."""
-
     type: str | None = None
     uid: str | None = None
 
 
 class Field(Struct):
-    """A column of a JSON API query."""
-
     jsonPath: str | None = None  # noqa: N815 - Grafana's words, here and below
     name: str | None = None
     type: str | None = None
 
 
 class Column(Struct):
-    """A column of an Infinity query."""
-
     selector: str | None = None
     text: str | None = None
     type: str | None = None
 
 
 class Pair(Struct):
-    """A parameter of an Infinity query."""
-
     key: str
     value: str
 
 
 class Options(Struct):
-    """How Infinity asks."""
-
     params: list[Pair] | None = None
 
 
 class Query(Struct):
-    """Whatever any of the data sources is asked."""
-
     refId: str | None = None  # noqa: N815
     datasource: Source | str | None = None
     expr: str | None = None
@@ -76,8 +64,6 @@ class Grid(Struct):
 
 
 class Panel(Struct):
-    """A panel, or a row of them."""
-
     id: int | None = None
     type: str | None = None
     title: str | None = None
@@ -91,8 +77,6 @@ class Panel(Struct):
 
 
 class Annotation(Struct):
-    """An annotation query."""
-
     name: str | None = None
     datasource: Source | str | None = None
     expr: str | None = None
@@ -101,8 +85,6 @@ class Annotation(Struct):
 
 
 class Annotations(Struct):
-    """All of them."""
-
     listed: list[Annotation] | None = msgspec.field(name="list", default=None)
 
 
@@ -116,14 +98,10 @@ class Variable(Struct):
 
 
 class Templating(Struct):
-    """All variables."""
-
     listed: list[Variable] | None = msgspec.field(name="list", default=None)
 
 
 class Dashboard(Struct):
-    """The whole."""
-
     uid: str | None = None
     title: str | None = None
     tags: list[str] | None = None

@@ -19,12 +19,10 @@ LEAST_STEP = "1m"
 
 
 def traffic_panels() -> list[Json]:
-    """210 to 215."""
     return [_alias_rate(), _policy_rate(), _games(), _totals(), _outcomes(), _win_rate()]
 
 
 def training_panels() -> list[Json]:
-    """216 and 217."""
     return [_training(), _fallbacks()]
 
 
@@ -99,7 +97,7 @@ def _totals() -> Json:
         "predictions": "rps_model_predictions_by_alias_total",
         "rounds by a model": "rps_action_predictions_total",
         "games": "rps_games_total",
-        "re-ranks": "rps_model_alias_reorders_total",
+        "reorders": "rps_model_alias_reorders_total",
     }
     return stat(
         About(

@@ -1,4 +1,4 @@
-"""The dashboard for other data sources, and for a manual import: each made of the dashboard, adopted ones too."""
+"""The dashboard for other data sources and for a manual import, made of the generated or the adopted one."""
 
 import copy
 
@@ -19,7 +19,6 @@ PLUGIN_NAMES = {JSON_API: "JSON API", INFINITY: "Infinity", SIMPOD: "JSON"}
 
 
 def plugin_of(dashboard: Json) -> str:
-    """The plugin by which a dashboard asks for the ledger."""
     types = (reference.get("type") for reference in references(dashboard))
     return next((plugin for plugin in types if plugin in PLUGINS), JSON_API)
 

@@ -12,8 +12,6 @@ TRANSPARENT = "transparent"
 
 
 class Place(NamedTuple):
-    """A rectangle on the dashboard's grid of 24 columns."""
-
     x: int
     y: int
     w: int
@@ -30,7 +28,6 @@ class About(NamedTuple):
 
     @property
     def description(self) -> str:
-        """The text behind the panel's (i)."""
         return f"{self.asks}\n\nWhen it looks wrong: {self.wrong}"
 
 
@@ -115,7 +112,6 @@ def time_series(
 def stat(
     about: About, place: Place, targets: Sequence[Json], *, defaults: Mapping[str, Any] | None = None
 ) -> Json:
-    """A number for each series."""
     options = {
         "colorMode": "value",
         "graphMode": "none",
@@ -174,7 +170,6 @@ def table(
 
 
 def row(id_: int, title: str, y: int) -> Json:
-    """A heading over the panels that follow."""
     grid = {"h": 1, "w": 24, "x": 0, "y": y}
     return {"collapsed": False, "gridPos": grid, "id": id_, "panels": [], "title": title, "type": "row"}
 

@@ -1,1 +1,1 @@
-"""Files for the house around the service: scraping, Grafana's data sources, Kubernetes."""
+"""Files for what surrounds the service: scraping, Grafana's data sources, Kubernetes."""

@@ -88,7 +88,7 @@ def _container() -> dict[str, Any]:
         "args": ["rps", "serve"],
         "ports": [{"name": "http", "containerPort": CONTAINER_PORT}],
         "env": [{"name": name, "value": value} for name, value in environment.items()],
-        # RPS_INTERNAL_TOKEN and whatever else is secret; without the token nobody outside the pod may report.
+        # RPS_INTERNAL_TOKEN and the other secrets; without the token no report from outside the pod is accepted.
         "envFrom": [{"secretRef": {"name": SECRET, "optional": True}}],
         "volumeMounts": [{"name": "data", "mountPath": DATA_FOLDER}],
         "resources": {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}},

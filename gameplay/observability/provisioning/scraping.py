@@ -1,6 +1,6 @@
-"""Who fetches `/metrics`, twice: what each process counts for itself, and what the ledger says, once.
+"""How `/metrics` is scraped: what each process counts for itself from every pod, the ledger's series once.
 
-The ledger's series are the same whichever replica is asked, so they are scraped from one address under a fixed
+The ledger's series are the same on every replica, so they are scraped from one address under a fixed
 instance: two replicas would count every game twice, and a new pod would look like a counter reset.
 """
 

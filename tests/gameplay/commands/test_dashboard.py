@@ -63,10 +63,10 @@ def test_a_changed_file_fails_the_check(ops: Path, path: str) -> None:
     changed = (ops / path).read_text() + "\n"
     (ops / path).write_text(changed)
 
-    told = call(ops, "--check")
+    result = call(ops, "--check")
 
-    assert told.exit_code == 1
-    assert f"{path} differs" in told.output
+    assert result.exit_code == 1
+    assert f"{path} differs" in result.output
     assert (ops / path).read_text() == changed
 
 
@@ -79,9 +79,9 @@ def test_a_missing_file_fails_the_check_and_is_written_again(ops: Path) -> None:
 
 
 def test_a_diff_says_what_was_changed(ops: Path, tmp_path: Path) -> None:
-    told = call(ops, "diff", str(exported(tmp_path)))
+    result = call(ops, "diff", str(exported(tmp_path)))
 
-    assert told.output == "panel 221 (Alias Rank Timeline): title: 'Alias Rank Timeline' -> 'Ranks'\n"
+    assert result.output == "panel 221 (Alias Rank Timeline): title: 'Alias Rank Timeline' -> 'Ranks'\n"
 
 
 def test_an_adopted_dashboard_stays_and_its_variants_follow(ops: Path, tmp_path: Path) -> None:
@@ -113,12 +113,12 @@ def test_an_edited_dashboard_is_never_overwritten(
     (ops / "prometheus-rules.yml").unlink()
 
     for arguments in ((), ("--check",), ()):
-        told = call(ops, *arguments)
-        assert told.exit_code == 1
-        assert f"{ops / path} was edited" in told.output
-        assert "panel 221 (Alias Rank Timeline): title: 'Alias Rank Timeline' -> 'Ranks'" in told.output
-        assert f"rps dashboard --folder {ops} adopt {ops / path}" in told.output
-        assert "--discard-adopted" in told.output
+        result = call(ops, *arguments)
+        assert result.exit_code == 1
+        assert f"{ops / path} was edited" in result.output
+        assert "panel 221 (Alias Rank Timeline): title: 'Alias Rank Timeline' -> 'Ranks'" in result.output
+        assert f"rps dashboard --folder {ops} adopt {ops / path}" in result.output
+        assert "--discard-adopted" in result.output
         assert (ops / path).read_text() == text
     assert not (ops / "prometheus-rules.yml").exists()
 
@@ -144,10 +144,10 @@ def test_an_edited_dashboard_is_given_up_when_asked(ops: Path) -> None:
 def test_an_edit_in_one_file_survives_that_another_is_adopted(ops: Path, tmp_path: Path) -> None:
     text = replaced(ops, json.dumps(edited("Order")))
 
-    told = call(ops, "adopt", str(exported(tmp_path)))
+    result = call(ops, "adopt", str(exported(tmp_path)))
 
-    assert told.exit_code == 1
-    assert "'Alias Rank Timeline' -> 'Order'" in told.output
+    assert result.exit_code == 1
+    assert "'Alias Rank Timeline' -> 'Order'" in result.output
     assert (ops / PRETTY).read_text() == text
     assert call(ops, "--discard-adopted", "adopt", str(exported(tmp_path))).exit_code == 0
 
@@ -173,7 +173,7 @@ def test_an_adopted_dashboard_that_is_edited_again_stays(ops: Path, tmp_path: Pa
     assert call(ops, "--check").exit_code == 0
 
 
-def test_an_edit_of_the_compact_form_beside_an_adopted_dashboard_is_told(ops: Path, tmp_path: Path) -> None:
+def test_an_edit_of_the_compact_form_beside_an_adopted_dashboard_is_reported(ops: Path, tmp_path: Path) -> None:
     call(ops, "adopt", str(exported(tmp_path)))
     text = replaced(ops, json.dumps(edited("Order")), COMPACT)
 
@@ -228,25 +228,25 @@ def test_an_adopted_dashboard_is_linted(ops: Path, tmp_path: Path) -> None:
     (ops / COMPACT).write_text(json.dumps(json.loads(spoiled), separators=(",", ":"), ensure_ascii=False) + "\n")
 
     for arguments in ((), ("--check",), ("diff", str(exported(tmp_path)))):
-        told = call(ops, *arguments)
-        assert told.exit_code == 1
-        assert "there is no series rps_model_rank" in told.output
-        assert "adopt it again" in told.output
-        assert "to write the files again" not in told.output
+        result = call(ops, *arguments)
+        assert result.exit_code == 1
+        assert "there is no series rps_model_rank" in result.output
+        assert "adopt it again" in result.output
+        assert "to write the files again" not in result.output
     assert call(ops, "--discard-adopted").exit_code == 0
 
 
-def test_an_adopted_dashboard_that_cannot_be_read_is_told(ops: Path, tmp_path: Path) -> None:
+def test_an_adopted_dashboard_that_cannot_be_read_is_reported(ops: Path, tmp_path: Path) -> None:
     call(ops, "adopt", str(exported(tmp_path)))
     spoiled = json.loads((ops / PRETTY).read_text())
     spoiled["panels"][1]["targets"] = None
     spoiled["panels"][2]["id"] = "202"
     (ops / PRETTY).write_text(json.dumps(spoiled))
 
-    told = call(ops, "--check")
+    result = call(ops, "--check")
 
-    assert told.exit_code == 1
-    assert "Expected `int | null`, got `str`" in told.output
+    assert result.exit_code == 1
+    assert "Expected `int | null`, got `str`" in result.output
 
 
 def test_a_dashboard_of_another_plugin_is_adopted_with_its_data_source(ops: Path, tmp_path: Path) -> None:
@@ -266,10 +266,10 @@ def test_a_dashboard_that_is_broken_is_not_adopted(ops: Path, tmp_path: Path) ->
     path = exported(tmp_path)
     path.write_text(path.read_text().replace("rps_model_alias_rank", "rps_model_rank"))
 
-    told = call(ops, "adopt", str(path))
+    result = call(ops, "adopt", str(path))
 
-    assert told.exit_code == 1
-    assert "there is no series rps_model_rank" in told.output
+    assert result.exit_code == 1
+    assert "there is no series rps_model_rank" in result.output
     assert call(ops, "--check").exit_code == 0
 
 
@@ -287,16 +287,16 @@ def test_a_file_that_is_no_dashboard_is_refused(ops: Path, tmp_path: Path, text:
     path.write_text(text)
 
     for command in ("diff", "adopt"):
-        told = call(ops, command, str(path))
-        assert told.exit_code == 1
-        assert "exported.json" in told.output
+        result = call(ops, command, str(path))
+        assert result.exit_code == 1
+        assert "exported.json" in result.output
 
 
-def test_an_unreadable_dashboard_in_the_folder_is_told(ops: Path) -> None:
+def test_an_unreadable_dashboard_in_the_folder_is_reported(ops: Path) -> None:
     (ops / PRETTY).write_text("{")
 
-    told = call(ops, "--check")
+    result = call(ops, "--check")
 
-    assert told.exit_code == 1
-    assert PRETTY in told.output
-    assert isinstance(told.exception, SystemExit)
+    assert result.exit_code == 1
+    assert PRETTY in result.output
+    assert isinstance(result.exception, SystemExit)

@@ -25,7 +25,7 @@ from tests.prometheus.conftest import require
 
 ALERTS = [alert.title for alert in alerts()]
 
-# Parts of a rule that are neither bound nor window: what stands there -> what another rule might say.
+# Parts of a rule that are neither threshold nor window: what the rule says -> what another might say.
 EDITS: dict[str, list[tuple[str, str]]] = {
     "RpsChallengerOutperformsProduction": [(r"and on \(model\)", "and on ()")],
     "RpsProductionAccuracyDrift (forrest)": [
@@ -94,10 +94,10 @@ def mutants(alert: str) -> Iterator[tuple[str, dict[str, Any]]]:
         ),
     )
     higher = meant.threshold * 3 if meant.threshold > 0 else 1.5
-    bound = f"{meant.comparison} {higher if meant.name != 'RpsAliasAssignmentPending' else 1}"
+    threshold = f"{meant.comparison} {higher if meant.name != 'RpsAliasAssignmentPending' else 1}"
     yield (
-        "other bound",
-        rules_with(alert, expr=expression.replace(f"{meant.comparison} {meant.threshold}", bound, 1)),
+        "other threshold",
+        rules_with(alert, expr=expression.replace(f"{meant.comparison} {meant.threshold}", threshold, 1)),
     )
     if meant.gate:
         yield "no gate", rules_with(alert, expr=f"{meant.value} {meant.comparison} {meant.threshold}")
@@ -132,14 +132,14 @@ def test_every_change_of_a_rule_fails_its_tests(tmp_path: Path, alert: str) -> N
     changed = list(mutants(alert))
     written = [write(tmp_path, f"rules{n}", rules, only=alert) for n, (_, rules) in enumerate(changed)]
 
-    told = promtool("test", "rules", *map(str, written))
+    result = promtool("test", "rules", *map(str, written))
 
     # It says nothing else on its standard output: a heading for each file, and SUCCESS under those that pass.
-    verdicts = re.split(r"^Unit Testing: .*$", told.stdout, flags=re.MULTILINE)[1:]
+    verdicts = re.split(r"^Unit Testing: .*$", result.stdout, flags=re.MULTILINE)[1:]
     survivors = [what for (what, _), verdict in zip(changed, verdicts, strict=True) if "SUCCESS" in verdict]
     assert len(changed) >= 3
     assert survivors == []
-    assert told.returncode != 0
+    assert result.returncode != 0
 
 
 def test_the_policies_alerts_differ_in_nothing_but_the_policy() -> None:
@@ -151,17 +151,17 @@ def test_the_policies_alerts_differ_in_nothing_but_the_policy() -> None:
     assert len(ALIKE) == len(POLICIES) - 1
 
 
-def test_every_moment_of_a_case_is_one_at_which_the_rules_are_evaluated() -> None:
-    minutes = {minutes for case in cases() for minutes in case.moments}
+def test_the_rules_are_evaluated_at_every_minute_that_a_case_names() -> None:
+    minutes = {minutes for case in cases() for minutes in case.firing}
 
     assert {one for one in minutes if one % EVALUATION_MINUTES} == set()
 
 
 def test_every_alert_fires_and_stays_quiet_in_some_test() -> None:
     for alert in ALERTS:
-        moments = [firing for case in cases() if case.title == alert for firing in case.moments.values()]
-        assert any(moments), alert
-        assert not all(moments), alert
+        results = [firing for case in cases() if case.title == alert for firing in case.firing.values()]
+        assert any(results), alert
+        assert not all(results), alert
 
 
 def test_alerts_name_series_and_labels_that_exist() -> None:

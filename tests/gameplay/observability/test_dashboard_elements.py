@@ -74,7 +74,7 @@ def test_our_dashboard_comes_back_from_the_newer_form(
     assert [row["id"] for row in rows(theirs)] == [1, 2, 3, 4]
 
 
-def test_an_edit_in_the_newer_form_is_told_by_its_panel() -> None:
+def test_an_edit_in_the_newer_form_is_reported_by_its_panel() -> None:
     edited = newer(generated_dashboard())
     edited["elements"]["panel-221"]["spec"]["title"] = "Ranks"
     edited["elements"]["panel-219"]["spec"]["data"]["spec"]["queryOptions"]["timeFrom"] = "7d"

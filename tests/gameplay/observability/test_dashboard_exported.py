@@ -1,4 +1,4 @@
-"""Dashboards that come back from Grafana: what people changed is told, what Grafana added is not."""
+"""Dashboards that come back from Grafana: what people changed is reported, what Grafana added is not."""
 
 import copy
 from typing import Any
@@ -74,7 +74,7 @@ def test_what_is_no_dashboard_is_refused(exported: Dashboard, said: str) -> None
         normalized(exported)
 
 
-def test_edits_are_told_panel_by_panel() -> None:
+def test_edits_are_reported_panel_by_panel() -> None:
     edited = cloned()
     panel(edited, 212)["targets"][0]["expr"] = "sum(increase(rps_games_total[2h]))"
     panel(edited, 221)["title"] = "Ranks"
@@ -84,9 +84,9 @@ def test_edits_are_told_panel_by_panel() -> None:
     edited["panels"].append(panel(edited, 215) | {"id": 301, "title": "Mine"})
     edited["refresh"] = "5m"
 
-    told = changes(generated_dashboard(), normalized(edited))
+    found = changes(generated_dashboard(), normalized(edited))
 
-    assert [change.partition(": ")[0] for change in told] == [
+    assert [change.partition(": ")[0] for change in found] == [
         "panel 212 (Games completed per hour)",
         "panel 214 (Round outcomes ($__range))",
         "panel 219 (Promotion Trendlines (24h))",
@@ -95,11 +95,11 @@ def test_edits_are_told_panel_by_panel() -> None:
         "panel 301 (Mine)",
         "dashboard",
     ]
-    assert told[0].endswith("-> 'sum(increase(rps_games_total[2h]))'")
-    assert told[1].endswith(": removed")
-    assert told[2].endswith("timeFrom is gone: '24h'")
-    assert told[4].endswith("fieldConfig.defaults.max is new: 50")
-    assert told[6] == "dashboard: refresh: '30s' -> '5m'"
+    assert found[0].endswith("-> 'sum(increase(rps_games_total[2h]))'")
+    assert found[1].endswith(": removed")
+    assert found[2].endswith("timeFrom is gone: '24h'")
+    assert found[4].endswith("fieldConfig.defaults.max is new: 50")
+    assert found[6] == "dashboard: refresh: '30s' -> '5m'"
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
@@ -119,13 +119,13 @@ def test_a_sparse_dashboard_is_adopted() -> None:
     assert not is_adopted(sparse | {"tags": 5})
 
 
-def test_panels_without_an_id_are_told_by_their_titles() -> None:
+def test_panels_without_an_id_are_reported_by_their_titles() -> None:
     edited = cloned()
     edited["panels"] += [{"title": "One", "type": "text"}, {"title": "Two", "type": "text"}]
 
-    told = changes(generated_dashboard(), normalized(edited))
+    found = changes(generated_dashboard(), normalized(edited))
 
-    assert [change for change in told if "added" in change] == [
+    assert [change for change in found if "added" in change] == [
         "panel None (One): added",
         "panel None (Two): added",
     ]

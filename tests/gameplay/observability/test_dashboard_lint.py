@@ -144,7 +144,7 @@ def unknown_annotation_series(of: Dashboard) -> None:
 
 
 def unknown_series_of_a_saved_annotation(of: Dashboard) -> None:
-    # A newer Grafana moves the expression when somebody edits the annotation.
+    # A newer Grafana moves the expression when a person edits the annotation.
     del of["annotations"]["list"][1]["expr"]
     of["annotations"]["list"][1]["target"] = {"expr": "rps_swaps_total", "interval": "60s", "refId": "Anno"}
 
@@ -313,7 +313,7 @@ def annotation_without_query(of: Dashboard) -> None:
         (annotation_without_query, "annotation Swaps, with reasons asks for nothing"),
     ],
 )
-def test_a_gap_is_told_with_its_place(spoil: Callable[[Dashboard], None], said: str) -> None:
+def test_a_gap_is_reported_with_its_place(spoil: Callable[[Dashboard], None], said: str) -> None:
     spoiled = generated_dashboard()
 
     spoil(spoiled)

@@ -84,7 +84,7 @@ def test_the_names_in_an_expression_are_found(
         ("sum(a", set()),
     ],
 )
-def test_the_labels_that_an_aggregation_leaves_are_told_when_it_comes_last(
+def test_the_labels_that_an_aggregation_leaves_are_reported_when_it_comes_last(
     expression: str, left: set[str] | None
 ) -> None:
     assert labels_left(expression) == left
