@@ -76,7 +76,7 @@ class Core:
             self.models.ask(family, version)
 
     def open_sealer(self) -> Sealer:
-        """What seals the ledger, its witness being the model store. Raises KeyFileError, StoreError."""
+        """What seals the ledger, its archive being the model store. Raises KeyFileError, StoreError."""
         objects = open_objects(self.settings.model_store_url, _s3_access(self.settings))
         return Sealer(self.ledger, open_signer(self.settings.seal_key), CheckpointArchive(objects))
 

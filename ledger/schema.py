@@ -85,13 +85,13 @@ CREATE TRIGGER seals_demand_order BEFORE INSERT ON seals BEGIN
 END""",
 }
 
-# A signed checkpoint of the first `size` events, and the Merkle tree's edge, from which the next one goes on.
+# A signed checkpoint of the first `size` events, and the compact range from which the next goes on.
 seals = Table(
     "seals",
     metadata,
     Column("size", _Int, primary_key=True, autoincrement=False),
-    Column("note", LargeBinary, nullable=False),
-    Column("edge", LargeBinary, nullable=False),
+    Column("note", LargeBinary, key="checkpoint", nullable=False),
+    Column("edge", LargeBinary, key="compact_range", nullable=False),
     sqlite_strict=True,
 )
 

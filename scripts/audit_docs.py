@@ -50,7 +50,7 @@ def _prepare(folder: Path) -> str:
     notes.mkdir(parents=True)
     ledger = Ledger(engine)
     for seal in read_seals(ledger):
-        (notes / f"{seal.size:020d}.note").write_bytes(seal.note)
+        (notes / f"{seal.size:020d}.note").write_bytes(seal.checkpoint)
     head = ledger.head()
     engine.dispose()
     (folder / "data" / "seal.key").write_text(SIGNER.text(), "utf-8")

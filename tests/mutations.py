@@ -24,8 +24,9 @@ from ledger.engines.sqlite import open_engine, open_reader
 from ledger.rows import Row
 from ledger.schema import TRIGGERS
 from ledger.sealing.keys import Signer
-from ledger.sealing.seals import Seal, audit, read_seals, seal_head
+from ledger.sealing.seals import Seal, read_seals, seal_head
 from ledger.store import Ledger
+from ledger.verification.audit import audit
 from ledger.verification.findings import Finding
 from ledger.verification.walk import Anchor
 
@@ -334,18 +335,18 @@ def seal_problems(vandal: Vandal, *, every: int = 1) -> list[str]:
     vandal.rewrite(rows[:-1])
     expect("cut off, remove the seal", "cut tail", vandal.findings([anchor]))
     vandal.rewrite(rows)
-    for column, value in (("note", seal.note), ("edge", seal.edge)):
+    for column, value in (("note", seal.checkpoint), ("edge", seal.compact_range)):
         for bit in range(0, 8 * len(value), every):
             changed = bytearray(value)
             changed[bit // 8] ^= 1 << bit % 8
-            note, edge = (changed, seal.edge) if column == "note" else (seal.note, changed)
+            note, edge = (changed, seal.compact_range) if column == "note" else (seal.checkpoint, changed)
             vandal.reseal(Seal(seal.size, bytes(note), bytes(edge)))
             expect(f"flip bit {bit} of a seal's {column}", "bad seal", vandal.findings())
     for size in (seal.size - 1, 0, -1):
         vandal.reseal(seal._replace(size=size))
         expect(f"move a seal to {size}", "bad seal", vandal.findings())
     vandal.reseal()
-    expect("take the seal away", "missing seal", vandal.findings(archived=[(seal.size, seal.note)]))
+    expect("take the seal away", "missing seal", vandal.findings(archived=[(seal.size, seal.checkpoint)]))
     vandal.reseal(seal)
     return problems
 

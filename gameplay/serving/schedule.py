@@ -72,7 +72,7 @@ class Schedule:
             self._core.ask_for_models()
 
     def _seal(self) -> None:
-        """Sign what has been appended, and show it to the witness."""
+        """Sign what has been appended, and archive the checkpoint."""
         self._sealer.run(time.time_ns() // 1_000)
 
     def _abandon(self) -> None:

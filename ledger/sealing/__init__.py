@@ -1,1 +1,1 @@
-"""Signed checkpoints over the log: the Merkle tree, the notes, the keys and the proofs."""
+"""Signed checkpoints over the log: the Merkle tree, the text form, the keys and the proofs."""

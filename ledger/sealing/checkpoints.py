@@ -1,4 +1,4 @@
-"""Checkpoints as signed notes, as text: the C2SP formats tlog-checkpoint and signed-note. No cryptography here.
+"""Signed checkpoints as text: the C2SP formats tlog-checkpoint and signed-note. No cryptography here.
 
 <origin>
 <size>
@@ -22,7 +22,7 @@ NAME = re.compile(r"[^\s+]+").fullmatch
 """What may be an origin or the name of a key: no white space, and no plus, which separates the parts of a key."""
 
 
-class NoteError(LedgerError):
+class CheckpointError(LedgerError):
     """Bytes that are no checkpoint, or whose signature does not hold."""
 
 
@@ -51,7 +51,7 @@ class Signature(NamedTuple):
         return f"{self.key_name}+{self.key_id.hex()}"
 
 
-class Note(NamedTuple):
+class SignedCheckpoint(NamedTuple):
     """A checkpoint, the text as it was signed, and the signatures under it."""
 
     checkpoint: Checkpoint
@@ -59,35 +59,36 @@ class Note(NamedTuple):
     signatures: tuple[Signature, ...]
 
 
-def format_note(checkpoint: Checkpoint, signature: Signature) -> bytes:
-    """The note with one signature."""
+def format_checkpoint(checkpoint: Checkpoint, signature: Signature) -> bytes:
+    """The signed checkpoint's text, with one signature."""
     signed = base64.b64encode(signature.key_id + signature.signature).decode()
     return checkpoint.text() + f"\n{_MARK}{signature.key_name} {signed}\n".encode()
 
 
-def parse_note(note: bytes) -> Note:
-    """The parts of a note. Raises NoteError."""
-    text, separator, signed = note.rpartition(b"\n\n")
+def parse_checkpoint(signed: bytes) -> SignedCheckpoint:
+    """The parts of a signed checkpoint. Raises CheckpointError."""
+    text, separator, signatures = signed.rpartition(b"\n\n")
     try:
         lines = (text + b"\n").decode().split("\n")[:-1]
-        signature_lines = signed.decode().split("\n")
+        signature_lines = signatures.decode().split("\n")
     except UnicodeDecodeError as error:
-        raise NoteError("it is no checkpoint: not UTF-8") from error
+        raise CheckpointError("it is no checkpoint: not UTF-8") from error
     if not separator or len(lines) < 3 or not all(lines) or signature_lines.pop() or not signature_lines:
-        raise NoteError("it is no checkpoint: origin, size, root, an empty line and a signature are expected")
+        problem = "origin, size, root, an empty line and a signature are expected"
+        raise CheckpointError(f"it is no checkpoint: {problem}")
     origin, size, root = lines[:3]
     if not NAME(origin) or not _SIZE(size):
-        raise NoteError("it is no checkpoint: the origin or the size is none")
+        raise CheckpointError("it is no checkpoint: the origin or the size is none")
     checkpoint = Checkpoint(origin, int(size), _decode(root))
     if len(checkpoint.root) != HASH_BYTES:
-        raise NoteError(f"it is no checkpoint: a root has {HASH_BYTES} bytes")
-    return Note(checkpoint, text + b"\n", tuple(map(_signature, signature_lines)))
+        raise CheckpointError(f"it is no checkpoint: a root has {HASH_BYTES} bytes")
+    return SignedCheckpoint(checkpoint, text + b"\n", tuple(map(_signature, signature_lines)))
 
 
 def _signature(line: str) -> Signature:
     name, separator, signed = line.removeprefix(_MARK).partition(" ")
     if not line.startswith(_MARK) or not separator or not NAME(name):
-        raise NoteError("it is no checkpoint: a signature line names a key and its signature")
+        raise CheckpointError("it is no checkpoint: a signature line names a key and its signature")
     decoded = _decode(signed)
     return Signature(name, decoded[:KEY_ID_BYTES], decoded[KEY_ID_BYTES:])
 
@@ -96,8 +97,8 @@ def _decode(text: str) -> bytes:
     try:
         decoded = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise NoteError("it is no checkpoint: what should be base64 is not") from error
-    # Base64 has several spellings for the same bytes; a changed bit in a note must not go unseen.
+        raise CheckpointError("it is no checkpoint: what should be base64 is not") from error
+    # Base64 has several spellings for the same bytes; a changed bit must not go unseen.
     if base64.b64encode(decoded).decode() != text:
-        raise NoteError("it is no checkpoint: its base64 is not in the one form that is written")
+        raise CheckpointError("it is no checkpoint: its base64 is not in the one form that is written")
     return decoded

@@ -16,11 +16,11 @@ from ledger.sealing.checkpoints import (
     KEY_ID_BYTES,
     NAME,
     Checkpoint,
-    Note,
-    NoteError,
+    CheckpointError,
     Signature,
-    format_note,
-    parse_note,
+    SignedCheckpoint,
+    format_checkpoint,
+    parse_checkpoint,
 )
 
 ORIGIN = "promotion-ledger"
@@ -35,7 +35,7 @@ class KeyFileError(LedgerError):
 
 
 class Verifier:
-    """A public key: says whether a note is signed by it."""
+    """A public key: says whether a checkpoint is signed by it."""
 
     def __init__(self, name: str, public_key: bytes) -> None:
         self.name = name
@@ -52,25 +52,25 @@ class Verifier:
         """The key as one line that anybody may have: name, key id and key."""
         return f"{self.label}+{base64.b64encode(_ED25519 + self._public_bytes).decode()}"
 
-    def open(self, note: bytes) -> Note:
-        """The note, if this key has signed it. Raises NoteError."""
-        opened = parse_note(note)
+    def open(self, signed: bytes) -> SignedCheckpoint:
+        """The checkpoint, if this key has signed it. Raises CheckpointError."""
+        opened = parse_checkpoint(signed)
         mine = [one for one in opened.signatures if (one.key_name, one.key_id) == (self.name, self.key_id)]
         if not mine:
             signers = ", ".join(one.signer for one in opened.signatures)
-            raise NoteError(f"it is signed by {signers}, not by {self.label}")
+            raise CheckpointError(f"it is signed by {signers}, not by {self.label}")
         try:
             for one in mine:
                 self._public_key.verify(one.signature, opened.text)
         except InvalidSignature as error:
-            raise NoteError(f"its signature by {self.name} does not hold") from error
+            raise CheckpointError(f"its signature by {self.name} does not hold") from error
         if opened.text != opened.checkpoint.text():
-            raise NoteError("it has more lines than a checkpoint of this log")
+            raise CheckpointError("it has more lines than a checkpoint of this log")
         return opened
 
 
 class Signer:
-    """A private key: signs checkpoints. Its name is the log's origin."""
+    """A private key, which signs checkpoints. Its name is the log's origin."""
 
     def __init__(self, name: str, seed: bytes) -> None:
         assert NAME(name), "a key's name has neither white space nor a plus"
@@ -87,7 +87,7 @@ class Signer:
         """A signed checkpoint of the log's first `size` entries."""
         checkpoint = Checkpoint(self.name, size, root)
         signature = self._key.sign(checkpoint.text())
-        return format_note(checkpoint, Signature(self.name, self.verifier.key_id, signature))
+        return format_checkpoint(checkpoint, Signature(self.name, self.verifier.key_id, signature))
 
     def text(self) -> str:
         """The key as one line that nobody else may have."""

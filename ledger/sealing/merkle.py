@@ -1,7 +1,7 @@
 """The Merkle tree of RFC 6962 over the entries' leaves: roots, and proofs that one leaf is in a root. Pure.
 
-A leaf's data is the entry's leaf hash as `ledger.chain` defines it. The chain proves an order to whoever reads
-all of it; the tree proves one entry to whoever has a few dozen hashes.
+A leaf's data is the entry's leaf hash as `ledger.chain` defines it. The chain proves the order to a reader of the
+whole log; the tree proves one entry to a reader of a few dozen hashes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,10 +21,10 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-class Edge:
-    """The right edge of a growing tree: one root for each complete subtree that still waits for a partner.
+class CompactRange:
+    """The compact range of a growing tree: one root for each complete subtree that still waits for a partner.
 
-    It holds all that is needed of the leaves so far: fewer than 64 hashes, however many there were.
+    It stands for all the leaves so far: fewer than 64 hashes, however many leaves there were.
     """
 
     def __init__(self) -> None:
@@ -61,17 +61,17 @@ class Edge:
         return b"".join(waiting for waiting in reversed(self._waiting) if waiting is not None)
 
     @classmethod
-    def decode(cls, size: int, hashes: bytes) -> "Edge":
-        """The edge of a tree of `size` leaves. Raises ValueError when so many hashes cannot be its edge."""
-        edge = cls()
-        edge.size = size
+    def decode(cls, size: int, hashes: bytes) -> "CompactRange":
+        """The compact range of `size` leaves. Raises ValueError when it cannot have so many hashes."""
+        range_ = cls()
+        range_.size = size
         if size < 0 or len(hashes) != size.bit_count() * HASH_BYTES:
-            raise ValueError(f"the edge of {size} leaves has {size.bit_count()} hashes")
+            raise ValueError(f"the compact range of {size} leaves has {size.bit_count()} hashes")
         rest = iter(range(len(hashes) - HASH_BYTES, -1, -HASH_BYTES))
         for height in range(size.bit_length()):
             start = next(rest) if size >> height & 1 else None
-            edge._waiting.append(None if start is None else hashes[start : start + HASH_BYTES])
-        return edge
+            range_._waiting.append(None if start is None else hashes[start : start + HASH_BYTES])
+        return range_
 
 
 def inclusion_path(data: Sequence[bytes], index: int) -> list[bytes]:

@@ -40,13 +40,13 @@ class ProvenEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`path`: base64 hashes from the event's leaf to the root in the checkpoint `note`."""
+    """`path`: base64 hashes from the event's leaf to the root in the signed checkpoint."""
 
     format: str
     position: int
     event: ProvenEvent
     path: tuple[str, ...]
-    note: str
+    checkpoint: str = msgspec.field(name="note")
 
 
 class Proven(msgspec.Struct, frozen=True):
@@ -59,8 +59,8 @@ class Proven(msgspec.Struct, frozen=True):
 def make_proof(ledger: Ledger, position: int, seal: Seal, verifiers: Sequence[Verifier] = ()) -> Proof:
     """The proof that the entry at `position` is among those that `seal` covers; reads all of these.
 
-    Raises ProofError when the stored entries do not lead to the sealed root, NoteError when the seal is not signed
-    by one of the verifiers, if there are any.
+    Raises ProofError when the stored entries do not lead to the sealed root, CheckpointError when none of the
+    verifiers, if there are any, has signed the seal.
     """
     assert 1 <= position <= seal.size
     checkpoint = open_seal(seal, verifiers).checkpoint
@@ -73,14 +73,14 @@ def make_proof(ledger: Ledger, position: int, seal: Seal, verifiers: Sequence[Ve
     if proven is None or len(leaves) != seal.size:
         raise ProofError(f"the log holds {len(leaves)} of the {seal.size} events that are sealed: {_ADVICE}")
     path = inclusion_path(leaves, position - 1)
-    # Whoever is given the file would see that it does not hold; whoever writes it should be the first to know.
+    # The reader of the file would see that it does not hold; its writer should be the first to know.
     if (
         checkpoint.size != seal.size
         or root_from_path(_leaf(proven), position - 1, seal.size, path) != checkpoint.root
     ):
         raise ProofError(f"the log is not what was sealed at {seal.size} events: {_ADVICE}")
     encoded = tuple(base64.b64encode(one).decode() for one in path)
-    return Proof(FORMAT, position, _event(proven), encoded, seal.note.decode())
+    return Proof(FORMAT, position, _event(proven), encoded, seal.checkpoint.decode())
 
 
 def _leaf(row: Row) -> bytes:
@@ -108,8 +108,8 @@ def _event(row: Row) -> ProvenEvent:
 
 
 def check_proof(proof: Proof, verifier: Verifier) -> Proven:
-    """What the proof shows, if every step of it holds. Raises ProofError, NoteError."""
-    checkpoint = verifier.open(proof.note.encode()).checkpoint
+    """What the proof shows, if every step of it holds. Raises ProofError, CheckpointError."""
+    checkpoint = verifier.open(proof.checkpoint.encode()).checkpoint
     event = proof.event
     try:
         payload = base64.b64decode(event.payload, validate=True)

@@ -1,23 +1,19 @@
 """Seals: signed checkpoints of the log, each beside the number of events that it covers. Written once."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from msgspec import structs
 from sqlalchemy import Connection, func, insert, select
 
 from ledger.chain import GENESIS
 from ledger.engines.sqlite import transaction
-from ledger.errors import DamagedError, LedgerError
+from ledger.errors import LedgerError
 from ledger.rows import Row, Rows
 from ledger.schema import seals as table
-from ledger.sealing.checkpoints import Note, NoteError, parse_note
+from ledger.sealing.checkpoints import CheckpointError, SignedCheckpoint, parse_checkpoint
 from ledger.sealing.keys import Signer, Verifier
-from ledger.sealing.merkle import Edge
+from ledger.sealing.merkle import CompactRange
 from ledger.store import Ledger
-from ledger.verification.findings import Finding
-from ledger.verification.integrity import damages
-from ledger.verification.walk import Anchor, Claim, Report, verify
 
 SEAL_EVENTS = 1_024
 SEAL_IDLE_SECONDS = 60
@@ -28,39 +24,39 @@ class SealError(LedgerError):
 
 
 class Seal(NamedTuple):
-    """A stored seal: the note over the first `size` events, and the edge of their Merkle tree."""
+    """A stored seal: the signed checkpoint of the first `size` events, and the compact range of their tree."""
 
     size: int
-    note: bytes
-    edge: bytes
+    checkpoint: bytes
+    compact_range: bytes
 
 
-class CheckpointArchive(Protocol):
-    """A place outside the database where notes are kept."""
+class Archive(Protocol):
+    """A place outside the database that keeps copies of signed checkpoints."""
 
-    def __call__(self, size: int, note: bytes) -> None:
-        """Keep the note over `size` events."""
+    def __call__(self, size: int, checkpoint: bytes, /) -> None:
+        """Keep the checkpoint over `size` events."""
         ...
 
     def newest(self, after: int = 0) -> tuple[int, bytes] | None:
-        """The (size, note) of the most events, if they are more than `after`."""
+        """The (size, checkpoint) of the most events, if they are more than `after`."""
         ...
 
 
 class Sealer:
     """Seals one log with one key; several processes may do so."""
 
-    def __init__(self, ledger: Ledger, signer: Signer, archive: CheckpointArchive | None = None) -> None:
+    def __init__(self, ledger: Ledger, signer: Signer, archive: Archive | None = None) -> None:
         self._ledger = ledger
         self._signer = signer
         self._archive = archive
         self._archived: tuple[int, bytes] | None = None
 
     def run(self, now_us: int) -> Seal | None:
-        """Seal what is due at `now_us` (microseconds since the epoch), and show the witness what it has not seen.
+        """Seal what is due at `now_us` (microseconds since the epoch), and archive what the archive lacks.
 
         Due: SEAL_EVENTS or more since the last seal, or SEAL_IDLE_SECONDS since the last event. Raises SealError,
-        StorageError and whatever the witness raises; what it has not taken it is shown again.
+        StorageError and what the archive raises; the next run offers the archive what it has not taken.
         """
         due = self._is_due(now_us)
         if self._archive is not None and (due or self._archived is None):
@@ -68,8 +64,8 @@ class Sealer:
         new = seal_head(self._ledger, self._signer) if due else None
         if self._archive is not None:
             for seal in read_seals(self._ledger, after=self._archived[0] if self._archived else 0):
-                self._archive(seal.size, seal.note)
-                self._archived = (seal.size, seal.note)
+                self._archive(seal.size, seal.checkpoint)
+                self._archived = (seal.size, seal.checkpoint)
         return new
 
     def _is_due(self, now_us: int) -> bool:
@@ -78,21 +74,22 @@ class Sealer:
         idle = now_us - head.recorded_us >= SEAL_IDLE_SECONDS * 1_000_000
         return unsealed >= SEAL_EVENTS or (unsealed > 0 and idle)
 
-    def _compare(self, archive: CheckpointArchive) -> None:
-        """The witness's newest note must be among the seals, or nothing is signed.
+    def _compare(self, archive: Archive) -> None:
+        """The archive's newest checkpoint must be among the seals, or nothing is signed.
 
-        A log that was written anew has a chain that fits, and whoever wrote it took away the seals that do not.
+        A log that was written anew has a chain that fits, and its writer has taken away the seals that do not.
         Signed with the true key it would be as good as the true one. So there is no sealing either while the
-        witness cannot be asked: the next seal covers what this one would have.
+        archive does not answer: the next seal covers what this one would have.
         """
         self._archived = archive.newest(self._archived[0] if self._archived else 0) or self._archived
         if self._archived is None:
             return
-        size, note = self._archived
-        stored = {seal.size: seal.note for seal in read_seals(self._ledger, after=size - 1)}
-        if stored.get(size) != note:
+        size, checkpoint = self._archived
+        stored = {seal.size: seal.checkpoint for seal in read_seals(self._ledger, after=size - 1)}
+        if stored.get(size) != checkpoint:
             what = "another seal" if size in stored else "a seal that the ledger lacks,"
-            raise SealError(f"the witness has {what} over {size} events: run `rps-audit verify` with the witness")
+            problem = f"the checkpoint archive has {what} over {size} events"
+            raise SealError(f"{problem}: run `rps-audit verify` with the archive")
 
 
 def seal_head(ledger: Ledger, signer: Signer) -> Seal | None:
@@ -102,19 +99,19 @@ def seal_head(ledger: Ledger, signer: Signer) -> Seal | None:
     one whose last seal is by another key: a seal stays for ever, and two keys in one log look like a forgery.
     """
     last = last_seal(ledger)
-    edge, previous = _start(ledger, last, signer.verifier)
+    tree, previous = _start(ledger, last, signer.verifier)
     head = ledger.head().position
-    if head <= edge.size:
+    if head <= tree.size:
         return None
-    for page in Rows(ledger.engine).pages(edge.size, head):
+    for page in Rows(ledger.engine).pages(tree.size, head):
         leaves: list[bytes] = []
         for row in map(Row._make, page):
-            if row.position != edge.size + len(leaves) + 1 or not row.follows(previous):
+            if row.position != tree.size + len(leaves) + 1 or not row.follows(previous):
                 raise SealError(f"position {row.position} does not fit the chain: run `rps-audit verify`")
             leaves.append(row.leaf())
             previous = row.chain_hash
-        edge.extend(leaves)
-    seal = Seal(edge.size, signer.sign(edge.size, edge.root()), edge.encode())
+        tree.extend(leaves)
+    seal = Seal(tree.size, signer.sign(tree.size, tree.root()), tree.encode())
     with transaction(ledger.engine, write=True) as connection:
         if _last_size(connection) >= seal.size:
             return None  # another process was faster
@@ -137,132 +134,40 @@ def last_seal(ledger: Ledger) -> Seal | None:
     return Seal._make(row) if row else None
 
 
-def audit(
-    ledger: Ledger,
-    *,
-    verifiers: Sequence[Verifier] = (),
-    archived: Sequence[tuple[int, bytes]] = (),
-    first: int = 1,
-    anchors: Sequence[Anchor] = (),
-    progress: Callable[[int], None] | None = None,
-) -> Report:
-    """Verify chain, seals and the database's own structures.
-
-    `witnessed` are (size, note) as a witness outside the database has them. They must have been read before this
-    is called: a seal goes to the table first, so that what is sealed meanwhile is not missed there.
-    """
-    damaged: list[Finding] = []
-    try:
-        seals = read_seals(ledger)
-    except DamagedError as error:
-        seals = []
-        damaged = [Finding(None, "damaged", f"the seals cannot be read: {error.problem}")]
-    stored, kept = check_seals(seals, verifiers), check_notes(archived, verifiers, "the witness's seal")
-    claims = (*stored.claims, *kept.claims)
-    report = verify(ledger, first=first, anchors=anchors, claims=claims, progress=progress)
-    missing = [] if damaged else missing_seals(seals, archived)
-    found = (*report.findings, *missing, *stored.findings, *kept.findings, *damaged, *damages(ledger.engine))
-    return structs.replace(
-        report,
-        findings=tuple(dict.fromkeys(found)),  # a damage may have been met twice
-        seals=len(seals),
-        archived=len(archived),
-        signers=tuple(sorted({*stored.signers, *kept.signers})),
-    )
+def open_seal(seal: Seal, verifiers: Sequence[Verifier]) -> SignedCheckpoint:
+    """The seal's checkpoint, signed by one of the verifiers if there are any. Raises CheckpointError."""
+    return open_checkpoint(seal.checkpoint, verifiers)[0]
 
 
-class Checked(NamedTuple):
-    """What notes claim of the log, what is wrong with the notes themselves, and the keys that signed them."""
-
-    claims: list[Claim]
-    findings: list[Finding]
-    signers: set[str]
-
-
-def check_seals(seals: Sequence[Seal], verifiers: Sequence[Verifier]) -> Checked:
-    """The seals' notes and edges. Without verifiers the signatures stay unchecked, but must all be by one key."""
-    checked = check_notes([(seal.size, seal.note) for seal in seals], verifiers, "the seal")
-    roots = {claim.size: claim.root for claim in checked.claims}
-    for seal in seals:
-        try:
-            fits = Edge.decode(seal.size, seal.edge).root() == roots.get(seal.size, b"")
-        except ValueError:
-            fits = False
-        if seal.size in roots and not fits:
-            problem = f"the seal over {seal.size} events has an edge that does not lead to its root"
-            checked.findings.append(Finding(seal.size, "bad seal", problem))
-    return checked
-
-
-def check_notes(notes: Iterable[tuple[int, bytes]], verifiers: Sequence[Verifier], source: str) -> Checked:
-    """As `check_seals`, of notes that are said to be over so many events each."""
-    claims: list[Claim] = []
-    findings: list[Finding] = []
-    signers: set[str] = set()
-    for size, note in notes:
-        try:
-            opened, signer = _opened(note, verifiers)
-        except NoteError as error:
-            findings.append(Finding(size, "bad seal", f"{source} over {size} events: {error}"))
-            continue
-        signers.add(signer)
-        if opened.checkpoint.size != size:
-            problem = f"{source} stored for {size} events is over {opened.checkpoint.size}"
-            findings.append(Finding(size, "bad seal", problem))
-            continue
-        claims.append(Claim(size, opened.checkpoint.root, source))
-        if not verifiers and len(signers) > 1:
-            problem = f"{source} over {size} events is signed by another key than those before"
-            findings.append(Finding(size, "bad seal", problem))
-            break
-    return Checked(claims, findings, signers)
-
-
-def missing_seals(seals: Sequence[Seal], archived: Sequence[tuple[int, bytes]]) -> list[Finding]:
-    """What the witness has and the table has not: seals are never taken away, so somebody did."""
-    stored = {seal.size for seal in seals}
-    missing = sorted(size for size, _note in archived if size not in stored)
-    if not missing:
-        return []
-    several = f"{len(missing)} of the witness's seals, the last one over {missing[-1]} events, are"
-    what = several if len(missing) > 1 else f"the witness's seal over {missing[0]} events is"
-    return [Finding(missing[0], "missing seal", f"{what} not in the ledger")]
-
-
-def open_seal(seal: Seal, verifiers: Sequence[Verifier]) -> Note:
-    """The seal's note, signed by one of the verifiers if there are any. Raises NoteError."""
-    return _opened(seal.note, verifiers)[0]
-
-
-def _opened(note: bytes, verifiers: Sequence[Verifier]) -> tuple[Note, str]:
-    """The note, and the key that it says or is known to be signed by."""
-    problem = NoteError("it is no checkpoint")
+def open_checkpoint(signed: bytes, verifiers: Sequence[Verifier]) -> tuple[SignedCheckpoint, str]:
+    """The checkpoint, and the key that has signed it: as verified, or as it says where there is no verifier."""
+    problem = CheckpointError("it is no checkpoint")
     for verifier in verifiers:
         try:
-            return verifier.open(note), verifier.label
-        except NoteError as error:
+            return verifier.open(signed), verifier.label
+        except CheckpointError as error:
             problem = error
     if verifiers:
         raise problem
-    opened = parse_note(note)
+    opened = parse_checkpoint(signed)
     return opened, ", ".join(one.signer for one in opened.signatures)
 
 
-def _start(ledger: Ledger, last: Seal | None, verifier: Verifier) -> tuple[Edge, bytes]:
+def _start(ledger: Ledger, last: Seal | None, verifier: Verifier) -> tuple[CompactRange, bytes]:
     """The tree and the chain hash at the last seal, which must be by the same key."""
     if last is None:
-        return Edge(), GENESIS
+        return CompactRange(), GENESIS
     row = Rows(ledger.engine).at(last.size)
     try:
-        edge = Edge.decode(last.size, last.edge)
-        sound = edge.root() == verifier.open(last.note).checkpoint.root
+        tree = CompactRange.decode(last.size, last.compact_range)
+        sound = tree.root() == verifier.open(last.checkpoint).checkpoint.root
     except ValueError as error:
         raise SealError(f"the seal over {last.size} events is damaged: {error}") from error
-    except NoteError as error:
+    except CheckpointError as error:
         raise SealError(f"the seal over {last.size} events cannot be built upon: {error}") from error
     if row is None or not sound:
         raise SealError(f"the seal over {last.size} events does not fit the log: run `rps-audit verify`")
-    return edge, row.chain_hash
+    return tree, row.chain_hash
 
 
 def _last_size(connection: Connection) -> int:

@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 
 from ledger.engines.sqlite import open_reader, transaction
 from ledger.errors import LedgerError
-from ledger.sealing.seals import audit
 from ledger.store import Ledger
-from ledger.verification.walk import Report
+from ledger.verification.audit import audit
+from ledger.verification.walk import VerificationReport
 
 PAGES_A_STEP = 4_096
 
@@ -22,7 +22,7 @@ class BackupError(LedgerError):
     """The copy could not be made, or is not what was copied."""
 
 
-def back_up(engine: Engine, target: Path, progress: Callable[[int], None] | None = None) -> Report:
+def back_up(engine: Engine, target: Path, progress: Callable[[int], None] | None = None) -> VerificationReport:
     """Copy the database to `target`, which must not exist, and verify the copy; returns what that found.
 
     To verify takes ten times as long as to copy: `progress` hears the number of entries verified since its last
@@ -55,7 +55,7 @@ def _copy(engine: Engine, partial: Path) -> None:
         os.fsync(written.fileno())
 
 
-def _verified(partial: Path, progress: Callable[[int], None] | None) -> Report:
+def _verified(partial: Path, progress: Callable[[int], None] | None) -> VerificationReport:
     engine = open_reader(f"sqlite:///{partial}")
     try:
         return audit(Ledger(engine), progress=progress)

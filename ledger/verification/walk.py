@@ -10,7 +10,7 @@ import msgspec
 from ledger.chain import GENESIS, stored_leaf
 from ledger.errors import DamagedError, LedgerError
 from ledger.rows import RawRow, Row, Rows
-from ledger.sealing.merkle import Edge
+from ledger.sealing.merkle import CompactRange
 from ledger.store import Ledger
 from ledger.verification.diagnosis import Diagnosis, diagnose_gap, diagnose_row, moved_to
 from ledger.verification.findings import Finding, Kind
@@ -47,7 +47,7 @@ class Claim(NamedTuple):
     source: str
 
 
-class Report(msgspec.Struct, frozen=True):
+class VerificationReport(msgspec.Struct, frozen=True):
     """The outcome of a verification of the positions `first` to `last`."""
 
     first: int
@@ -76,7 +76,7 @@ def verify(
     anchors: Sequence[Anchor] = (),
     claims: Iterable[Claim] = (),
     progress: Callable[[int], None] | None = None,
-) -> Report:
+) -> VerificationReport:
     """Verify the entries from position `first` to the head, as the head is now.
 
     With `first` above 1 the chain hash before it is taken on trust, unless an anchor speaks of it, and claims,
@@ -124,7 +124,7 @@ class _Walk:
         self._anchors: dict[int, list[bytes]] = {}
         for anchor in anchors:
             self._anchors.setdefault(anchor.position, []).append(anchor.chain_hash)
-        self._edge = Edge()
+        self._edge = CompactRange()
         self._claims = sorted(claims, reverse=True)  # the next one is the last
         self._claims_held = 0
         self._held_sizes: dict[str, int] = {}
@@ -299,8 +299,8 @@ class _Walk:
         self.findings.append(Finding(position, kind, problem))
         self.stopped |= len(self.findings) >= FINDINGS_MAX
 
-    def report(self) -> Report:
-        return Report(
+    def report(self) -> VerificationReport:
+        return VerificationReport(
             first=self._first,
             last=self._expected - 1,
             events=self._events,

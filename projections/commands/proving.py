@@ -7,13 +7,14 @@ import click
 
 from ledger.chain import GENESIS
 from ledger.errors import DamagedError
-from ledger.sealing.checkpoints import NoteError
+from ledger.sealing.checkpoints import CheckpointError
 from ledger.sealing.keys import Verifier, open_signer, read_signer, read_verifier
 from ledger.sealing.proofs import ProofError, check_proof, encode_proof, make_proof, read_proof
-from ledger.sealing.seals import audit, last_seal, seal_head
+from ledger.sealing.seals import last_seal, seal_head
 from ledger.times import show_time
+from ledger.verification.audit import audit
 from ledger.verification.findings import Finding
-from ledger.verification.walk import Anchor, Report
+from ledger.verification.walk import Anchor, VerificationReport
 from projections.audit.archive import ArchiveError, open_archive
 from projections.commands.console import bad, finding, good, json_option, print_json, print_payload, progress, say
 from projections.commands.outputs import new_file
@@ -98,7 +99,7 @@ def _audited(
     anchors: tuple[Anchor, ...],
     verifiers: list[Verifier],
     archived: list[tuple[int, bytes]],
-) -> Report:
+) -> VerificationReport:
     ledger = source.reader()
     events = length(ledger)
     if first > 1 and events is not None:
@@ -109,15 +110,15 @@ def _audited(
         )
 
 
-def _unreadable(first: int, error: DamagedError) -> Report:
+def _unreadable(first: int, error: DamagedError) -> VerificationReport:
     """What can be said of a file in which not even the tables are found."""
     found = (Finding(None, "damaged", error.problem),)
-    return Report(
+    return VerificationReport(
         first=first, last=0, events=0, chain_hash=GENESIS, claims=0, findings=found, unchecked_from=first
     )
 
 
-def _told(report: Report, verifiers: list[Verifier], *, beside: bool, archive: bool) -> Iterator[str]:
+def _told(report: VerificationReport, verifiers: list[Verifier], *, beside: bool, archive: bool) -> Iterator[str]:
     for found in report.findings:
         yield bad(str(found))
     if report.unchecked_from is not None:
@@ -139,7 +140,7 @@ def _told(report: Report, verifiers: list[Verifier], *, beside: bool, archive: b
         yield _signed(report, verifiers, beside=beside)
 
 
-def _signed(report: Report, verifiers: list[Verifier], *, beside: bool) -> str:
+def _signed(report: VerificationReport, verifiers: list[Verifier], *, beside: bool) -> str:
     if not verifiers:
         return "their signatures are not checked: no public key is named"
     if not report.signers:
@@ -161,9 +162,9 @@ def seal(source: Source, key: Path, as_json: bool) -> None:
     # Once there is a seal every other key is a stranger's: a name that is mistyped must not make one.
     made = seal_head(ledger, read_signer(key) if last_seal(ledger) else open_signer(key))
     if as_json:
-        print_json({"sealed": made.size if made else None, "note": made.note.decode() if made else None})
+        print_json({"sealed": made.size if made else None, "note": made.checkpoint.decode() if made else None})
     else:
-        click.echo(made.note.decode() if made else "everything is sealed already", nl=not made)
+        click.echo(made.checkpoint.decode() if made else "everything is sealed already", nl=not made)
 
 
 @click.command()
@@ -184,7 +185,7 @@ def prove(source: Source, position: int, out: Path | None, as_json: bool) -> Non
         raise PositionError(f"position {position} is not sealed: {covered}")
     try:
         proof = encode_proof(make_proof(ledger, position, newest, source.verifiers(())))
-    except (ProofError, NoteError) as error:
+    except (ProofError, CheckpointError) as error:
         _tell_broken(error, "proved", as_json=as_json)
         return
     path = out or Path(f"proof-{position}.json")
@@ -208,7 +209,7 @@ def verify_proof(file: Path, key: Path, as_json: bool) -> None:
     proof, verifier = read_proof(file), read_verifier(key)
     try:
         proven = check_proof(proof, verifier)
-    except (ProofError, NoteError) as error:
+    except (ProofError, CheckpointError) as error:
         _tell_broken(error, "holds", as_json=as_json)
         return
     row, checkpoint = proven.row, proven.checkpoint

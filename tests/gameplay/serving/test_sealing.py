@@ -1,4 +1,4 @@
-"""The service's sealing job: its key, its witness, its place among the jobs."""
+"""The service's sealing job: its key, its archive, its place among the jobs."""
 
 from pathlib import Path
 
@@ -8,13 +8,14 @@ from gameplay.config import Settings
 from gameplay.core import open_core
 from gameplay.serving.schedule import Schedule
 from ledger.sealing.keys import public_path, read_verifier
-from ledger.sealing.seals import audit, read_seals
+from ledger.sealing.seals import read_seals
+from ledger.verification.audit import audit
 from projections.audit.archive import open_archive
 from tests.builders import game_started
 from tests.gameplay.fakes import FakeRegistry
 
 
-def test_the_service_seals_with_its_own_key_and_the_model_store_as_witness(tmp_path: Path) -> None:
+def test_the_service_seals_with_its_own_key_and_the_model_store_as_archive(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, promotion_schedule=None)
     core = open_core(settings, registry=FakeRegistry())
     try:
@@ -24,7 +25,11 @@ def test_the_service_seals_with_its_own_key_and_the_model_store_as_witness(tmp_p
         assert made is not None
         verifier = read_verifier(public_path(tmp_path / "seal.key"))
         archived = open_archive(str(tmp_path / "models")).notes()
-        assert archived == [(seal.size, seal.note) for seal in read_seals(core.ledger)] == [(1, made.note)]
+        assert (
+            archived
+            == [(seal.size, seal.checkpoint) for seal in read_seals(core.ledger)]
+            == [(1, made.checkpoint)]
+        )
         report = audit(core.ledger, verifiers=[verifier], archived=archived)
         assert (report.findings, report.claims) == ((), 2)
     finally:

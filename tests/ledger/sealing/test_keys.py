@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.sealing.checkpoints import Checkpoint, NoteError, Signature, format_note, parse_note
+from ledger.sealing.checkpoints import Checkpoint, CheckpointError, Signature, format_checkpoint, parse_checkpoint
 from ledger.sealing.keys import (
     KeyFileError,
     Signer,
@@ -54,23 +54,23 @@ def test_a_key_and_a_signature_of_another_implementation_are_understood(tmp_path
 
 
 def test_a_note_by_another_key_is_named_as_such() -> None:
-    with pytest.raises(NoteError, match=r"signed by example.com/log\+[0-9a-f]{8}, not by example.com/log\+"):
+    with pytest.raises(CheckpointError, match=r"signed by example.com/log\+[0-9a-f]{8}, not by example.com/log\+"):
         SIGNER.verifier.open(STRANGER.sign(7, ROOT))
 
 
 def test_a_signature_under_a_false_key_id_does_not_hold() -> None:
-    signature = parse_note(STRANGER.sign(7, ROOT)).signatures[0].signature
+    signature = parse_checkpoint(STRANGER.sign(7, ROOT)).signatures[0].signature
     forged = Signature(SIGNER.name, SIGNER.verifier.key_id, signature)
 
-    with pytest.raises(NoteError, match="does not hold"):
-        SIGNER.verifier.open(format_note(Checkpoint(SIGNER.name, 7, ROOT), forged))
+    with pytest.raises(CheckpointError, match="does not hold"):
+        SIGNER.verifier.open(format_checkpoint(Checkpoint(SIGNER.name, 7, ROOT), forged))
 
 
 def test_every_flipped_bit_of_a_note_is_found() -> None:
     for bit in range(8 * len(NOTE)):
         flipped = bytearray(NOTE)
         flipped[bit // 8] ^= 1 << bit % 8
-        with pytest.raises(NoteError):
+        with pytest.raises(CheckpointError):
             SIGNER.verifier.open(bytes(flipped))
 
 
@@ -93,15 +93,15 @@ def test_every_flipped_bit_of_a_note_is_found() -> None:
     ],
 )
 def test_what_is_no_checkpoint_is_refused(note: bytes) -> None:
-    with pytest.raises(NoteError, match="no checkpoint"):
-        parse_note(note)
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        parse_checkpoint(note)
 
 
 def test_a_line_more_than_a_checkpoint_has_is_refused_though_it_is_signed() -> None:
     text = Checkpoint(SIGNER.name, 7, ROOT).text() + b"more\n"
     signed = base64.b64encode(SIGNER.verifier.key_id + SIGNER._key.sign(text)).decode()
 
-    with pytest.raises(NoteError, match="more lines"):
+    with pytest.raises(CheckpointError, match="more lines"):
         SIGNER.verifier.open(text + f"\n— {SIGNER.name} {signed}\n".encode())
 
 

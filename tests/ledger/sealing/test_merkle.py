@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.sealing.merkle import EMPTY_ROOT, Edge, inclusion_path, leaf_hash, node_hash, root_from_path
+from ledger.sealing.merkle import EMPTY_ROOT, CompactRange, inclusion_path, leaf_hash, node_hash, root_from_path
 
 LEAVES = [
     bytes.fromhex(text)
@@ -45,8 +45,8 @@ def numbered(size: int) -> list[bytes]:
     return [number.to_bytes(2, "big") for number in range(size)]
 
 
-def edge_over(data: list[bytes]) -> Edge:
-    edge = Edge()
+def edge_over(data: list[bytes]) -> CompactRange:
+    edge = CompactRange()
     edge.extend(data)
     return edge
 
@@ -59,7 +59,7 @@ def test_a_root_is_the_reference_s(size: int) -> None:
 @given(st.lists(st.integers(0, 20), max_size=12))
 def test_an_edge_gives_the_same_root_in_however_many_steps(steps: list[int]) -> None:
     data = numbered(sum(steps))
-    edge = Edge()
+    edge = CompactRange()
 
     for step in steps:
         edge.extend(data[edge.size : edge.size + step])
@@ -73,7 +73,7 @@ def test_an_edge_goes_on_after_it_was_stored(before: int, after: int) -> None:
     data = numbered(before + after)
     stored = edge_over(data[:before]).encode()
 
-    edge = Edge.decode(before, stored)
+    edge = CompactRange.decode(before, stored)
     edge.extend(data[before:])
 
     assert edge.root() == described_root(data)
@@ -83,7 +83,7 @@ def test_an_edge_goes_on_after_it_was_stored(before: int, after: int) -> None:
 @pytest.mark.parametrize(("size", "hashes"), [(1, b""), (2, bytes(64)), (3, bytes(32)), (0, bytes(32)), (-1, b"")])
 def test_an_edge_of_the_wrong_length_is_refused(size: int, hashes: bytes) -> None:
     with pytest.raises(ValueError, match="hashes"):
-        Edge.decode(size, hashes)
+        CompactRange.decode(size, hashes)
 
 
 @given(st.data())

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from ledger.engines.sqlite import transaction
-from ledger.sealing.checkpoints import NoteError
+from ledger.sealing.checkpoints import CheckpointError
 from ledger.sealing.keys import Signer
 from ledger.sealing.proofs import (
     NoProofError,
@@ -79,7 +79,7 @@ def test_a_changed_proof_does_not_hold(proofs: list[Proof]) -> None:
 
 
 def test_a_proof_by_another_key_does_not_hold(proofs: list[Proof]) -> None:
-    with pytest.raises(NoteError, match="not by"):
+    with pytest.raises(CheckpointError, match="not by"):
         check_proof(proofs[0], Signer("example.com/log", bytes([1] * 32)).verifier)
 
 
@@ -139,7 +139,7 @@ def test_a_seal_by_another_key_gives_no_proof(proofs: list[Proof], ledger: Ledge
     assert proofs
     assert seal is not None
 
-    with pytest.raises(NoteError, match="not by"):
+    with pytest.raises(CheckpointError, match="not by"):
         make_proof(ledger, 1, seal, [Signer("example.com/log", bytes([1] * 32)).verifier])
 
     assert make_proof(ledger, 1, seal, [SIGNER.verifier]) == proofs[0]

@@ -9,18 +9,18 @@ from ledger.engines.sqlite import transaction
 from ledger.rows import Row, Rows
 from ledger.schema import TRIGGERS, seals
 from ledger.sealing.keys import Signer
-from ledger.sealing.merkle import Edge
+from ledger.sealing.merkle import CompactRange
 from ledger.sealing.seals import (
     SEAL_EVENTS,
     SEAL_IDLE_SECONDS,
     Sealer,
     SealError,
-    audit,
     last_seal,
     read_seals,
     seal_head,
 )
 from ledger.store import Ledger
+from ledger.verification.audit import audit
 from tests.builders import game_started, round_played
 
 SIGNER = Signer("example.com/log", bytes(32))
@@ -74,7 +74,7 @@ def due(ledger: Ledger, idle_seconds: float) -> int | None:
 
 
 class Notes:
-    """A witness that takes notes, while it is there."""
+    """An archive that takes checkpoints, while it is there."""
 
     def __init__(self) -> None:
         self.kept: dict[int, bytes] = {}
@@ -95,14 +95,14 @@ class Notes:
 def test_a_seal_is_over_everything_up_to_the_head(ledger: Ledger) -> None:
     append(ledger, 5)
     leaves = [Row._make(row).leaf() for page in Rows(ledger.engine).pages() for row in page]
-    edge = Edge()
+    edge = CompactRange()
     edge.extend(leaves)
 
     seal = seal_head(ledger, SIGNER)
 
     assert seal == last_seal(ledger)
     assert seal is not None
-    assert SIGNER.verifier.open(seal.note).checkpoint == (SIGNER.name, 5, edge.root())
+    assert SIGNER.verifier.open(seal.checkpoint).checkpoint == (SIGNER.name, 5, edge.root())
 
 
 def test_each_seal_goes_on_from_the_one_before(ledger: Ledger) -> None:
@@ -140,7 +140,7 @@ def test_a_seal_is_due_when_enough_has_come(ledger: Ledger) -> None:
     assert due(ledger, 0) == SEAL_EVENTS
 
 
-def test_the_witness_sees_every_seal_and_again_what_it_could_not_take(ledger: Ledger) -> None:
+def test_the_archive_sees_every_seal_and_again_what_it_could_not_take(ledger: Ledger) -> None:
     archive = Notes()
     archive.writable = False
     sealer = Sealer(ledger, SIGNER, archive)
@@ -156,7 +156,7 @@ def test_the_witness_sees_every_seal_and_again_what_it_could_not_take(ledger: Le
     assert list(archive.kept) == [2, 4]
 
 
-def test_nothing_is_signed_while_the_witness_cannot_be_asked(ledger: Ledger) -> None:
+def test_nothing_is_signed_while_the_archive_cannot_be_asked(ledger: Ledger) -> None:
     archive = Notes()
     archive.readable = False
     append(ledger, 2)
@@ -169,7 +169,7 @@ def test_nothing_is_signed_while_the_witness_cannot_be_asked(ledger: Ledger) -> 
 
 @pytest.mark.parametrize("kept", [0, 1])
 @pytest.mark.parametrize("restarted", [True, False])
-def test_a_history_that_the_witness_contradicts_is_not_signed(ledger: Ledger, restarted: bool, kept: int) -> None:
+def test_a_history_that_the_archive_contradicts_is_not_signed(ledger: Ledger, restarted: bool, kept: int) -> None:
     """Somebody writes the log anew after the first seal, and takes away the seals that do not fit it."""
     archive = Notes()
     sealer = Sealer(ledger, SIGNER, archive)
@@ -181,14 +181,14 @@ def test_a_history_that_the_witness_contradicts_is_not_signed(ledger: Ledger, re
     if restarted:
         sealer = Sealer(ledger, SIGNER, archive)
 
-    with pytest.raises(SealError, match="the witness has a seal that the ledger lacks, over 6 events"):
+    with pytest.raises(SealError, match="the checkpoint archive has a seal that the ledger lacks, over 6 events"):
         sealer.run(LATER)
 
     assert len(read_seals(ledger)) == kept
     assert list(archive.kept) == [3, 6]
 
 
-def test_a_history_with_another_seal_than_the_witness_s_is_not_signed(ledger: Ledger) -> None:
+def test_a_history_with_another_seal_than_the_archive_s_is_not_signed(ledger: Ledger) -> None:
     archive = Notes()
     append(ledger, 3)
     Sealer(ledger, SIGNER, archive).run(LATER)
@@ -200,7 +200,7 @@ def test_a_history_with_another_seal_than_the_witness_s_is_not_signed(ledger: Le
         Sealer(ledger, SIGNER, archive).run(LATER)
 
 
-def test_two_sealers_share_a_witness(ledger: Ledger) -> None:
+def test_two_sealers_share_an_archive(ledger: Ledger) -> None:
     archive = Notes()
     one, other = (Sealer(ledger, SIGNER, archive) for _ in range(2))
 
@@ -276,19 +276,19 @@ def test_a_seal_stays_as_it_is(ledger: Ledger, engine: Engine, statement: str, p
 
 
 def archived(ledger: Ledger) -> list[tuple[int, bytes]]:
-    return [(seal.size, seal.note) for seal in read_seals(ledger)]
+    return [(seal.size, seal.checkpoint) for seal in read_seals(ledger)]
 
 
 @pytest.mark.parametrize(
     ("taken", "position", "problem"),
     [
-        ("size = 9", 9, "the witness's seal over 9 events is not in the ledger"),
-        ("size = 3", 3, "the witness's seal over 3 events is not in the ledger"),
-        ("size > 3", 6, "2 of the witness's seals, the last one over 9 events, are not in the ledger"),
-        ("true", 3, "3 of the witness's seals, the last one over 9 events, are not in the ledger"),
+        ("size = 9", 9, "the archive's seal over 9 events is not in the ledger"),
+        ("size = 3", 3, "the archive's seal over 3 events is not in the ledger"),
+        ("size > 3", 6, "2 of the archive's seals, the last one over 9 events, are not in the ledger"),
+        ("true", 3, "3 of the archive's seals, the last one over 9 events, are not in the ledger"),
     ],
 )
-def test_a_seal_that_was_taken_away_is_missed_by_the_witness(
+def test_a_seal_that_was_taken_away_is_missed_by_the_archive(
     ledger: Ledger, taken: str, position: int, problem: str
 ) -> None:
     for _ in range(3):

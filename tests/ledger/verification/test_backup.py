@@ -10,8 +10,9 @@ from sqlalchemy import Engine
 from ledger.engines.sqlite import open_engine, open_reader, transaction
 from ledger.errors import StorageError
 from ledger.sealing.keys import Signer
-from ledger.sealing.seals import audit, read_seals, seal_head
+from ledger.sealing.seals import read_seals, seal_head
 from ledger.store import Ledger
+from ledger.verification.audit import audit
 from ledger.verification.backup import BackupError, back_up
 from ledger.verification.walk import verify
 from projections.audit.replay import Replay

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ledger.engines.sqlite import open_reader
-from ledger.sealing.seals import audit
+from ledger.verification.audit import audit
 from ledger.verification.backup import back_up
 from ledger.verification.integrity import damages
 from ledger.verification.walk import verify

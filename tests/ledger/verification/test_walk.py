@@ -14,7 +14,7 @@ from ledger.schema import TRIGGERS
 from ledger.sealing.seals import read_seals, seal_head
 from ledger.store import Ledger
 from ledger.verification.findings import Finding
-from ledger.verification.walk import FINDINGS_MAX, Anchor, AnchorError, Report, verify
+from ledger.verification.walk import FINDINGS_MAX, Anchor, AnchorError, VerificationReport, verify
 from tests.builders import game_started, round_played
 from tests.ledger.chains import assert_intact
 from tests.mutations import (
@@ -52,7 +52,7 @@ def rows(vandal: Vandal) -> Iterator[list[Row]]:
     assert vandal.findings() == []
 
 
-def guarded(report: Report) -> list[Finding]:
+def guarded(report: VerificationReport) -> list[Finding]:
     """The findings, but for the triggers that a vandal takes away."""
     return [finding for finding in report.findings if finding.kind != "unguarded"]
 

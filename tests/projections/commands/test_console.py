@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from ledger.verification.findings import Finding
-from ledger.verification.walk import Report
+from ledger.verification.walk import VerificationReport
 from projections.commands import console
 from projections.commands.console import print_json, print_table, printable, show
 
@@ -20,7 +20,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 def test_json_has_bytes_as_hexadecimal_digits_wherever_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     chain_hash = bytes(range(32))
-    report = Report(1, 1, 1, chain_hash, 0, (Finding(None, "damaged", "x"),))
+    report = VerificationReport(1, 1, 1, chain_hash, 0, (Finding(None, "damaged", "x"),))
 
     print_json(
         {"here": chain_hash, "deeper": [{"too": (chain_hash,)}], "report": report, "number": 7, "none": None}

@@ -46,7 +46,7 @@ def s3() -> Iterator[S3Server]:
 def show_to(archive: CheckpointArchive, database: Path) -> None:
     engine = open_engine(f"sqlite:///{database}")
     for seal in read_seals(Ledger(engine)):
-        archive(seal.size, seal.note)
+        archive(seal.size, seal.checkpoint)
     engine.dispose()
 
 
