@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gameplay.game.games import Game, Prediction, decide_round, evolve
 from gameplay.game.openings import draw_opening
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.errors import LedgerError
 from ledger.events import AliasesAssigned, Assignment, CycleDecided, Event, GameStarted, Rule, Tally
 from ledger.ids import new_id

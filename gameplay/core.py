@@ -9,15 +9,15 @@ from gameplay.models.loaded import Models
 from gameplay.models.registry import MlflowRegistry, Registry
 from gameplay.models.store import ModelStore, S3Access, open_model_store, open_objects
 from gameplay.promotion.state import Promotion
-from ledger.engines.sqlite import file_of, open_engine, open_reader
+from ledger.engines.database import open_engine, open_reader
+from ledger.engines.sqlite import file_of
 from ledger.errors import SchemaError, StorageError
 from ledger.events import Rule
-from ledger.schema import REVISION
 from ledger.sealing.keys import open_signer
 from ledger.sealing.seals import Sealer
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, Family
-from migrations import current_revision, upgrade
+from migrations import REVISION, current_revision, upgrade
 from projections.audit.archive import CheckpointArchive
 from projections.decision.rules import Z_TEST
 from projections.read_models.all import ReadModels

@@ -75,7 +75,27 @@ class ClosedError(LedgerError):
 
 
 class StorageError(LedgerError):
-    """The database refused (disk full, locked too long, a trigger); nothing was written."""
+    """The database refused (locked too long, a trigger); nothing was written."""
+
+
+class DiskFullError(StorageError):
+    """There is no room for what was to be written; nothing was written."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"disk full: make room where the database lies ({problem})")
+        self.problem = problem
+
+
+class ReplacedError(StorageError):
+    """The database's file was removed or replaced while it was open: nothing that was written since counts."""
+
+    def __init__(self, path: object, problem: str) -> None:
+        super().__init__(
+            f"{path} {problem}: it was removed or replaced under this process, and nothing is acknowledged until"
+            " the file is put back or the process restarted"
+        )
+        self.path = path
+        self.problem = problem
 
 
 class DamagedError(StorageError):
@@ -92,8 +112,8 @@ class SchemaError(LedgerError):
     def __init__(self, actual: str | None, expected: str) -> None:
         # Migrations are numbered, so a later one has the greater name.
         newer = actual is not None and actual > expected
-        mend = "a newer release has been here: run that one" if newer else "run `rps migrate`"
-        super().__init__(f"the database is at migration {actual or 'none'}, not {expected}: {mend}")
+        remedy = "a newer release has been here: run that one" if newer else "run `rps migrate`"
+        super().__init__(f"the database is at migration {actual or 'none'}, not {expected}: {remedy}")
         self.actual = actual
         self.expected = expected
 

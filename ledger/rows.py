@@ -9,7 +9,7 @@ from typing import cast as cast_type
 from sqlalchemy import Connection, Engine, LargeBinary, Select, cast, func, select
 
 from ledger.chain import link, stored_leaf
-from ledger.engines.sqlite import transaction
+from ledger.engines.database import transaction
 from ledger.schema import events
 
 PAGE_ROWS = 2_000

@@ -1,17 +1,12 @@
-"""The tables, as SQLAlchemy Core, with the triggers that keep the log append-only below the code.
+"""The log's tables, as SQLAlchemy Core, with the triggers that keep it append-only below the code.
 
-Alembic's migrations are the only way in which a database gets them; a test proves that both say the same.
+Only the migrations make them in a database; a test proves that both say the same.
 """
 
 from sqlalchemy import (
     DDL,
-    REAL,
-    BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
-    Double,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -21,27 +16,19 @@ from sqlalchemy import (
     event,
 )
 
-REVISION = "0002"
-"""The migration that leads to the tables below."""
-
-# SQLite's STRICT tables know INTEGER, REAL, TEXT and BLOB alone.
-_Int = BigInteger().with_variant(Integer(), "sqlite")
-_Real: Double[float] = Double().with_variant(REAL(), "sqlite")
-_Flag = Boolean().with_variant(Integer(), "sqlite")
-
 metadata = MetaData()
 
 events = Table(
     "events",
     metadata,
     # AUTOINCREMENT: SQLite then remembers the highest position ever given, so that a cut-off tail shows.
-    Column("position", _Int, primary_key=True),
+    Column("position", Integer, primary_key=True),
     Column("event_id", Text, nullable=False),
     Column("stream", Text, nullable=False),
-    Column("version", _Int, nullable=False),
+    Column("version", Integer, nullable=False),
     Column("type", Text, nullable=False),
-    Column("schema_version", _Int, nullable=False),
-    Column("recorded_us", _Int, nullable=False),
+    Column("schema_version", Integer, nullable=False),
+    Column("recorded_us", Integer, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     Column("chain_hash", LargeBinary, nullable=False),
     UniqueConstraint("event_id", name="uq_events_event_id"),
@@ -89,7 +76,7 @@ END""",
 seals = Table(
     "seals",
     metadata,
-    Column("size", _Int, primary_key=True, autoincrement=False),
+    Column("size", Integer, primary_key=True, autoincrement=False),
     Column("note", LargeBinary, key="checkpoint", nullable=False),
     Column("edge", LargeBinary, key="compact_range", nullable=False),
     sqlite_strict=True,
@@ -97,64 +84,4 @@ seals = Table(
 
 for name, trigger in TRIGGERS.items():
     guarded = seals if name.startswith("seals_") else events
-    event.listen(guarded, "after_create", DDL(trigger).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
-
-projection_checkpoints = Table(
-    "projection_checkpoints",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("version", _Int, nullable=False),
-    Column("position", _Int, nullable=False),
-    Column("chain_hash", LargeBinary, nullable=False),
-    sqlite_strict=True,
-)
-
-projection_snapshots = Table(
-    "projection_snapshots",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("version", _Int, nullable=False),
-    Column("settings", Text, nullable=False),
-    Column("position", _Int, nullable=False),
-    Column("chain_hash", LargeBinary, nullable=False),
-    Column("state", LargeBinary, nullable=False),
-    sqlite_strict=True,
-)
-
-promotion_history = Table(
-    "promotion_history",
-    metadata,
-    Column("id", _Int, primary_key=True, autoincrement=False),
-    Column("recorded_us", _Int, nullable=False),
-    Column("model_type", Text, nullable=False),
-    Column("cycle", _Int, nullable=False),
-    Column("decision", Text, nullable=False),
-    Column("z_statistic", _Real),
-    Column("p_value", _Real),
-    Column("production_wins", _Int),
-    Column("production_total_games", _Int),
-    Column("b_wins", _Int),
-    Column("b_total_games", _Int),
-    Column("production_games_since_swap", _Int, nullable=False),
-    Column("b_games_since_swap", _Int, nullable=False),
-    Column("promotion_cycles_since_swap", _Int, nullable=False),
-    Column("reorder_applied", _Flag, nullable=False),
-    Column("applied", _Flag),
-    Column("rule", Text),
-    Column("alpha", Text),
-    Column("reason", Text, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("detail", LargeBinary, nullable=False),
-    Index("ix_promotion_history_model_type", "model_type", "id"),
-    Index("ix_promotion_history_decision", "decision", "id"),
-    Index("ix_promotion_history_recorded_us", "recorded_us"),
-    sqlite_strict=True,
-)
-
-players = Table(
-    "players",
-    metadata,
-    Column("player_id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    sqlite_strict=True,
-)
+    event.listen(guarded, "after_create", DDL(trigger))  # type: ignore[no-untyped-call]

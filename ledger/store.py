@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, Select, bindparam, select
 
 from ledger.chain import GENESIS, link, stored_leaf
 from ledger.codec import Codec
-from ledger.engines.sqlite import transaction
+from ledger.engines.database import transaction
 from ledger.errors import ConflictError, DuplicateError, LedgerError
 from ledger.events import Event
 from ledger.ids import new_ids

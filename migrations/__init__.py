@@ -1,5 +1,5 @@
-"""How a database comes to have the tables of `ledger.schema`, step by step."""
+"""How a database comes to have the tables of all packages, step by step."""
 
-from migrations.upgrade import current_revision, upgrade
+from migrations.upgrade import REVISION, current_revision, upgrade
 
-__all__ = ["current_revision", "upgrade"]
+__all__ = ["REVISION", "current_revision", "upgrade"]

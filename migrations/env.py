@@ -3,13 +3,12 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from ledger.engines.sqlite import open_engine, writing
-from ledger.schema import metadata
+from ledger.engines.database import disposing, open_engine, writing
 
 
 def run(connection: Connection) -> None:
     """Run the migrations inside the transaction that the caller has begun."""
-    context.configure(connection=connection, target_metadata=metadata)
+    context.configure(connection=connection)
     context.run_migrations()
 
 
@@ -18,5 +17,5 @@ if connection is not None:
     run(connection)
 else:
     url = context.get_x_argument(as_dictionary=True).get("url", "sqlite:///data/ledger.db")
-    with open_engine(url).connect() as own, writing(own).begin():
+    with disposing(open_engine(url)) as engine, engine.connect() as own, writing(own).begin():
         run(own)

@@ -5,9 +5,11 @@ from pathlib import Path
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from ledger.engines.sqlite import writing
+from ledger.engines.database import writing
 from ledger.errors import SchemaError, StorageError
-from ledger.schema import REVISION
+
+REVISION = "0002"
+"""The newest migration."""
 
 
 def current_revision(engine: Engine) -> str | None:

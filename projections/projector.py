@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 from ledger.chain import GENESIS
-from ledger.engines.sqlite import transaction
+from ledger.engines.database import transaction
 from ledger.events import Event
 from ledger.store import PAGE_ENTRIES, Entry, Head, Ledger
 from projections import snapshots

@@ -5,10 +5,10 @@ from hashlib import sha256
 from sqlalchemy import Connection, delete, insert, select
 
 from ledger.codec import DECODE_ERRORS
-from ledger.engines.sqlite import transaction
-from ledger.schema import projection_snapshots as table
+from ledger.engines.database import transaction
 from ledger.store import Head, Ledger
 from projections.projection import Tracked
+from projections.schema import projection_snapshots as table
 
 DIGEST_BYTES = 32
 

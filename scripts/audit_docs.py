@@ -15,7 +15,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.schema import TRIGGERS
 from ledger.sealing.seals import read_seals
 from ledger.store import Ledger

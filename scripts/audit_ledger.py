@@ -14,7 +14,7 @@ from pathlib import Path
 from gameplay.game.games import Game, Prediction, Step, decide_abandoned, decide_round, evolve
 from gameplay.game.openings import OPENINGS
 from gameplay.promotion.assignments import assigned
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.events import (
     AliasesAssigned,
     AliasesPlanned,

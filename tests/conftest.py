@@ -5,7 +5,7 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Engine
 
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.store import Ledger
 from migrations import upgrade
 from scripts.audit_ledger import write_ledger

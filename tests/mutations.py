@@ -20,7 +20,7 @@ from rich.table import Table
 
 from bench.ledgers import bootstrap, empty_ledger, fill_with_games
 from ledger.chain import link
-from ledger.engines.sqlite import open_engine, open_reader
+from ledger.engines.database import open_engine, open_reader
 from ledger.rows import Row
 from ledger.schema import TRIGGERS
 from ledger.sealing.keys import Signer

@@ -5,14 +5,22 @@ Display names stay out of the ledger and can be erased.
 
 from typing import NamedTuple
 
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Column, Engine, MetaData, Table, Text, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from gameplay.game.bots import script_named
-from ledger.engines.sqlite import transaction
+from ledger.engines.database import transaction
 from ledger.ids import keyed_id
-from ledger.schema import players as table
 from ledger.vocabulary import PlayerKind
+
+metadata = MetaData()
+players = Table(
+    "players",
+    metadata,
+    Column("player_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    sqlite_strict=True,
+)
 
 
 class Player(NamedTuple):
@@ -31,7 +39,7 @@ def identify(name: str | None, session_id: str, *, scripted: bool = False) -> Pl
 
 def remember(engine: Engine, player_id: str, name: str) -> None:
     """Keep the display name of an opaque id; a later name replaces it. Raises StorageError."""
-    statement = insert(table).values(player_id=player_id, name=name)
+    statement = insert(players).values(player_id=player_id, name=name)
     with transaction(engine, write=True) as connection:
         connection.execute(
             statement.on_conflict_do_update(index_elements=["player_id"], set_={"name": statement.excluded.name})
@@ -41,7 +49,7 @@ def remember(engine: Engine, player_id: str, name: str) -> None:
 def known_as(engine: Engine, name: str) -> list[str]:
     """The opaque ids of the players who gave this display name. Raises StorageError."""
     with transaction(engine) as connection:
-        return list(connection.scalars(select(table.c.player_id).where(table.c.name == name)))
+        return list(connection.scalars(select(players.c.player_id).where(players.c.name == name)))
 
 
 def erase(engine: Engine, name: str) -> int:
@@ -50,4 +58,4 @@ def erase(engine: Engine, name: str) -> int:
     Raises StorageError.
     """
     with transaction(engine, write=True) as connection:
-        return connection.execute(delete(table).where(table.c.name == name)).rowcount
+        return connection.execute(delete(players).where(players.c.name == name)).rowcount

@@ -1,1 +1,1 @@
-"""Everything that differs between one database and another."""
+"""Databases: `database` is what they have in common, the other rooms are what differs between them."""

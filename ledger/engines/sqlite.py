@@ -1,104 +1,214 @@
-"""An engine from a URL, with everything that is particular to its database."""
+"""SQLite: one file in WAL mode, durable at each commit, and known by more than its name."""
 
 import os
 import sqlite3
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import StaticPool
 
-from ledger.errors import DamagedError, StorageError
+from ledger.errors import DamagedError, DiskFullError, ReplacedError, StorageError
+from ledger.files import make_folder, make_private, problem_of
 
 BUSY_TIMEOUT_MS = 10_000
 BUSY_RETRY_MS = 10
+WAL_BYTES_MAX = 64 << 20
+"""What the write-ahead log keeps of the disk once no reader needs more of it."""
+
+DATABASE = "database"
+"""The engine's option under which it carries its database."""
+WRITE = "write"
+"""The connection's option by which its next transaction takes the write lock."""
+DRIVER_ERRORS = (
+    DBAPIError,
+    sqlite3.Error,  # a caller that reads from the driver's cursor gets the driver's own errors
+    UnicodeDecodeError,  # so may the driver's message be, where it repeats a schema that is damaged
+)
 _UNDECODABLE = "Could not decode to UTF-8"
+_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
+
+FileId = tuple[int, int]
+"""Device and inode."""
 
 
-def open_engine(url: str, *, must_exist: bool = False) -> Engine:
-    """An engine for `sqlite:///FILE`; its folder is made, the file itself only if it need not exist.
+class Sqlite:
+    """A database that is no file: in memory, for one process."""
 
-    Raises StorageError on any other URL, when the folder cannot be made, or when the file must exist and does not.
+    def check(self, connection: Connection) -> None:
+        """Nothing can take its place."""
+
+    def refusal(self, error: Exception) -> StorageError:
+        """What an error of the driver means."""
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        code = getattr(cause, "sqlite_errorcode", 0)
+        if isinstance(cause, UnicodeDecodeError) or str(cause).startswith(_UNDECODABLE):
+            # The driver's message goes on with the text itself, whatever bytes and lines that holds.
+            return DamagedError("a text is not UTF-8")
+        if code & 0xFF == sqlite3.SQLITE_CORRUPT:
+            return DamagedError(str(cause))
+        if code in _FULL:
+            return DiskFullError(str(cause))
+        return StorageError(f"the database refused: {cause}")
+
+
+class SqliteFile(Sqlite):
+    """The file behind an engine: made at most once, and from then on known by device and inode.
+
+    A file that was removed or replaced goes on being written by the connections that have it open. What they
+    commit is durable and lost at once, so the name is compared before a transaction writes and again before its
+    caller hears that it is done. So is that of the write-ahead log, where all of it stands until a checkpoint.
     """
-    path = file_of(url)
+
+    def __init__(self, path: Path, *, make: bool) -> None:
+        self._path = path
+        self._wal = path.with_name(f"{path.name}-wal")
+        self._make = make
+        self._id: FileId | None = None
+        self._lock = threading.Lock()
+
+    def connect(self) -> sqlite3.Connection:
+        """A connection of the driver's. Raises ReplacedError, and what the driver raises."""
+        with self._lock:
+            if self._id is None and self._make:
+                self._make_file()
+            self.check_name()
+            connection = sqlite3.connect(f"{_address(self._path)}?mode=rw", uri=True, check_same_thread=False)
+            try:
+                self._id = self._id or self._found(self._path)
+                self.check_name()
+            except ReplacedError:
+                connection.close()
+                raise
+            return connection
+
+    def check(self, connection: Connection) -> None:
+        """Raise ReplacedError when the name is not that of the file which this connection writes."""
+        self.check_name()
+        # While a connection has it open no other process takes the log away: the last one to close does.
+        found = self._found(self._wal)
+        if connection.info.setdefault(self._wal, found) != found:
+            raise self._replaced(self._wal)
+
+    def check_name(self) -> None:
+        """As `check`, of the database's own name alone."""
+        if self._id is not None and self._found(self._path) != self._id:
+            raise self._replaced(self._path)
+
+    def wal_bytes(self) -> int:
+        """How large the write-ahead log is."""
+        try:
+            return self._wal.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _make_file(self) -> None:
+        """The driver would make it for all to read, with whatever names of players it comes to hold."""
+        try:
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise StorageError(f"cannot make {self._path}: {problem_of(error)}") from error
+
+    def _found(self, path: Path) -> FileId:
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            raise ReplacedError(path, "is gone") from None
+        return found.st_dev, found.st_ino
+
+    def _replaced(self, path: Path) -> ReplacedError:
+        return ReplacedError(path, "is another file than the one that was opened")
+
+
+def open_engine(url: URL, *, must_exist: bool) -> Engine:
+    """As `ledger.engines.database.open_engine`."""
+    path = _path(url)
     if must_exist and not path.is_file():
         raise StorageError(f"there is no database at {path}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
+        for one in (path, *beside(path)):
+            make_private(one)
     except OSError as error:
-        raise StorageError(f"cannot make the folder {path.parent}: {error.strerror}") from error
-    engine = create_engine(url)
+        raise StorageError(f"cannot make the folder {path.parent}: {problem_of(error)}") from error
+    file = SqliteFile(path, make=not must_exist)
+    engine = create_engine(url, creator=file.connect, execution_options={DATABASE: file})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def open_reader(url: str) -> Engine:
-    """An engine for `sqlite:///FILE` through which nothing can be written, whatever is tried.
-
-    Raises StorageError on any other URL, or when the file does not exist.
-    """
-    path = file_of(url)
+def open_reader(url: URL) -> Engine:
+    """As `ledger.engines.database.open_reader`."""
+    path = _path(url)
     if not path.is_file():
         raise StorageError(f"there is no database at {path}")
-    # Beside a database in WAL mode a reader has to make two files, unless nobody else can write there either.
+    # Beside a database in WAL mode a reader has to make two files, unless no other process can write there either.
     sealed_off = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
-    address = f"file:{quote(str(path.absolute()))}?mode=ro{'&immutable=1' if sealed_off else ''}"
-    engine = create_engine(url, creator=lambda: sqlite3.connect(address, uri=True, check_same_thread=False))
+    address = f"{_address(path)}?mode=ro{'&immutable=1' if sealed_off else ''}"
+    engine = create_engine(
+        url,
+        creator=lambda: sqlite3.connect(address, uri=True, check_same_thread=False),
+        execution_options={DATABASE: Sqlite()},
+    )
     event.listen(engine, "connect", _prepare_reader)
     event.listen(engine, "begin", _begin)
     return engine
 
 
+def open_memory() -> Engine:
+    """An empty database in memory, for one caller."""
+    return create_engine("sqlite://", poolclass=StaticPool, execution_options={DATABASE: Sqlite()})
+
+
 def file_of(url: str) -> Path:
     """The file that `sqlite:///FILE` names. Raises StorageError on any other URL."""
     try:
-        parsed = make_url(url)
+        return _path(make_url(url))
     except ArgumentError as error:
-        raise StorageError(f"{url!r} is no database URL: write sqlite:///FILE") from error
-    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
-        raise StorageError(f"{parsed.render_as_string()} is not supported: write sqlite:///FILE")
-    return Path(parsed.database)
+        raise StorageError("the database's URL does not parse: write sqlite:///FILE") from error
 
 
-def writing(connection: Connection) -> Connection:
-    """The same connection, whose next transaction takes the write lock at once.
+def beside(path: Path) -> tuple[Path, Path]:
+    """The files that SQLite keeps beside a database while it is open."""
+    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
 
-    A transaction that reads first and writes later fails with "database is locked" when another one wrote in
-    between, and no busy timeout helps. Reads must not take the lock: it would stall the writer by seconds.
+
+def bound_wal(engine: Engine, *, bytes_max: int = WAL_BYTES_MAX) -> bool:
+    """Give back the disk that a write-ahead log took while a reader held it; False where it is not too large.
+
+    Only the last step takes the write lock, when little is left to copy, and it waits for nobody: a reader, or a
+    program that ships the log elsewhere, keeps it as long as it likes. Raises StorageError.
     """
-    return connection.execution_options(write=True)
-
-
-@contextmanager
-def transaction(engine: Engine, *, write: bool = False) -> Iterator[Connection]:
-    """One transaction on a connection of its own.
-
-    Raises StorageError when the database refuses, DamagedError when its file cannot be read.
-    """
+    file = engine.get_execution_options()[DATABASE]
+    if not isinstance(file, SqliteFile) or file.wal_bytes() <= bytes_max:
+        return False
     try:
-        with engine.connect() as connection, (writing(connection) if write else connection).begin():
-            yield connection
-    except DBAPIError as error:
-        raise _refusal(error.orig) from error
-    except sqlite3.Error as error:  # whoever reads from the driver's cursor gets the driver's own errors
-        raise _refusal(error) from error
-    except UnicodeDecodeError as error:  # so may its message be, where it repeats a schema that is damaged
-        raise DamagedError("a text is not UTF-8") from error
+        with engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            try:
+                driver.execute("PRAGMA busy_timeout = 0")
+                driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    except DRIVER_ERRORS as error:
+        raise file.refusal(error) from error
+    return True
 
 
-def _refusal(error: BaseException | None) -> StorageError:
-    code = getattr(error, "sqlite_errorcode", 0)
-    if code & 0xFF == sqlite3.SQLITE_CORRUPT:
-        return DamagedError(str(error))
-    if str(error).startswith(_UNDECODABLE):
-        # The driver's message goes on with the text itself, whatever bytes and lines that holds.
-        return DamagedError("a text is not UTF-8")
-    return StorageError(f"the database refused: {error}")
+def _path(url: URL) -> Path:
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        raise StorageError(f"{url.render_as_string()} is not supported: write sqlite:///FILE")
+    return Path(url.database)
+
+
+def _address(path: Path) -> str:
+    return f"file:{quote(str(path.absolute()))}"
 
 
 def _prepare(dbapi_connection: Any, _record: object) -> None:
@@ -106,6 +216,8 @@ def _prepare(dbapi_connection: Any, _record: object) -> None:
     _switch_to_wal(dbapi_connection)
     dbapi_connection.execute("PRAGMA synchronous = FULL")
     dbapi_connection.execute("PRAGMA foreign_keys = ON")
+    # The log grows for as long as a reader holds it; when it begins anew it is cut to this.
+    dbapi_connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
 
 
 def _prepare_reader(dbapi_connection: Any, _record: object) -> None:
@@ -138,5 +250,5 @@ def _switch_to_wal(dbapi_connection: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get("write", False)
+    write = connection.get_execution_options().get(WRITE, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from sqlalchemy import Connection, func, insert, select
 
 from ledger.chain import GENESIS
-from ledger.engines.sqlite import transaction
+from ledger.engines.database import transaction
 from ledger.errors import LedgerError
 from ledger.rows import Row, Rows
 from ledger.schema import seals as table

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from ledger.engines.sqlite import open_reader, transaction
+from ledger.engines.database import open_reader, transaction
 from ledger.errors import LedgerError
 from ledger.store import Ledger
 from ledger.verification.audit import audit

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Engine
 
-from ledger.engines.sqlite import transaction
+from ledger.engines.database import transaction
 from ledger.errors import DamagedError
 from ledger.schema import TRIGGERS
 from ledger.verification.findings import Finding
@@ -28,8 +28,6 @@ def damages(engine: Engine) -> list[Finding]:
 
 
 def _messages(connection: Connection) -> Iterator[str]:
-    if connection.dialect.name != "sqlite":
-        return
     for (message,) in connection.exec_driver_sql(f"PRAGMA integrity_check({MESSAGES_MAX})"):
         lines = str(message).splitlines()
         yield from (line for line in lines if line != "ok" and not line.startswith("***"))
@@ -38,8 +36,6 @@ def _messages(connection: Connection) -> Iterator[str]:
 def unguarded(engine: Engine) -> list[Finding]:
     """The triggers that are not as they should be: an auditor relies on them too. Raises StorageError."""
     with transaction(engine) as connection:
-        if connection.dialect.name != "sqlite":
-            return []
         stored = {row.name: row.sql for row in connection.exec_driver_sql(_STORED_TRIGGERS)}
     return [
         Finding(None, "unguarded", f"trigger {name} is {'changed' if name in stored else 'missing'}")

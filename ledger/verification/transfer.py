@@ -7,13 +7,13 @@ from itertools import islice
 from typing import Annotated, Any
 
 import msgspec
-from sqlalchemy import Connection, func, insert, inspect, select, text
+from sqlalchemy import func, insert, select
 
 from ledger.chain import GENESIS, leaf, link
-from ledger.engines.sqlite import transaction
+from ledger.engines.database import transaction
 from ledger.errors import DamagedError, LedgerError
 from ledger.rows import PAGE_ROWS, misfit
-from ledger.schema import REVISION, events, metadata
+from ledger.schema import events
 from ledger.store import Entry, Ledger
 
 
@@ -72,13 +72,10 @@ def export_lines(ledger: Ledger) -> Iterator[bytes]:
 def import_lines(ledger: Ledger, lines: Iterable[bytes], progress: Callable[[int], None] | None = None) -> int:
     """Append the exported entries with their positions, times and hashes, all or none; returns how many.
 
-    A new database gets the tables of this release. The chain is recomputed on the way. Raises ImportRefusedError,
-    NotEmptyError, StorageError.
+    The chain is recomputed on the way. Raises ImportRefusedError, NotEmptyError, StorageError.
     """
     last = 0
     with transaction(ledger.engine, write=True) as connection:
-        if not inspect(connection).has_table(events.name):
-            _make_tables(connection)
         if head := connection.scalar(select(func.max(events.c.position))):
             raise NotEmptyError(head)
         checked = _checked(lines)
@@ -88,18 +85,6 @@ def import_lines(ledger: Ledger, lines: Iterable[bytes], progress: Callable[[int
             if progress is not None:
                 progress(len(batch))
     return last
-
-
-def _make_tables(connection: Connection) -> None:
-    """Give a new database its tables as if it had been migrated: migrations are not the auditor's to run."""
-    metadata.create_all(connection)
-    connection.execute(
-        text(
-            "CREATE TABLE alembic_version"
-            " (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
-        )
-    )
-    connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION})
 
 
 def _exported(entry: Entry) -> ExportedEntry:

@@ -9,13 +9,13 @@ import msgspec
 from sqlalchemy import select
 
 from ledger.codec import DECODE_ERRORS
-from ledger.engines.sqlite import transaction
-from ledger.schema import projection_checkpoints, projection_snapshots
+from ledger.engines.database import transaction
 from ledger.store import Ledger
 from projections.audit.replay import Replay, by_id, flatten, plain, read_rows
 from projections.fold import Progress
 from projections.read_models import history
 from projections.read_models.history import History
+from projections.schema import projection_checkpoints, projection_snapshots
 from projections.snapshots import unguarded
 
 _SINCE = re.compile(r"since_us=(-?[0-9]+)").fullmatch

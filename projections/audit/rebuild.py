@@ -6,15 +6,15 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, insert
 
-from ledger.engines.sqlite import transaction
-from ledger.schema import projection_checkpoints as checkpoints
-from ledger.schema import promotion_history
+from ledger.engines.database import transaction
 from ledger.store import Ledger
 from projections import snapshots
 from projections.audit.replay import Replay
 from projections.fold import Progress
 from projections.projection import Tracked
 from projections.read_models import history
+from projections.schema import projection_checkpoints as checkpoints
+from projections.schema import promotion_history
 
 STATES = ("counters", "tickers", "standings", "open_games")
 READ_MODELS = (*STATES, history.NAME)

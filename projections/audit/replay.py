@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Engine
 
 from ledger.codec import DECODE_ERRORS
-from ledger.schema import metadata, projection_checkpoints, promotion_history
+from ledger.engines.sqlite import open_memory
 from ledger.store import Entry, Head, Ledger
 from projections.fold import Progress
 from projections.read_models.all import ReadModels
 from projections.read_models.history import History, Query
+from projections.schema import metadata, projection_checkpoints, promotion_history
 
 
 class Replay:
@@ -98,6 +98,6 @@ def _decoded(detail: bytes) -> Any:
 
 def _scratch() -> Engine:
     """A database in memory with nothing but the tables that the history is folded into."""
-    engine = create_engine("sqlite://", poolclass=StaticPool)
+    engine = open_memory()
     metadata.create_all(engine, tables=[promotion_history, projection_checkpoints])
     return engine

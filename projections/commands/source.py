@@ -7,12 +7,13 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from ledger.engines.sqlite import file_of, open_engine, open_reader, transaction
+from ledger.engines.database import open_engine, open_reader, transaction
+from ledger.engines.sqlite import file_of
 from ledger.errors import DamagedError, SchemaError, StorageError
-from ledger.schema import REVISION
 from ledger.sealing.keys import Verifier, public_path, read_verifier
 from ledger.store import Ledger
 from ledger.verification.transfer import NotEmptyError
+from migrations import REVISION, upgrade
 
 DEFAULT_DATABASE = "sqlite:///data/ledger.db"
 KEY_NAME = "seal.key"
@@ -48,6 +49,7 @@ class Source:
         ledger = Ledger(open_engine(self.url))
         whole = False
         try:
+            upgrade(ledger.engine)
             yield ledger
             whole = True
         finally:

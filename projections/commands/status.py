@@ -8,14 +8,15 @@ import msgspec
 from msgspec import structs
 from sqlalchemy import func, select
 
-from ledger.engines.sqlite import transaction
-from ledger.schema import events, projection_checkpoints, projection_snapshots
+from ledger.engines.database import transaction
+from ledger.schema import events
 from ledger.sealing.seals import last_seal
 from ledger.store import Head, Ledger
 from ledger.times import show_time
 from ledger.verification.walk import verify
 from projections.commands.console import bad, finding, good, json_option, print_json, print_table, say
 from projections.commands.source import Source
+from projections.schema import projection_checkpoints, projection_snapshots
 
 RECENT_EVENTS = 1_024
 """How many entries `status` verifies: those that one seal covers."""

@@ -10,13 +10,13 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, insert, select, update
 
-from ledger.engines.sqlite import transaction
+from ledger.engines.database import transaction
 from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, CycleDecided, Event, wire_name
-from ledger.schema import projection_checkpoints as checkpoints
-from ledger.schema import promotion_history as table
 from ledger.store import Entry, Head, Ledger
 from ledger.vocabulary import DECISIONS, FAMILIES
 from projections.errors import ProjectionError
+from projections.schema import projection_checkpoints as checkpoints
+from projections.schema import promotion_history as table
 
 NAME = "promotion_history"
 VERSION = 1

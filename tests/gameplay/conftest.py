@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from gameplay.config import Settings
 from gameplay.models.store import open_model_store
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES
 from migrations import upgrade

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import sys
 
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.ids import new_id
 from ledger.store import Ledger, Receipt
 from ledger.writer import Writer

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.errors import ConflictError, DuplicateError, LedgerError
 from ledger.schema import metadata
 from ledger.store import Append, Ledger, Receipt

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Engine, event
 
-from ledger.engines.sqlite import writing
+from ledger.engines.database import writing
 from ledger.errors import BusyError, ClosedError, ConflictError, InvalidEventError, StorageError
 from ledger.store import Ledger, Receipt
 from ledger.writer import Writer

@@ -10,21 +10,25 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event
 
-from ledger.engines.sqlite import open_engine
-from ledger.schema import REVISION, TRIGGERS, metadata
+from gameplay.game import players
+from ledger import schema as log
+from ledger.engines.database import disposing, open_engine
+from ledger.schema import TRIGGERS
 from ledger.store import Ledger
-from migrations import current_revision, upgrade
+from migrations import REVISION, current_revision, upgrade
+from projections import schema as read_models
 from tests.builders import game_started
 
 ROOT = Path(__file__).parents[2]
+METADATA = (log.metadata, read_models.metadata, players.metadata)
+TABLES = {name for metadata in METADATA for name in metadata.tables}
 
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Engine]:
     """A database file without any table."""
-    engine = open_engine(f"sqlite:///{tmp_path / 'empty.db'}")
-    yield engine
-    engine.dispose()
+    with disposing(open_engine(f"sqlite:///{tmp_path / 'empty.db'}")) as engine:
+        yield engine
 
 
 def schema_of(engine: Engine) -> dict[tuple[str, str], str]:
@@ -53,8 +57,9 @@ def normalised(sql: str) -> str:
     return f"{head.strip()} ({', '.join(columns + sorted(constraints))}) {options.strip()}"
 
 
-def test_the_migrations_lead_to_the_tables_of_the_schema(engine: Engine, empty: Engine) -> None:
-    metadata.create_all(empty)
+def test_the_migrations_lead_to_the_tables_of_all_packages(engine: Engine, empty: Engine) -> None:
+    for metadata in METADATA:
+        metadata.create_all(empty)
 
     assert schema_of(engine) == schema_of(empty)
 
@@ -63,8 +68,8 @@ def test_the_comparison_sees_what_matters(engine: Engine) -> None:
     schema = schema_of(engine)
 
     assert {name for kind, name in schema if kind == "trigger"} == set(TRIGGERS)
-    assert {name for kind, name in schema if kind == "table"} == {*metadata.tables, "sqlite_sequence"}
-    assert all(schema["table", name].endswith(") STRICT") for name in metadata.tables)
+    assert {name for kind, name in schema if kind == "table"} == TABLES | {"sqlite_sequence"}
+    assert all(schema["table", name].endswith(") STRICT") for name in TABLES)
     assert "AUTOINCREMENT" in schema["table", "events"]
     assert normalised("CREATE TABLE t (a INTEGER, b TEXT)") != normalised("CREATE TABLE t (a INTEGER)")
 
@@ -111,7 +116,7 @@ def statements_of_upgrade(engine: Engine, *, cut_at: int | None) -> list[str]:
 def test_an_interrupted_migration_leaves_nothing_behind(tmp_path: Path, empty: Engine) -> None:
     interrupted = open_engine(f"sqlite:///{tmp_path / 'interrupted.db'}")
     statements = statements_of_upgrade(empty, cut_at=None)
-    assert len(statements) > len(metadata.tables)
+    assert len(statements) > len(TABLES)
 
     for cut_at in range(1, len(statements) + 1):
         statements_of_upgrade(interrupted, cut_at=cut_at)
@@ -125,12 +130,13 @@ def test_an_interrupted_migration_leaves_nothing_behind(tmp_path: Path, empty: E
 
 START = """
 import sys
-from ledger.engines import open_engine
+from ledger.engines.database import disposing, open_engine
 from migrations import upgrade
 import alembic.command
 print("ready", flush=True)
 sys.stdin.readline()
-upgrade(open_engine(sys.argv[1]))
+with disposing(open_engine(sys.argv[1])) as engine:
+    upgrade(engine)
 """
 
 
@@ -152,10 +158,9 @@ def test_six_processes_may_start_on_one_new_file(tmp_path: Path, engine: Engine)
 
     assert problems == [""] * 6
     assert [start.returncode for start in starts] == [0] * 6
-    started = open_engine(url)
-    assert current_revision(started) == REVISION
-    assert schema_of(started) == schema_of(engine)
-    started.dispose()
+    with disposing(open_engine(url)) as started:
+        assert current_revision(started) == REVISION
+        assert schema_of(started) == schema_of(engine)
 
 
 def test_alembic_works_by_hand(tmp_path: Path) -> None:
@@ -168,6 +173,5 @@ def test_alembic_works_by_hand(tmp_path: Path) -> None:
         capture_output=True,
     )
 
-    engine = open_engine(url, must_exist=True)
-    assert current_revision(engine) == REVISION
-    engine.dispose()
+    with disposing(open_engine(url, must_exist=True)) as engine:
+        assert current_revision(engine) == REVISION

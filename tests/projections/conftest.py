@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ledger.engines.sqlite import open_reader
+from ledger.engines.database import open_reader
 from ledger.events import Event
 from ledger.store import Entry, Ledger
 from tests.projections.sabotage import writable_copy

@@ -15,12 +15,13 @@ from typing import Any, TypedDict
 import msgspec
 from sqlalchemy import Engine
 
+from ledger import schema as log
 from ledger.codec import Codec
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.events import Event, Report
-from ledger.schema import metadata
 from ledger.store import Ledger
 from ledger.streams import stream_of
+from projections import schema as read_models
 from projections.read_models import history
 from projections.read_models.all import ReadModels
 from tests import builders
@@ -163,7 +164,8 @@ def _history_sha256() -> str:
 def main() -> None:
     with TemporaryDirectory() as folder:
         engine = open_engine(f"sqlite:///{Path(folder) / 'ledger.db'}")
-        metadata.create_all(engine)
+        log.metadata.create_all(engine)
+        read_models.metadata.create_all(engine)
         new = golden_states(engine)
         engine.dispose()
     old = stored() if FILE.exists() else None

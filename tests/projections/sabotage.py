@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ledger.engines.sqlite import open_engine, transaction
+from ledger.engines.database import open_engine, transaction
 from ledger.schema import TRIGGERS
 from ledger.store import Ledger
 

@@ -10,18 +10,20 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Engine, event, text
 
+from ledger import schema as log
 from ledger.chain import GENESIS, leaf, link
 from ledger.codec import Codec
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.events import Event
 from ledger.ids import new_id
-from ledger.schema import metadata, projection_checkpoints, promotion_history
 from ledger.store import Entry, Ledger, Receipt
 from ledger.streams import stream_of
 from projections import projector
+from projections import schema as read_models
 from projections.fold import fold
 from projections.projection import Projection, Tracked, readers
 from projections.read_models.all import ReadModels
+from projections.schema import projection_checkpoints, promotion_history
 
 State = TypeVar("State")
 
@@ -51,7 +53,8 @@ def scratch_ledger(pages: int = 2_000) -> Iterator[Ledger]:
         patch.setattr(Ledger.read, "__kwdefaults__", {**(Ledger.read.__kwdefaults__ or {}), "limit": pages})
         engine = open_engine(f"sqlite:///{Path(folder) / 'ledger.db'}")
         event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous = OFF"))
-        metadata.create_all(engine)
+        log.metadata.create_all(engine)
+        read_models.metadata.create_all(engine)
         yield Ledger(engine)
         engine.dispose()
 

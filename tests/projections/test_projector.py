@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.errors import StorageError
 from ledger.events import Event
 from ledger.store import Ledger

@@ -14,7 +14,7 @@ import yaml
 from gameplay.client.simulate import ScriptedPlayer, connect
 from gameplay.observability.alerts.prometheus import rule_file
 from gameplay.observability.provisioning.scraping import RULE_FILE, prometheus_file
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.store import Ledger
 from ledger.vocabulary import POLICIES, Opponent
 from tests.builders import fell_back

@@ -14,9 +14,9 @@ from gameplay.observability.dashboard.visuals import Json
 from gameplay.observability.process_series import SCRAPE_LABELS, STORED_LABELS
 from gameplay.observability.promql import labels_left, names
 from gameplay.observability.site import DASHBOARD_UID, DATASOURCE_UIDS, HISTORY_PATH, LEDGER_UID, TOTALS_PATH
-from ledger.schema import promotion_history
 from ledger.vocabulary import DECISIONS
 from projections.read_models.history_row import TITLES, render
+from projections.schema import promotion_history
 
 GRID_COLUMNS = 24
 TOTALS_KEYS = frozenset({"model", "period_start", "period_end", *DECISIONS, "total_events"})

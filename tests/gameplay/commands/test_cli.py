@@ -11,11 +11,10 @@ from click.testing import CliRunner, Result
 from gameplay.cli import COMMANDS, main, rps
 from gameplay.config import Settings
 from gameplay.game.players import remember
-from ledger.engines.sqlite import open_engine
-from ledger.schema import REVISION
+from ledger.engines.database import open_engine
 from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES
-from migrations import upgrade
+from migrations import REVISION, upgrade
 from projections.commands.console import EXIT_FINDING
 from projections.commands.program import EXIT_PROBLEM
 from projections.decision.cycle import plan

@@ -9,7 +9,7 @@ from gameplay.models.errors import RegistryError
 from gameplay.promotion import adoption, applying, planning
 from gameplay.promotion.state import Promotion
 from gameplay.refusals import Conflict
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.events import (
     Assignment,
 )

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from gameplay.cli import rps
 from gameplay.config import Settings
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.store import Ledger
 from ledger.vocabulary import MOVES, POLICIES
 from projections.metrics.exposition import Exposition

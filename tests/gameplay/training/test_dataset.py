@@ -9,7 +9,7 @@ from gameplay.game.features import FEATURE_NAMES, features
 from gameplay.game.rounds import LOOK_BACK, past_round
 from gameplay.models.errors import TrainingError
 from gameplay.training.dataset import read_dataset
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.events import RoundPlayed
 from ledger.store import Ledger
 from ledger.streams import game_stream

@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 from gameplay.config import Settings
 from gameplay.promotion import planning
 from gameplay.promotion.assignments import assigned
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.store import Ledger
 from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES

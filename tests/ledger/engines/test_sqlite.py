@@ -7,7 +7,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from ledger.engines import sqlite as engines
-from ledger.engines.sqlite import BUSY_TIMEOUT_MS, file_of, open_engine, transaction, writing
+from ledger.engines.database import open_engine, transaction, writing
+from ledger.engines.sqlite import BUSY_TIMEOUT_MS, file_of
 from ledger.errors import DamagedError, StorageError
 from ledger.store import Ledger
 from tests.builders import game_started

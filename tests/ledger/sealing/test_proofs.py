@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from ledger.engines.sqlite import transaction
+from ledger.engines.database import transaction
 from ledger.sealing.checkpoints import CheckpointError
 from ledger.sealing.keys import Signer
 from ledger.sealing.proofs import (

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, insert
 
-from ledger.engines.sqlite import transaction
+from ledger.engines.database import transaction
 from ledger.rows import Row, Rows
 from ledger.schema import TRIGGERS, seals
 from ledger.sealing.keys import Signer

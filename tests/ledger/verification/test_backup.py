@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ledger.engines.sqlite import open_engine, open_reader, transaction
+from ledger.engines.database import open_engine, open_reader, transaction
 from ledger.errors import StorageError
 from ledger.sealing.keys import Signer
 from ledger.sealing.seals import read_seals, seal_head

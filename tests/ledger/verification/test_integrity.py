@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.engines.sqlite import open_reader
+from ledger.engines.database import open_reader
 from ledger.verification.audit import audit
 from ledger.verification.backup import back_up
 from ledger.verification.integrity import damages

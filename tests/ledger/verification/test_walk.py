@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from bench.ledgers import fill_with_games
-from ledger.engines.sqlite import open_reader
+from ledger.engines.database import open_reader
 from ledger.rows import Row
 from ledger.schema import TRIGGERS
 from ledger.sealing.seals import read_seals, seal_head

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ledger.engines.sqlite import open_reader
+from ledger.engines.database import open_reader
 from ledger.store import Ledger
 from projections.audit.compare import compare, counters_since
 from projections.audit.rebuild import READ_MODELS, rebuild

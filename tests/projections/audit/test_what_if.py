@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.engines.sqlite import open_reader
+from ledger.engines.database import open_reader
 from ledger.events import AliasesAssigned, Assignment, CycleDecided, Event
 from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES

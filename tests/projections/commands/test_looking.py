@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.store import Ledger
 from tests.builders import game_started
 from tests.projections.sabotage import execute

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from obstore.store import LocalStore
 
-from ledger.engines.sqlite import open_engine
+from ledger.engines.database import open_engine
 from ledger.sealing.keys import Signer
 from ledger.sealing.seals import read_seals
 from ledger.store import Ledger

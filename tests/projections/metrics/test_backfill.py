@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from ledger.engines.sqlite import open_reader
+from ledger.engines.database import open_reader
 from ledger.store import Ledger
 from projections.audit.replay import Replay
 from projections.metrics.backfill import (
