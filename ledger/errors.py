@@ -49,13 +49,15 @@ class InvalidEventError(LedgerError):
 
 
 class UnreadableEventError(LedgerError):
-    """Stored bytes that no codec understands."""
+    """Stored bytes that no codec understands; the position is known where an entry was read."""
 
-    def __init__(self, event_type: str, schema_version: int, problem: str) -> None:
-        super().__init__(f"cannot read {event_type} (schema version {schema_version}): {problem}")
+    def __init__(self, event_type: str, schema_version: int, problem: str, position: int | None = None) -> None:
+        where = "" if position is None else f" at position {position}"
+        super().__init__(f"cannot read {event_type}{where} (schema version {schema_version}): {problem}")
         self.event_type = event_type
         self.schema_version = schema_version
         self.problem = problem
+        self.position = position
 
 
 class BusyError(LedgerError):

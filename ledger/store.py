@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Select, bindparam, select
 from ledger.chain import GENESIS, link, stored_leaf
 from ledger.codec import Codec
 from ledger.engines.database import transaction
-from ledger.errors import ConflictError, DuplicateError, LedgerError
+from ledger.errors import ConflictError, DuplicateError, LedgerError, UnreadableEventError
 from ledger.events import Event
 from ledger.ids import new_ids
 from ledger.schema import events
@@ -185,7 +185,12 @@ class Ledger:
 
     def decode(self, entry: Entry) -> Event:
         """The event that an entry holds, in its newest shape. Raises UnreadableEventError."""
-        return self.codec.decode(entry.type, entry.schema_version, entry.payload)
+        try:
+            return self.codec.decode(entry.type, entry.schema_version, entry.payload)
+        except UnreadableEventError as error:
+            raise UnreadableEventError(
+                error.event_type, error.schema_version, error.problem, entry.position
+            ) from error
 
     def head(self) -> Head:
         """The newest entry's position, chain hash and time; GENESIS at 0 for an empty ledger."""

@@ -64,12 +64,16 @@ class Projector:
                 undo.pop_all()
             self.catch_up()
 
+    def check(self) -> None:
+        """Raise ProjectionError when an event has stopped the fold. Waits for no fold."""
+        if failure := self.failure:
+            # A new one each time: an exception that is raised again collects the tracebacks of its raisers.
+            raise ProjectionError(failure.position, failure.event_type, failure.problem) from failure
+
     def catch_up(self) -> int:
         """Fold everything up to the head, and return its position. Raises ProjectionError, then for ever."""
         with self._lock:
-            if failure := self.failure:
-                # A new one each time: an exception that is raised again collects the tracebacks of its raisers.
-                raise ProjectionError(failure.position, failure.event_type, failure.problem) from failure
+            self.check()
             while page := self._ledger.read(self.position):
                 self.fold(page)
                 if len(page) < PAGE_ENTRIES:

@@ -21,7 +21,7 @@ from gameplay.game.openings import draw_opening
 from gameplay.game.players import Player
 from gameplay.game.rules import assigned_alias, round_points
 from gameplay.refusals import Conflict, NotFound
-from ledger.errors import ConflictError
+from ledger.errors import ConflictError, UnreadableEventError
 from ledger.events import Assignment, Event, GameStarted
 from ledger.ids import new_id
 from ledger.store import Ledger
@@ -166,7 +166,10 @@ class Play:
         entries = await anyio.to_thread.run_sync(self._ledger.read_stream, game_stream(game_id))
         if not entries:
             raise NotFound(f"there is no game {game_id}")
-        return self._keep(fold([self._ledger.decode(entry) for entry in entries]))
+        try:
+            return self._keep(fold([self._ledger.decode(entry) for entry in entries]))
+        except UnreadableEventError as error:
+            raise Conflict(f"game {game_id} cannot be played on: {error}; start another") from error
 
     def _keep(self, game: Game) -> Game:
         game_id = game.started.game_id

@@ -42,7 +42,10 @@ class Service:
     """Why the process will never become ready; it must be started again."""
 
     def require_caught_up(self) -> None:
-        """Raise Unavailable until the projections have reached the head once."""
+        """Raise Unavailable until the projections have reached the head once; ProjectionError when they cannot."""
+        self.core.read_models.projector.check()
+        if self.broken_start is not None:
+            raise Unavailable(f"the start failed, and only another one helps: {self.broken_start}")
         if not self.caught_up:
             raise Unavailable("the projections are replaying the ledger; try again in a moment")
 

@@ -165,8 +165,6 @@ LEDGER_SERIES: tuple[Series, ...] = (
     ),
 )
 
-SERIES: dict[str, Series] = {series.name: series for series in LEDGER_SERIES}
-
 
 def sample_labels(name: str, kind: Kind, labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """The name of each sample of a family -> its labels."""
