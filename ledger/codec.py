@@ -16,7 +16,15 @@ Payload = dict[str, Any]
 Upcast = Callable[[Payload], Payload]
 """Lifts a decoded payload from one schema version to the next."""
 
-UPCASTS: Mapping[tuple[str, int], Upcast] = {}
+
+def _without_statistics(fields: Payload) -> Payload:
+    """A cycle once recorded the test of its own rule alone."""
+    return {**fields, "statistics": None, "verdicts": []}
+
+
+UPCASTS: Mapping[tuple[str, int], Upcast] = {
+    ("promotion.cycle_decided", 1): _without_statistics,
+}
 """(wire name, schema version) -> the upcast that leads to the next version."""
 
 # Raised by msgspec's decoder beside its own errors: invalid UTF-8, and nesting deeper than the stack.

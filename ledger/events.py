@@ -35,6 +35,7 @@ Version = Annotated[int, Meta(ge=1, le=2**53)]
 Round = Annotated[int, Meta(ge=1, le=10_000)]
 Tenths = Annotated[int, Meta(ge=0, le=100_000)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Difference = Annotated[float, Meta(ge=-1.0, le=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0)]
 Identifier = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=4_000)]
@@ -205,6 +206,46 @@ class Evidence(Fact, frozen=True, kw_only=True):
     b: Arm
 
 
+class Interval(Fact, frozen=True, kw_only=True):
+    """Where the difference of two win rates lies."""
+
+    lower: Difference
+    upper: Difference
+
+
+class Statistics(Fact, frozen=True, kw_only=True):
+    """What the games of one look say, whatever the rule in force; null where there is nothing to say it by.
+
+    `difference` is B's win rate less Production's, `interval` its 90 % interval for one look, `sequence` the one
+    that holds at every look at once. `exact_p` and `small_sample` are for people: no rule reads them. So many
+    `tosses` were `favourable` to B; `log_e` is the logarithm of E, `log_e_max` its largest in this window so far.
+    `lead_missing` is how many tosses in a row would bring E to its criterion, `games_needed` how many games of
+    each side a B that is better by ten points needs at Production's present rate.
+    """
+
+    difference: Difference | None
+    interval: Interval | None
+    sequence: Interval | None
+    exact_p: Share | None
+    small_sample: bool
+    favourable: Count
+    tosses: Count
+    log_e: float
+    log_e_max: float
+    lead_missing: Count
+    games_needed: Count | None
+
+
+class RuleVerdict(Fact, frozen=True, kw_only=True):
+    """What one rule says of the evidence, with the parameters of the rule in force."""
+
+    rule: Identifier
+    decision: Decision
+    reason_code: ReasonCode
+    z_statistic: float | None
+    p_value: Share | None
+
+
 class Tickers(Fact, frozen=True, kw_only=True):
     """Games and cycles since the last Production/B swap, as they stand after the cycle."""
 
@@ -276,7 +317,8 @@ class CycleDecided(Fact, frozen=True, kw_only=True, tag="promotion.cycle_decided
     """One promotion cycle: what was compared, by which rule, with which outcome.
 
     `rule` and `evidence` are null only for a report made before the ledger knew the family's aliases, or
-    where the rule is the reporter's own. `reordered`: this cycle also moves challengers.
+    where the rule is the reporter's own. `reordered`: this cycle also moves challengers. `statistics` is null and
+    `verdicts` empty in a report, and in cycles of releases that did not record them.
     """
 
     model_type: Family
@@ -287,6 +329,8 @@ class CycleDecided(Fact, frozen=True, kw_only=True, tag="promotion.cycle_decided
     evidence: Evidence | None
     z_statistic: float | None
     p_value: Share | None
+    statistics: Statistics | None
+    verdicts: tuple[RuleVerdict, ...]
     decision: Decision
     reason_code: ReasonCode
     reason: Text

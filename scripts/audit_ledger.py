@@ -185,6 +185,8 @@ class Author:
             evidence=evidence,
             z_statistic=1.7,
             p_value=0.0446,
+            statistics=None,
+            verdicts=(),
             decision="swap_production_b",
             reason_code="reported",
             reason="B is better by our own count.",

@@ -19,6 +19,7 @@ from ledger.events import (
     GameFinished,
     GameStarted,
     InferenceFellBack,
+    Interval,
     LoadedModel,
     ModelsReloaded,
     Points,
@@ -30,6 +31,8 @@ from ledger.events import (
     ReportedRanking,
     RoundPlayed,
     Rule,
+    RuleVerdict,
+    Statistics,
     Tally,
     Tickers,
     TrainingCompleted,
@@ -82,6 +85,34 @@ def evidence(**changes: Any) -> Evidence:
     return replace(
         Evidence(after_position=0, through_position=900, production=arm(1, 20, 8), b=arm(2, 20, 15)),
         **changes,
+    )
+
+
+def statistics(**changes: Any) -> Statistics:
+    """What `evidence()` says."""
+    return replace(
+        Statistics(
+            difference=0.35,
+            interval=Interval(lower=0.0929, upper=0.5497),
+            sequence=Interval(lower=-0.0761, upper=0.6948),
+            exact_p=0.0148,
+            small_sample=True,
+            favourable=27,
+            tosses=40,
+            log_e=1.778,
+            log_e_max=1.778,
+            lead_missing=0,
+            games_needed=140,
+        ),
+        **changes,
+    )
+
+
+def verdicts() -> tuple[RuleVerdict, ...]:
+    swap: Any = {"decision": "swap_production_b", "reason_code": "better"}
+    return (
+        RuleVerdict(rule="ztest/1", z_statistic=2.2376, p_value=0.0126, **swap),
+        RuleVerdict(rule="anytime-sign/1", z_statistic=None, p_value=0.169, **swap),
     )
 
 
@@ -260,6 +291,8 @@ def cycle_decided(**changes: Any) -> CycleDecided:
             evidence=evidence(),
             z_statistic=2.2376,
             p_value=0.0126,
+            statistics=statistics(),
+            verdicts=verdicts(),
             decision="swap_production_b",
             reason_code="better",
             reason="B won 15 of 20 games, Production 8 of 20: p = 0.0126 is below 0.20",

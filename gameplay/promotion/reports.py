@@ -100,6 +100,8 @@ def _events(report: Reported, state: StateAt) -> list[Event]:
         evidence=gather(state.window, state.promotion, assignment, state.position) if assignment else None,
         z_statistic=report.z_statistic,
         p_value=report.p_value,
+        statistics=None,
+        verdicts=(),
         decision=report.decision,
         reason_code="reported",
         reason=report.reason,

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import structs
 
 from ledger.events import AliasesAssigned, CycleDecided, Evidence, Tally
 from ledger.store import Ledger
@@ -26,6 +27,11 @@ from projections.read_models.tickers import Window
 
 _DIGITS_LOST = 1e-12
 """Another machine's library may round a last digit otherwise; the decision itself has to be the same."""
+_TOLERANCES = {"statistics.exact_p": 1e-6, "statistics.": 1e-9}
+"""Beginning of a field -> how far it may be off: these are for people, and no rule reads them."""
+
+_WITH_STATISTICS = 2
+"""Schema version of a cycle from which on it records its statistics and the verdict of every rule."""
 
 
 class Mismatch(msgspec.Struct, frozen=True):
@@ -137,6 +143,8 @@ def _check_own(recorded: Decided, count: SpanCount | None) -> Iterator[Mismatch]
     except RuleError as error:
         yield Mismatch(f"rule.{error.part}", error.found, error.expected)
         return
+    if recorded.entry.schema_version < _WITH_STATISTICS:
+        decided = structs.replace(decided, statistics=None, verdicts=())
     yield from _differences("", event, decided)
     yield from _differences("plan", recorded.move and recorded.move.plan, planned)
 
@@ -199,6 +207,8 @@ def _check_report(recorded: Decided, count: SpanCount | None) -> Iterator[Mismat
     event = recorded.event
     yield from _differences("trigger", event.trigger, "report")
     yield from _differences("reason_code", event.reason_code, "reported")
+    yield from _differences("statistics", event.statistics, None)
+    yield from _differences("verdicts", event.verdicts, ())
     yield from _differences("cycle", event.cycle, recorded.previous_cycle + 1)
     yield from _differences("plan", recorded.move and recorded.move.plan, None)
     if recorded.assignment is None or count is None or event.evidence is None:
@@ -241,6 +251,7 @@ def _promotion_state(recorded: Decided, count: SpanCount) -> PromotionState:
         swap_count=recorded.swaps,
         aliases=plain(recorded.assignment),
         records=count.records,
+        log_e_max=recorded.log_e_max,
     )
 
 
@@ -258,8 +269,15 @@ def _differences(path: str, recorded: Any, recomputed: Any) -> Iterator[Mismatch
     for key in dict.fromkeys((*before, *after)):
         one, other = before.get(key), after.get(key)
         if isinstance(one, float) and isinstance(other, float):
-            if math.isclose(one, other, rel_tol=_DIGITS_LOST, abs_tol=0.0):
+            if _are_close(key, one, other):
                 continue
         elif one == other:
             continue
         yield Mismatch(key, one, other)
+
+
+def _are_close(key: str, one: float, other: float) -> bool:
+    for start, tolerance in _TOLERANCES.items():
+        if key.startswith(start):
+            return math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
+    return math.isclose(one, other, rel_tol=_DIGITS_LOST, abs_tol=0.0)

@@ -36,6 +36,7 @@ class Decided(Struct):
     previous_position: int
     previous_cycle: int
     cycles_since_swap: int
+    log_e_max: float
     move: Move | None = None
     swapped: bool = False
 
@@ -51,6 +52,8 @@ class Promotions(Struct):
     last_swap_position: int = 0
     previous_position: int = 0
     cycles_since_swap: int = 0
+    log_e_max: float = 0.0
+    """Of the looks since the last swap; 0 where none recorded it, because E begins at 1."""
 
     @property
     def latest(self) -> Decided | None:
@@ -101,9 +104,12 @@ def _decide(told: Promotions, entry: Entry, event: CycleDecided) -> None:
             previous_position=told.previous_position,
             previous_cycle=told.latest.event.cycle if told.latest else 0,
             cycles_since_swap=told.cycles_since_swap,
+            log_e_max=told.log_e_max,
         )
     )
     told.cycles_since_swap += 1
+    if event.statistics is not None:
+        told.log_e_max = event.statistics.log_e_max
 
 
 def _plan(told: Promotions, entry: Entry, event: AliasesPlanned) -> None:
@@ -127,3 +133,4 @@ def _assign(told: Promotions, entry: Entry, event: AliasesAssigned) -> None:
         told.swaps += 1
         told.last_swap_position = entry.position
         told.cycles_since_swap = 0
+        told.log_e_max = 0.0

@@ -16,6 +16,8 @@ from ledger.events import (
 from ledger.vocabulary import ALIASES, Alias, Decision, Family, PlanCause, Trigger
 from projections.decision import ranking
 from projections.decision.evidence import gather
+from projections.decision.exact_test import boschloo_p
+from projections.decision.look import ExactTest, measure, verdicts
 from projections.decision.rules import decide
 from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
@@ -30,6 +32,7 @@ def decide_cycle(
     trigger: Trigger,
     source: str,
     position: int,
+    exact_p: ExactTest = boschloo_p,
 ) -> tuple[CycleDecided, AliasesPlanned | None]:
     """The cycle's decision at `position`, and the plan when something moves.
 
@@ -58,6 +61,8 @@ def decide_cycle(
         evidence=evidence,
         z_statistic=verdict.z_statistic,
         p_value=verdict.p_value,
+        statistics=measure(evidence, rule, exact_p, promotion.log_e_max),
+        verdicts=verdicts(evidence, rule),
         decision=verdict.decision,
         reason_code=verdict.reason_code,
         reason=verdict.reason,

@@ -124,12 +124,16 @@ def anytime_sign(b: Tally, production: Tally, alpha: str) -> Tested:
 
     p is min(1, 1/E), which holds at any stopping time; there is no z.
     """
-    favourable = b.wins + production.games - production.wins
-    unfavourable = b.games - b.wins + production.wins
+    favourable, unfavourable = tosses(b, production)
     log_e = log_e_value(favourable, unfavourable, SIGN_A)
     p = math.exp(-max(log_e, 0.0))
     better = reaches(favourable, unfavourable, SIGN_A, 1 / Fraction(read_alpha(alpha)))
     return Tested(better, None, p, f"ln E = {log_e:.4f}, p = {p:.4f}", f"within alpha = {alpha}")
+
+
+def tosses(b: Tally, production: Tally) -> tuple[int, int]:
+    """The games as tosses of `anytime-sign/1`: (those that fell B's way, those that did not)."""
+    return b.wins + production.games - production.wins, b.games - b.wins + production.wins
 
 
 def read_alpha(text: str) -> Decimal:

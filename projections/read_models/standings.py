@@ -18,7 +18,7 @@ from ledger.events import (
     TrainingCompleted,
 )
 from ledger.store import Entry
-from ledger.vocabulary import ALIASES, FAMILIES, PlanCause
+from ledger.vocabulary import ALIASES, FAMILIES, Decision, PlanCause
 from projections.projection import Projection, on
 from projections.read_models.counting import is_evidence_since, ranks_challengers
 
@@ -50,11 +50,15 @@ class Record(Struct):
 
 
 class Evaluation(Struct):
-    """When the last cycle was, and its test; null where there was none."""
+    """When the last cycle was, and what it found; null or empty where it found nothing of the kind."""
 
     evaluated_us: int
     z_statistic: float | None
     p_value: float | None
+    log_e: float | None
+    games_needed: int | None
+    decisions: dict[str, Decision]
+    """Rule -> what it would decide."""
 
 
 class OpenPlan(Struct):
@@ -79,6 +83,8 @@ class PromotionState(Struct):
     holdout_accuracies: dict[int, float] = field(default_factory=dict)
     plan: OpenPlan | None = None
     evaluation: Evaluation | None = None
+    log_e_max: float = 0.0
+    """The largest ln E of the looks since the last swap: E begins at 1."""
     ranks: dict[str, int] = field(default_factory=dict)
     """Challenger -> place at the last ranking, before any move that followed; 1 is next in line."""
     adopted_swap: bool = False
@@ -124,10 +130,24 @@ def _cycle_decided(state: PromotionStates, event: CycleDecided, entry: Entry) ->
     promotion.cycle = event.cycle
     if event.report is not None:
         promotion.adopted_swap = False
-    promotion.evaluation = Evaluation(entry.recorded_us, event.z_statistic, event.p_value)
+    promotion.evaluation = _evaluation(event, entry.recorded_us)
+    if event.statistics is not None:
+        promotion.log_e_max = event.statistics.log_e_max
     ranking = event.report.alias_rankings if event.report else event.ranking
     if ranking:
         promotion.ranks = {ranked.alias: ranked.rank for ranked in ranking}
+
+
+def _evaluation(event: CycleDecided, evaluated_us: int) -> Evaluation:
+    statistics = event.statistics
+    return Evaluation(
+        evaluated_us=evaluated_us,
+        z_statistic=event.z_statistic,
+        p_value=event.p_value,
+        log_e=statistics.log_e if statistics else None,
+        games_needed=statistics.games_needed if statistics else None,
+        decisions={verdict.rule: verdict.decision for verdict in event.verdicts},
+    )
 
 
 def _aliases_planned(state: PromotionStates, event: AliasesPlanned, entry: Entry) -> None:
@@ -147,6 +167,7 @@ def _aliases_assigned(state: PromotionStates, event: AliasesAssigned, entry: Ent
     if event.swapped:
         promotion.swap_count += 1
         promotion.records.clear()
+        promotion.log_e_max = 0.0
     promotion.adopted_swap = event.swapped and event.cause == "registry"
 
 
@@ -178,4 +199,4 @@ def projection() -> Projection[PromotionStates]:
         on(AliasesAssigned, _aliases_assigned),
         on(TrainingCompleted, _training_completed),
     )
-    return Projection("standings", 2, PromotionStates, handlers)
+    return Projection("standings", 3, PromotionStates, handlers)

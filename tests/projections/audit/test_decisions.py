@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from msgspec import to_builtins
 
@@ -6,7 +8,7 @@ from ledger.store import Entry, Ledger
 from projections.audit.decisions import Audit, check_decisions
 from tests.builders import aliases_assigned, cycle_decided, report
 from tests.projections.findings import decided, mismatched
-from tests.projections.sabotage import Edit, edit
+from tests.projections.sabotage import Edit, database, edit, execute
 
 
 def swaps_before(events: list[tuple[Entry, Event]], decision: CycleDecided) -> int:
@@ -90,6 +92,13 @@ def test_another_winner_names_the_decisions_and_the_game(copy: Ledger, events: l
     assert "its rounds say bot" in audit.problems[0].problem
 
 
+def _shift(field: str, by: float) -> Edit:
+    def change(payload: dict[str, Any]) -> None:
+        payload["statistics"][field] += by
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -109,6 +118,15 @@ def test_another_winner_names_the_decisions_and_the_game(copy: Ledger, events: l
         (lambda payload: payload["evidence"]["b"].update(version=9), "evidence.b.version"),
         (lambda payload: payload["tickers"].update(cycles=5), "tickers.cycles"),
         (lambda payload: payload.update(cycle=99), "cycle"),
+        (lambda payload: payload.update(statistics=None), "statistics.tosses"),
+        (lambda payload: payload.update(verdicts=[]), "verdicts.0.decision"),
+        (lambda payload: payload["verdicts"][1].update(decision="insufficient_data"), "verdicts.1.decision"),
+        (lambda payload: payload["statistics"].update(exact_p=None), "statistics.exact_p"),
+        (lambda payload: payload["statistics"].update(small_sample=False), "statistics.small_sample"),
+        (lambda payload: payload["statistics"].update(log_e_max=9.0), "statistics.log_e_max"),
+        (_shift("exact_p", 2e-6), "statistics.exact_p"),
+        (_shift("log_e", 2e-8), "statistics.log_e"),
+        (_shift("difference", -2e-8), "statistics.difference"),
     ],
 )
 def test_a_changed_field_of_a_decision_is_named(
@@ -118,6 +136,30 @@ def test_a_changed_field_of_a_decision_is_named(
     edit(copy, entry.position, change)
 
     assert field in mismatched(check_decisions(copy))[entry.position]
+
+
+@pytest.mark.parametrize("change", [_shift("exact_p", 1e-9), _shift("log_e", 1e-12)])
+def test_the_last_digits_of_a_statistic_may_be_another_machine_s(
+    copy: Ledger, events: list[tuple[Entry, Event]], change: Edit
+) -> None:
+    entry, _ = decided(events, "retain_production")
+    edit(copy, entry.position, change)
+
+    assert check_decisions(copy).agrees
+
+
+def test_decisions_of_a_release_without_statistics_agree(copy: Ledger) -> None:
+    """The example as an earlier release would have written it."""
+    cycles = [entry for entry in copy.read(limit=100_000) if entry.type == "promotion.cycle_decided"]
+    for entry in cycles:
+        edit(copy, entry.position, lambda payload: [payload.pop(name) for name in ("statistics", "verdicts")])
+    execute(database(copy), "UPDATE events SET schema_version = 1 WHERE type = 'promotion.cycle_decided'")
+
+    audit = check_decisions(copy)
+
+    assert audit.agrees
+    assert len(audit.decisions) == len(cycles) > 0
+    assert all(one.event.statistics is None and one.event.verdicts == () for one in audit.decisions)
 
 
 @pytest.mark.parametrize(

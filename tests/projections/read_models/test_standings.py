@@ -1,6 +1,7 @@
 import pytest
 
 from ledger.events import Event, ReportedRanking
+from ledger.vocabulary import Decision
 from projections.read_models import standings
 from projections.read_models.standings import ACCURACIES_KEPT, Evaluation, PromotionState, PromotionStates, Record
 from tests.builders import (
@@ -13,7 +14,9 @@ from tests.builders import (
     prediction_made,
     ranking,
     report,
+    statistics,
     training_completed,
+    verdicts,
 )
 from tests.projections.stories import BEGIN_US, SECOND_US, folded
 
@@ -119,12 +122,27 @@ def test_the_stream_version_counts_the_familys_own_events() -> None:
 
 
 def test_the_evaluation_is_the_last_cycles() -> None:
-    tested = cycle_decided(z_statistic=1.5, p_value=0.07)
-    untested = cycle_decided(z_statistic=None, p_value=None)
+    tested = cycle_decided(
+        z_statistic=1.5, p_value=0.07, statistics=statistics(log_e=0.5, games_needed=140), verdicts=verdicts()
+    )
+    untested = cycle_decided(z_statistic=None, p_value=None, statistics=None, verdicts=())
 
+    swap: Decision = "swap_production_b"
     assert promotion().evaluation is None
-    assert promotion(tested).evaluation == Evaluation(BEGIN_US, 1.5, 0.07)
-    assert promotion(tested, untested).evaluation == Evaluation(BEGIN_US + SECOND_US, None, None)
+    assert promotion(tested).evaluation == Evaluation(
+        BEGIN_US, 1.5, 0.07, 0.5, 140, {"ztest/1": swap, "anytime-sign/1": swap}
+    )
+    assert promotion(tested, untested).evaluation == Evaluation(BEGIN_US + SECOND_US, None, None, None, None, {})
+
+
+def test_the_largest_e_is_that_of_the_looks_since_the_last_swap() -> None:
+    look = cycle_decided(statistics=statistics(log_e=-0.5, log_e_max=1.5))
+    report_between = cycle_decided(statistics=None, verdicts=())
+
+    assert promotion().log_e_max == 0
+    assert promotion(look).log_e_max == promotion(look, report_between).log_e_max == 1.5
+    assert promotion(look, aliases_assigned(reordered=True)).log_e_max == 1.5
+    assert promotion(look, aliases_assigned(swapped=True)).log_e_max == 0
 
 
 def test_ranks_are_those_of_the_last_ranking_before_its_move() -> None:
