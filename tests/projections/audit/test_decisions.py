@@ -233,7 +233,14 @@ def test_a_report_is_not_ours_to_decide_but_its_evidence_is_counted(
 
 def test_a_report_before_any_aliases_has_nothing_to_check(ledger: Ledger) -> None:
     reported = cycle_decided(
-        trigger="report", rule=None, evidence=None, reason_code="reported", ranking=(), report=report()
+        trigger="report",
+        rule=None,
+        evidence=None,
+        statistics=None,
+        verdicts=(),
+        reason_code="reported",
+        ranking=(),
+        report=report(),
     )
     ledger.append("promotion-feedforward_nn", [reported, aliases_assigned()], 0)
 
