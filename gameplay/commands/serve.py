@@ -1,5 +1,7 @@
 """`rps serve`, and the two things that it does first where they are still to do: `rps setup` and `rps migrate`."""
 
+import sys
+
 import click
 import uvicorn
 
@@ -8,11 +10,12 @@ from gameplay.config import Settings
 from gameplay.core import open_core
 from gameplay.training.setup import FIRST_GAMES, is_set_up, set_up
 from gameplay.web.app import create_app
+from gameplay.web.server import server_config
 from ledger.vocabulary import FAMILIES, Family
 from migrations import current_revision
 from projections.commands.console import json_option, print_json, remark, say, track
 
-GRACE_SECONDS = 10
+EXIT_NOT_STARTED = 3
 
 
 @click.command()
@@ -30,16 +33,10 @@ def serve(settings: Settings) -> None:
     finally:
         core.close()
     remark(f"Serving on http://{settings.host}:{settings.port}, data in {settings.data_dir}")
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        loop="uvloop",
-        http="httptools",
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
+    server = uvicorn.Server(server_config(create_app(settings), settings))
+    server.run()
+    if not server.started:
+        sys.exit(EXIT_NOT_STARTED)
 
 
 @click.command()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 class Limits:
     """Every limit of the HTTP side."""
 
+    connections: int = 10_000
+    """Fewer where there are not as many descriptors."""
     header_seconds: float = 10.0
     """From a connection's begin, or a request's first byte on one that was idle, to the end of the header."""
     header_bytes: int = 64 * 1024
