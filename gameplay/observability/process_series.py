@@ -7,6 +7,9 @@ from typing import Final
 
 from projections.metrics.series import SAMPLE_LABELS, sample_labels
 
+STATUS_CLASSES: Final = ("2xx", "3xx", "4xx", "5xx")
+"""What `status` of an HTTP series says: the classes, so that all of them are there at 0."""
+
 PROCESS_LABELS: Final[dict[str, tuple[str, ...]]] = {
     "rps_http_requests_total": ("method", "route", "status"),
     **sample_labels("rps_http_request_duration_seconds", "histogram", ("route",)),
@@ -32,6 +35,11 @@ PROCESS_LABELS: Final[dict[str, tuple[str, ...]]] = {
     "python_info": ("implementation", "major", "minor", "patchlevel", "version"),
 }
 """The name of each sample of `?scope=process` -> its labels."""
+
+CLOSED_VALUES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "rps_http_requests_total": {"status": STATUS_CLASSES},
+}
+"""Sample -> label -> its values, where a query is easily written for others."""
 
 ANNOUNCED_LABELS: Final[dict[str, tuple[str, ...]]] = {
     "rps_ledger_ahead_of_clock_seconds": (),

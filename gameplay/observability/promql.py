@@ -16,6 +16,8 @@ _TEXT_OR_COMMENT = re.compile(rf"{_STRING} | \#[^\n]*", re.VERBOSE)
 _VARIABLE = re.compile(r"\$\{(\w+)[^}]*\}")
 _LABEL = re.compile(r"(?<![\w$])\w+")
 _MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"')
+_BRACES = re.compile(rf"(?<![\w.$])([A-Za-z_:][\w:]*)\s*\{{((?:[^{{}}\"'`]|{_STRING})*)\}}", re.VERBOSE)
+_MATCHED = re.compile(rf"(\w+)\s*(=~|=)\s*({_STRING})", re.VERBOSE)
 _RANGE = re.compile(r"\[[^\]]*\]")
 # Keywords are written in either case; functions and names are not.
 _GROUPING = re.compile(r"\b(by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)", re.IGNORECASE)
@@ -77,6 +79,30 @@ def names(expression: str) -> Names:
         if metric.lower() not in _OPERATORS:
             metrics.setdefault(metric, set()).update(_MATCHER.findall(matchers))
     return Names({metric: frozenset(labels) for metric, labels in metrics.items()}, grouping, made)
+
+
+class Matcher(NamedTuple):
+    """A demand on a label, by `=` or by `=~`."""
+
+    metric: str
+    label: str
+    operator: str
+    value: str
+
+    def allows(self, value: str) -> bool:
+        """Whether a label with this value fits. A variable of Grafana's stands for any value."""
+        if "$" in self.value:
+            return True
+        return value == self.value if self.operator == "=" else re.fullmatch(self.value, value) is not None
+
+
+def matchers(expression: str) -> list[Matcher]:
+    """What an expression demands of labels; demands that exclude values are left out."""
+    return [
+        Matcher(metric, label, operator, value[1:-1])
+        for metric, braces in _BRACES.findall(_plain(expression))
+        for label, operator, value in _MATCHED.findall(braces)
+    ]
 
 
 def labels_left(expression: str) -> frozenset[str] | None:

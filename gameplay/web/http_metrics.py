@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gameplay.observability.process_series import STATUS_CLASSES
 from gameplay.web.calls import Call, label_of
 
 OTHER = "other"
 """Every path that no call has, and every method that a path does not know."""
-STATUS_CLASSES = ("2xx", "3xx", "4xx", "5xx")
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 

@@ -23,7 +23,7 @@ class Preference(NamedTuple):
 def preferences(headers: Iterable[str]) -> Iterator[Preference]:
     """The elements of a header's lines; an element whose weight is no number says nothing and is left out."""
     for element in _ELEMENT.findall(",".join(headers)):
-        value, *parts = (part.strip().lower() for part in _PART.findall(element))
+        value, *parts = [part.strip().lower() for part in _PART.findall(element)] or [""]
         parameters = {name.strip(): _unquoted(text.strip()) for name, _, text in (p.partition("=") for p in parts)}
         quality = parameters.pop("q", "1")
         if value and _QUALITY(quality):

@@ -10,6 +10,9 @@ from projections.metrics.series import LEDGER_JOB
 CRON_JOBS: Final = "promotion|training|parity"
 """They run when their cron lines say, which may be once a week; all others run at least once a minute."""
 JOB_LATE_SECONDS: Final = 900
+ERRORS_SHARE: Final = 0.05
+# They answer 503 as a matter of course, while the ledger is replayed; RpsTargetDown watches that.
+CALLS_THAT_WAIT: Final = "/metrics|/readyz"
 AHEAD_SECONDS: Final = 60
 AUDIT_LATE: Final = "30m"
 STARTED_SECONDS: Final = 3_600
@@ -18,6 +21,7 @@ STARTED_SECONDS: Final = 3_600
 def operation_alerts() -> list[Alert]:
     return [
         _down(),
+        _errors(),
         _sealing(),
         _failing_job(),
         _dead_job(),
@@ -45,6 +49,27 @@ def _down() -> Alert:
         213,
         "{{ $labels.job }} is not scraped",
         "The service is down, still replays its ledger (/readyz), or no scrape is configured for it.",
+    )
+
+
+def _errors() -> Alert:
+    of_users = f'route!~"{CALLS_THAT_WAIT}"'
+    errors, requests = (
+        growth("rps_http_requests_total", *of_status, of_users, window="15m", by="route")
+        for of_status in (('status="5xx"',), ())
+    )
+    return Alert(
+        "RpsServerErrors",
+        f"{errors} / ({requests} > 0)",
+        ">",
+        ERRORS_SHARE,
+        "",
+        "5m",
+        "warning",
+        None,
+        "{{ $labels.route }} answers with errors of the service",
+        "More than 5 % of its answers in 15 minutes were 5xx. The log has each of them with its request id; a 503"
+        " says in its body what is missing.",
     )
 
 
@@ -81,10 +106,14 @@ def _failing_job() -> Alert:
 
 
 def _dead_job() -> Alert:
-    last = vector("rps_job_last_run_timestamp_seconds", f'exported_job!~"{CRON_JOBS}"')
+    not_cron = f'exported_job!~"{CRON_JOBS}"'
+    last = grouped("max", "exported_job", vector("rps_job_last_run_timestamp_seconds", not_cron))
+    # A job that has never run has no last run, but a count of missed ones: its time begins with its process.
+    started = vector("process_start_time_seconds", f'job="{PROCESS_JOB}"')
+    never = f"0 * {vector('rps_job_missed_total', not_cron)} + on (instance) group_left () {started}"
     return Alert(
         "RpsJobDead",
-        f"time() - {grouped('max', 'exported_job', last)}",
+        f"time() - ({last} or {grouped('max', 'exported_job', never)})",
         ">",
         JOB_LATE_SECONDS,
         "",

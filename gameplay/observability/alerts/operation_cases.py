@@ -12,6 +12,7 @@ from projections.metrics.series import LEDGER_JOB
 def operation_cases() -> list[Case]:
     return [
         *_downs(),
+        _errors(),
         _sealing(),
         _failing(),
         _dead(),
@@ -48,12 +49,28 @@ def _downs() -> list[Case]:
     ]
 
 
+def _errors() -> Case:
+    requests = "rps_http_requests_total"
+    play, ready = 'route="/play"', 'route="/readyz"'
+    return Case(
+        "RpsServerErrors",
+        "one of a hundred answers to /play is an error, for half an hour one of ten, then none; /readyz waits",
+        {
+            vector(requests, 'method="POST"', play, 'status="2xx"'): "0+99x30 2970+90x30 5670+100x60",
+            vector(requests, 'method="POST"', play, 'status="5xx"'): "0+1x30 30+10x30 330x60",
+            vector(requests, 'method="POST"', 'route="/start_game"', 'status="4xx"'): "0+10x120",
+            vector(requests, 'method="GET"', ready, 'status="5xx"'): "0+10x120",
+        },
+        {30: [], 40: [], 45: [{"route": "/play"}], 60: [{"route": "/play"}], 80: []},
+    )
+
+
 def _sealing() -> Case:
     failures = "rps_job_failures_total"
     return Case(
         "RpsSealingFails",
         "sealing fails once, another job goes on failing",
-        {vector(failures, 'task="seal"'): "0x9 1x30", vector(failures, 'task="nudge"'): "0+1x40"},
+        {vector(failures, 'task="seal"'): "0x9 1x30", vector(failures, 'task="catch-up"'): "0+1x40"},
         {5: [], 10: [{}], 20: [{}], 35: []},
     )
 
@@ -65,7 +82,7 @@ def _failing() -> Case:
         "a promotion fails once, sealing goes on failing, which has an alert of its own",
         {
             vector(failures, 'task="promotion"'): "0x9 1x30",
-            vector(failures, 'task="nudge"'): "0x40",
+            vector(failures, 'task="catch-up"'): "0x40",
             vector(failures, 'task="seal"'): "0+1x40",
         },
         {5: [], 10: [{"task": "promotion"}], 20: [{"task": "promotion"}], 35: []},
@@ -75,15 +92,22 @@ def _failing() -> Case:
 def _dead() -> Case:
     last = "rps_job_last_run_timestamp_seconds"
     late = JOB_LATE_SECONDS // 60
+    pod = (f'job="{PROCESS_JOB}"', 'instance="pod"')
     return Case(
         "RpsJobDead",
-        "sealing ran for the last time at the beginning, the other job runs on; promotion is due once a day",
+        "seal ran for the last time at the beginning, abandon never; catch-up runs on; promotion is due daily",
         {
-            vector(last, 'exported_job="seal"'): f"0x{4 * late}",
-            vector(last, 'exported_job="nudge"'): f"0+60x{4 * late}",
-            vector(last, 'exported_job="promotion"'): f"0x{4 * late}",
+            **{
+                vector("rps_job_missed_total", *pod, f'exported_job="{job}"'): f"5x{4 * late}"
+                for job in ("seal", "abandon", "catch-up", "promotion")
+            },
+            vector("process_start_time_seconds", *pod): f"0x{4 * late}",
+            vector("process_start_time_seconds", 'job="node"', pod[1]): f"{60 * late}x{4 * late}",
+            vector(last, *pod, 'exported_job="seal"'): f"0x{4 * late}",
+            vector(last, *pod, 'exported_job="catch-up"'): f"0+60x{4 * late}",
+            vector(last, *pod, 'exported_job="promotion"'): f"0x{4 * late}",
         },
-        {late: [], late + 5: [], late + 10: [{"exported_job": "seal"}]},
+        {late: [], late + 5: [], late + 10: [{"exported_job": "seal"}, {"exported_job": "abandon"}]},
     )
 
 

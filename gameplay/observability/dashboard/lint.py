@@ -11,8 +11,8 @@ from gameplay.observability.dashboard.history_targets import JSON_API, PLUGINS, 
 from gameplay.observability.dashboard.parts import expressions, panels, queries, references, rows, top_level
 from gameplay.observability.dashboard.shape import fault
 from gameplay.observability.dashboard.visuals import Json
-from gameplay.observability.process_series import SCRAPE_LABELS, STORED_LABELS
-from gameplay.observability.promql import labels_left, names
+from gameplay.observability.process_series import CLOSED_VALUES, SCRAPE_LABELS, STORED_LABELS
+from gameplay.observability.promql import labels_left, matchers, names
 from gameplay.observability.site import DASHBOARD_UID, DATASOURCE_UIDS, HISTORY_PATH, LEDGER_UID, TOTALS_PATH
 from ledger.vocabulary import DECISIONS
 from projections.read_models.history_row import TITLES, render
@@ -101,6 +101,10 @@ def _promql(expression: str, legend: str) -> Iterator[str]:
     labels = {metric: {*STORED_LABELS[metric], *SCRAPE_LABELS} for metric in named.metrics}
     for metric, matched in named.metrics.items():
         yield from (f"{metric} has no label {label}" for label in sorted(matched - labels[metric]))
+    for one in matchers(expression):
+        values = CLOSED_VALUES.get(one.metric, {}).get(one.label)
+        if values and not any(map(one.allows, values)):
+            yield f"{one.metric} has no {one.label} {one.value!r}: it has {', '.join(values)}"
     known = named.made.union(SCRAPE_LABELS, *labels.values())
     yield from (f"groups by {label}, which no series in it has" for label in sorted(named.grouping - known))
     left = labels_left(expression)

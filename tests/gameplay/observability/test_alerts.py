@@ -39,7 +39,12 @@ EDITS: dict[str, list[tuple[str, str]]] = {
     "RpsAutoPromotionStalled": [(r" offset \d+s", ""), (r" or 0 \* max.*\)\)", ")")],
     "RpsSealingFails": [(r'\{task="seal"\}', "")],
     "RpsJobFails": [(r'\{task!="seal"\}', "")],
-    "RpsJobDead": [(r"\{exported_job.*?\}", "")],
+    "RpsServerErrors": [(r'status="5xx",', ""), (r'route!~"/metrics\|/readyz"', 'route!=""')],
+    "RpsJobDead": [
+        (r'\{exported_job!~"[^"]*"\}', ""),
+        (r" or max by .*\)\)", ")"),
+        (r'\{job="rps-app"\}', ""),
+    ],
     "RpsSnapshotsDiscarded": [(r'\{job="rps-app"\}', ""), (r"and on \(instance\)", "and on ()")],
     "RpsAuditNotAdvancing": [(r"max_over_time\((\S+)\[1d\]\)", r"\1")],
     "RpsTargetDown": [

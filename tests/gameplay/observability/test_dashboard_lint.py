@@ -39,6 +39,14 @@ def unknown_grouping(of: Dashboard) -> None:
     target(of, 212)["expr"] = "sum by (alias) (increase(rps_games_total[1h]))"
 
 
+def status_of_its_own(of: Dashboard) -> None:
+    target(of, 212)["expr"] = 'sum(rate(rps_http_requests_total{route="/play}", status="500"}[5m]))'
+
+
+def statuses_of_their_own(of: Dashboard) -> None:
+    target(of, 212)["expr"] = "sum(rate(rps_http_requests_total{status=~'50[0-9]'}[5m]))"
+
+
 def lost_legend(of: Dashboard) -> None:
     target(of, 212)["legendFormat"] = "{{difficulty}}"
 
@@ -155,6 +163,8 @@ def unknown_series_of_a_saved_annotation(of: Dashboard) -> None:
         (rename, "panel 212, query A: there is no series rps_games_played_total"),
         (unknown_label, "panel 212, query A: rps_games_total has no label model"),
         (unknown_grouping, "panel 212, query A: groups by alias, which no series in it has"),
+        (status_of_its_own, "panel 212, query A: rps_http_requests_total has no status '500': it has 2xx"),
+        (statuses_of_their_own, "panel 212, query A: rps_http_requests_total has no status '50[0-9]'"),
         (lost_legend, "panel 212, query A: the legend shows difficulty, which is not left"),
         (legend_of_a_sum, "panel 213, query A: the legend shows policy, which is not left"),
         (no_expression, "panel 212, query A: it asks for nothing"),
@@ -342,7 +352,7 @@ def test_an_unknown_metric_of_simpod_is_found() -> None:
 
 
 def of_the_process(of: Dashboard) -> None:
-    target(of, 212)["expr"] = 'sum by (route) (rate(rps_http_requests_total{status=~"5.."}[5m]))'
+    target(of, 212)["expr"] = 'sum by (route) (rate(rps_http_requests_total{status=~"5..", route!="x}"}[5m]))'
     target(of, 212)["legendFormat"] = "{{route}}"
     target(of, 213)["expr"] = 'process_resident_memory_bytes{job="rps-app"} and on (job) up == 1'
 

@@ -11,8 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from gameplay.config import Settings
+from gameplay.observability.process_series import STATUS_CLASSES
 from gameplay.web.app import CALLS, create_app
-from gameplay.web.http_metrics import OTHER, STATUS_CLASSES
+from gameplay.web.http_metrics import OTHER
 from ledger.vocabulary import FAMILIES
 from projections.metrics.series import LEDGER_SERIES
 from projections.projector import Projector
