@@ -180,6 +180,9 @@ class Settings:
     cross_family_for: frozenset[PlayerKind] = _setting(
         "RPS_CROSS_FAMILY_FOR", frozenset(PLAYER_KINDS), _kinds, "Whose games: any of human, bot and script."
     )
+    open_games_max: int = _setting(
+        "RPS_OPEN_GAMES_MAX", 100_000, _natural, "No further game starts while so many are open."
+    )
     game_idle_seconds: int = _setting(
         "RPS_GAME_IDLE_SECONDS", 1800, _natural, "A game is abandoned when idle for so long."
     )

@@ -67,6 +67,10 @@ class Writer:
             self._loop.call_soon(self._hand_over)
         return await answer
 
+    def is_alive(self) -> bool:
+        """Whether there is still a thread that writes."""
+        return self._thread.is_alive()
+
     async def close(self) -> None:
         """Write what is waiting, then stop."""
         if not self._closed:
@@ -108,7 +112,7 @@ class Writer:
             return self._ledger.append_all([waiting.append for waiting in batch])
         except StorageError as error:
             return [StorageError(str(error)) for _ in batch]
-        except Exception as error:  # the thread's outermost loop: a dead writer would hang every caller
+        except BaseException as error:  # the thread's outermost loop: a dead writer would hang every caller
             log.exception("the writer failed on a batch of %d appends", len(batch))
             return [StorageError(f"the writer failed: {error}") for _ in batch]
 

@@ -39,6 +39,7 @@ Key = tuple[Family, int]
 RETRY_SECONDS_MIN = 1.0
 RETRY_SECONDS_MAX = 300.0
 KEPT_A_FAMILY = 24
+CLOSE_SECONDS_MAX = 2.0
 LOADERS = 10  # as many connections as the registry's client keeps
 
 NEVER_TRIED = (Step("minio_miss", "the version is not in memory, and is being loaded"),)
@@ -195,11 +196,15 @@ class Models:
         """Begin no further load for `ask` and `preload`."""
         self._stopped.set()
 
+    def is_alive(self) -> bool:
+        """Whether versions are still loaded in the background."""
+        return self._loader.is_alive()
+
     def close(self) -> None:
         """Stop the loader; a load that is under way ends by its own time limits, and what still waits is left."""
         self.stop()
         self._queue.put(None)
-        self._loader.join()
+        self._loader.join(CLOSE_SECONDS_MAX)
 
     def _answer(self, key: Key, rows: Rows) -> _Answer:
         loaded = self._loaded.get(key)
@@ -271,7 +276,7 @@ class Models:
                 outcome = self._try(key)
                 if isinstance(outcome, ModelUnavailable):
                     log.warning("%s", outcome)
-            except Exception as error:  # the thread's outermost loop: without it nothing would be loaded again
+            except BaseException as error:  # the thread's outermost loop: without it nothing would be loaded again
                 log.exception("loading version %d of %s failed", key[1], key[0])
                 unexpected = ModelUnavailable(*key, (Step("load_error", repr(error)),))
                 self._failures[key] = self._failed(key, unexpected)

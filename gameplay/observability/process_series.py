@@ -14,6 +14,9 @@ PROCESS_LABELS: Final[dict[str, tuple[str, ...]]] = {
     "rps_http_requests_total": ("method", "route", "status"),
     **sample_labels("rps_http_request_duration_seconds", "histogram", ("route",)),
     "rps_job_failures_total": ("task",),
+    "rps_job_missed_total": ("job",),
+    "rps_job_last_run_timestamp_seconds": ("job",),
+    "rps_ledger_ahead_of_clock_seconds": (),
     "rps_writer_unanswered_events": (),
     "rps_projection_snapshots_discarded": (),
     "rps_registry_mismatches": (),
@@ -41,13 +44,6 @@ CLOSED_VALUES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 }
 """Sample -> label -> its values, where a query is easily written for others."""
 
-ANNOUNCED_LABELS: Final[dict[str, tuple[str, ...]]] = {
-    "rps_ledger_ahead_of_clock_seconds": (),
-    "rps_job_last_run_timestamp_seconds": ("job",),
-    "rps_job_missed_total": ("job",),
-}
-"""Samples that the contract names and alerts read; a process may not have them yet."""
-
 AUDIT_LABELS: Final[dict[str, tuple[str, ...]]] = {
     "rps_audit_verified_position": (),
     "rps_audit_findings": (),
@@ -73,7 +69,7 @@ def stored(labels: tuple[str, ...]) -> tuple[str, ...]:
 
 
 BESIDE_THE_LEDGER: Final[dict[str, tuple[str, ...]]] = {
-    **{name: stored(labels) for name, labels in (PROCESS_LABELS | ANNOUNCED_LABELS | AUDIT_LABELS).items()},
+    **{name: stored(labels) for name, labels in (PROCESS_LABELS | AUDIT_LABELS).items()},
     **dict.fromkeys(SCRAPE_SAMPLES, ()),
 }
 """Every sample that a query can find beside those of the ledger -> its labels, without those of the scrape."""

@@ -1,24 +1,30 @@
 """Decide and plan: what shall be is written down in absolute versions before anything outside is touched."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from gameplay.promotion.applying import settle
 from gameplay.promotion.assignments import with_versions
 from gameplay.promotion.state import Promotion, StateAt
 from gameplay.refusals import Conflict
-from ledger.events import AliasesPlanned, Assignment, CycleDecided
+from ledger.errors import DuplicateError
+from ledger.events import AliasesPlanned, Assignment, CycleDecided, Event
+from ledger.ids import keyed_id
 from ledger.vocabulary import Alias, Family, PlanCause, Trigger
 from projections.decision.cycle import decide_cycle, plan
 
 
-def cycle(promotion: Promotion, family: Family, *, trigger: Trigger, source: str) -> CycleDecided | None:
+def cycle(
+    promotion: Promotion, family: Family, *, trigger: Trigger, source: str, tick: datetime | None = None
+) -> CycleDecided | None:
     """One cycle: evidence, verdict, plan, apply, complete. None while an older plan cannot be completed.
 
     What was decided stays decided when the registry cannot be reached: the plan is left open and is carried on by
-    the next cycle or start. Raises Conflict while the family has no aliases.
+    the next cycle or start. `tick` is the firing of a schedule that the cycle is for: one process decides it, the
+    others get None. Raises Conflict while the family has no aliases.
     """
     with promotion.lock:
-        return promotion.retry(family, lambda: _cycle(promotion, family, trigger, source))
+        return promotion.retry(family, lambda: _cycle(promotion, family, trigger, source, tick))
 
 
 def preview(promotion: Promotion, family: Family) -> tuple[CycleDecided, AliasesPlanned | None]:
@@ -42,14 +48,27 @@ def assign(promotion: Promotion, family: Family, versions: Mapping[Alias, int], 
     return _move(promotion, family, lambda before: with_versions(before, versions), cause)
 
 
-def _cycle(promotion: Promotion, family: Family, trigger: Trigger, source: str) -> CycleDecided | None:
+def _cycle(
+    promotion: Promotion, family: Family, trigger: Trigger, source: str, tick: datetime | None
+) -> CycleDecided | None:
     if not settle(promotion, family):
+        return None
+    if tick is not None and promotion.ledger.find(_tick_id(family, tick, 0)):
         return None
     state = promotion.state_to_plan_from(family)
     decided, planned = _decide(promotion, state, trigger, source)
-    promotion.append(state, [decided] if planned is None else [decided, planned])
+    batch: list[Event] = [decided] if planned is None else [decided, planned]
+    ids = [_tick_id(family, tick, index) for index in range(len(batch))] if tick else None
+    try:
+        promotion.append(state, batch, ids=ids)
+    except DuplicateError:  # another process has decided this tick since the look
+        return None
     settle(promotion, family)
     return decided
+
+
+def _tick_id(family: Family, tick: datetime, index: int) -> str:
+    return keyed_id("promotion-cycle", f"{family} {tick.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", index)
 
 
 def _move(

@@ -5,7 +5,6 @@ lands, in this process or in any other, and the loser reads the stream again.
 """
 
 import random
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from gameplay.game.features import features
-from gameplay.game.games import Game, Prediction, decide_abandoned, decide_round, evolve, fold
+from gameplay.game.games import Game, Prediction, decide_round, evolve, fold
 from gameplay.game.openings import draw_opening
 from gameplay.game.players import Player
 from gameplay.game.rules import assigned_alias, round_points
-from gameplay.refusals import Conflict, NotFound
+from gameplay.refusals import Conflict, NotFound, TooMany, Unavailable
 from ledger.errors import ConflictError, UnreadableEventError
 from ledger.events import Assignment, Event, GameStarted
 from ledger.ids import new_id
@@ -31,6 +30,8 @@ from ledger.writer import Writer
 from projections.read_models.all import ReadModels
 
 CACHED_GAMES_MAX = 10_000
+OPEN_GAMES_MAX = 100_000
+OPEN_GAMES_A_PLAYER_MAX = 1_000
 SEED_BITS = 53
 
 Row = npt.NDArray[np.float32]
@@ -71,6 +72,7 @@ class Play:
         predictor: Predictor,
         *,
         split: Split,
+        open_games_max: int = OPEN_GAMES_MAX,
         rng: random.Random | None = None,
         listen: Listen | None = None,
     ) -> None:
@@ -79,12 +81,16 @@ class Play:
         self._read_models = read_models
         self._predictor = predictor
         self._split = split
+        self._open_games_max = open_games_max
         self._rng = rng or random.SystemRandom()
         self._listen = listen
         self._games: OrderedDict[str, Game] = OrderedDict()
 
     async def start(self, opponent: Opponent, player: Player, *, in_metrics: bool) -> Game:
-        """Start a game; alias, versions and swap count are of one moment and stay with it to the end."""
+        """Start a game; alias, versions and swap count are of one position and stay with it to the end.
+
+        Raises Unavailable and TooMany while too many games are open.
+        """
         game_id = new_id()
         started = await anyio.to_thread.run_sync(self._decide_start, game_id, opponent, player, in_metrics)
         await self._writer.append(game_stream(game_id), [started], 0)
@@ -123,6 +129,7 @@ class Play:
         return await self._load(game_id)
 
     def _decide_start(self, game_id: str, opponent: Opponent, player: Player, in_metrics: bool) -> GameStarted:
+        self._require_room(player)
         model_type = MODEL_TYPE_OF_OPPONENT[opponent]
         scripted = model_type == "scripted"
         assignment, swap_count = (None, 0) if model_type == "scripted" else self._standing(model_type)
@@ -143,6 +150,15 @@ class Play:
             bot_seed=self._rng.getrandbits(SEED_BITS) if scripted else None,
             in_metrics=in_metrics,
         )
+
+    def _require_room(self, player: Player) -> None:
+        with self._read_models.projector.current():
+            state = self._read_models.open_games.state
+            games, of_player = len(state.games), state.players.get(player.player_id, 0)
+        if of_player >= OPEN_GAMES_A_PLAYER_MAX:
+            raise TooMany(f"this player has {of_player} open games: finish one, or wait until they are abandoned")
+        if games >= self._open_games_max:
+            raise Unavailable(f"{games} games are open, as many as RPS_OPEN_GAMES_MAX allows: try again later")
 
     def _standing(self, family: Family) -> tuple[Assignment | None, int]:
         with self._read_models.projector.current():
@@ -186,39 +202,6 @@ class Play:
         if game.version == version:
             for event in events:
                 evolve(game, event)
-
-
-def abandon_idle(
-    ledger: Ledger,
-    read_models: ReadModels,
-    idle_seconds: int,
-    *,
-    since_us: int,
-    clock: Callable[[], float] = time.time,
-) -> int:
-    """Close every game idle for `idle_seconds`; returns how many.
-
-    Idle time runs from the later of a game's last event and `since_us`, the service's start: nobody could play
-    on while it was down.
-    """
-    now_us = int(clock() * 1_000_000)
-    with read_models.projector.current():
-        idle = {
-            game_id: (now_us - max(game.last_us, since_us)) // 1_000_000
-            for game_id, game in read_models.open_games.state.games.items()
-        }
-    return sum(_abandon(ledger, game_id, seconds) for game_id, seconds in idle.items() if seconds >= idle_seconds)
-
-
-def _abandon(ledger: Ledger, game_id: str, idle_seconds: int) -> bool:
-    game = fold([ledger.decode(entry) for entry in ledger.read_stream(game_stream(game_id))])
-    if game.finished or game.abandoned:
-        return False
-    try:
-        ledger.append(game_stream(game_id), [decide_abandoned(game, idle_seconds)], game.version)
-    except ConflictError:  # somebody has just played on
-        return False
-    return True
 
 
 def _row(game: Game) -> Row | None:

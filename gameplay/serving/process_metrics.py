@@ -1,5 +1,6 @@
 """The process's own gauges: what it says of itself beside the series that are folded from the ledger."""
 
+from collections.abc import Callable
 from importlib.metadata import version as package_version
 from typing import Any
 
@@ -12,7 +13,7 @@ VERSION = package_version("promotion-ledger")
 """The release that is running."""
 
 
-def register(process: CollectorRegistry, core: Core, writer: Writer) -> None:
+def register(process: CollectorRegistry, core: Core, writer: Writer, clock: Callable[[], float]) -> None:
     """Give the registry everything that is read at scrape time."""
     ProcessCollector(registry=process)
     PlatformCollector(registry=process)
@@ -30,6 +31,10 @@ def register(process: CollectorRegistry, core: Core, writer: Writer) -> None:
         "rps_registry_mismatches": (
             "Families whose aliases in the registry and in the ledger differ and cannot be brought together.",
             lambda: len(core.promotion.problems),
+        ),
+        "rps_ledger_ahead_of_clock_seconds": (
+            "How much later than this machine's clock the ledger's last event is stamped; 0 when it is not.",
+            lambda: max(0.0, core.read_models.projector.head.recorded_us / 1_000_000 - clock()),
         ),
         "rps_models_loaded": ("Model versions in memory.", lambda: len(core.models.sources())),
     }

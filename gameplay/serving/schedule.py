@@ -1,91 +1,164 @@
-"""What runs by itself: promotion cycles, closing idle games, and keeping the projections near the head."""
+"""What runs by itself: promotion cycles, training, sealing, closing idle games, and the projections' catch-up."""
 
 import logging
-import time
-from collections.abc import Callable
+import threading
+from datetime import datetime, timedelta
 
-from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.interval import IntervalTrigger
-from prometheus_client import CollectorRegistry, Counter
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED
+from prometheus_client import CollectorRegistry
 
 from gameplay.core import Core
 from gameplay.cron import Crontab
 from gameplay.promotion.planning import cycle
 from gameplay.refusals import Conflict
-from gameplay.serving.play import abandon_idle
-from gameplay.serving.triggers import AtFirings
+from gameplay.serving.abandonment import Abandonment
+from gameplay.serving.clocks import Clocks
+from gameplay.serving.job_metrics import JobMetrics
+from gameplay.serving.scheduler import Scheduler, Work
+from gameplay.serving.threads import Threads
+from gameplay.serving.triggers import AtFirings, Every, Trigger
 from gameplay.training.process import TrainingProcess
-from ledger.vocabulary import FAMILIES
+from ledger.sealing.seals import Sealer
+from ledger.streams import promotion_stream
+from ledger.vocabulary import FAMILIES, Family
 
 log = logging.getLogger(__name__)
 
-NUDGE_SECONDS = 1
+CATCH_UP_SECONDS = 1
 SEAL_SECONDS = 10
 ABANDON_SECONDS = 30
+SHUTDOWN_SECONDS = 5.0
+AHEAD_SECONDS_MAX = 10.0
+"""A ledger this far ahead of the clock is worth a warning: clocks of two machines differ by less."""
 
 
 class Schedule:
     """The jobs of one serving process, each at most once at a time."""
 
-    def __init__(self, core: Core, process: CollectorRegistry, *, since_us: int) -> None:
+    def __init__(
+        self,
+        core: Core,
+        process: CollectorRegistry,
+        *,
+        threads: Threads | None = None,
+        clocks: Clocks | None = None,
+    ) -> None:
         self._core = core
-        self._since_us = since_us
-        self._failures = Counter(
-            "rps_job_failures", "Scheduled jobs that ended in an error.", ("task",), registry=process
+        self._clocks = clocks or Clocks()
+        self._sealer: Sealer | None = None
+        self._abandonment = Abandonment(
+            core.ledger,
+            core.read_models,
+            idle_seconds=core.settings.game_idle_seconds,
+            steady=self._clocks.steady,
         )
-        # Not the asyncio scheduler: its shutdown does not wait for a job that is in the middle of something.
-        self._scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
-        self._scheduler.add_listener(self._count_failure, EVENT_JOB_ERROR)
-        self._add("nudge", self._nudge, IntervalTrigger(seconds=NUDGE_SECONDS))
-        self._add("abandon", self._abandon, IntervalTrigger(seconds=ABANDON_SECONDS))
-        self._sealer = core.open_sealer()
-        self._add("seal", self._seal, IntervalTrigger(seconds=SEAL_SECONDS))
-        if core.settings.promotion_schedule is not None:
-            trigger = AtFirings(Crontab(core.settings.promotion_schedule))
-            self._add("promotion", self._promote, trigger)
+        self._ending = threading.Event()
+        self._starting = threading.Lock()
         self._training = TrainingProcess(core.settings)
-        if core.settings.train_schedule is not None:
-            trigger = AtFirings(Crontab(core.settings.train_schedule))
-            self._add("training", self._training.run, trigger)
+        self._ahead = False
+        self._jobs = self._planned()
+        metrics = JobMetrics(process, self._jobs, self._clocks.wall)
+        self._scheduler = Scheduler(threads or Threads(), self._clocks, metrics.count_missed)
+        self._scheduler.add_listener(metrics.count_run, EVENT_JOB_ERROR | EVENT_JOB_EXECUTED)
+
+    @property
+    def jobs(self) -> frozenset[str]:
+        """The names of the jobs."""
+        return frozenset(self._jobs)
 
     def start(self) -> None:
-        """Begin."""
-        self._scheduler.start()
+        """Begin; a promotion cycle that was missed while no process ran comes first."""
+        self._abandonment.mark()
+        missed = {"promotion": self._missed_cycle()}
+        with self._starting:
+            if self._ending.is_set():
+                return
+            for name, (work, trigger) in self._jobs.items():
+                self._scheduler.add(name, work, trigger, missed.get(name))
+            self._scheduler.start()
 
-    def shutdown(self) -> None:
-        """Let a running job finish, but for a training run, then stop. Not to be called on the event loop."""
+    def look(self) -> None:
+        """Start what is due now, without waiting for the next look."""
+        self._scheduler.wakeup()
+
+    def shutdown(self, seconds_max: float = SHUTDOWN_SECONDS) -> None:
+        """Let a running job finish, but not for ever, and a training run not at all. Not for the event loop."""
+        self._ending.set()
         self._training.stop()
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=True)
+        with self._starting:
+            running = self._scheduler.running
+        if running and (late := self._scheduler.shutdown(seconds_max)):
+            # What a job has begun is finished by the next start, as after a crash.
+            log.warning("the service ends while these jobs still run: %s", ", ".join(late))
 
-    def _add(self, name: str, job: Callable[[], None], trigger: IntervalTrigger | AtFirings) -> None:
-        self._failures.labels(name)
-        self._scheduler.add_job(job, trigger, id=name)
+    def _planned(self) -> dict[str, tuple[Work, Trigger]]:
+        settings = self._core.settings
+        jobs: dict[str, tuple[Work, Trigger]] = {
+            "catch-up": (self._catch_up, Every(CATCH_UP_SECONDS)),
+            "abandon": (self._abandon, Every(ABANDON_SECONDS)),
+            "seal": (self._seal, Every(SEAL_SECONDS)),
+        }
+        if settings.promotion_schedule is not None:
+            jobs["promotion"] = (self._promote, AtFirings(Crontab(settings.promotion_schedule)))
+        if settings.train_schedule is not None:
+            jobs["training"] = (self._train, AtFirings(Crontab(settings.train_schedule)))
+        return jobs
 
-    def _nudge(self) -> None:
+    def _catch_up(self, _due: datetime) -> None:
         """Fold what has come, so that a scrape finds little to do; keep snapshots fresh and models loaded."""
         projector = self._core.read_models.projector
         if projector.failure is None:
             projector.catch_up()
             projector.save()
             self._core.ask_for_models()
+            self._warn_of_clock()
 
-    def _seal(self) -> None:
+    def _seal(self, _due: datetime) -> None:
         """Sign what has been appended, and archive the checkpoint."""
-        self._sealer.run(time.time_ns() // 1_000)
+        if self._sealer is None:
+            # Opened here and not at the start: without its key the service plays, and each run says what it lacks.
+            self._sealer = self._core.open_sealer()
+        self._sealer.run(int(self._clocks.wall() * 1_000_000))
 
-    def _abandon(self) -> None:
-        core = self._core
-        idle_seconds = core.settings.game_idle_seconds
-        abandon_idle(core.ledger, core.read_models, idle_seconds, since_us=self._since_us)
+    def _abandon(self, _due: datetime) -> None:
+        if self._core.read_models.projector.failure is None:
+            self._abandonment.run(self._ending.is_set)
 
-    def _promote(self) -> None:
+    def _promote(self, due: datetime) -> None:
         for family in FAMILIES:
             try:
-                cycle(self._core.promotion, family, trigger="schedule", source="scheduler")
+                cycle(self._core.promotion, family, trigger="schedule", source="scheduler", tick=due)
             except Conflict as conflict:
                 log.warning("no promotion cycle: %s", conflict)
 
-    def _count_failure(self, event: JobExecutionEvent) -> None:
-        self._failures.labels(event.job_id).inc()
+    def _train(self, _due: datetime) -> None:
+        self._training.run()
+
+    def _missed_cycle(self) -> datetime | None:
+        """The last firing of the promotion's cron line, if a family has had no cycle since.
+
+        A family without any cycle could have had one since its first assignment.
+        """
+        if self._core.settings.promotion_schedule is None:
+            return None
+        firing = Crontab(self._core.settings.promotion_schedule).latest(self._clocks.now())
+        firing_us = int(firing.timestamp() * 1_000_000)
+        could_us = [since_us for family in FAMILIES if (since_us := self._cycle_since_us(family)) is not None]
+        return firing if any(since_us < firing_us for since_us in could_us) else None
+
+    def _cycle_since_us(self, family: Family) -> int | None:
+        if (evaluation := self._core.promotion.state(family).promotion.evaluation) is not None:
+            return evaluation.evaluated_us
+        entries = self._core.ledger.read_stream(promotion_stream(family))
+        return entries[0].recorded_us if entries else None
+
+    def _warn_of_clock(self) -> None:
+        """Say once that the ledger is ahead of the clock: until time has caught up, every stamp is the same."""
+        ahead_seconds = self._core.read_models.projector.head.recorded_us / 1_000_000 - self._clocks.wall()
+        if (ahead_seconds > AHEAD_SECONDS_MAX) != self._ahead:
+            self._ahead = not self._ahead
+            if self._ahead:
+                log.warning(
+                    "the ledger's last event is stamped %s later than this machine's clock: its clock was ahead",
+                    timedelta(seconds=round(ahead_seconds)),
+                )

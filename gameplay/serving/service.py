@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from threading import Thread
 
 from prometheus_client import CollectorRegistry
 
@@ -14,10 +15,12 @@ from gameplay.core import Core, open_core
 from gameplay.models.registry import Registry
 from gameplay.promotion.adoption import adopt_all
 from gameplay.refusals import Unavailable
+from gameplay.serving.clocks import Clocks
 from gameplay.serving.cross_family import CrossFamily
 from gameplay.serving.play import Play, Split
 from gameplay.serving.process_metrics import register
 from gameplay.serving.schedule import Schedule
+from gameplay.serving.threads import Threads
 from ledger.errors import StorageError
 from ledger.vocabulary import FAMILIES
 from ledger.writer import Writer
@@ -25,6 +28,10 @@ from projections.errors import ProjectionError
 from projections.metrics.exposition import Exposition
 
 log = logging.getLogger(__name__)
+
+PREPARING = "preparing"
+PREPARING_SECONDS_MAX = 3.0
+SAVING_SECONDS_MAX = 2.0
 
 
 @dataclass
@@ -36,25 +43,36 @@ class Service:
     play: Play
     cross_family: CrossFamily
     exposition: Exposition
-    started_us: int
+    threads: Threads
+    clocks: Clocks
+    started_seconds: float
+    """By the steady clock."""
     caught_up: bool = False
-    broken_start: str | None = None
-    """Why the process will never become ready; it must be started again."""
 
     def require_caught_up(self) -> None:
         """Raise Unavailable until the projections have reached the head once; ProjectionError when they cannot."""
         self.core.read_models.projector.check()
-        if self.broken_start is not None:
-            raise Unavailable(f"the start failed, and only another one helps: {self.broken_start}")
+        if broken := self._broken_start():
+            raise Unavailable(broken)
         if not self.caught_up:
             raise Unavailable("the projections are replaying the ledger; try again in a moment")
+
+    def uptime_seconds(self) -> float:
+        """How long the service has been there."""
+        return self.clocks.steady() - self.started_seconds
+
+    def died(self) -> dict[str, str]:
+        """The threads that an error ended, by name: only another start brings them back."""
+        known = {"ledger-writer": self.writer.is_alive(), "model-loader": self.core.models.is_alive()}
+        gone = {name: "it has ended" for name, is_alive in known.items() if not is_alive}
+        return {**gone, **self.threads.died}
 
     def missing(self) -> list[str]:
         """What this process still lacks to be ready; empty when it is."""
         if failure := self.core.read_models.projector.failure:
             return [str(failure)]
-        if self.broken_start is not None:
-            return [f"the start failed, and only another one helps: {self.broken_start}"]
+        if broken := self._broken_start():
+            return [broken]
         if not self.caught_up:
             return ["projections: replaying the ledger"]
         aliases, games = self.core.alias_versions(), self.core.game_versions()
@@ -72,6 +90,10 @@ class Service:
             ]
         return missing
 
+    def _broken_start(self) -> str | None:
+        error = self.threads.died.get(PREPARING)
+        return f"the start failed, and only another one helps: {error}" if error else None
+
 
 @asynccontextmanager
 async def open_service(
@@ -85,23 +107,19 @@ async def open_service(
     try:
         async with Writer(core.ledger) as writer:
             service = _build(core, writer, process)
-            schedule = Schedule(core, process, since_us=service.started_us)
+            schedule = Schedule(core, process, threads=service.threads, clocks=service.clocks)
             service.cross_family.start()
-            preparing = asyncio.create_task(asyncio.to_thread(_prepare, service, schedule))
+            preparing = service.threads.start(PREPARING, partial(_prepare, service, schedule))
             try:
                 yield service
             finally:
-                service.core.models.stop()
-                # What it raised has been logged, and must not keep the rest from being closed.
-                await asyncio.gather(preparing, return_exceptions=True)
-                await service.cross_family.close()
-                await asyncio.to_thread(_wind_up, service, schedule)
+                await _close(service, schedule, preparing)
     finally:
         core.close()
 
 
 def _build(core: Core, writer: Writer, process: CollectorRegistry) -> Service:
-    settings = core.settings
+    settings, clocks = core.settings, Clocks()
     split = Split(share=settings.ab_split, enabled=settings.ab_testing)
     cross_family = CrossFamily(
         writer,
@@ -114,39 +132,44 @@ def _build(core: Core, writer: Writer, process: CollectorRegistry) -> Service:
     service = Service(
         core=core,
         writer=writer,
-        play=Play(core.ledger, writer, core.read_models, core.models, split=split, listen=cross_family.offer),
+        play=Play(
+            core.ledger,
+            writer,
+            core.read_models,
+            core.models,
+            split=split,
+            open_games_max=settings.open_games_max,
+            listen=cross_family.offer,
+        ),
         cross_family=cross_family,
         exposition=Exposition(core.read_models, process),
-        started_us=time.time_ns() // 1_000,
+        threads=Threads(),
+        clocks=clocks,
+        started_seconds=clocks.steady(),
     )
-    register(process, core, writer)
+    register(process, core, writer, clocks.wall)
     return service
 
 
 def _prepare(service: Service, schedule: Schedule) -> None:
     """Catch up, load the models, then look at the registry, which takes seconds to open."""
+    core = service.core
     try:
-        service.core.read_models.projector.start()
-        service.caught_up = True
-        wanted = service.core.wanted_versions()
-        service.core.models.preload(
-            [(family, version) for family in FAMILIES for version in sorted(wanted[family])]
-        )
-        schedule.start()
-        _adopt(service)
+        core.read_models.projector.start()
     except ProjectionError:
         # The projector goes on saying so, at /readyz too; another start would meet the same event.
         log.exception("the projections have stopped")
-        raise
-    except Exception as error:  # the thread's outermost frame: without these lines nobody would hear of it
-        service.broken_start = str(error)
-        log.exception("the service cannot become ready")
-        raise
+        return
+    service.caught_up = True
+    wanted = core.wanted_versions()
+    core.models.preload([(family, version) for family in FAMILIES for version in sorted(wanted[family])])
+    schedule.start()
+    _adopt(core)
 
 
-def _adopt(service: Service) -> None:
+def _adopt(core: Core) -> None:
     try:
-        problems = adopt_all(service.core.promotion, FAMILIES).problems
+        problems = adopt_all(core.promotion, FAMILIES).problems
     except StorageError as error:
         log.warning("the registry's aliases could not be compared with the ledger's: %s", error)
     else:
@@ -154,6 +177,10 @@ def _adopt(service: Service) -> None:
             log.warning("%s: ledger and registry could not be brought together: %s", family, problem)
 
 
-def _wind_up(service: Service, schedule: Schedule) -> None:
-    schedule.shutdown()
-    service.core.read_models.projector.save(every=1)
+async def _close(service: Service, schedule: Schedule, preparing: Thread) -> None:
+    """End what runs, each within its own limit; what hangs is left behind, as a crash would leave it."""
+    service.core.models.stop()
+    await asyncio.to_thread(preparing.join, PREPARING_SECONDS_MAX)
+    await asyncio.gather(service.cross_family.close(), asyncio.to_thread(schedule.shutdown))
+    saving = service.threads.start("saving", partial(service.core.read_models.projector.save, every=1))
+    await asyncio.to_thread(saving.join, SAVING_SECONDS_MAX)

@@ -1,6 +1,5 @@
 """Whether the service lives, whether it may be sent work, and what it is."""
 
-import time
 from typing import cast
 
 from starlette.requests import Request
@@ -34,12 +33,12 @@ async def root(request: Request) -> Response:
 
 
 async def healthz(request: Request) -> Response:
-    """GET /healthz: 200 as soon as the process serves; 503 when its start failed and only another one helps."""
+    """GET /healthz: 200 as soon as the process serves; 503 when a thread has died and only another start helps."""
     service = service_of(request)
-    uptime = time.time() - service.started_us / 1_000_000
-    shown = {"version": VERSION, "uptime_seconds": round(uptime, 3)}
-    if service.broken_start is not None:
-        return answer({"ok": False, "detail": service.broken_start, **shown}, 503)
+    shown = {"version": VERSION, "uptime_seconds": round(service.uptime_seconds(), 3)}
+    if died := service.died():
+        detail = "; ".join(f"the thread {name} died: {error}" for name, error in died.items())
+        return answer({"ok": False, "detail": detail, **shown}, 503)
     return answer({"ok": True, **shown})
 
 

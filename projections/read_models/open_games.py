@@ -1,5 +1,5 @@
-"""The games that have started and are neither finished nor abandoned: when they were last touched, and by which
-versions they are played.
+"""The games that have started and are neither finished nor abandoned: where the ledger was when they were touched
+last, who plays them, and by which versions they are played.
 """
 
 from msgspec import Struct, field
@@ -11,21 +11,24 @@ from projections.projection import Projection, on
 
 
 class OpenGame(Struct):
-    """When somebody last did something in it (microseconds since the epoch), and whether it counts.
+    """The position of its last event but for predictions, its player, and whether it counts.
 
-    `assignment` is what its family keeps predicting it with, whatever the aliases name now; None without models.
+    A position says how long ago that was where a time may not: the clock can have been wrong. `assignment` is what
+    its family keeps predicting it with, whatever the aliases name now; None without models.
     """
 
-    last_us: int
+    last_position: int
+    player_id: str
     in_metrics: bool = field(name="counted")
     model_type: ModelType = "scripted"
     assignment: Assignment | None = field(default=None, name="lineup")
 
 
 class OpenGames(Struct):
-    """By game id, oldest start first."""
+    """By game id, oldest start first; and how many games each player has."""
 
     games: dict[str, OpenGame] = field(default_factory=dict)
+    players: dict[str, int] = field(default_factory=dict)
 
     def active(self) -> int:
         """How many of them are no test games."""
@@ -41,15 +44,22 @@ class OpenGames(Struct):
 
 
 def _game_started(state: OpenGames, event: GameStarted, entry: Entry) -> None:
-    state.games[event.game_id] = OpenGame(entry.recorded_us, event.in_metrics, event.model_type, event.assignment)
+    state.games[event.game_id] = OpenGame(
+        entry.position, event.player_id, event.in_metrics, event.model_type, event.assignment
+    )
+    state.players[event.player_id] = state.players.get(event.player_id, 0) + 1
 
 
 def _round_played(state: OpenGames, event: RoundPlayed, entry: Entry) -> None:
-    state.games[event.game_id].last_us = entry.recorded_us
+    state.games[event.game_id].last_position = entry.position
 
 
 def _game_ended(state: OpenGames, event: GameFinished | GameAbandoned, _entry: Entry) -> None:
-    del state.games[event.game_id]
+    player_id = state.games.pop(event.game_id).player_id
+    if (remaining := state.players[player_id] - 1) > 0:
+        state.players[player_id] = remaining
+    else:
+        del state.players[player_id]
 
 
 def projection() -> Projection[OpenGames]:
@@ -60,4 +70,4 @@ def projection() -> Projection[OpenGames]:
         on(GameFinished, _game_ended),
         on(GameAbandoned, _game_ended),
     )
-    return Projection("open_games", 2, OpenGames, handlers)
+    return Projection("open_games", 3, OpenGames, handlers)

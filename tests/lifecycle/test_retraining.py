@@ -15,7 +15,7 @@ from gameplay.models.errors import TrainingError
 from gameplay.models.registry import MlflowRegistry
 from gameplay.promotion import planning
 from gameplay.serving.overview import overview
-from gameplay.serving.schedule import NUDGE_SECONDS
+from gameplay.serving.schedule import CATCH_UP_SECONDS
 from gameplay.training.bot_games import play_bot_games
 from gameplay.training.dataset import read_dataset
 from gameplay.training.estimators import HYPERPARAMETERS
@@ -236,7 +236,7 @@ def test_serving_processes_are_given_the_time_to_load_a_version(core: Core) -> N
 
     trained, planned = (core.ledger.read_stream(stream) for stream in (f"training-{LINE}", promotion_stream(LINE)))
     assert planned[-2].recorded_us - trained[-1].recorded_us >= 500_000
-    assert NOTICE_SECONDS > 2 * NUDGE_SECONDS  # which may have begun just before
+    assert NOTICE_SECONDS > 2 * CATCH_UP_SECONDS  # which may have begun just before
 
 
 def test_of_versions_that_found_no_place_only_the_newest_are_kept_at_hand(core: Core) -> None:

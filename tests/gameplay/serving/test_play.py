@@ -7,26 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pytest
-from sqlalchemy import Engine
 
 from gameplay.game.answers import PlayAnswer
-from gameplay.game.games import Game, Prediction, Step, fold
+from gameplay.game.games import Game, Prediction, Step, decide_abandoned, fold
 from gameplay.game.openings import OPENINGS
 from gameplay.game.players import Player
 from gameplay.game.policies import UNIFORM
 from gameplay.game.rules import assigned_alias
-from gameplay.refusals import Conflict, NotFound
-from gameplay.serving.play import Play, Split, abandon_idle
+from gameplay.refusals import Conflict, NotFound, TooMany, Unavailable
+from gameplay.serving import play as play_module
+from gameplay.serving.play import Play, Split
 from gameplay.web.answers import play_answer
 from ledger.errors import BusyError
-from ledger.events import Assignment, GameAbandoned, PredictionMade
+from ledger.events import Assignment, PredictionMade
 from ledger.store import Entry, Ledger
 from ledger.streams import game_stream
 from ledger.vocabulary import ALIASES, FAMILIES, MOVES, Family, Move
 from ledger.writer import Writer
 from projections.read_models.all import ReadModels
-from tests.builders import aliases_assigned, assignments, game_finished, game_started, round_played
-from tests.gameplay.faults import FaultyLedger
+from tests.builders import aliases_assigned, assignments, game_started
 
 HUMAN = Player("human", "p-1")
 
@@ -209,8 +208,8 @@ def test_an_abandoned_game_is_refused_even_where_it_was_in_memory(ready: Ledger,
             game_id = await one.start()
             for _ in range(2):
                 await one.play.play(game_id, "rock", None)
-            later = ready.head().recorded_us / 1e6 + 100
-            assert abandon_idle(ready, ReadModels(ready), 60, since_us=0, clock=lambda: later) == 1
+            game = fold([ready.decode(entry) for entry in ready.read_stream(game_stream(game_id))])
+            ready.append(game_stream(game_id), [decide_abandoned(game, 60)], game.version)
             assert "is abandoned" in await refused(one.play.play(game_id, "rock", round_no))
             assert (await one.play.play(game_id, "rock", 2))[1] == 2
 
@@ -428,72 +427,35 @@ def test_a_family_without_versions_plays_uniformly_and_degraded(ledger: Ledger) 
     asyncio.run(scenario())
 
 
-def write_open_game(ledger: Ledger, game_id: str = "g1", rounds: int = 2) -> None:
-    ledger.append(
-        game_stream(game_id),
-        [
-            game_started(game_id=game_id),
-            *(round_played(game_id=game_id, round=number) for number in range(1, rounds + 1)),
-        ],
-        0,
-    )
+def with_open_games(ledger: Ledger, count: int, player_id: str) -> None:
+    for number in range(count):
+        game_id = f"{player_id}-{number}"
+        ledger.append(game_stream(game_id), [game_started(game_id=game_id, player_id=player_id)], 0)
 
 
-def after(ledger: Ledger, seconds: float) -> Callable[[], float]:
-    """A clock that stands so long after the newest event."""
-    return lambda: ledger.head().recorded_us / 1e6 + seconds
+def test_no_game_starts_while_too_many_are_open(ready: Ledger) -> None:
+    with_open_games(ready, 3, "ada")
+
+    async def scenario() -> None:
+        async with Writer(ready) as writer:
+            play = Play(ready, writer, ReadModels(ready), Leaning(), split=Split(), open_games_max=4)
+            game = await play.start("forrest", HUMAN, in_metrics=True)
+            with pytest.raises(Unavailable, match="RPS_OPEN_GAMES_MAX"):
+                await play.start("forrest", HUMAN, in_metrics=True)
+            await play_out(play, game.started.game_id)
+            await play.start("forrest", HUMAN, in_metrics=True)
+
+    asyncio.run(scenario())
 
 
-def test_an_idle_game_is_abandoned_once(ledger: Ledger) -> None:
-    write_open_game(ledger)
-    read_models, clock = ReadModels(ledger), after(ledger, 61)
+def test_a_player_with_too_many_open_games_starts_no_other(ready: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(play_module, "OPEN_GAMES_A_PLAYER_MAX", 2)
+    with_open_games(ready, 2, HUMAN.player_id)
 
-    counts = [abandon_idle(ledger, read_models, 60, since_us=0, clock=clock) for _ in range(2)]
+    async def scenario() -> None:
+        async with process(ready) as one:
+            with pytest.raises(TooMany, match="2 open games"):
+                await one.start()
+            await one.play.start("forrest", Player("human", "p-2"), in_metrics=True)
 
-    assert counts == [1, 0]
-    abandoned = stored(ledger, "g1").abandoned
-    assert isinstance(abandoned, GameAbandoned)
-    assert (abandoned.rounds, abandoned.idle_seconds) == (2, 61)
-    with read_models.projector.current():
-        assert read_models.open_games.state.games == {}
-
-
-def test_a_game_that_is_played_is_left_alone(ledger: Ledger) -> None:
-    write_open_game(ledger)
-
-    assert abandon_idle(ledger, ReadModels(ledger), 60, since_us=0, clock=after(ledger, 59)) == 0
-    assert stored(ledger, "g1").abandoned is None
-
-
-def test_idle_time_runs_from_the_start_of_the_service(ledger: Ledger) -> None:
-    write_open_game(ledger)
-    started_us = ledger.head().recorded_us + 1_000_000_000
-
-    early = abandon_idle(ledger, ReadModels(ledger), 60, since_us=started_us, clock=after(ledger, 1_059))
-    late = abandon_idle(ledger, ReadModels(ledger), 60, since_us=started_us, clock=after(ledger, 1_061))
-
-    assert (early, late) == (0, 1)
-    assert stored(ledger, "g1").abandoned is not None
-
-
-def test_a_player_who_plays_on_at_the_last_moment_wins(engine: Engine) -> None:
-    ledger = FaultyLedger(engine)
-    write_open_game(ledger)
-    write_open_game(ledger, "g2")
-    player = Ledger(engine)
-    ledger.before_append(1, lambda: player.append(game_stream("g1"), [round_played(game_id="g1", round=3)], 3))
-
-    assert abandon_idle(ledger, ReadModels(ledger), 60, since_us=0, clock=after(ledger, 61)) == 1
-    assert stored(ledger, "g1").abandoned is None
-    assert len(stored(ledger, "g1").rounds) == 3
-    assert stored(ledger, "g2").abandoned is not None
-
-
-def test_a_finished_game_is_not_abandoned(engine: Engine) -> None:
-    ledger = FaultyLedger(engine)
-    write_open_game(ledger)
-    read_models = ReadModels(ledger)
-    clock = after(ledger, 61)
-    ledger.append(game_stream("g1"), [game_finished(rounds=2)], 3)
-
-    assert abandon_idle(ledger, read_models, 60, since_us=0, clock=clock) == 0
+    asyncio.run(scenario())

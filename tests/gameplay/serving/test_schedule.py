@@ -1,11 +1,11 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from apscheduler.events import EVENT_JOB_EXECUTED
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
@@ -16,7 +16,8 @@ from gameplay.serving.schedule import Schedule
 from ledger.events import CycleDecided
 from ledger.streams import game_stream
 from ledger.vocabulary import FAMILIES
-from tests.builders import game_started
+from tests.builders import assignment, game_started
+from tests.gameplay.clocks import SetClocks
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.web_clients import wait_until
 
@@ -42,19 +43,34 @@ def core_with(data_dir: Path, registry: FaultyRegistry) -> Iterator[Callable[...
         core.close()
 
 
+def at_head(core: Core, **later: float) -> SetClocks:
+    """Clocks that stand at the ledger's last event, or later."""
+    return SetClocks(datetime.fromtimestamp(core.ledger.head().recorded_us / 1e6, UTC) + timedelta(**later))
+
+
+@dataclass
+class Running:
+    """A schedule that has started, and the clocks by which it runs."""
+
+    schedule: Schedule
+    clocks: SetClocks
+
+    def pass_time(self, seconds: float) -> None:
+        """Let the time pass, and whatever is due then begin."""
+        self.clocks.passes(seconds)
+        self.schedule.look()
+
+
 @contextmanager
-def running(core: Core, process: CollectorRegistry, *, since_us: int = 0) -> Iterator[Schedule]:
-    schedule = Schedule(core, process, since_us=since_us)
+def running(core: Core, process: CollectorRegistry, clocks: SetClocks | None = None) -> Iterator[Running]:
+    core.read_models.projector.start()
+    clocks = clocks or at_head(core)
+    schedule = Schedule(core, process, clocks=clocks.clocks)
     schedule.start()
     try:
-        yield schedule
+        yield Running(schedule, clocks)
     finally:
         schedule.shutdown()
-
-
-def run_now(schedule: Schedule, *jobs: str) -> None:
-    for job in jobs:
-        schedule._scheduler.get_job(job).modify(next_run_time=datetime.now(UTC))
 
 
 def failures(process: CollectorRegistry, job: str) -> float | None:
@@ -66,21 +82,30 @@ def decided(core: Core) -> list[CycleDecided]:
     return [event for event in events if isinstance(event, CycleDecided)]
 
 
+def last_run(process: CollectorRegistry, job: str) -> float | None:
+    return process.get_sample_value("rps_job_last_run_timestamp_seconds", {"job": job})
+
+
+def missed(process: CollectorRegistry, job: str) -> float | None:
+    return process.get_sample_value("rps_job_missed_total", {"job": job})
+
+
 @pytest.mark.parametrize(
-    ("schedules", "jobs"),
+    ("schedules", "more"),
     [
-        ({}, {"nudge", "abandon", "seal"}),
-        ({"promotion_schedule": EVERY_MINUTE}, {"nudge", "abandon", "seal", "promotion"}),
-        ({"train_schedule": EVERY_MINUTE}, {"nudge", "abandon", "seal", "training"}),
+        ({}, set()),
+        ({"promotion_schedule": EVERY_MINUTE}, {"promotion"}),
+        ({"train_schedule": EVERY_MINUTE}, {"training"}),
     ],
 )
-def test_every_job_is_registered_and_its_failures_born_at_zero(
-    core_with: Callable[..., Core], process: CollectorRegistry, schedules: dict[str, str], jobs: set[str]
+def test_every_job_is_registered_and_its_counters_born_at_zero(
+    core_with: Callable[..., Core], process: CollectorRegistry, schedules: dict[str, str], more: set[str]
 ) -> None:
-    built = Schedule(core_with(**schedules), process, since_us=0)
+    built = Schedule(core_with(**schedules), process)
 
-    assert {job.id for job in built._scheduler.get_jobs()} == jobs
-    assert [failures(process, job) for job in sorted(jobs)] == [0.0] * len(jobs)
+    assert built.jobs == {"catch-up", "abandon", "seal"} | more
+    for job in built.jobs:
+        assert (failures(process, job), missed(process, job), last_run(process, job)) == (0, 0, None)
     built.shutdown()
 
 
@@ -88,47 +113,85 @@ def test_a_promotion_job_runs_a_cycle_for_each_family(
     core_with: Callable[..., Core], process: CollectorRegistry
 ) -> None:
     core = core_with(promotion_schedule=EVERY_MINUTE)
-    with running(core, process) as schedule:
-        run_now(schedule, "promotion")
-        wait_until(lambda: len(decided(core)) == 3)
+    with running(core, process) as service:
+        service.pass_time(60)
+        wait_until(lambda: last_run(process, "promotion") is not None)
 
-    assert [(cycle.model_type, cycle.trigger, cycle.source) for cycle in decided(core)] == [
-        (family, "schedule", "scheduler") for family in FAMILIES
-    ]
-    assert failures(process, "promotion") == 0
+        assert [(cycle.model_type, cycle.trigger, cycle.source) for cycle in decided(core)] == [
+            (family, "schedule", "scheduler") for family in FAMILIES
+        ]
+        assert failures(process, "promotion") == 0
+        assert last_run(process, "promotion") == service.clocks.wall_seconds
+
+
+def test_a_tick_is_decided_once_by_two_processes(core_with: Callable[..., Core]) -> None:
+    cores = [core_with(promotion_schedule=EVERY_MINUTE) for _ in range(2)]
+    clocks = at_head(cores[0])
+    registries = [CollectorRegistry(), CollectorRegistry()]
+    with running(cores[0], registries[0], clocks) as first, running(cores[1], registries[1], clocks) as second:
+        first.pass_time(60)
+        second.pass_time(0)
+        wait_until(lambda: all(last_run(one, "promotion") for one in registries))
+        assert len(decided(cores[0])) == len(FAMILIES)
+        first.pass_time(60)
+        second.pass_time(0)
+        wait_until(lambda: len(decided(cores[0])) == 2 * len(FAMILIES))
+
+    assert [failures(one, "promotion") for one in registries] == [0, 0]
+
+
+def test_a_cycle_missed_by_a_restart_runs_once_at_the_start(
+    core_with: Callable[..., Core], process: CollectorRegistry
+) -> None:
+    core, again = core_with(promotion_schedule=EVERY_MINUTE), CollectorRegistry()
+    with running(core, process, at_head(core, minutes=7)):
+        wait_until(lambda: last_run(process, "promotion") is not None)
+        assert len(decided(core)) == len(FAMILIES)
+    with running(core, again, at_head(core)) as other:
+        other.pass_time(1)
+        wait_until(lambda: last_run(again, "catch-up") is not None)
+
+        assert last_run(again, "promotion") is None
+    assert len(decided(core)) == len(FAMILIES)
+
+
+def test_a_cycle_that_came_before_the_first_aliases_was_not_missed(
+    core_with: Callable[..., Core], process: CollectorRegistry
+) -> None:
+    core = core_with(promotion_schedule="@yearly")
+    with running(core, process) as service:
+        service.pass_time(1)
+        wait_until(lambda: last_run(process, "catch-up") is not None)
+
+    assert last_run(process, "promotion") is None
 
 
 def test_a_family_without_aliases_is_passed_over(tmp_path: Path, process: CollectorRegistry) -> None:
     core = open_core(Settings(data_dir=tmp_path, promotion_schedule=EVERY_MINUTE), registry=FaultyRegistry())
-    done = threading.Event()
-    with running(core, process) as schedule:
-        schedule._scheduler.add_listener(lambda _event: done.set(), EVENT_JOB_EXECUTED)
-        schedule._scheduler.remove_job("nudge")
-        run_now(schedule, "promotion")
-        assert done.wait(10)
+    with running(core, process) as service:
+        service.pass_time(60)
+        wait_until(lambda: last_run(process, "promotion") is not None)
+
     assert (decided(core), failures(process, "promotion")) == ([], 0)
     core.close()
 
 
-def test_the_nudge_folds_and_loads(core_with: Callable[..., Core], process: CollectorRegistry) -> None:
+def test_the_catch_up_folds_and_loads(core_with: Callable[..., Core], process: CollectorRegistry) -> None:
     core = core_with()
-    with running(core, process) as schedule:
-        run_now(schedule, "nudge")
+    with running(core, process) as service:
+        core.ledger.append(game_stream("g1"), [game_started(game_id="g1")], 0)
+        service.pass_time(1)
         wait_until(lambda: len(core.models.sources()) == 12)
 
     assert core.read_models.projector.position == core.ledger.head().position
 
 
 def test_the_abandon_job_closes_idle_games(core_with: Callable[..., Core], process: CollectorRegistry) -> None:
-    core = core_with(game_idle_seconds=1)
+    core = core_with(game_idle_seconds=30)
     core.ledger.append(game_stream("idle"), [game_started(game_id="idle")], 0)
-
-    def abandoned() -> bool:
-        run_now(schedule, "abandon")
-        return len(core.ledger.read_stream(game_stream("idle"))) == 2
-
-    with running(core, process) as schedule:
-        wait_until(abandoned)
+    with running(core, process) as service:
+        service.pass_time(30)
+        wait_until(lambda: len(core.ledger.read_stream(game_stream("idle"))) == 2)
 
     assert failures(process, "abandon") == 0
 
@@ -137,15 +200,38 @@ def test_a_job_that_fails_is_counted_and_comes_again(
     core_with: Callable[..., Core], process: CollectorRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
     core = core_with()
-    with core.engine.begin() as connection:
-        connection.execute(text("DROP TABLE events"))
-    with running(core, process) as schedule:
+    with running(core, process) as service:
+        with core.engine.begin() as connection:
+            connection.execute(text("DROP TABLE events"))
         for count in (1, 2):
-            run_now(schedule, "nudge")
-            wait_until(lambda count=count: (failures(process, "nudge") or 0) >= count)  # type: ignore[misc]
-        assert schedule._scheduler.get_job("nudge") is not None
+            service.pass_time(1)
+            wait_until(lambda count=count: (failures(process, "catch-up") or 0) >= count)  # type: ignore[misc]
 
     assert "no such table: events" in caplog.text
+
+
+def test_a_ledger_ahead_of_the_clock_is_told_of_once(
+    core_with: Callable[..., Core], process: CollectorRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    core = core_with()
+    with running(core, process, at_head(core, hours=-1)) as service:
+        for _ in range(3):
+            service.pass_time(1)
+            wait_until(lambda: last_run(process, "catch-up") == service.clocks.wall_seconds)
+
+    assert caplog.text.count("later than this machine's clock") == 1
+
+
+def test_a_missing_key_keeps_nothing_but_the_sealing_from_running(
+    core_with: Callable[..., Core], process: CollectorRegistry, tmp_path: Path
+) -> None:
+    key = tmp_path / "seal.key"
+    key.write_text("no key")
+    with running(core_with(seal_key=key), process) as service:
+        service.pass_time(10)
+        wait_until(lambda: failures(process, "seal") == 1 and last_run(process, "catch-up") is not None)
+
+    assert failures(process, "catch-up") == 0
 
 
 def test_a_shutdown_waits_for_the_job_that_runs(
@@ -153,9 +239,7 @@ def test_a_shutdown_waits_for_the_job_that_runs(
 ) -> None:
     core = core_with(promotion_schedule=EVERY_MINUTE)
     registry.down = True
-    assignment = core.promotion.state("feedforward_nn").assignment()
-    swapped = type(assignment)(Production=2, B=1, shadow1=3, shadow2=4)
-    assert not planning.move(core.promotion, "feedforward_nn", swapped, cause="manual")
+    assert not planning.move(core.promotion, "feedforward_nn", assignment((2, 1, 3, 4)), cause="manual")
     registry.down = False
     reached, release = threading.Event(), threading.Event()
 
@@ -164,9 +248,11 @@ def test_a_shutdown_waits_for_the_job_that_runs(
         release.wait(10)
 
     registry.at_call(1, dawdle)
-    schedule = Schedule(core, process, since_us=0)
+    clocks = at_head(core)
+    schedule = Schedule(core, process, clocks=clocks.clocks)
     schedule.start()
-    run_now(schedule, "promotion")
+    clocks.passes(60)
+    schedule.look()
     assert reached.wait(10)
 
     closing = threading.Thread(target=schedule.shutdown)
@@ -180,3 +266,48 @@ def test_a_shutdown_waits_for_the_job_that_runs(
     assert registry.named["feedforward_nn"]["Production"] == 2
     assert len(decided(core)) == 3
     schedule.shutdown()
+
+
+def test_a_shutdown_does_not_wait_for_a_job_that_hangs(
+    core_with: Callable[..., Core],
+    process: CollectorRegistry,
+    registry: FaultyRegistry,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    core = core_with(promotion_schedule=EVERY_MINUTE)
+    registry.down = True
+    planning.move(core.promotion, "feedforward_nn", assignment((2, 1, 3, 4)), cause="manual")
+    registry.down = False
+    reached, release = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        reached.set()
+        release.wait(10)
+
+    registry.at_call(1, hang)
+    clocks = at_head(core)
+    schedule = Schedule(core, process, clocks=clocks.clocks)
+    schedule.start()
+    clocks.passes(60)
+    schedule.look()
+    assert reached.wait(10)
+
+    schedule.shutdown(0.0)
+
+    (said,) = [record.getMessage() for record in caplog.records if "still run" in record.getMessage()]
+    assert "promotion" in said
+    release.set()
+
+
+def test_a_schedule_that_was_shut_down_never_starts(
+    core_with: Callable[..., Core], process: CollectorRegistry
+) -> None:
+    core = core_with()
+    schedule = Schedule(core, process, clocks=(clocks := SetClocks()).clocks)
+    schedule.shutdown()
+
+    schedule.start()
+    clocks.passes(1)
+    schedule.look()
+
+    assert "scheduler" not in {thread.name for thread in threading.enumerate()}

@@ -52,7 +52,7 @@ def test_sealing_is_one_of_the_jobs_whose_failures_are_counted(tmp_path: Path) -
     process = CollectorRegistry()
     core = open_core(Settings(data_dir=tmp_path, promotion_schedule=None), registry=FakeRegistry())
     try:
-        Schedule(core, process, since_us=0)
+        Schedule(core, process)
 
         samples = [sample for family in process.collect() for sample in family.samples]
         failures = {

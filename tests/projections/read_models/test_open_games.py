@@ -4,7 +4,9 @@ from ledger.events import Event
 from projections.read_models import open_games
 from projections.read_models.open_games import OpenGame, OpenGames
 from tests.builders import assignment, game_abandoned, game_finished, game_started, prediction_made, round_played
-from tests.projections.stories import BEGIN_US, SECOND_US, folded
+from tests.projections.stories import folded
+
+PLAYER = game_started().player_id
 
 
 def opened(*events: Event) -> OpenGames:
@@ -14,14 +16,14 @@ def opened(*events: Event) -> OpenGames:
 def test_a_game_is_open_from_its_start_on() -> None:
     found = opened(game_started(game_id="g1"))
 
-    assert found.games == {"g1": OpenGame(BEGIN_US, True, "feedforward_nn", assignment())}
+    assert found.games == {"g1": OpenGame(1, PLAYER, True, "feedforward_nn", assignment())}
 
 
 def test_a_game_was_last_touched_by_its_newest_round() -> None:
     found = opened(game_started(game_id="g1"), game_started(game_id="g2"), round_played(game_id="g1"))
 
-    assert found.games["g1"].last_us == BEGIN_US + 2 * SECOND_US
-    assert found.games["g2"].last_us == BEGIN_US + SECOND_US
+    assert found.games["g1"].last_position == 3
+    assert found.games["g2"].last_position == 2
     assert list(found.games) == ["g1", "g2"]
 
 
@@ -34,6 +36,18 @@ def test_a_prediction_that_comes_late_touches_no_game() -> None:
 @pytest.mark.parametrize("end", [game_finished(), game_abandoned(), game_finished(fallback_affected=True)])
 def test_a_game_is_open_until_it_ends(end: Event) -> None:
     assert opened(game_started(), round_played(), end).games == {}
+
+
+def test_a_player_has_as_many_games_as_are_open() -> None:
+    events: list[Event] = [
+        game_started(game_id="g1", player_id="ada"),
+        game_started(game_id="g2", player_id="ada"),
+        game_started(game_id="g3", player_id="bea"),
+    ]
+    ends: list[Event] = [game_finished(game_id="g1"), game_abandoned(game_id="g3")]
+
+    assert opened(*events).players == {"ada": 2, "bea": 1}
+    assert opened(*events, *ends).players == {"ada": 1}
 
 
 def test_test_games_are_open_and_not_counted() -> None:

@@ -1,0 +1,28 @@
+"""The two clocks of a process: the wall's, which may be set, and one that only ever runs on."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+
+def _steady_seconds() -> float:
+    """Seconds since the machine's start, the time in a suspend included where the system counts it."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
+class Clocks(NamedTuple):
+    """Durations, waits and idleness are measured by `steady`; `wall` says what o'clock it is."""
+
+    wall: Callable[[], float] = time.time
+    steady: Callable[[], float] = _steady_seconds
+
+    def now(self) -> datetime:
+        """The time on the wall, in UTC."""
+        return datetime.fromtimestamp(self.wall(), UTC)
+
+    def ahead_seconds(self) -> float:
+        """How far the wall is ahead of the steady clock: it changes when, and only when, the wall is set."""
+        return self.wall() - self.steady()

@@ -1,0 +1,212 @@
+"""The scheduler under clocks that are set, stopped and started: every wait is the caller's, none is slept."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import pytest
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, JobExecutionEvent
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gameplay.cron import Crontab
+from gameplay.serving.scheduler import Scheduler
+from gameplay.serving.threads import Threads
+from gameplay.serving.triggers import AtFirings, Every, Trigger
+from tests.gameplay.clocks import NOON, SetClocks
+from tests.gameplay.web_clients import wait_until
+
+HALF_HOURLY = "*/30 * * * *"
+
+
+class Runner:
+    """A scheduler with one job, whose runs are looked at one by one."""
+
+    def __init__(self, trigger: Trigger, clocks: SetClocks) -> None:
+        self.clocks = clocks
+        self.runs: list[datetime] = []
+        self.missed = 0
+        self.scheduler = Scheduler(Threads(), clocks.clocks, self._count)
+        self.scheduler.add("job", self.runs.append, trigger)
+        self.scheduler.start(paused=True)
+
+    def look(self, *, after_seconds: float = 0.0) -> list[datetime]:
+        """The runs that a look starts once the time has passed, each to its end."""
+        self.clocks.passes(after_seconds)
+        before = len(self.runs)
+        self.scheduler.run_due()
+        assert self.scheduler.join(10.0) == []
+        return self.runs[before:]
+
+    def watch(self, seconds: int) -> list[datetime]:
+        """The runs of so many looks, a second apart."""
+        return [run for _ in range(seconds) for run in self.look(after_seconds=1.0)]
+
+    def _count(self, _job: str, runs: int) -> None:
+        self.missed += runs
+
+
+@contextmanager
+def running(trigger: Trigger, clocks: SetClocks | None = None) -> Iterator[Runner]:
+    runner = Runner(trigger, clocks or SetClocks())
+    yield runner
+    assert runner.scheduler.shutdown(10.0) == []
+
+
+def half_hourly() -> AtFirings:
+    return AtFirings(Crontab(HALF_HOURLY))
+
+
+def test_a_job_runs_again_after_each_period() -> None:
+    with running(Every(10)) as job:
+        assert job.watch(35) == [NOON + timedelta(seconds=seconds) for seconds in (10, 20, 30)]
+        assert job.missed == 0
+
+
+def test_a_job_runs_at_each_firing_of_its_line() -> None:
+    with running(half_hourly()) as job:
+        assert job.look(after_seconds=1_799) == []
+        assert job.look(after_seconds=1) == [NOON + timedelta(minutes=30)]
+        assert job.look(after_seconds=1_800) == [NOON + timedelta(minutes=60)]
+        assert job.missed == 0
+
+
+@pytest.mark.parametrize("step_seconds", [-1_200, -86_400, 1_200, 10 * 365 * 86_400])
+def test_a_period_is_kept_while_the_clock_is_wrong_and_after_it_is_right_again(step_seconds: int) -> None:
+    with running(Every(10)) as job:
+        job.clocks.is_set_by(step_seconds)
+        wrong = job.watch(5)
+        job.clocks.is_set_by(-step_seconds)
+
+        assert len(wrong) + len(job.watch(30)) == 3
+        assert job.missed == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(-100_000, 100_000)), max_size=6), st.integers(1, 30))
+def test_a_period_is_kept_however_often_the_clock_is_set(steps: list[tuple[int, int]], period: int) -> None:
+    with running(Every(period)) as job:
+        for seconds, step in steps:
+            job.watch(seconds)
+            job.clocks.is_set_by(step)
+
+        assert len(job.runs) == sum(seconds for seconds, _ in steps) // period
+
+
+def test_a_firing_comes_although_the_clock_was_years_ahead_for_a_moment() -> None:
+    with running(half_hourly()) as job:
+        job.clocks.is_set_by(10 * 365 * 86_400)
+        assert len(job.look()) == 1
+        job.clocks.is_set_by(-10 * 365 * 86_400)
+
+        assert job.look(after_seconds=1_800) == [NOON + timedelta(minutes=30)]
+
+
+def test_a_firing_comes_by_the_new_time_after_the_clock_was_set_back() -> None:
+    with running(half_hourly()) as job:
+        job.clocks.is_set_by(-1_200)
+
+        assert job.look(after_seconds=1_200) == [NOON]
+        assert job.look(after_seconds=1_800) == [NOON + timedelta(minutes=30)]
+
+
+@pytest.mark.parametrize("away", [timedelta(minutes=31), timedelta(hours=5), timedelta(days=1, minutes=7)])
+def test_of_the_firings_missed_in_a_pause_the_last_one_runs_once(away: timedelta) -> None:
+    with running(half_hourly()) as job:
+        missed, late = divmod(away, timedelta(minutes=30))
+
+        assert job.look(after_seconds=away.total_seconds()) == [job.clocks.now - late]
+        assert job.missed == missed - 1
+        assert job.watch(3) == []
+
+
+def test_periods_missed_in_a_pause_are_counted_and_one_is_made_up_for() -> None:
+    with running(Every(10)) as job:
+        assert len(job.look(after_seconds=3_605)) == 1
+        assert job.missed == 359
+        assert len(job.look(after_seconds=5)) == 1
+
+
+def test_a_run_is_skipped_and_counted_while_the_one_before_goes_on() -> None:
+    reached, release = threading.Event(), threading.Event()
+    clocks, counted = SetClocks(), []
+    others: list[datetime] = []
+
+    def hang(_due: datetime) -> None:
+        reached.set()
+        release.wait(10)
+
+    scheduler = Scheduler(Threads(), clocks.clocks, lambda job, runs: counted.append((job, runs)))
+    scheduler.add("hangs", hang, Every(10))
+    scheduler.add("other", others.append, Every(10))
+    scheduler.start(paused=True)
+    for _ in range(3):
+        clocks.passes(10)
+        scheduler.run_due()
+        assert reached.wait(10)
+        wait_until(lambda: "job-other" not in {thread.name for thread in threading.enumerate()})
+
+    assert len(others) == 3
+    assert counted == [("hangs", 1), ("hangs", 1)]
+    release.set()
+    assert scheduler.shutdown(10.0) == []
+
+
+def test_a_shutdown_names_the_job_that_hangs_and_does_not_wait_for_it() -> None:
+    release = threading.Event()
+    clocks = SetClocks()
+    scheduler = Scheduler(Threads(), clocks.clocks, lambda _job, _runs: None)
+    scheduler.add("hangs", lambda _due: release.wait(10), Every(10))  # type: ignore[arg-type]
+    scheduler.start(paused=True)
+    clocks.passes(10)
+    scheduler.run_due()
+
+    assert scheduler.shutdown(0.0) == ["hangs"]
+    release.set()
+
+
+class Panic(BaseException):
+    """What an extension module raises past every `except Exception`."""
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), Panic("no"), SystemExit(1)])
+def test_a_job_that_fails_says_so_and_runs_again(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_due: datetime) -> None:
+        raise error
+
+    clocks, heard = SetClocks(), []
+    threads = Threads()
+    scheduler = Scheduler(threads, clocks.clocks, lambda _job, _runs: None)
+    hear: Callable[[JobExecutionEvent], None] = lambda event: heard.append((event.job_id, event.exception))  # noqa: E731
+    scheduler.add_listener(hear, EVENT_JOB_ERROR | EVENT_JOB_EXECUTED)
+    scheduler.add("fails", fail, Every(10))
+    scheduler.start(paused=True)
+    for _ in range(2):
+        clocks.passes(10)
+        scheduler.run_due()
+        scheduler.join(10.0)
+
+    assert heard == [("fails", error)] * 2
+    assert "the job fails failed" in caplog.text
+    assert threads.died == {}
+    scheduler.shutdown()
+
+
+def test_the_scheduler_looks_by_itself() -> None:
+    clocks, ran = SetClocks(), threading.Event()
+    scheduler = Scheduler(Threads(), clocks.clocks, lambda _job, _runs: None)
+    scheduler.add("job", lambda _due: ran.set(), Every(10))
+    scheduler.start()
+    clocks.passes(10)
+    scheduler.wakeup()
+
+    assert ran.wait(10)
+    scheduler.shutdown(10.0)
+
+
+def test_the_clock_that_was_set_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    with running(Every(10)) as job:
+        job.clocks.is_set_by(-1_200)
+        job.look()
+
+    assert "the clock was set by -1200.0 seconds" in caplog.text
