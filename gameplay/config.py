@@ -159,7 +159,7 @@ class Settings:
         "RPS_PROMOTION_MINIMUM_GAMES", 3, _natural, "Games that each alias needs for a comparison."
     )
     promotion_minimum_predictions: int = _setting(
-        "RPS_PROMOTION_MINIMUM_PREDICTIONS", 30, _natural, "Predictions that each challenger needs for a re-rank."
+        "RPS_PROMOTION_MINIMUM_PREDICTIONS", 30, _natural, "Predictions that each challenger needs for a reorder."
     )
     train_schedule: str | None = _setting(
         "RPS_TRAIN_SCHEDULE", None, _schedule, "Cron line of the training runs, or off."

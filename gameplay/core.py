@@ -11,7 +11,7 @@ from gameplay.models.store import ModelStore, S3Access, open_model_store, open_o
 from gameplay.promotion.state import Promotion
 from ledger.engines.database import open_engine, open_reader
 from ledger.engines.sqlite import file_of
-from ledger.errors import SchemaError, StorageError
+from ledger.errors import NoLedgerError, SchemaError
 from ledger.events import Rule
 from ledger.sealing.keys import open_signer
 from ledger.sealing.seals import Sealer
@@ -121,7 +121,7 @@ def _open_reader(settings: Settings) -> Engine:
     """The ledger's database, which must exist and be migrated, for reading alone."""
     path = file_of(settings.database_url)
     if not path.is_file():
-        raise StorageError(f"no ledger at {path}: set RPS_DATA_DIR, or run `rps setup`")
+        raise NoLedgerError(path)
     engine = open_reader(settings.database_url)
     revision = current_revision(engine)
     if revision != REVISION:

@@ -100,6 +100,14 @@ class ReplacedError(StorageError):
         self.problem = problem
 
 
+class NoLedgerError(StorageError):
+    """There is no database, and the caller is not one that makes it."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(f"no ledger at {path}: set RPS_DATA_DIR or run `rps setup`")
+        self.path = path
+
+
 class DamagedError(StorageError):
     """The database's file is not as the database wrote it."""
 

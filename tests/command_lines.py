@@ -22,3 +22,17 @@ def commands(group: click.Command, words: tuple[str, ...] = ()) -> Iterator[tupl
 
 RPS = dict(commands(rps))
 RPS_AUDIT = dict(commands(rps_audit))
+
+# What a command needs to be called at all, by the parameter's name.
+_WORDS = {"position": "1", "a": "1", "b": "2", "name": "Ada", "out": "out", "key": "seal.key", "file": "file"}
+_MORE: dict[tuple[str, ...], tuple[str, ...]] = {("promotion", "cancel"): ("--model-type", "xgboost")}
+
+
+def call(words: tuple[str, ...], command: click.Command) -> list[str]:
+    """The words of a call that has all that the command asks for, and no more."""
+    called = [*words, *_MORE.get(words, ())]
+    for one in command.params:
+        if one.required and one.name is not None:
+            option = [one.opts[0]] if isinstance(one, click.Option) else []
+            called += [*option, _WORDS[one.name]]
+    return called

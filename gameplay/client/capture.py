@@ -69,10 +69,15 @@ def from_ledger(ledger: Ledger, player: BotName, policy: Policy, games: int) -> 
 
 
 def write(path: Path, rounds: Iterable[CapturedRound]) -> int:
-    """Write JSON Lines, one a round; returns how many."""
+    """Write JSON Lines, one a round, as a whole or not at all; returns how many. Raises OSError."""
     lines = [msgspec.json.encode(captured) for captured in rounds]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(b"".join(line + b"\n" for line in lines))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return len(lines)
 
 

@@ -12,6 +12,7 @@ from gameplay.client import capture as captures
 from gameplay.client.capture import CapturedRound
 from gameplay.client.parity import CONFIDENCE, ParityReport, check
 from gameplay.client.simulate import ScriptedPlayer, SimulationError, connect
+from gameplay.commands.opened import check_ledger
 from gameplay.commands.settings import pass_settings
 from gameplay.config import Settings
 from gameplay.core import open_core
@@ -77,7 +78,8 @@ def capture(
         / "captures"
         / f"{user}-{policy}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.jsonl"
     )
-    core = open_core(settings)
+    check_ledger(settings)
+    core = open_core(settings, read_only=True)
     try:
         if replay:
             rounds = _replayed(core.ledger, user, policy, games)

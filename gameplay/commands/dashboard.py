@@ -1,6 +1,5 @@
 """`rps dashboard`: the files in `ops/`, and dashboards that people have edited in Grafana."""
 
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +19,7 @@ from gameplay.observability.folder import (
     normal_dashboard,
     write,
 )
-
-EXIT_DIFFERENT = 1
+from projections.commands.console import finding, json_option, print_json, remark, say
 
 
 class Ops(NamedTuple):
@@ -57,8 +55,9 @@ _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path
     "--discard-adopted", is_flag=True, help="Write the generated dashboard over an adopted or edited one."
 )
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=FOLDER, help="Default: ops.")
+@json_option
 @click.pass_context
-def dashboard(context: click.Context, check: bool, discard_adopted: bool, folder: Path) -> None:
+def dashboard(context: click.Context, check: bool, discard_adopted: bool, folder: Path, as_json: bool) -> None:
     """Write the Grafana, Prometheus, Alloy and Kubernetes files in ops/.
 
     Example: rps dashboard --check
@@ -68,33 +67,37 @@ def dashboard(context: click.Context, check: bool, discard_adopted: bool, folder
         return
     dashboard = ops.current()
     if check:
-        _check(folder, dashboard)
+        _check(folder, dashboard, as_json=as_json)
         return
     if is_adopted(dashboard):
-        click.echo(
-            "the dashboard is an adopted one: it stays, and its variants follow it (--discard-adopted ends that)"
-        )
-    _report(write(folder, dashboard), folder)
+        remark("an adopted dashboard is kept, and its variants follow it (--discard-adopted ends that)")
+    _report(write(folder, dashboard), folder, as_json=as_json)
 
 
 @dashboard.command()
 @_file
+@json_option
 @click.pass_obj
-def diff(ops: Ops, file: Path) -> None:
-    """Say panel by panel what an exported dashboard has otherwise than ours.
+def diff(ops: Ops, file: Path, as_json: bool) -> None:
+    """Say panel by panel how an exported dashboard differs from ours.
 
     Example: rps dashboard diff exported.json
     """
     theirs = normal_dashboard(file)
     ours = generated_dashboard() if edits(ops.folder) else ops.current()
-    for change in changes(ours, theirs):
+    found = list(changes(ours, theirs))
+    if as_json:
+        print_json({"changes": found})
+        return
+    for change in found:
         click.echo(change)
 
 
 @dashboard.command()
 @_file
+@json_option
 @click.pass_obj
-def adopt(ops: Ops, file: Path) -> None:
+def adopt(ops: Ops, file: Path, as_json: bool) -> None:
     """Make an exported dashboard ours: from now on it is linted, and no longer generated.
 
     Example: rps dashboard adopt exported.json
@@ -104,7 +107,7 @@ def adopt(ops: Ops, file: Path) -> None:
         raise click.ClickException("\n".join([f"{file} is not adopted:", *found]))
     if not ops.discard and (lost := _lost(ops.folder, dashboard)):
         raise EditedError(ops.folder, lost)
-    _report(write(ops.folder, dashboard), ops.folder)
+    _report(write(ops.folder, dashboard), ops.folder, as_json=as_json)
 
 
 def _lost(folder: Path, dashboard: Json) -> dict[str, list[str]]:
@@ -116,16 +119,24 @@ def _lost(folder: Path, dashboard: Json) -> dict[str, list[str]]:
     }
 
 
-def _check(folder: Path, dashboard: Json) -> None:
-    if found := differences(folder, dashboard):
+def _check(folder: Path, dashboard: Json, *, as_json: bool) -> None:
+    found = differences(folder, dashboard)
+    if as_json:
+        print_json({"folder": str(folder), "differences": found})
+    else:
         for difference in found:
-            click.echo(f"{folder}: {difference}", err=True)
-        click.echo("run `rps dashboard` to write the files again", err=True)
-        sys.exit(EXIT_DIFFERENT)
+            remark(f"{folder}: {difference}")
+        if found:
+            remark("run `rps dashboard` to write the files again")
+    if found:
+        finding()
 
 
-def _report(changed: list[str], folder: Path) -> None:
+def _report(changed: list[str], folder: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"folder": str(folder), "written": changed})
+        return
     for path in changed:
-        click.echo(f"wrote {folder / path}")
+        say(f"wrote {folder / path}")
     if not changed:
-        click.echo(f"{folder} is as it should be")
+        say(f"{folder} is as it should be")

@@ -2,6 +2,7 @@
 
 import click
 
+from gameplay.commands.opened import check_ledger
 from gameplay.commands.settings import pass_settings
 from gameplay.config import Settings
 from gameplay.core import open_core
@@ -21,6 +22,7 @@ def erase(settings: Settings, name: str, as_json: bool) -> None:
 
     Example: rps erase "Ada"
     """
+    check_ledger(settings)
     core = open_core(settings)
     try:
         players = known_as(core.engine, name)

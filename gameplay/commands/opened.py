@@ -5,14 +5,24 @@ from contextlib import contextmanager
 
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
+from ledger.engines.sqlite import file_of
+from ledger.errors import NoLedgerError
 
 
 @contextmanager
 def opened(settings: Settings, *, read_only: bool = False) -> Iterator[Core]:
-    """Everything that lasts, with the projections at the head."""
+    """Everything that lasts, with the projections at the head. Raises NoLedgerError: a command makes no ledger."""
+    check_ledger(settings)
     core = open_core(settings, read_only=read_only)
     try:
         core.read_models.projector.start()
         yield core
     finally:
         core.close()
+
+
+def check_ledger(settings: Settings) -> None:
+    """Raise NoLedgerError where there is none: a folder that was mistyped must not become an empty ledger."""
+    path = file_of(settings.database_url)
+    if not path.is_file():
+        raise NoLedgerError(path)

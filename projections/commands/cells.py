@@ -3,12 +3,12 @@
 from ledger.events import Arm, CycleDecided
 from ledger.times import show_time
 
-RE_RANK = "re-rank"
+REORDER = "reorder"
 DECISION_WORDS = {
     "swap_production_b": "swap",
     "retain_production": "retain",
     "insufficient_data": "too few",
-    "alias_reorder": RE_RANK,
+    "alias_reorder": REORDER,
 }
 
 
@@ -23,13 +23,13 @@ def arm(side: Arm) -> str:
 
 
 def decided(event: CycleDecided) -> str:
-    """What a cycle came to; only one that retains Production re-ranks, unless it was reported."""
+    """What a cycle came to; only one that retains Production reorders, unless it was reported."""
     word = DECISION_WORDS[event.decision]
-    if not event.reordered or word == RE_RANK:
+    if not event.reordered or word == REORDER:
         return word
-    return RE_RANK if event.decision == "retain_production" else f"{word} + {RE_RANK}"
+    return REORDER if event.decision == "retain_production" else f"{word} + {REORDER}"
 
 
 def counted(number: int, noun: str) -> str:
-    """So many of something whose plural takes an s."""
+    """A number with its noun, whose plural takes an s."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

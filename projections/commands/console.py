@@ -77,6 +77,11 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
+def json_value(payload: bytes) -> Any:
+    """Stored JSON as a value, for `print_json`."""
+    return msgspec.json.decode(payload)
+
+
 def print_payload(payload: bytes) -> None:
     """JSON as it is stored, indented."""
     output().print(JSON(payload.decode()))

@@ -1,10 +1,11 @@
-"""decisions: why models were promoted, derived anew."""
+"""decisions: why models were promoted, derived again."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from ledger.events import Arm
 from ledger.times import show_time
 from ledger.vocabulary import FAMILIES, Family
 from projections.audit.decisions import Audit, Checked, check_decisions
@@ -26,7 +27,7 @@ from projections.commands.source import Source
 BLOCKS = "▁▂▃▄▅▆▇█"
 TREND_CYCLES = 12
 _COLUMNS = (
-    "position", "recorded", "family", "by", "Production", "B", "z", "p", "p so far", "decision", "anew"
+    "position", "recorded", "family", "by", "Production", "B", "z", "p", "p so far", "decision", "again"
 )  # fmt: skip
 _SPARE = (("p so far",), ("by",), ("z",), ("Production", "B"), ("recorded",))
 
@@ -44,7 +45,7 @@ def sparkline(values: Sequence[float | None]) -> str:
 @json_option
 @click.pass_obj
 def decisions(source: Source, model_type: Family | None, limit: int, as_json: bool) -> None:
-    """Derive every promotion decision anew: recount its games, repeat the test, compare the verdict.
+    """Derive every promotion decision again: recount its games, repeat the test, compare the verdict.
 
     Example: rps-audit decisions --model-type xgboost
     """
@@ -54,12 +55,12 @@ def decisions(source: Source, model_type: Family | None, limit: int, as_json: bo
     if as_json:
         print_json(_record(audit))
     else:
-        _tell(audit, limit)
+        _print(audit, limit)
     if not audit.agrees:
         finding()
 
 
-def _tell(audit: Audit, limit: int) -> None:
+def _print(audit: Audit, limit: int) -> None:
     # First what casts doubt on the games and moves themselves: everything below it rests on them.
     if audit.problems:
         problems = [(one.position, one.family, one.game_id, one.problem) for one in audit.problems]
@@ -67,7 +68,7 @@ def _tell(audit: Audit, limit: int) -> None:
     if audit.moves:
         print_table("Moves that are not their plans", ("position", "family", "what"), audit.moves)
     rows = [_row(one, audit.decisions) for one in audit.decisions[-limit:]]
-    print_fitting("Promotion decisions, derived anew from raw games", _COLUMNS, rows, *_SPARE)
+    print_fitting("Promotion decisions, derived again from raw games", _COLUMNS, rows, *_SPARE)
     if len(audit.decisions) > limit:
         say(f"{len(audit.decisions) - limit} earlier ones are checked and not shown")
     mismatches = [
@@ -76,7 +77,7 @@ def _tell(audit: Audit, limit: int) -> None:
         for mismatch in one.mismatches
     ]
     if mismatches:
-        print_table("Mismatches", ("position", "what", "recorded", "anew"), mismatches)
+        print_table("Mismatches", ("position", "what", "recorded", "again"), mismatches)
     for one in audit.decisions:
         for note in one.notes:
             say(f"position {one.position}, {note}")
@@ -87,11 +88,6 @@ def _tell(audit: Audit, limit: int) -> None:
 
 def _row(one: Checked, checked: Sequence[Checked]) -> tuple[Any, ...]:
     event = one.event
-    earlier = [
-        other.event.p_value
-        for other in checked
-        if other.event.model_type == event.model_type and other.position <= one.position
-    ]
     verdict = good("agrees") if one.agrees else bad("differs")
     outcome = decided(event)
     return (
@@ -103,10 +99,21 @@ def _row(one: Checked, checked: Sequence[Checked]) -> tuple[Any, ...]:
         arm(event.evidence.b) if event.evidence else None,
         event.z_statistic,
         event.p_value,
-        sparkline(earlier[-TREND_CYCLES:]),
+        sparkline(_trend(one, checked)),
         outcome,
         verdict,
     )
+
+
+def _trend(one: Checked, checked: Sequence[Checked]) -> list[float | None]:
+    """The p of the family's last cycles, this one included."""
+    family = one.event.model_type
+    earlier = [it.event.p_value for it in checked if it.event.model_type == family and it.position <= one.position]
+    return earlier[-TREND_CYCLES:]
+
+
+def _arm(arm: Arm | None) -> dict[str, int] | None:
+    return {"version": arm.version, "wins": arm.window.wins, "games": arm.window.games} if arm else None
 
 
 def _record(audit: Audit) -> dict[str, Any]:
@@ -120,8 +127,12 @@ def _record(audit: Audit) -> dict[str, Any]:
                 "cycle": one.event.cycle,
                 "trigger": one.event.trigger,
                 "decision": one.event.decision,
+                "reordered": one.event.reordered,
+                "production": _arm(one.event.evidence.production if one.event.evidence else None),
+                "b": _arm(one.event.evidence.b if one.event.evidence else None),
                 "z_statistic": one.event.z_statistic,
                 "p_value": one.event.p_value,
+                "p_so_far": _trend(one, audit.decisions),
                 "agrees": one.agrees,
                 "mismatches": one.mismatches,
                 "notes": one.notes,

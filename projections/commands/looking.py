@@ -122,7 +122,7 @@ class _Wanted(msgspec.Struct, frozen=True):
 
 
 def _backwards(ledger: Ledger, wanted: _Wanted, head: int) -> Iterator[tuple[Entry, Event | None]]:
-    """What is wanted, the newest first."""
+    """The wanted entries, the newest first."""
     for entry in _entries_backwards(ledger, wanted.stream, head):
         if wanted.since_us is not None and entry.recorded_us < wanted.since_us:
             return
@@ -159,14 +159,18 @@ def _print_line(entry: Entry, event: Event | None, *, as_json: bool) -> None:
         print_json(_record(entry, event))
         return
     model = getattr(event, "model_type", "-")
-    told = summary(event) if event else UNREADABLE
-    line = f"{entry.position:>8}  {show_time(entry.recorded_us)}  {entry.type:<26}  {model:<20}  {told}"
+    line = f"{entry.position:>8}  {show_time(entry.recorded_us)}  {entry.type:<26}  {model:<20}  {_summary(event)}"
     click.echo(printable(line))
 
 
 def _record(entry: Entry, event: Event | None) -> dict[str, Any]:
     payload = msgspec.to_builtins(event) if event is not None else entry.payload.decode("utf-8", "replace")
-    return {**entry._asdict(), "recorded": show_time(entry.recorded_us), "payload": payload}
+    recorded = show_time(entry.recorded_us)
+    return {**entry._asdict(), "recorded": recorded, "summary": _summary(event), "payload": payload}
+
+
+def _summary(event: Event | None) -> str:
+    return summary(event) if event is not None else UNREADABLE
 
 
 @click.command()
@@ -194,7 +198,7 @@ def show(source: Source, position: int, as_json: bool) -> None:
     columns = {**entry._asdict(), "recorded": show_time(row.recorded_us)}
     shown: list[tuple[str, Any]] = [(name, str(columns[name])) for name in (*Row._fields[:7], "recorded")]
     shown += [("chain_hash", row.chain_hash), *chain.items()]
-    print_table(summary(event) if event else UNREADABLE, ("column", "value"), shown)
+    print_table(_summary(event), ("column", "value"), shown)
     if event is None:
         say(printable(row.payload.decode("utf-8", "backslashreplace")))
     else:

@@ -16,7 +16,17 @@ from ledger.verification.audit import audit
 from ledger.verification.findings import Finding
 from ledger.verification.walk import Anchor, VerificationReport
 from projections.audit.archive import ArchiveError, open_archive
-from projections.commands.console import bad, finding, good, json_option, print_json, print_payload, progress, say
+from projections.commands.console import (
+    bad,
+    finding,
+    good,
+    json_option,
+    json_value,
+    print_json,
+    print_payload,
+    progress,
+    say,
+)
 from projections.commands.outputs import new_file
 from projections.commands.positions import AnchorType, PositionType
 from projections.commands.source import Source, length
@@ -76,7 +86,7 @@ def verify(
         found = {"intact": report.intact, "signatures_checked": bool(verifiers), "key_named": bool(keys)}
         print_json({**found, "report": report})
     else:
-        for line in _told(report, verifiers, beside=not keys, archive=archive is not None):
+        for line in _lines(report, verifiers, beside=not keys, archive=archive is not None):
             say(line)
     if not report.intact:
         finding()
@@ -118,7 +128,7 @@ def _unreadable(first: int, error: DamagedError) -> VerificationReport:
     )
 
 
-def _told(report: VerificationReport, verifiers: list[Verifier], *, beside: bool, archive: bool) -> Iterator[str]:
+def _lines(report: VerificationReport, verifiers: list[Verifier], *, beside: bool, archive: bool) -> Iterator[str]:
     for found in report.findings:
         yield bad(str(found))
     if report.unchecked_from is not None:
@@ -186,7 +196,7 @@ def prove(source: Source, position: int, out: Path | None, as_json: bool) -> Non
     try:
         proof = encode_proof(make_proof(ledger, position, newest, source.verifiers(())))
     except (ProofError, CheckpointError) as error:
-        _tell_broken(error, "proved", as_json=as_json)
+        _print_broken(error, "proved", as_json=as_json)
         return
     path = out or Path(f"proof-{position}.json")
     with new_file(path) as file:
@@ -210,11 +220,23 @@ def verify_proof(file: Path, key: Path, as_json: bool) -> None:
     try:
         proven = check_proof(proof, verifier)
     except (ProofError, CheckpointError) as error:
-        _tell_broken(error, "holds", as_json=as_json)
+        _print_broken(error, "holds", as_json=as_json)
         return
     row, checkpoint = proven.row, proven.checkpoint
     if as_json:
-        print_json({"holds": True, "position": row.position, "origin": checkpoint.origin, "size": checkpoint.size})
+        print_json(
+            {
+                "holds": True,
+                "position": row.position,
+                "origin": checkpoint.origin,
+                "size": checkpoint.size,
+                "signer": verifier.label,
+                "type": proof.event.type,
+                "stream": proof.event.stream,
+                "recorded": show_time(row.recorded_us),
+                "payload": json_value(row.payload),
+            }
+        )
         return
     say(good(f"holds: position {row.position:,} of {checkpoint.origin}, sealed at {checkpoint.size:,} events"))
     say(f"signed by {verifier.label}")
@@ -222,7 +244,7 @@ def verify_proof(file: Path, key: Path, as_json: bool) -> None:
     print_payload(row.payload)
 
 
-def _tell_broken(error: Exception, what: str, *, as_json: bool) -> None:
+def _print_broken(error: Exception, what: str, *, as_json: bool) -> None:
     if as_json:
         print_json({what: False, "problem": str(error)})
     else:

@@ -1,4 +1,4 @@
-"""replay, aliases, diff, compare, rebuild: the state at any moment, and whether what is stored is that state."""
+"""replay, aliases, diff, compare, rebuild: the state at any position, and whether the stored state equals it."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def replay(
     metrics_since: str | None,
     as_json: bool,
 ) -> None:
-    """Show the state as of any moment. As `prometheus`: what /metrics?scope=ledger would have said.
+    """Show the state at any position or time. As `prometheus`: what /metrics?scope=ledger would have said.
 
     Example: rps-audit replay --until 2026-11-12T12:00:00Z --projection standings
     """
@@ -70,21 +70,20 @@ def replay(
         return
     if as_json or form == "json":
         recorded = show_time(state.head.recorded_us) if position else None
-        plain = {name: one for name, one in state.plain().items() if projection in (None, name)}
-        print_json({"position": position, "recorded": recorded, "states": plain})
+        print_json({"position": position, "recorded": recorded, "states": _shown(state, projection)})
         return
     for name, one in _shown(state, projection).items():
-        rows = [(path, _cell(path, value)) for path, value in flatten(one).items() if _telling(name, value)]
+        rows = [(path, _cell(path, value)) for path, value in flatten(one).items() if _is_shown(name, value)]
         print_table(f"{name} at position {position:,}", ("what", "value"), rows)
 
 
 def _shown(state: Replay, projection: str | None) -> dict[str, Any]:
-    """The states asked for, as people look at them."""
+    """The requested states; rows of the history by their id."""
     states = {**state.plain(), HISTORY: by_id(state.history_rows())}
     return {name: one for name, one in states.items() if projection in (None, name)}
 
 
-def _telling(name: str, value: Any) -> bool:
+def _is_shown(name: str, value: Any) -> bool:
     """A table leaves out what is absent, and of the counters, which know every label, what never happened."""
     return value not in (None, "") and not (name == "counters" and value == 0)
 
@@ -102,29 +101,34 @@ def _is_time(path: str) -> bool:
 
 
 @click.command()
-@click.option("--at", "moment", default=None, help="A position or an ISO 8601 time; by default now.")
+@click.option("--at", "at", default=None, help="A position or an ISO 8601 time; by default now.")
 @json_option
 @click.pass_obj
-def aliases(source: Source, moment: str | None, as_json: bool) -> None:
+def aliases(source: Source, at: str | None, as_json: bool) -> None:
     """Say which version was behind each alias.
 
     Example: rps-audit aliases --at 2026-11-12
     """
     ledger = source.reader()
-    position = resolve(ledger, moment) if moment is not None else ledger.head().position
+    position = resolve(ledger, at) if at is not None else ledger.head().position
     state = replayed(ledger, position, 0).read_models
     families = state.standings.state.families
     windows = state.tickers.state.windows
     if as_json:
         versions = {family: families[family].aliases for family in FAMILIES}
-        print_json({"position": position, "aliases": versions})
+        swaps = {family: families[family].swap_count for family in FAMILIES}
+        swapped = {family: _swapped(windows[family].last_swap_us) for family in FAMILIES}
+        print_json({"position": position, "aliases": versions, "swaps": swaps, "last_swap": swapped})
         return
     rows = []
     for family in FAMILIES:
-        swap_us = windows[family].last_swap_us
         behind = [f"v{families[family].aliases[alias]}" if families[family].aliases else None for alias in ALIASES]
-        rows.append((family, *behind, families[family].swap_count, show_time(swap_us) if swap_us else None))
+        rows.append((family, *behind, families[family].swap_count, _swapped(windows[family].last_swap_us)))
     print_table(f"Aliases at position {position:,}", ("family", *ALIASES, "swaps", "last swap"), rows)
+
+
+def _swapped(time_us: int | None) -> str | None:
+    return show_time(time_us) if time_us else None
 
 
 @click.command()
@@ -135,7 +139,7 @@ def aliases(source: Source, moment: str | None, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def diff(source: Source, a: str, b: str, projection: str | None, metrics_since: str | None, as_json: bool) -> None:
-    """Show what changed between two moments, each a position or an ISO 8601 time.
+    """Show what changed between two states, each at a position or an ISO 8601 time.
 
     Example: rps-audit diff 2026-11-11 2026-11-12 --projection tickers
     """
@@ -152,7 +156,10 @@ def diff(source: Source, a: str, b: str, projection: str | None, metrics_since: 
         if before.get(path) != after.get(path)
     ]
     if as_json:
-        listed = [{"path": path, "before": one, "after": other} for path, one, other in changes]
+        listed = [
+            {"path": path, "before": one, "after": other, "change": number_between(one, other)}
+            for path, one, other in changes
+        ]
         print_json({"from": first, "to": second, "changes": listed})
         return
     rows = [
@@ -165,11 +172,20 @@ def diff(source: Source, a: str, b: str, projection: str | None, metrics_since: 
 
 def step_between(path: str, before: Any, after: Any) -> str:
     """The difference of two numbers, to the last digit; of two times, in seconds."""
-    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in (before, after)):
+    change = number_between(before, after)
+    if change is None:
         return ""
     if _is_time(path):
-        return f"{(after - before) / 1_000_000:+.3f} s"
-    return f"{after - before:+d}" if isinstance(after - before, int) else f"{after - before:+.12g}"
+        return f"{change / 1_000_000:+.3f} s"
+    return f"{change:+d}" if isinstance(change, int) else f"{change:+.12g}"
+
+
+def number_between(before: Any, after: Any) -> int | float | None:
+    """What was added to a number; None where either is none."""
+    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in (before, after)):
+        return None
+    added: int | float = after - before
+    return added
 
 
 @click.command()
@@ -186,7 +202,7 @@ def compare(source: Source, as_json: bool) -> None:
     if as_json:
         print_json({"equal": not found.differences, **found._asdict(), "not_stored": _not_stored(found)})
     else:
-        _tell(found)
+        _print(found)
     if found.differences:
         finding()
 
@@ -195,7 +211,7 @@ def _not_stored(found: Comparison) -> list[str]:
     return [name for name in READ_MODELS if name not in found.compared]
 
 
-def _tell(found: Comparison) -> None:
+def _print(found: Comparison) -> None:
     wrong = {one.read_model for one in found.differences}
     outcomes: list[tuple[Any, ...]] = [
         (name, position, bad("differs") if name in wrong else good("equal"))

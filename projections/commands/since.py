@@ -15,7 +15,7 @@ since_option = click.option(
 
 
 def since_us(ledger: Ledger, text: str | None) -> int:
-    """From when on counters count, in microseconds since the epoch. Raises MomentError."""
+    """From when on counters count, in microseconds since the epoch. Raises InvalidTextError."""
     if text is not None:
         return parse_time(text)
     stored = counters_since(ledger)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from ledger.engines.database import open_engine, open_reader, transaction
 from ledger.engines.sqlite import file_of
-from ledger.errors import DamagedError, SchemaError, StorageError
+from ledger.errors import DamagedError, NoLedgerError, SchemaError, StorageError
 from ledger.sealing.keys import Verifier, public_path, read_verifier
 from ledger.store import Ledger
 from ledger.verification.transfer import NotEmptyError
@@ -26,11 +26,14 @@ class Source:
     url: str
 
     def reader(self) -> Ledger:
-        """The ledger, through a connection that cannot write. Raises StorageError, SchemaError."""
+        """The ledger, through a connection that cannot write. Raises NoLedgerError, StorageError, SchemaError."""
+        path = file_of(self.url)
+        if not path.is_file():
+            raise NoLedgerError(f"{path} (--database names another)")
         return _checked(open_reader(self.url))
 
     def writer(self) -> Ledger:
-        """The ledger, which must exist. Raises StorageError, SchemaError."""
+        """The ledger, which must exist. Raises NoLedgerError, StorageError, SchemaError."""
         # Looked at first: to open a file for writing puts it into another journal mode, be it a ledger or not.
         self.reader().engine.dispose()
         return Ledger(open_engine(self.url, must_exist=True))

@@ -55,12 +55,12 @@ def status(source: Source, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        _tell(found)
+        _print(found)
     if found.problems:
         finding()
 
 
-def _tell(found: Status) -> None:
+def _print(found: Status) -> None:
     seal = found.last_seal
     rows: list[tuple[str, Any]] = [
         ("head", found.head["position"]),
@@ -106,7 +106,7 @@ def read_status(ledger: Ledger) -> Status:
 
 
 def _beyond(head: Head, sealed: int, models: tuple[ReadModel, ...]) -> Iterator[str]:
-    """Whoever has seen more than the log has now has seen its tail before it was cut."""
+    """A reader that is further than the log has read its tail before it was cut."""
     if sealed > head.position:
         yield f"the last seal covers {sealed:,} events, and the log ends at {head.position:,}: its tail is cut"
     for one in models:

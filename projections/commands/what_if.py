@@ -6,6 +6,7 @@ from typing import Any
 import click
 from msgspec import structs
 
+from ledger.times import show_time
 from ledger.vocabulary import FAMILIES, Family
 from projections.audit.histories import GAMES_FEW, Cycle, Histories, Period, Time
 from projections.audit.what_if import Change
@@ -48,7 +49,7 @@ class AlphaType(click.ParamType[str]):
     help="Swap when p is below it, or, by the anytime rule, not above it.",
 )
 @click.option("--minimum-games", type=click.IntRange(min=1), default=None, help="Games that each alias needs.")
-@click.option("--minimum-predictions", type=click.IntRange(min=1), default=None, help="Predictions for a re-rank.")
+@click.option("--minimum-predictions", type=click.IntRange(min=1), default=None, help="Predictions for a reorder.")
 @click.option("--rule", type=click.Choice(KNOWN_RULES), default=None, help="Another test.")
 @model_type_option
 @json_option
@@ -73,10 +74,10 @@ def what_if(
     if as_json:
         print_json({"change": change, "outcomes": [_outcome(one) for one in outcomes]})
         return
-    _tell(change, outcomes)
+    _print(change, outcomes)
 
 
-def _tell(change: Change, outcomes: list[Histories]) -> None:
+def _print(change: Change, outcomes: list[Histories]) -> None:
     print_table(f"Under another rule ({_changes(change)})", _FAMILY, [_family_row(one) for one in outcomes])
     print_table("Time with the better version as Production", _TIME, [_time_row(one) for one in outcomes])
     for one in outcomes:
@@ -88,8 +89,8 @@ def _tell(change: Change, outcomes: list[Histories]) -> None:
         arms, time = ("Production", "B"), ("recorded",)
         print_fitting("Cycles that would have gone otherwise", _CYCLE, cycles, arms, time)
     for one in outcomes:
-        if told := _limits(one):
-            say(f"{one.model_type}: {told}")
+        if limits := _limits(one):
+            say(f"{one.model_type}: {limits}")
 
 
 _FAMILY = ("family", "cycles", "otherwise", "swaps", "otherwise", "exact")
@@ -99,8 +100,8 @@ _CYCLE = ("position", "recorded", "family", "decided", "otherwise", "Production"
 
 def _changes(change: Change) -> str:
     named = {"rule": change.name, **structs.asdict(change)}
-    told = [f"{name} = {value}" for name, value in named.items() if value is not None and name != "name"]
-    return ", ".join(told) or "nothing changed"
+    given = [f"{name} = {value}" for name, value in named.items() if value is not None and name != "name"]
+    return ", ".join(given) or "nothing changed"
 
 
 def _family_row(one: Histories) -> tuple[Any, ...]:
@@ -139,10 +140,10 @@ def _duration(seconds: float) -> str:
 def _tallies(one: Histories) -> str:
     """What "better" rests on: each version's games, and whether they are enough to say so."""
     compared = one.compared
-    told = ", ".join(f"v{version} won {tally.wins} of {tally.games}" for version, tally in compared.items())
+    tallies = ", ".join(f"v{version} won {tally.wins} of {tally.games}" for version, tally in compared.items())
     few = [f"v{version}" for version, tally in compared.items() if tally.games < GAMES_FEW]
     doubt = f"; fewer than {GAMES_FEW} games say little: {', '.join(few)}" if few else ""
-    return f"{one.model_type}: {told}{doubt}"
+    return f"{one.model_type}: {tallies}{doubt}"
 
 
 def _swap_rows(one: Histories) -> Iterator[tuple[Any, ...]]:
@@ -178,7 +179,7 @@ def _limits(one: Histories) -> str | None:
     if one.exact_until is not None:
         unused = f"; {counted(one.unused_games, 'game')} of others left out" if one.unused_games else ""
         return (
-            f"after position {one.exact_until:,} a version would have stood behind Production or B that did not"
+            f"after position {one.exact_until:,} a version would have been behind Production or B that did not"
             f" play there{unused}; the rest is a guess"
         )
     if one.parted_position is not None:
@@ -196,12 +197,14 @@ def _outcome(one: Histories) -> dict[str, Any]:
         "different_cycles": [
             {
                 "position": cycle.position,
+                "recorded": show_time(cycle.recorded_us),
                 "decided": cycle.actual.decision,
                 "otherwise": cycle.counterfactual.decision,
                 "reordered": cycle.actual.reordered,
                 "otherwise_reordered": cycle.counterfactual.reordered,
                 "z_statistic": cycle.counterfactual.z_statistic,
                 "p_value": cycle.counterfactual.p_value,
+                "evidence": cycle.counterfactual.evidence,
                 "exact": cycle.exact,
             }
             for cycle in one.cycles

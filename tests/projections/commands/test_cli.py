@@ -168,7 +168,8 @@ def test_main_tells_a_problem_on_standard_error(tmp_path: Path) -> None:
     done = subprocess.run([program, "status"], cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "rps-audit: there is no database at data/ledger.db\n"
+    where = "no ledger at data/ledger.db (--database names another)"
+    assert done.stderr == f"rps-audit: {where}: set RPS_DATA_DIR or run `rps setup`\n"
 
 
 @pytest.mark.parametrize("time", ["[/red]", "two\nlines"])
@@ -403,7 +404,8 @@ def test_diff_says_what_changed_in_either_order(example: Path) -> None:
     back = ask(example, "diff", "1590", "1589", "--projection", "tickers", "--json").json
 
     assert forth == back
-    assert {"path": "tickers.windows.xgboost.swap_count", "before": 0, "after": 1} in forth["changes"]
+    count = {"path": "tickers.windows.xgboost.swap_count", "before": 0, "after": 1, "change": 1}
+    assert count in forth["changes"]
     assert ask(example, "diff", "1590", "1590", "--json").json["changes"] == []
 
 

@@ -142,3 +142,19 @@ def test_counters_that_are_stored_from_the_beginning_are_rebuilt_so(example: Pat
             connection.exec_driver_sql("DELETE FROM projection_snapshots")
         assert since_us(copy, None) == parse_time(SINCE_DATE)
         assert since_us(copy, "1970-01-01") == 0
+
+
+def test_json_has_what_the_tables_have(example: Path) -> None:
+    replayed = ask(example, "replay", "--to", "1592", "--projection", "promotion_history", "--json").json
+    aliases = ask(example, "aliases", "--at", "2025-11-05", "--json").json
+    decision = next(
+        one for one in ask(example, "decisions", "--json").json["decisions"] if one["position"] == 1588
+    )
+    logged = ask(example, "log", "--limit", "1", "--json").json
+
+    assert replayed["states"]["promotion_history"]["1588"]["decision"] == "swap_production_b"
+    assert aliases["swaps"] == {"feedforward_nn": 0, "xgboost": 1, "multinomial_logistic": 0}
+    assert aliases["last_swap"]["xgboost"] == "2025-11-04T09:01:02.000000Z"
+    assert decision["b"].keys() == {"version", "wins", "games"}
+    assert (decision["reordered"], decision["p_so_far"][-1]) == (False, decision["p_value"])
+    assert logged["summary"]

@@ -1,0 +1,94 @@
+import errno
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from ledger.errors import StorageError
+from ledger.masking import Masking
+from projections.commands.program import EXIT_INTERRUPTED, Lazy, Problem, Program
+from projections.commands.program import __name__ as here
+
+
+def outcome(error: BaseException) -> Result:
+    """What a program says of a command that ends with the error."""
+
+    @click.group(cls=Program, name="rps", problems=(StorageError,), masked=Masking(["hush-hush"]))
+    def program() -> None:
+        """A program of one command."""
+
+    @program.command()
+    def fail() -> None:
+        raise error
+
+    return CliRunner().invoke(program, ["fail"])
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (StorageError("no [bold] room\nleft"), "no [bold] room\\nleft"),
+        (StorageError("refused hush-hush"), "refused ***"),
+        (Problem("no answer from http://ada:hush-hush@h"), "no answer from http://***@h"),
+        (OSError(errno.ENOSPC, "No space left on device", "out.jsonl"), "out.jsonl: No space left on device"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (PermissionError(errno.EACCES, "Permission denied", "/srv"), "/srv: Permission denied"),
+    ],
+)
+def test_an_expected_error_is_one_line_and_status_two(error: Exception, said: str) -> None:
+    result = outcome(error)
+
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"rps: {said}\n")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])
+def test_an_interrupt_is_status_130_and_no_traceback(error: BaseException) -> None:
+    result = outcome(error)
+
+    assert result.exit_code == EXIT_INTERRUPTED == 130
+    assert (result.stdout, result.stderr.strip()) == ("", "")
+
+
+def test_a_fault_of_the_program_keeps_its_traceback() -> None:
+    assert isinstance(outcome(ZeroDivisionError()).exception, ZeroDivisionError)
+
+
+def test_a_command_is_imported_when_it_is_called_and_listed_without() -> None:
+    lazy = {"absent": Lazy("no.such.module", "x", "Is not there."), "former": Lazy(here, "x", "", hidden=True)}
+
+    @click.group(cls=Program, problems=(), masked=str, lazy=lazy)
+    def program() -> None:
+        """A program."""
+
+    result = CliRunner().invoke(program, ["--help"])
+
+    assert "absent  Is not there." in result.output
+    assert "former" not in result.output
+    assert isinstance(CliRunner().invoke(program, ["absent"]).exception, ModuleNotFoundError)
+
+
+@pytest.mark.parametrize("words", [("status",), ("export",), ("aliases", "--json")])
+def test_a_full_disk_behind_the_output_is_said(example: Path, words: tuple[str, ...]) -> None:
+    program = Path(sys.executable).with_name("rps-audit")
+    arguments = [str(program), "--database", f"sqlite:///{example}", *words]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (2, "rps-audit: No space left on device\n")
+
+
+def test_an_interrupted_command_ends_with_status_130(example: Path) -> None:
+    program = Path(sys.executable).with_name("rps-audit")
+    arguments = [str(program), "--database", f"sqlite:///{example}", "log", "--follow", "--limit", "1"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        said = running.stderr.read()
+
+    assert (running.returncode, said.strip()) == (130, b"")
