@@ -10,8 +10,7 @@ from gameplay.models.registry import MlflowRegistry, Registry
 from gameplay.models.store import ModelStore, S3Access, open_model_store, open_objects
 from gameplay.promotion.state import Promotion
 from ledger.engines.database import open_engine, open_reader
-from ledger.engines.sqlite import file_of
-from ledger.errors import NoLedgerError, SchemaError
+from ledger.errors import SchemaError
 from ledger.events import Rule
 from ledger.sealing.keys import open_signer
 from ledger.sealing.seals import Sealer
@@ -119,10 +118,7 @@ def rule_of(settings: Settings) -> Rule:
 
 def _open_reader(settings: Settings) -> Engine:
     """The ledger's database, which must exist and be migrated, for reading alone."""
-    path = file_of(settings.database_url)
-    if not path.is_file():
-        raise NoLedgerError(path)
-    engine = open_reader(settings.database_url)
+    engine = open_reader(settings.database_url, traceless=True)
     revision = current_revision(engine)
     if revision != REVISION:
         engine.dispose()

@@ -19,6 +19,10 @@ class Database(Protocol):
         """Raise ReplacedError when the database is not the one that this process opened."""
         ...
 
+    def check_read(self) -> None:
+        """Raise StorageError when what a transaction has read is no one state."""
+        ...
+
     def refusal(self, error: Exception) -> StorageError:
         """What an error of the driver means."""
         ...
@@ -33,12 +37,14 @@ def open_engine(url: str, *, must_exist: bool = False) -> Engine:
     return sqlite.open_engine(_parsed(url), must_exist=must_exist)
 
 
-def open_reader(url: str) -> Engine:
+def open_reader(url: str, *, traceless: bool = False) -> Engine:
     """An engine for `sqlite:///FILE` through which nothing can be written, whatever is tried.
 
-    The caller disposes of it. Raises StorageError on any other URL, or when the file does not exist.
+    `traceless`: no file is made beside the database either; for a caller that is done in seconds, because it must
+    begin again when another process opens the database meanwhile and writes. The caller disposes of the engine.
+    Raises StorageError on any other URL, NoLedgerError when the file does not exist.
     """
-    return sqlite.open_reader(_parsed(url))
+    return sqlite.open_reader(_parsed(url), traceless=traceless)
 
 
 @contextmanager
@@ -76,6 +82,8 @@ def transaction(engine: Engine, *, write: bool = False) -> Iterator[Connection]:
             if write:
                 # What is committed to a file that has no name any more is gone with the process.
                 database.check(connection)
+            else:
+                database.check_read()
     except DRIVER_ERRORS as error:
         raise database.refusal(error) from error
 

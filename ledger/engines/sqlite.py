@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from ledger.errors import DamagedError, DiskFullError, ReplacedError, StorageError
+from ledger.errors import DamagedError, DiskFullError, NoLedgerError, ReplacedError, StorageError
 from ledger.files import make_folder, make_private, problem_of
 
 BUSY_TIMEOUT_MS = 10_000
@@ -42,6 +42,9 @@ class Sqlite:
     def check(self, connection: Connection) -> None:
         """Nothing can take its place."""
 
+    def check_read(self) -> None:
+        """What was read is one state: a transaction sees to it."""
+
     def refusal(self, error: Exception) -> StorageError:
         """What an error of the driver means."""
         cause = error.orig if isinstance(error, DBAPIError) else error
@@ -54,6 +57,37 @@ class Sqlite:
         if code in _FULL:
             return DiskFullError(str(cause))
         return StorageError(f"the database refused: {cause}")
+
+
+class StillFile(Sqlite):
+    """A file that no process has open, read without a lock and without the two files that a lock needs.
+
+    A process that opens it meanwhile may write into what is being read. Then the file's time or size is another
+    one at the end, and what was read counts for nothing, be it rows or an error.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = self._found()
+
+    def check_read(self) -> None:
+        """Raise StorageError when the file was written to since it was opened."""
+        if self._found() != self._seen:
+            raise self._changed()
+
+    def refusal(self, error: Exception) -> StorageError:
+        """What an error of the driver means."""
+        return super().refusal(error) if self._found() == self._seen else self._changed()
+
+    def _found(self) -> tuple[int, ...] | None:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _changed(self) -> StorageError:
+        return StorageError(f"{self._path} was written to while it was read: run the command again")
 
 
 class SqliteFile(Sqlite):
@@ -101,10 +135,7 @@ class SqliteFile(Sqlite):
 
     def wal_bytes(self) -> int:
         """How large the write-ahead log is."""
-        try:
-            return self._wal.stat().st_size
-        except FileNotFoundError:
-            return 0
+        return _bytes(self._wal)
 
     def _make_file(self) -> None:
         """The driver would make it for all to read, with whatever names of players it comes to hold."""
@@ -128,7 +159,7 @@ def open_engine(url: URL, *, must_exist: bool) -> Engine:
     """As `ledger.engines.database.open_engine`."""
     path = _path(url)
     if must_exist and not path.is_file():
-        raise StorageError(f"there is no database at {path}")
+        raise NoLedgerError(path)
     try:
         make_folder(path.parent)
         for one in (path, *beside(path)):
@@ -142,18 +173,18 @@ def open_engine(url: URL, *, must_exist: bool) -> Engine:
     return engine
 
 
-def open_reader(url: URL) -> Engine:
+def open_reader(url: URL, *, traceless: bool) -> Engine:
     """As `ledger.engines.database.open_reader`."""
     path = _path(url)
     if not path.is_file():
-        raise StorageError(f"there is no database at {path}")
+        raise NoLedgerError(path)
     # Beside a database in WAL mode a reader has to make two files, unless no other process can write there either.
-    sealed_off = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
-    address = f"{_address(path)}?mode=ro{'&immutable=1' if sealed_off else ''}"
+    still = (traceless or not os.access(path.parent, os.W_OK)) and not _bytes(beside(path)[0])
+    address = f"{_address(path)}?mode=ro{'&immutable=1' if still else ''}"
     engine = create_engine(
         url,
         creator=lambda: sqlite3.connect(address, uri=True, check_same_thread=False),
-        execution_options={DATABASE: Sqlite()},
+        execution_options={DATABASE: StillFile(path) if still else Sqlite()},
     )
     event.listen(engine, "connect", _prepare_reader)
     event.listen(engine, "begin", _begin)
@@ -205,6 +236,13 @@ def _path(url: URL) -> Path:
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         raise StorageError(f"{url.render_as_string()} is not supported: write sqlite:///FILE")
     return Path(url.database)
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _address(path: Path) -> str:

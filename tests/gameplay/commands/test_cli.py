@@ -1,8 +1,10 @@
 import json
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,39 @@ def test_the_command_lists_its_commands() -> None:
         result = CliRunner().invoke(rps, words)
         assert all(name in result.output for name in ("serve", "setup", "migrate", "simulate", "promote"))
     assert "version" in CliRunner().invoke(rps, ["--version"]).output
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Each file below the folder, with its bytes and the time of its last change; of a folder the time alone."""
+    return {
+        str(path.relative_to(folder)): (path.read_bytes() if path.is_file() else b"", path.stat().st_mtime_ns)
+        for path in (folder, *sorted(folder.rglob("*")))
+    }
+
+
+@pytest.mark.parametrize(
+    "words", [("promote", "--dry-run"), ("promotion", "cycle", "--dry-run"), ("models",)], ids=" ".join
+)
+def test_what_only_looks_leaves_the_data_folder_as_it_is(run: Run, data_dir: Path, words: tuple[str, ...]) -> None:
+    before = contents(data_dir)
+
+    result = run(*words)
+
+    assert result.exit_code == 0, result.output
+    assert contents(data_dir) == before
+
+
+@pytest.mark.parametrize("words", [("promote", "--dry-run"), ("models",)], ids=" ".join)
+def test_what_only_looks_migrates_nothing(run: Run, data_dir: Path, words: tuple[str, ...]) -> None:
+    with closing(sqlite3.connect(data_dir / "ledger.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    before = contents(data_dir)
+
+    result = run(*words)
+
+    assert result.exit_code == EXIT_PROBLEM
+    assert "run `rps migrate`" in result.stderr
+    assert contents(data_dir) == before
 
 
 def test_a_dry_run_prints_a_decision_for_each_family_and_writes_nothing(run: Run, ledger: Ledger) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from ledger.engines import sqlite as engines
-from ledger.engines.database import open_engine, transaction, writing
+from ledger.engines.database import disposing, open_engine, open_reader, transaction, writing
 from ledger.engines.sqlite import BUSY_TIMEOUT_MS, file_of
 from ledger.errors import DamagedError, StorageError
 from ledger.store import Ledger
@@ -71,7 +71,7 @@ def test_the_folder_of_a_new_database_is_made(tmp_path: Path) -> None:
 def test_a_database_that_must_exist_is_not_made(tmp_path: Path) -> None:
     path = tmp_path / "new" / "ledger.db"
 
-    with pytest.raises(StorageError, match=r"there is no database at .*ledger\.db"):
+    with pytest.raises(StorageError, match=r"no ledger at .*ledger\.db"):
         open_engine(f"sqlite:///{path}", must_exist=True)
 
     assert not path.parent.exists()
@@ -170,3 +170,41 @@ def test_a_text_that_is_not_utf_8_is_a_damaged_error_in_one_line(
         ledger.read()
 
     assert str(caught.value) == "the database is damaged (a text is not UTF-8): run `rps-audit verify`"
+
+
+@pytest.fixture
+def still(tmp_path: Path) -> str:
+    """The URL of a database that no process has open."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    with disposing(open_engine(url)) as engine, transaction(engine, write=True) as connection:
+        connection.exec_driver_sql("CREATE TABLE notes (text TEXT) STRICT")
+    return url
+
+
+def notes(engine: Engine) -> list[str]:
+    with transaction(engine) as connection:
+        return [str(row[0]) for row in connection.exec_driver_sql("SELECT text FROM notes")]
+
+
+def test_a_traceless_reader_leaves_no_file(still: str, tmp_path: Path) -> None:
+    with disposing(open_reader(still, traceless=True)) as engine:
+        assert notes(engine) == []
+
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger.db"]
+
+
+def test_a_traceless_reader_sees_what_a_running_writer_has_committed(still: str) -> None:
+    with disposing(open_engine(still)) as writer:
+        with transaction(writer, write=True) as connection:
+            connection.exec_driver_sql("INSERT INTO notes VALUES ('kept in the log')")
+        with disposing(open_reader(still, traceless=True)) as engine:
+            assert notes(engine) == ["kept in the log"]
+
+
+def test_a_traceless_reader_gives_nothing_of_a_file_that_is_written_to_meanwhile(still: str) -> None:
+    with disposing(open_reader(still, traceless=True)) as engine:
+        with disposing(open_engine(still)) as writer, transaction(writer, write=True) as connection:
+            connection.exec_driver_sql("INSERT INTO notes VALUES ('meanwhile')")
+
+        with pytest.raises(StorageError, match=r"was written to while it was read: run the command again"):
+            notes(engine)

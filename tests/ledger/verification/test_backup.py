@@ -123,7 +123,7 @@ def test_a_reader_cannot_write(ledger: Ledger, engine: Engine) -> None:
 
 
 def test_a_reader_opens_what_exists_alone(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="no database at"):
+    with pytest.raises(StorageError, match="no ledger at"):
         open_reader(f"sqlite:///{tmp_path / 'none.db'}")
 
     assert os.listdir(tmp_path) == []
