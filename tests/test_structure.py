@@ -104,6 +104,22 @@ IN_FUNCTIONS = {"projections": frozenset({"numpy", "scipy", "matplotlib", "pyarr
 # Folders of tests/ beside those of the packages: what they run crosses all rooms.
 TESTS_OF_THE_WHOLE = frozenset({"crash", "fuzz", "lifecycle", "ops", "prometheus"})
 
+# Tests in a package's folders that bear no module's name: they ask one question of several modules.
+TESTS_OF_SEVERAL = {
+    "gameplay/promotion/test_convergence": "the registry converges to the ledger, crash by crash",
+    "gameplay/serving/test_restart": "a service that is killed keeps what it has answered",
+    "gameplay/serving/test_sealing": "the sealing job: its key, its archive, its place among the jobs",
+    "gameplay/web/test_bad_input": "every route refuses what is wrong, and writes nothing",
+    "gameplay/web/test_poison": "every route names the event that cannot be read",
+    "ledger/test_append_only": "the triggers below the code",
+    "ledger/test_crash": "an appender that is killed",
+    "ledger/test_interleavings": "appends of several processes, in every order",
+    "migrations/test_migrations": "the migrations add up to the schema",
+    "projections/commands/test_commands": "options that several commands share",
+    "projections/commands/test_damage": "every command on a damaged file",
+    "projections/test_golden_state": "the states of all projections after one story",
+}
+
 ENVIRONMENT_READERS = {
     "gameplay.config": "makes the settings of it, once, for everybody",
     "gameplay.telemetry": "the libraries read their opt-outs from there alone, at their import",
@@ -278,14 +294,24 @@ def environment_readers(source: Source) -> list[str]:
 
 
 def unmirrored_tests(source: Source) -> list[str]:
-    """Folders of tests that mirror no folder of a package."""
+    """Tests of a package that mirror none of its folders or, in that folder, no module and no folder."""
     tests = source.root / "tests"
-    folders = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")}
-    return [
-        f"tests/{folder} mirrors no folder"
-        for folder in sorted(folders - {Path()})
-        if folder.parts[0] not in TESTS_OF_THE_WHOLE and not (source.root / folder).is_dir()
-    ]
+    findings = []
+    for path in sorted(path.relative_to(tests) for path in tests.rglob("test_*.py")):
+        folder, name = source.root / path.parent, path.stem.removeprefix("test_")
+        if path.parent == Path() or path.parts[0] in TESTS_OF_THE_WHOLE:
+            continue
+        if not folder.is_dir():
+            findings.append(f"tests/{path} is in a folder that mirrors none")
+        elif path.with_suffix("").as_posix() not in TESTS_OF_SEVERAL and not _mirrors(folder, name):
+            findings.append(f"tests/{path} bears the name of no module: rename it, or say why in TESTS_OF_SEVERAL")
+    return findings
+
+
+def _mirrors(folder: Path, name: str) -> bool:
+    """A module's tests may be several files, whose names begin like its own."""
+    modules = {path.stem for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()}
+    return any(name == module or name.startswith(f"{module}_") for module in modules)
 
 
 Rule = Callable[[Source], list[str]]
@@ -320,6 +346,10 @@ def test_every_room_that_has_a_place_exists() -> None:
     rooms = {(module.package, module.room) for module in SOURCE.modules}
 
     assert {(package, room) for package, order in ROOMS.items() for room in order} <= rooms
+
+
+def test_every_test_of_several_modules_exists() -> None:
+    assert [name for name in TESTS_OF_SEVERAL if not (ROOT / "tests" / name).with_suffix(".py").exists()] == []
 
 
 def test_every_broad_handler_that_is_argued_for_exists() -> None:
@@ -461,6 +491,7 @@ def test_a_room_may_import_those_before_it_and_itself(tmp_path: Path) -> None:
         ),
         (unmirrored_tests, {"ledger/store": "x = 1", "tests/ledger/sealing/test_keys": "x = 1"}),
         (unmirrored_tests, {"gameplay/cli": "x = 1", "tests/elsewhere/test_cli": "x = 1"}),
+        (unmirrored_tests, {"ledger/store": "x = 1", "tests/ledger/test_storage": "x = 1"}),
         (long_files, {"ledger/store": "x = 1\n" * (LINES_MAX + 1)}),
         (broad_handlers, {"ledger/store": "try:\n    pass\nexcept Exception:\n    pass"}),
         (broad_handlers, {"ledger/store": "try:\n    pass\nexcept (OSError, BaseException):\n    pass"}),
@@ -490,6 +521,8 @@ def test_what_is_allowed_is_left_alone(tmp_path: Path) -> None:
                 "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import numpy as np\nelse:\n    x = 1"
             ),
             "tests/ledger/test_store": "x = 1",
+            "tests/ledger/test_store_append": "x = 1",
+            "tests/gameplay/test_models": "x = 1",
             "tests/gameplay/models/test_registry": "x = 1",
             "tests/prometheus/test_scraping": "x = 1",
             "tests/test_structure": "x = 1",
