@@ -46,6 +46,8 @@ CHALLENGERS: Final[tuple[Alias, ...]] = ("B", "shadow1", "shadow2")
 POLICIES: Final[tuple[Policy, ...]] = get_args(Policy)
 BOTS: Final[tuple[BotName, ...]] = get_args(BotName)
 DECISIONS: Final[tuple[Decision, ...]] = get_args(Decision)
+VERDICTS: Final[tuple[Decision, ...]] = ("swap_production_b", "retain_production", "insufficient_data")
+"""The decisions that a rule comes to; a reorder is beside them."""
 FALLBACK_REASONS: Final[tuple[FallbackReason, ...]] = get_args(FallbackReason)
 TRAINING_STATUSES: Final[tuple[TrainingStatus, ...]] = get_args(TrainingStatus)
 

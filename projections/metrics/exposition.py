@@ -1,5 +1,6 @@
 """`/metrics`: the folded states as Prometheus families, computed at scrape and remembered by ledger position."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+from ledger.vocabulary import VERDICTS
 from projections.metrics.series import LEDGER_SERIES, Series
 from projections.read_models.all import ReadModels
 from projections.read_models.counters import TRAINING_BUCKETS_SECONDS, Counters, Durations
@@ -29,6 +31,8 @@ FORMATS: Mapping[str, Encode] = {
 }
 """Content type -> what writes it. Every name here is legal as it stands, so `escaping` makes no difference."""
 
+_LOG_MAX = 709.0
+"""The logarithm of what is nearly the largest float."""
 _OPENMETRICS_END = b"# EOF\n"
 
 
@@ -178,6 +182,18 @@ def _standing_samples(state: PromotionStates) -> dict[str, Samples]:
         "rps_model_promotion_p_value": {
             (family,): last.p_value for family, last in evaluated if last.p_value is not None
         },
+        "rps_model_promotion_e_value": {
+            (family,): _e_value(last.log_e) for family, last in evaluated if last.log_e is not None
+        },
+        "rps_model_promotion_games_needed": {
+            (family,): last.games_needed for family, last in evaluated if last.games_needed is not None
+        },
+        "rps_model_promotion_rule_verdict": {
+            (family, rule, decision): int(decision == verdict)
+            for family, last in evaluated
+            for rule, verdict in last.decisions.items()
+            for decision in VERDICTS
+        },
         "rps_model_promotion_last_evaluation_timestamp_seconds": {
             (family,): last.evaluated_us / 1_000_000 for family, last in evaluated
         },
@@ -199,6 +215,11 @@ def _standing_samples(state: PromotionStates) -> dict[str, Samples]:
             if version in promotion.holdout_accuracies
         },
     }
+
+
+def _e_value(log_e: float) -> float:
+    """E, or the largest float where E is larger still: an infinity would be no number to compare with."""
+    return math.exp(min(log_e, _LOG_MAX))
 
 
 def _by_one(counts: Mapping[str, int]) -> Samples:

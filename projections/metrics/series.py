@@ -59,6 +59,24 @@ LEDGER_SERIES: tuple[Series, ...] = (
         "p-value of the last cycle's one-sided test; absent when it made none.",
     ),
     Series(
+        "rps_model_promotion_e_value",
+        "gauge",
+        ("model",),
+        "E of the last cycle: evidence that B is better, which may be looked at for ever; 1 is none.",
+    ),
+    Series(
+        "rps_model_promotion_games_needed",
+        "gauge",
+        ("model",),
+        "Games of each side that a B better by ten points needs at Production's rate; absent without games.",
+    ),
+    Series(
+        "rps_model_promotion_rule_verdict",
+        "gauge",
+        ("model", "rule", "decision"),
+        "1 for what each rule would have decided in the last cycle, 0 for the rest.",
+    ),
+    Series(
         "rps_model_promotion_events_total",
         "counter",
         ("model", "decision"),

@@ -2,6 +2,7 @@
 
 import json
 import time
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from gameplay.web.limits import DEFAULTS
-from ledger.vocabulary import BOTS
+from ledger.vocabulary import BOTS, FAMILIES, VERDICTS
+from projections.decision.rules import KNOWN_RULES
 from tests.gameplay.web_clients import HISTORY_PATH, REPORT_PATH, play, samples, start, state
 
 BODY_BYTES_MAX = DEFAULTS.body_bytes
@@ -403,6 +405,8 @@ GAUGES_THAT_COME_AND_GO = {
     for name in (
         "rps_model_promotion_z_statistic",
         "rps_model_promotion_p_value",
+        "rps_model_promotion_e_value",
+        "rps_model_promotion_games_needed",
         "rps_model_promotion_last_evaluation_timestamp_seconds",
         "rps_model_promotion_last_swap_timestamp_seconds",
         "rps_model_alias_rank",
@@ -412,6 +416,9 @@ GAUGES_THAT_COME_AND_GO = {
         f'{{model="{family}"}}',
         *(f'{{alias="{alias}",model="{family}"}}' for alias in ("Production", "B", "shadow1", "shadow2")),
     )
+} | {
+    f'rps_model_promotion_rule_verdict{{decision="{decision}",model="{family}",rule="{rule}"}}'
+    for decision, family, rule in product(VERDICTS, FAMILIES, KNOWN_RULES)
 }
 
 

@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from ledger.events import EVENT_TYPES, Event
+from ledger.events import EVENT_TYPES, Event, RuleVerdict
 from ledger.store import Ledger
 from ledger.vocabulary import (
     ALIASES,
@@ -21,6 +21,7 @@ from ledger.vocabulary import (
     FAMILY_OF_POLICY,
     PLAYED_ALIASES,
     TRAINING_STATUSES,
+    VERDICTS,
 )
 from projections.errors import ProjectionError
 from projections.metrics.exposition import FORMATS, TEXT, Exposition, LedgerCollector, Scope
@@ -38,6 +39,7 @@ from tests.builders import (
     prediction_made,
     ranking,
     round_played,
+    statistics,
     training_completed,
 )
 from tests.histories import histories
@@ -57,6 +59,9 @@ CONTRACT: dict[str, tuple[str, ...]] = {
     "rps_model_game_wins_by_alias_total": ("model", "alias"),
     "rps_model_promotion_z_statistic": ("model",),
     "rps_model_promotion_p_value": ("model",),
+    "rps_model_promotion_e_value": ("model",),
+    "rps_model_promotion_games_needed": ("model",),
+    "rps_model_promotion_rule_verdict": ("model", "rule", "decision"),
     "rps_model_promotion_events_total": ("model", "decision"),
     "rps_model_alias_rank": ("model", "alias"),
     "rps_model_alias_reorders_total": ("model",),
@@ -220,6 +225,14 @@ SHOWN: list[tuple[str, Labels, float, list[Event]]] = [
     ("rps_model_game_wins_by_alias_total", OF_B, 1, game(alias="B", winner="bot")),
     ("rps_model_promotion_z_statistic", OF_FAMILY, 2.2376, [cycle_decided()]),
     ("rps_model_promotion_p_value", OF_FAMILY, 0.0126, [cycle_decided()]),
+    ("rps_model_promotion_e_value", OF_FAMILY, math.exp(1.778), [cycle_decided()]),
+    ("rps_model_promotion_games_needed", OF_FAMILY, 140, [cycle_decided()]),
+    (
+        "rps_model_promotion_rule_verdict",
+        of(model=FAMILY, rule="anytime-sign/1", decision="swap_production_b"),
+        1,
+        [cycle_decided()],
+    ),
     ("rps_model_promotion_events_total", of(model=FAMILY, decision="swap_production_b"), 1, [cycle_decided()]),
     ("rps_model_alias_rank", of(model=FAMILY, alias="shadow2"), 3, [cycle_decided(ranking=ranking())]),
     ("rps_model_alias_reorders_total", OF_FAMILY, 1, [aliases_assigned(reordered=True)]),
@@ -289,6 +302,40 @@ def test_z_and_p_are_absent_when_the_last_cycle_had_none(ledger: Ledger) -> None
         of(model=FAMILY),
         of(model="xgboost"),
     }
+
+
+def test_every_rule_s_verdict_is_one_of_three(ledger: Ledger) -> None:
+    verdicts = (
+        RuleVerdict(
+            rule="ztest/1", decision="retain_production", reason_code="not_better", z_statistic=0.1, p_value=0.4
+        ),
+    )
+
+    found = scrape(ledger, cycle_decided(), cycle_decided(cycle=2, verdicts=verdicts))
+
+    assert found["rps_model_promotion_rule_verdict"] == {
+        of(model=FAMILY, rule="ztest/1", decision=decision): decision == "retain_production"
+        for decision in VERDICTS
+    }
+
+
+def test_e_is_a_number_however_large_it_is(ledger: Ledger) -> None:
+    found = scrape(ledger, cycle_decided(statistics=statistics(log_e=1_337.4)))
+
+    (e_value,) = found["rps_model_promotion_e_value"].values()
+    assert 1e307 < e_value < math.inf
+
+
+def test_what_the_last_cycle_did_not_record_is_absent(ledger: Ledger) -> None:
+    """After a report or a cycle of an earlier release, and where a cycle had no games."""
+    silent = cycle_decided(cycle=2, statistics=None, verdicts=())
+    no_games = cycle_decided(model_type="xgboost", statistics=statistics(games_needed=None))
+
+    found = scrape(ledger, cycle_decided(), silent, no_games)
+
+    assert found["rps_model_promotion_e_value"].keys() == {of(model="xgboost")}
+    assert "rps_model_promotion_games_needed" not in found
+    assert {dict(labels)["model"] for labels in found["rps_model_promotion_rule_verdict"]} == {"xgboost"}
 
 
 def test_a_change_of_aliases_is_pending_until_it_is_applied(ledger: Ledger) -> None:
