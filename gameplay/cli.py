@@ -10,13 +10,14 @@ from rich.logging import RichHandler
 from gameplay.config import SettingError, read_masking
 from gameplay.models.errors import ModelError
 from gameplay.refusals import Refusal
+from gameplay.serving.errors import StartError
 from ledger.errors import LedgerError
 from ledger.masking import Masking
 from projections.commands.console import messages
 from projections.commands.program import Lazy, Program
 from projections.errors import ProjectionError
 
-PROBLEMS = (SettingError, LedgerError, ModelError, ProjectionError, Refusal)
+PROBLEMS = (SettingError, LedgerError, ModelError, ProjectionError, Refusal, StartError)
 
 # Imported when called: together they take a second, which `rps --help` and most commands need not pay.
 COMMANDS: Mapping[str, Lazy] = {

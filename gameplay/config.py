@@ -134,6 +134,7 @@ class Settings:
     minio_secret_key: str | None = _setting("MINIO_SECRET_KEY", None, _text, "Its secret key.", secret=True)
     host: str = _setting("RPS_HOST", "127.0.0.1", _text, "Address to listen on.")
     port: int = _setting("RPS_PORT", 8080, _port, "Port to listen on.")
+    shared: bool = _setting("RPS_SHARED", False, _flag, "Whether to serve a ledger that another service serves.")
     internal_token: str | None = _setting(
         "RPS_INTERNAL_TOKEN", None, _text, "Bearer token for /internal writes and reloads.", secret=True
     )

@@ -1,6 +1,9 @@
 """`rps serve`, and the two things that it does first where they are still to do: `rps setup` and `rps migrate`."""
 
-import sys
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
 
 import click
 import uvicorn
@@ -8,14 +11,18 @@ import uvicorn
 from gameplay.commands.settings import pass_settings
 from gameplay.config import Settings
 from gameplay.core import open_core
+from gameplay.cron import next_firings
+from gameplay.serving.errors import StartError
+from gameplay.serving.folder_locks import serving, starting_alone
+from gameplay.serving.listening import listen
+from gameplay.serving.stop_deadline import StopDeadline
 from gameplay.training.setup import FIRST_GAMES, is_set_up, set_up
 from gameplay.web.app import create_app
 from gameplay.web.server import server_config
+from ledger.engines.sqlite import file_of
 from ledger.vocabulary import FAMILIES, Family
 from migrations import current_revision
 from projections.commands.console import json_option, print_json, remark, say, track
-
-EXIT_NOT_STARTED = 3
 
 
 @click.command()
@@ -25,6 +32,34 @@ def serve(settings: Settings) -> None:
 
     Example: RPS_PORT=9000 rps serve
     """
+    with listen(settings.host, settings.port) as listening, ExitStack() as held:
+        with starting_alone(settings.data_dir, remark):
+            _set_up_once(settings)
+            if (folder := _ledger_folder(settings)) is not None:
+                held.enter_context(serving(folder, shared=settings.shared))
+        host, port, *_ = listening.getsockname()
+        remark(f"Serving on http://{host}:{port}, data in {settings.data_dir}")
+        _announce_jobs(settings)
+        server = Server(server_config(create_app(settings), settings))
+        server.run(sockets=[listening])
+    if not server.started:
+        raise StartError("the service could not start: the log says why")
+
+
+class Server(uvicorn.Server):
+    """A server that ends within a limit once it was asked to."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._deadline = StopDeadline()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take in a signal that asks for the end."""
+        self._deadline.arm()
+        super().handle_exit(sig, frame)
+
+
+def _set_up_once(settings: Settings) -> None:
     core = open_core(settings)
     try:
         if not is_set_up(core):
@@ -32,11 +67,18 @@ def serve(settings: Settings) -> None:
             core.read_models.projector.save(every=1)
     finally:
         core.close()
-    remark(f"Serving on http://{settings.host}:{settings.port}, data in {settings.data_dir}")
-    server = uvicorn.Server(server_config(create_app(settings), settings))
-    server.run()
-    if not server.started:
-        sys.exit(EXIT_NOT_STARTED)
+
+
+def _ledger_folder(settings: Settings) -> Path | None:
+    """Where the ledger lies, if it is a file: services on different machines may share any other."""
+    return file_of(settings.database_url).parent if settings.database_url.startswith("sqlite") else None
+
+
+def _announce_jobs(settings: Settings) -> None:
+    now = datetime.now(UTC)
+    for job, line in settings.schedules().items():
+        if line is not None:
+            remark(f"Next {job}: {next_firings(line, now, 1)[0]:%Y-%m-%d %H:%M} UTC ({line})")
 
 
 @click.command()

@@ -12,7 +12,7 @@ from gameplay.web.connections import Connections
 from gameplay.web.limits import DEFAULTS, Limits
 from gameplay.web.protocol import BoundedProtocol
 
-GRACE_SECONDS = 10
+GRACE_SECONDS = 6
 DESCRIPTORS_WANTED = 65_536
 DESCRIPTORS_RESERVED = 256
 """For the database, the models, MLflow, the log."""

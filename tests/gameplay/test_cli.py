@@ -1,4 +1,5 @@
 import json
+import os
 import socket
 import sqlite3
 import subprocess
@@ -13,6 +14,8 @@ from click.testing import CliRunner, Result
 from gameplay.cli import COMMANDS, main, rps
 from gameplay.config import Settings
 from gameplay.game.players import remember
+from gameplay.serving.folder_locks import serving
+from gameplay.serving.listening import listen
 from ledger.engines.database import open_engine
 from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES
@@ -258,6 +261,21 @@ def test_a_setting_that_does_not_exist_is_one_line(problem: Callable[..., str]) 
 
 def test_a_setting_that_does_not_parse_is_one_line(problem: Callable[..., str]) -> None:
     assert "RPS_PORT='x' does not parse" in problem("serve", RPS_PORT="x")
+
+
+def test_a_taken_port_is_one_line_before_anything_is_done(problem: Callable[..., str], tmp_path: Path) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+
+        said = problem("serve", RPS_PORT=str(port), RPS_DATA_DIR=str(tmp_path / "new"))
+
+    assert f"port {port} of 127.0.0.1 is taken" in said
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_second_service_is_one_line(problem: Callable[..., str], data_dir: Path) -> None:
+    with serving(data_dir, shared=False):
+        assert f"process {os.getpid()} serves the ledger" in problem("serve", RPS_PORT="0")
 
 
 def test_a_family_without_aliases_is_one_line(problem: Callable[..., str], tmp_path: Path) -> None:

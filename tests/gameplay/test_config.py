@@ -31,6 +31,7 @@ GOOD: dict[str, tuple[str, str, object]] = {
     "RPS_PROMOTION_MINIMUM_GAMES": ("10", "promotion_minimum_games", 10),
     "RPS_PROMOTION_MINIMUM_PREDICTIONS": ("100", "promotion_minimum_predictions", 100),
     "RPS_GAME_IDLE_SECONDS": ("60", "game_idle_seconds", 60),
+    "RPS_SHARED": ("1", "shared", True),
     "RPS_OPEN_GAMES_MAX": ("500", "open_games_max", 500),
     "RPS_TRAIN_SCHEDULE": ("0 3 * * *", "train_schedule", "0 3 * * *"),
     "TRAINING_DATA_SINCE_DATE": ("2026-01-01", "training_since_us", 1_767_225_600_000_000),
