@@ -3,6 +3,11 @@
 Only the migrations make them in a database; a test proves that both say the same.
 """
 
+from collections.abc import Iterator
+from types import NoneType
+from typing import Any, get_args
+
+from msgspec import Struct, structs
 from sqlalchemy import REAL, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
 metadata = MetaData()
@@ -29,30 +34,57 @@ projection_snapshots = Table(
     sqlite_strict=True,
 )
 
+
+class StoredRow(Struct, frozen=True, kw_only=True):
+    """A row of the promotion history: one cycle. Its fields are the table's columns, in this order.
+
+    `applied` is 0 while a plan is open, 1 when it is carried out, and null where nothing was planned; `detail` is
+    JSON, and holds what no query narrows.
+    """
+
+    id: int
+    recorded_us: int
+    model_type: str
+    cycle: int
+    decision: str
+    z_statistic: float | None
+    p_value: float | None
+    production_wins: int | None
+    production_total_games: int | None
+    b_wins: int | None
+    b_total_games: int | None
+    production_games_since_swap: int
+    b_games_since_swap: int
+    promotion_cycles_since_swap: int
+    reorder_applied: int
+    applied: int | None
+    rule: str | None
+    alpha: str | None
+    reason: str
+    source: str
+    detail: bytes
+
+
+_COLUMN_TYPES: dict[type, Any] = {int: Integer, float: REAL, str: Text, bytes: LargeBinary}
+
+
+def _columns(row: type[Struct], key: str) -> Iterator[Column[Any]]:
+    for field in structs.fields(row):
+        kinds = set(get_args(field.type)) or {field.type}
+        (kind,) = kinds - {NoneType}
+        yield Column(
+            field.name,
+            _COLUMN_TYPES[kind],
+            nullable=NoneType in kinds,
+            primary_key=field.name == key,
+            autoincrement=False,
+        )
+
+
 promotion_history = Table(
     "promotion_history",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("recorded_us", Integer, nullable=False),
-    Column("model_type", Text, nullable=False),
-    Column("cycle", Integer, nullable=False),
-    Column("decision", Text, nullable=False),
-    Column("z_statistic", REAL),
-    Column("p_value", REAL),
-    Column("production_wins", Integer),
-    Column("production_total_games", Integer),
-    Column("b_wins", Integer),
-    Column("b_total_games", Integer),
-    Column("production_games_since_swap", Integer, nullable=False),
-    Column("b_games_since_swap", Integer, nullable=False),
-    Column("promotion_cycles_since_swap", Integer, nullable=False),
-    Column("reorder_applied", Integer, nullable=False),
-    Column("applied", Integer),
-    Column("rule", Text),
-    Column("alpha", Text),
-    Column("reason", Text, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("detail", LargeBinary, nullable=False),
+    *_columns(StoredRow, key="id"),
     Index("ix_promotion_history_model_type", "model_type", "id"),
     Index("ix_promotion_history_decision", "decision", "id"),
     Index("ix_promotion_history_recorded_us", "recorded_us"),

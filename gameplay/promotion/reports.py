@@ -151,7 +151,7 @@ def _after(report: Reported, assignment: Assignment, *, swapped: bool, reordered
         if ranked.source_alias is not None and reordered:
             versions[ranked.alias] = before[ranked.source_alias]
     versions |= _told_versions(report.said.alias_assignments)
-    # A swap exchanges exactly these two, and a re-rank leaves Production where it is, whatever else is told.
+    # A swap exchanges exactly these two, and a reorder leaves Production where it is, whatever else is told.
     versions["Production"] = assignment.B if swapped else assignment.Production
     if swapped:
         versions["B"] = assignment.Production

@@ -19,7 +19,9 @@ from gameplay.web.state import lanes_of, service_of
 from ledger.events import CycleDecided
 from ledger.vocabulary import DECISIONS, FAMILIES, Decision
 from projections.read_models.history import DAY_US, Query
+from projections.read_models.history_fold import ticker_fields
 from projections.read_models.history_row import render
+from projections.schema import StoredRow
 
 KEY_LENGTH_MAX = 200
 HISTORY_LIMIT = 20
@@ -49,7 +51,7 @@ async def history(request: Request) -> Response:
     rows = await lanes_of(request).reads(read_rows, service, query)
     headers = {"Cache-Control": "no-store"}
     if len(rows) == query.limit and query.order == "desc":
-        following = {**request.query_params, "before_id": rows[-1]["id"]}
+        following = {**request.query_params, "before_id": rows[-1].id}
         headers["Link"] = f'<{request.url.path}?{urlencode(following)}>; rel="next"'
     return answer([render(row, detail=detail) for row in rows], headers=headers)
 
@@ -76,7 +78,7 @@ def _query(request: Request) -> Query:
     )
 
 
-def read_rows(service: Service, query: Query) -> list[dict[str, Any]]:
+def read_rows(service: Service, query: Query) -> list[StoredRow]:
     """The stored rows that a query asks for, up to the head. Raises Unavailable before the first catch-up."""
     service.require_caught_up()
     service.core.read_models.projector.catch_up()
@@ -100,11 +102,7 @@ def read_totals(service: Service, days: int) -> list[dict[str, Any]]:
 
 def _report_answer(position: int, event: CycleDecided, reported: Reported) -> dict[str, Any]:
     """What became of a report. `tickers_differ` names the tickers that the caller sees otherwise."""
-    own = {
-        "production_games_since_swap": event.tickers.production_games,
-        "b_games_since_swap": event.tickers.b_games,
-        "promotion_cycles_since_swap": event.tickers.cycles,
-    }
+    own = ticker_fields(event.tickers)
     said = {name: getattr(reported.said, name) for name in own}
     return {
         "success": True,

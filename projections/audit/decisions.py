@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import structs
 
-from ledger.events import AliasesAssigned, CycleDecided, Evidence, Tally
+from ledger.events import AliasesAssigned, CycleDecided, Tally
 from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES, PLAYED_ALIASES, Family
 from projections.audit.promotions import Decided, Move, Promotions, read_promotions
@@ -22,6 +22,7 @@ from projections.decision.evidence import gather
 from projections.decision.rules import KNOWN_RULES, RuleError, pooled_z_test
 from projections.fold import Progress
 from projections.read_models.counting import NO_GAMES
+from projections.read_models.history_fold import counts_of_evidence, counts_of_report
 from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
 
@@ -223,26 +224,20 @@ def _check_report(recorded: Decided, count: SpanCount | None) -> Iterator[Mismat
 
 def _report_notes(event: CycleDecided) -> Iterator[str]:
     """Where a report differs from the ledger, or from its own test: for a person to judge."""
-    report = event.report
-    if report is None:
+    reported = counts_of_report(event)
+    if reported is None:
         return
-    names = ("production_wins", "production_total_games", "b_wins", "b_total_games")
-    told = [getattr(report, name) for name in names]
     if event.evidence is not None:
-        own = _counts(event.evidence)
-        for name, said, counted in zip(names, told, own, strict=True):
-            if said is not None and said != counted:
-                yield f"{name}: reported {said}, counted {counted}"
-    if None in told or event.z_statistic is None:
-        return
-    test = pooled_z_test(Tally(games=told[3], wins=told[2]), Tally(games=told[1], wins=told[0]))
+        for name, said, own in zip(reported._fields, reported, counts_of_evidence(event), strict=True):
+            if said is not None and said != own:
+                yield f"{name}: reported {said}, counted {own}"
+    match reported:
+        case (int(won), int(played), int(b_won), int(b_played)) if event.z_statistic is not None:
+            test = pooled_z_test(Tally(games=b_played, wins=b_won), Tally(games=played, wins=won))
+        case _:
+            return
     if test is not None and not math.isclose(test[0], event.z_statistic, rel_tol=1e-3, abs_tol=1e-3):
         yield f"z: reported {event.z_statistic:.4f}, the reported counts give {test[0]:.4f}"
-
-
-def _counts(evidence: Evidence) -> tuple[int, int, int, int]:
-    production, b = evidence.production.window, evidence.b.window
-    return production.wins, production.games, b.wins, b.games
 
 
 def _promotion_state(recorded: Decided, count: SpanCount) -> PromotionState:

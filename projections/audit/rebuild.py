@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
+from msgspec import structs
 from sqlalchemy import Connection, delete, insert
 
 from ledger.engines.database import transaction
@@ -13,6 +13,7 @@ from projections.audit.replay import Replay
 from projections.fold import Progress
 from projections.projection import Tracked
 from projections.read_models import history
+from projections.read_models.history import Query
 from projections.schema import projection_checkpoints as checkpoints
 from projections.schema import promotion_history
 
@@ -42,9 +43,7 @@ def rebuild(ledger: Ledger, names: Sequence[str], *, since_us: int, progress: Pr
 
 
 def _switch_history(connection: Connection, replay: Replay) -> None:
-    rows: list[dict[str, Any]] = [
-        {**row, "detail": msgspec.json.encode(row["detail"])} for row in replay.history_rows()
-    ]
+    rows = [structs.asdict(row) for row in replay.history.rows(Query(limit=None, order="asc"))]
     connection.execute(delete(promotion_history))
     connection.execute(delete(checkpoints).where(checkpoints.c.name == history.NAME))
     if rows:

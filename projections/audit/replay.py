@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import structs
 from sqlalchemy import Engine
 
 from ledger.codec import DECODE_ERRORS
@@ -80,8 +81,8 @@ def flatten(value: Any, path: str = "") -> dict[str, Any]:
 
 def read_rows(history: History) -> list[dict[str, Any]]:
     """All rows of a promotion history, by id, with their detail decoded; as text where it is no JSON."""
-    rows = history.rows(Query(limit=-1, order="asc"))  # SQLite's word for no limit
-    return [{**row, "detail": _decoded(row["detail"])} for row in rows]
+    rows = history.rows(Query(limit=None, order="asc"))
+    return [{**structs.asdict(row), "detail": _decoded(row.detail)} for row in rows]
 
 
 def by_id(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,6 @@
 """One promotion cycle, decided: from a family's standing to the events that say so. Pure.
 
-A cycle makes one kind of move: it swaps Production and B, or it re-ranks the challengers, or neither.
+A cycle makes one kind of move: it swaps Production and B, or it reorders the challengers, or neither.
 """
 
 from ledger.events import (
@@ -49,7 +49,7 @@ def decide_cycle(
         after = swap(assignment)
     elif verdict.decision == "retain_production":
         ranked = ranking.rank(promotion, assignment, rule.minimum_predictions)
-        after = ranking.reseed(assignment, ranked)
+        after = ranking.reorder(assignment, ranked)
     swapped = verdict.decision == "swap_production_b"
     reordered = not swapped and after != assignment
     decided = CycleDecided(

@@ -80,7 +80,7 @@ LEDGER_SERIES: tuple[Series, ...] = (
         "rps_model_promotion_events_total",
         "counter",
         ("model", "decision"),
-        "Promotion decisions; alias_reorder counts re-ranks executed, beside the cycle's own decision.",
+        "Promotion decisions; alias_reorder counts reorders executed, beside the cycle's own decision.",
     ),
     Series(
         "rps_model_alias_rank",
@@ -92,7 +92,7 @@ LEDGER_SERIES: tuple[Series, ...] = (
         "rps_model_alias_reorders_total",
         "counter",
         ("model",),
-        "Re-ranks of the challengers that were executed.",
+        "Reorders of the challengers that were executed.",
     ),
     Series(
         "rps_model_games_since_production_swap",

@@ -136,7 +136,7 @@ def _fell_back(state: Counters, event: InferenceFellBack, _entry: Entry) -> None
 
 
 def _cycle_decided(state: Counters, event: CycleDecided, _entry: Entry) -> None:
-    # A re-rank is counted where it is executed; a report that decided nothing else must not count it twice.
+    # A reorder is counted where it is executed; a report that decided nothing else must not count it twice.
     if event.decision != "alias_reorder" or not event.reordered:
         state.decisions[event.model_type, event.decision] += 1
 

@@ -5,20 +5,21 @@ again inside the transaction, so the second finds the work done.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Final, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, insert, select
 
 from ledger.engines.database import transaction
-from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, CycleDecided, Event, wire_name
+from ledger.events import Event
 from ledger.store import Entry, Head, Ledger
 from ledger.vocabulary import DECISIONS, FAMILIES
-from projections.errors import ProjectionError
+from projections.read_models.history_fold import TYPES, fold
+from projections.schema import StoredRow
 from projections.schema import projection_checkpoints as checkpoints
 from projections.schema import promotion_history as table
 
-NAME = "promotion_history"
+NAME: Final = "promotion_history"
 VERSION = 1
 DAY_US = 86_400_000_000
 
@@ -26,7 +27,7 @@ DAY_US = 86_400_000_000
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """Which rows; times in microseconds since the epoch, `from_us` inclusive, `to_us` exclusive."""
 
-    limit: int = 20
+    limit: int | None = 20
     model_type: str | None = None
     decision: str | None = None
     from_us: int | None = None
@@ -39,7 +40,7 @@ class History:
     """The table behind `/internal/promotion/history`."""
 
     name = NAME
-    types = frozenset(wire_name(cls) for cls in (CycleDecided, AliasesPlanned, AliasesAssigned))
+    types = TYPES
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -72,7 +73,7 @@ class History:
                 return
             for entry, event in batch:
                 if entry.position > done:
-                    _fold(connection, event, entry)
+                    fold(connection, event, entry)
             connection.execute(delete(checkpoints).where(checkpoints.c.name == NAME))
             connection.execute(
                 insert(checkpoints).values(
@@ -80,16 +81,16 @@ class History:
                 )
             )
 
-    def rows(self, query: Query) -> list[dict[str, Any]]:
+    def rows(self, query: Query) -> list[StoredRow]:
         """The stored rows that a query asks for, in order of their id."""
         statement = select(table).where(*_conditions(query)).limit(query.limit)
         statement = statement.order_by(table.c.id.desc() if query.order == "desc" else table.c.id)
         with transaction(self._engine) as connection:
-            return [dict(row) for row in connection.execute(statement).mappings()]
+            return [StoredRow(**row) for row in connection.execute(statement).mappings()]
 
     def totals(self, from_us: int, to_us: int) -> dict[str, dict[str, int]]:
-        """For each family: how many cycles came to each decision, challengers re-ranked, and all cycles."""
-        reordered = func.sum(case((_RE_RANKED, 1), else_=0)).label("alias_reorder")
+        """For each family: how many cycles came to each decision, challengers reordered, and all cycles."""
+        reordered = func.sum(case((_REORDERED, 1), else_=0)).label("alias_reorder")
         by_decision = [
             func.sum(case((table.c.decision == decision, 1), else_=0)).label(decision)
             for decision in DECISIONS
@@ -117,7 +118,7 @@ class History:
 
 
 # Executed, or reported of a family whose aliases the ledger does not know.
-_RE_RANKED = (table.c.reorder_applied == 1) | (table.c.decision == "alias_reorder")
+_REORDERED = (table.c.reorder_applied == 1) | (table.c.decision == "alias_reorder")
 
 
 def _conditions(query: Query) -> list[ColumnElement[bool]]:
@@ -125,7 +126,7 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
     if query.model_type is not None:
         conditions.append(table.c.model_type == query.model_type)
     if query.decision == "alias_reorder":
-        conditions.append(_RE_RANKED)
+        conditions.append(_REORDERED)
     elif query.decision is not None:
         conditions.append(table.c.decision == query.decision)
     if query.from_us is not None:
@@ -135,106 +136,3 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
     if query.before_id is not None:
         conditions.append(table.c.id < query.before_id)
     return conditions
-
-
-def _fold(connection: Connection, event: Event, entry: Entry) -> None:
-    match event:
-        case CycleDecided():
-            connection.execute(insert(table).values(_row(event, entry)))
-        case AliasesPlanned():
-            _settle(connection, event, entry, {"applied": 0})
-        case AliasesAssigned():
-            _settle(connection, event, entry, {"applied": 1, "reorder_applied": int(event.reordered)})
-        case _:
-            raise AssertionError(f"{entry.type} is not among the types that the history reads")
-
-
-def _row(event: CycleDecided, entry: Entry) -> dict[str, Any]:
-    counts = _counts(event)
-    return {
-        "id": entry.position,
-        "recorded_us": entry.recorded_us,
-        "model_type": event.model_type,
-        "cycle": event.cycle,
-        "decision": event.decision,
-        "z_statistic": event.z_statistic,
-        "p_value": event.p_value,
-        **counts,
-        "production_games_since_swap": event.tickers.production_games,
-        "b_games_since_swap": event.tickers.b_games,
-        "promotion_cycles_since_swap": event.tickers.cycles,
-        "reorder_applied": 0,
-        "applied": None,
-        "rule": event.rule.name if event.rule else None,
-        "alpha": event.rule.alpha if event.rule else None,
-        "reason": event.reason,
-        "source": event.source,
-        "detail": msgspec.json.encode(_detail(event)),
-    }
-
-
-def _counts(event: CycleDecided) -> dict[str, int | None]:
-    """What was compared: the reporter's own counts where an outside automation decided."""
-    names = ("production_wins", "production_total_games", "b_wins", "b_total_games")
-    if event.report is not None:
-        return {name: getattr(event.report, name) for name in names}
-    if event.evidence is None:
-        return dict.fromkeys(names)
-    production, b = event.evidence.production.window, event.evidence.b.window
-    return dict(zip(names, (production.wins, production.games, b.wins, b.games), strict=True))
-
-
-def _detail(event: CycleDecided) -> dict[str, Any]:
-    if event.report is not None:
-        rankings = [msgspec.to_builtins(ranked) for ranked in event.report.alias_rankings]
-        accuracies = [msgspec.to_builtins(accuracy) for accuracy in event.report.alias_accuracies]
-    else:
-        rankings = [
-            {
-                "alias": ranked.alias,
-                "rank": ranked.rank,
-                "source_alias": ranked.alias,
-                "accuracy": ranked.correct / ranked.predictions if ranked.predictions else None,
-                "total_predictions": ranked.predictions,
-                "version": ranked.version,
-            }
-            for ranked in event.ranking
-        ]
-        accuracies = [{name: row[name] for name in row if name != "rank"} for row in rankings]
-    return {
-        "alias_rankings": rankings,
-        "alias_accuracies": accuracies,
-        "alias_assignments": [],
-        "evidence": msgspec.to_builtins(event.evidence),
-        "report": msgspec.to_builtins(event.report),
-    }
-
-
-def _settle(
-    connection: Connection, event: AliasesPlanned | AliasesAssigned, entry: Entry, values: dict[str, Any]
-) -> None:
-    """Write down what became of a cycle's plan; a change of aliases outside a cycle has no row."""
-    if event.cycle is None:
-        return
-    mine = (table.c.model_type == event.model_type) & (table.c.cycle == event.cycle)
-    details = connection.scalars(select(table.c.detail).where(mine)).all()
-    if len(details) != 1:
-        found = f"{NAME} has {len(details)} rows of cycle {event.cycle} of {event.model_type}, and not one"
-        raise ProjectionError(entry.position, entry.type, found)
-    detail = msgspec.json.decode(details[0])
-    detail["alias_assignments"] = _assignments(event.assignments)
-    connection.execute(update(table).where(mine).values(**values, detail=msgspec.json.encode(detail)))
-
-
-def _assignments(assignments: Sequence[AliasChange]) -> list[dict[str, Any]]:
-    alias_of = {change.before: change.alias for change in assignments}
-    return [
-        {
-            "alias": change.alias,
-            "version": change.after,
-            "source_alias": alias_of.get(change.after),
-            "previous_version": change.before,
-            "changed": change.before != change.after,
-        }
-        for change in assignments
-    ]

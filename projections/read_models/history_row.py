@@ -1,66 +1,104 @@
 """A history row as HTTP clients and Grafana read it: every key in every row, flat, null where there is nothing."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from msgspec import Struct, structs
+
+from projections.schema import StoredRow
 
 TITLES = {
     "swap_production_b": "Production and B swapped",
     "retain_production": "Production retained",
     "insufficient_data": "Not enough games",
-    "alias_reorder": "Challengers re-ranked",
+    "alias_reorder": "Challengers reordered",
 }
 
 
-def render(row: Mapping[str, Any], *, detail: bool = False) -> dict[str, Any]:
+class Detail(Struct, kw_only=True):
+    """The nested part of a row: what `detail=1` adds to it."""
+
+    alias_rankings: list[dict[str, Any]]
+    alias_accuracies: list[dict[str, Any]]
+    alias_assignments: list[dict[str, Any]]
+    evidence: dict[str, Any] | None
+    report: dict[str, Any] | None
+
+
+class HistoryRow(Struct, frozen=True, kw_only=True):
+    """The keys of a row and what each holds. A field of a stored row's name has that row's value."""
+
+    id: int
+    ts: str
+    ts_ms: int
+    created_ts_utc: str
+    model_type: str
+    decision: str
+    z_statistic: float | None
+    p_value: float | None
+    production_wins: int | None
+    production_total_games: int | None
+    production_win_rate: float | None
+    b_wins: int | None
+    b_total_games: int | None
+    b_win_rate: float | None
+    production_games_since_swap: int
+    b_games_since_swap: int
+    promotion_cycles_since_swap: int
+    reorder_applied: bool
+    applied: bool | None
+    rule: str | None
+    alpha: float | None
+    reason: str
+    source: str
+    rank1_summary: str | None
+    rank2_summary: str | None
+    rank3_summary: str | None
+    step2_order: str | None
+    step2_accuracy: str | None
+    step2_sources: str | None
+    title: str
+    text: str
+    tags: str
+    position: int
+
+
+KEYS = HistoryRow.__struct_fields__
+_AS_STORED = frozenset(KEYS) & frozenset(StoredRow.__struct_fields__)
+
+
+def render(row: StoredRow, *, detail: bool = False) -> dict[str, Any]:
     """The public form of a stored row; `detail` adds the nested lists and the evidence."""
-    nested = msgspec.json.decode(row["detail"])
+    nested = msgspec.json.decode(row.detail, type=Detail)
+    shown = structs.asdict(history_row(row, nested))
+    return {**shown, **structs.asdict(nested)} if detail else shown
+
+
+def history_row(row: StoredRow, nested: Detail) -> HistoryRow:
+    """The flat part of a row."""
     # When the cycle was: a report may reach the ledger long after it, and says so.
-    told_us = (nested["report"] or {}).get("created_us")
-    moment, created = (_utc(one) for one in (row["recorded_us"], told_us or row["recorded_us"]))
-    applied = None if row["applied"] is None else bool(row["applied"])
-    rendered = {
-        "id": row["id"],
-        "ts": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "ts_ms": row["recorded_us"] // 1_000,
-        "created_ts_utc": created.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "model_type": row["model_type"],
-        "decision": row["decision"],
-        "z_statistic": row["z_statistic"],
-        "p_value": row["p_value"],
-        "production_wins": row["production_wins"],
-        "production_total_games": row["production_total_games"],
-        "production_win_rate": _rate(row["production_wins"], row["production_total_games"]),
-        "b_wins": row["b_wins"],
-        "b_total_games": row["b_total_games"],
-        "b_win_rate": _rate(row["b_wins"], row["b_total_games"]),
-        "production_games_since_swap": row["production_games_since_swap"],
-        "b_games_since_swap": row["b_games_since_swap"],
-        "promotion_cycles_since_swap": row["promotion_cycles_since_swap"],
-        "reorder_applied": bool(row["reorder_applied"]),
-        "applied": applied,
-        "rule": row["rule"],
-        "alpha": None if row["alpha"] is None else float(row["alpha"]),
-        "reason": row["reason"],
-        "source": row["source"],
-        **_ranks(nested["alias_rankings"]),
-        "title": f"{row['model_type']}: {TITLES[row['decision']]}",
-        "text": row["reason"],
+    created_us = (nested.report or {}).get("created_us") or row.recorded_us
+    stored: dict[str, Any] = {name: getattr(row, name) for name in _AS_STORED}
+    derived = {
+        "ts": _utc(row.recorded_us).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "ts_ms": row.recorded_us // 1_000,
+        "created_ts_utc": _utc(created_us).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "production_win_rate": _rate(row.production_wins, row.production_total_games),
+        "b_win_rate": _rate(row.b_wins, row.b_total_games),
+        "reorder_applied": bool(row.reorder_applied),
+        "applied": None if row.applied is None else bool(row.applied),
+        "alpha": None if row.alpha is None else float(row.alpha),
+        "title": f"{row.model_type}: {TITLES[row.decision]}",
+        "text": row.reason,
         "tags": ",".join(_tags(row)),
-        "position": row["id"],
+        "position": row.id,
     }
-    if detail:
-        rendered |= {
-            name: nested[name]
-            for name in ("alias_rankings", "alias_accuracies", "alias_assignments", "evidence", "report")
-        }
-    return rendered
+    return HistoryRow(**{**stored, **derived, **_ranks(nested.alias_rankings)})
 
 
-def _utc(moment_us: int) -> datetime:
-    return datetime.fromtimestamp(moment_us / 1_000_000, UTC)
+def _utc(time_us: int) -> datetime:
+    return datetime.fromtimestamp(time_us / 1_000_000, UTC)
 
 
 def _rate(wins: int | None, games: int | None) -> float | None:
@@ -94,6 +132,6 @@ def _percent(share: float | None) -> str:
     return "n/a" if share is None else f"{share:.1%}"
 
 
-def _tags(row: Mapping[str, Any]) -> list[str]:
-    tags = ["promotion", row["model_type"], row["decision"]]
-    return [*tags, "alias_reorder"] if row["reorder_applied"] else tags
+def _tags(row: StoredRow) -> list[str]:
+    tags = ["promotion", row.model_type, row.decision]
+    return [*tags, "alias_reorder"] if row.reorder_applied else tags

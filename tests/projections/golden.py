@@ -28,7 +28,7 @@ from tests import builders
 from tests.projections.stories import Clock, append, caught_up, table_rows
 
 FILE = Path(__file__).parent / "golden_states.json"
-RERANKED = builders.assignments((2, 1, 3, 4), (2, 3, 1, 4))
+REORDERED = builders.assignments((2, 1, 3, 4), (2, 3, 1, 4))
 
 
 class Golden(TypedDict):
@@ -43,7 +43,7 @@ class Goldens(TypedDict):
 
 
 def golden_history() -> tuple[Event, ...]:
-    """A bit of everything: a swap, a re-rank, a report, an open plan, games before, across and after the swap."""
+    """A bit of everything: a swap, a reorder, a report, an open plan, games before, across and after the swap."""
     across = {"game_id": "across", "alias": "B", "model_version": 2}
     after = {"game_id": "after", "swap_count": 1, "model_version": 2}
     scripted = {"game_id": "s", "policy": "gus", "model_type": "scripted", "alias": None, "model_version": None}
@@ -85,9 +85,9 @@ def golden_history() -> tuple[Event, ...]:
         builders.cycle_decided(
             cycle=2, decision="retain_production", reordered=True, z_statistic=0.5, p_value=0.3
         ),
-        builders.aliases_planned(cycle=2, swapped=False, reordered=True, assignments=RERANKED),
+        builders.aliases_planned(cycle=2, swapped=False, reordered=True, assignments=REORDERED),
         builders.aliases_assigned(
-            cause="promotion", cycle=2, plan=6, reordered=True, assignments=RERANKED
+            cause="promotion", cycle=2, plan=6, reordered=True, assignments=REORDERED
         ),
         builders.cycle_decided(
             **xgboost, cycle=2, trigger="report", decision="alias_reorder", rule=None, evidence=None, ranking=(),
@@ -105,7 +105,7 @@ def golden_history() -> tuple[Event, ...]:
             model_type="multinomial_logistic", trigger="report", rule=None, evidence=None, ranking=(),
             report=Report(body_sha256="0"),
         ),
-        builders.aliases_planned(cause="training", cycle=None, swapped=False, assignments=RERANKED),
+        builders.aliases_planned(cause="training", cycle=None, swapped=False, assignments=REORDERED),
         builders.models_reloaded(),
     )  # fmt: skip
 

@@ -15,8 +15,7 @@ from gameplay.observability.process_series import CLOSED_VALUES, SCRAPE_LABELS, 
 from gameplay.observability.promql import labels_left, matchers, names
 from gameplay.observability.site import DASHBOARD_UID, DATASOURCE_UIDS, HISTORY_PATH, LEDGER_UID, TOTALS_PATH
 from ledger.vocabulary import DECISIONS
-from projections.read_models.history_row import TITLES, render
-from projections.schema import promotion_history
+from projections.read_models.history_row import KEYS
 
 GRID_COLUMNS = 24
 TOTALS_KEYS = frozenset({"model", "period_start", "period_end", *DECISIONS, "total_events"})
@@ -25,14 +24,8 @@ _LEGEND_LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
 def row_keys() -> frozenset[str]:
-    blank = dict.fromkeys(column.name for column in promotion_history.columns)
-    known = {
-        "recorded_us": 0,
-        "model_type": "",
-        "decision": next(iter(TITLES)),
-        "detail": b'{"alias_rankings":[],"report":null}',
-    }
-    return frozenset(render({**blank, **known}))
+    """The keys of a history row."""
+    return frozenset(KEYS)
 
 
 def findings(dashboard: Json, keys: Collection[str]) -> list[str]:

@@ -159,7 +159,7 @@ def applied(house: House) -> list[bool | None]:
     read_models = ReadModels(house.ledger)
     read_models.projector.start()
     rows = read_models.history.rows(Query(order="asc", limit=200))
-    return [None if row["applied"] is None else bool(row["applied"]) for row in rows]
+    return [None if row.applied is None else bool(row.applied) for row in rows]
 
 
 def settled(promotion: Promotion) -> bool:

@@ -2,7 +2,7 @@ import pytest
 
 from ledger.events import Event
 from projections.decision import ranking
-from projections.decision.ranking import rank, reseed
+from projections.decision.ranking import rank, reorder
 from projections.read_models import standings
 from projections.read_models.standings import PromotionState, Record
 from tests.builders import aliases_assigned, assignment, prediction_made
@@ -69,13 +69,13 @@ def test_a_reseed_moves_challengers_alone() -> None:
     before = assignment((1, 2, 3, 4))
     ranked = rank(promotion(v1=(0, 90), v2=(30, 90), v3=(80, 90), v4=(40, 90)), before, 30)
 
-    assert reseed(before, ranked) == assignment((1, 3, 4, 2))
+    assert reorder(before, ranked) == assignment((1, 3, 4, 2))
 
 
 def test_ranks_are_those_before_the_move() -> None:
     before = assignment((1, 2, 3, 4))
     ranked = rank(promotion(v2=(30, 90), v3=(80, 90), v4=(40, 90)), before, 30)
-    after = reseed(before, ranked)
+    after = reorder(before, ranked)
 
     assert {one.alias: (one.version, one.rank) for one in ranked} == {
         "shadow1": (3, 1),
@@ -88,7 +88,7 @@ def test_ranks_are_those_before_the_move() -> None:
 def test_a_reseed_by_the_present_order_moves_nothing() -> None:
     before = assignment((1, 2, 3, 4))
 
-    assert reseed(before, ranking.rank(promotion(), before, 30)) == before
+    assert reorder(before, ranking.rank(promotion(), before, 30)) == before
 
 
 def test_a_record_goes_with_its_version_when_it_is_moved_behind_another_alias() -> None:
@@ -99,7 +99,7 @@ def test_a_record_goes_with_its_version_when_it_is_moved_behind_another_alias() 
     family = folded(standings.projection(), *given).families[FAMILY]
 
     first = rank(family, assignment((1, 2, 3, 4)), 30)
-    second = rank(family, reseed(assignment((1, 2, 3, 4)), first), 30)
+    second = rank(family, reorder(assignment((1, 2, 3, 4)), first), 30)
 
     assert [one.version for one in first] == [3, 4, 2]
     assert [(one.alias, one.version) for one in second] == [("B", 3), ("shadow1", 4), ("shadow2", 2)]

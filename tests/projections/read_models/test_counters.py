@@ -202,7 +202,7 @@ def test_a_decision_is_counted_when_it_is_made(decision: str) -> None:
     assert sum(state.decisions.values()) == 1
 
 
-def test_a_rerank_is_counted_when_it_is_executed_beside_the_cycles_own_decision() -> None:
+def test_a_reorder_is_counted_when_it_is_executed_beside_the_cycles_own_decision() -> None:
     decided = cycle_decided(decision="retain_production", reordered=True)
     planned = aliases_planned(swapped=False, reordered=True)
     assigned = aliases_assigned(cause="promotion", reordered=True, plan=2, cycle=1)
@@ -215,7 +215,7 @@ def test_a_rerank_is_counted_when_it_is_executed_beside_the_cycles_own_decision(
     assert sum(state.decisions.values()) == 2
 
 
-def test_a_report_whose_decision_is_a_rerank_counts_once() -> None:
+def test_a_report_whose_decision_is_a_reorder_counts_once() -> None:
     state = counted(
         cycle_decided(decision="alias_reorder", trigger="report", report=report(), reordered=True),
         aliases_assigned(cause="report", cycle=1, reordered=True),

@@ -51,7 +51,7 @@ KEYS = frozenset((
 DETAIL_KEYS = frozenset({"alias_rankings", "alias_accuracies", "alias_assignments", "evidence"})
 FAMILY: Final = "feedforward_nn"
 SWAPPED = assignments((1, 2, 3, 4), (2, 1, 3, 4))
-RERANKED = assignments((1, 2, 3, 4), (1, 4, 2, 3))
+REORDERED = assignments((1, 2, 3, 4), (1, 4, 2, 3))
 BARE: dict[str, Any] = {
     "trigger": "report",
     "source": "n8n",
@@ -176,13 +176,13 @@ def test_a_plan_is_applied_when_it_is_completed(ledger: Ledger) -> None:
     assert row(ledger)["reorder_applied"] is False
 
 
-def test_a_rerank_is_applied_when_it_is_executed(ledger: Ledger) -> None:
+def test_a_reorder_is_applied_when_it_is_executed(ledger: Ledger) -> None:
     append(ledger, aliases_assigned(), cycle_decided(decision="retain_production", reordered=True))
-    append(ledger, aliases_planned(swapped=False, reordered=True, assignments=RERANKED))
+    append(ledger, aliases_planned(swapped=False, reordered=True, assignments=REORDERED))
     assert row(ledger)["reorder_applied"] is False
     assert rows(ledger, Query(decision="alias_reorder")) == []
 
-    append(ledger, aliases_assigned(cause="promotion", cycle=1, plan=3, reordered=True, assignments=RERANKED))
+    append(ledger, aliases_assigned(cause="promotion", cycle=1, plan=3, reordered=True, assignments=REORDERED))
     found = row(ledger)
     assert (found["decision"], found["reorder_applied"], found["applied"]) == ("retain_production", True, True)
     assert found["tags"] == f"promotion,{FAMILY},retain_production,alias_reorder"
@@ -225,7 +225,7 @@ def test_a_swaps_own_row_shows_zeros(ledger: Ledger) -> None:
 
 
 def test_detail_adds_the_nested_lists(ledger: Ledger) -> None:
-    append(ledger, cycle_decided(decision="retain_production"), aliases_planned(assignments=RERANKED))
+    append(ledger, cycle_decided(decision="retain_production"), aliases_planned(assignments=REORDERED))
 
     found = row(ledger, detail=True)
 
@@ -337,7 +337,7 @@ def test_rows_are_filtered_by_time_from_inclusive_to_exclusive(ledger: Ledger, c
 
 def test_totals_count_the_periods_cycles_by_decision(ledger: Ledger, clock: Clock) -> None:
     five_cycles(ledger, clock)
-    append(ledger, aliases_assigned(cause="promotion", cycle=3, reordered=True, assignments=RERANKED))
+    append(ledger, aliases_assigned(cause="promotion", cycle=3, reordered=True, assignments=REORDERED))
     totals = caught_up(ledger).history.totals
     nothing = dict.fromkeys((*DECISIONS, "total_events"), 0)
     minute = 60_000_000

@@ -1,0 +1,139 @@
+"""What each event makes of the rows of the promotion history: a cycle is a row, and its plan changes it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import structs
+from sqlalchemy import Connection, insert, select, update
+
+from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, CycleDecided, Event, Tickers, wire_name
+from ledger.store import Entry
+from projections.errors import ProjectionError
+from projections.read_models.history_row import Detail
+from projections.schema import StoredRow
+from projections.schema import promotion_history as table
+
+TYPES = frozenset(wire_name(cls) for cls in (CycleDecided, AliasesPlanned, AliasesAssigned))
+
+
+class ComparedCounts(NamedTuple):
+    """What a cycle compared; None where a report does not say."""
+
+    production_wins: int | None
+    production_total_games: int | None
+    b_wins: int | None
+    b_total_games: int | None
+
+
+def fold(connection: Connection, event: Event, entry: Entry) -> None:
+    """Write what one event changes. Raises ProjectionError for a plan of a cycle that has no row."""
+    match event:
+        case CycleDecided():
+            connection.execute(insert(table).values(structs.asdict(_row(event, entry))))
+        case AliasesPlanned():
+            _settle(connection, event, entry, applied=0)
+        case AliasesAssigned():
+            _settle(connection, event, entry, applied=1, reorder_applied=int(event.reordered))
+        case _:
+            raise AssertionError(f"{entry.type} is not among the types that the history reads")
+
+
+def counts_of_evidence(event: CycleDecided) -> ComparedCounts:
+    """What the ledger itself has counted."""
+    if event.evidence is None:
+        return ComparedCounts(None, None, None, None)
+    production, b = event.evidence.production.window, event.evidence.b.window
+    return ComparedCounts(production.wins, production.games, b.wins, b.games)
+
+
+def counts_of_report(event: CycleDecided) -> ComparedCounts | None:
+    """What an outside automation says that it compared; None where the cycle is the service's own."""
+    if event.report is None:
+        return None
+    return ComparedCounts(*(getattr(event.report, name) for name in ComparedCounts._fields))
+
+
+def ticker_fields(tickers: Tickers) -> dict[str, int]:
+    """The tickers under the names that rows and reports have for them."""
+    return {
+        "production_games_since_swap": tickers.production_games,
+        "b_games_since_swap": tickers.b_games,
+        "promotion_cycles_since_swap": tickers.cycles,
+    }
+
+
+def _row(event: CycleDecided, entry: Entry) -> StoredRow:
+    counts = counts_of_report(event) or counts_of_evidence(event)
+    return StoredRow(
+        id=entry.position,
+        recorded_us=entry.recorded_us,
+        model_type=event.model_type,
+        cycle=event.cycle,
+        decision=event.decision,
+        z_statistic=event.z_statistic,
+        p_value=event.p_value,
+        **counts._asdict(),
+        **ticker_fields(event.tickers),
+        reorder_applied=0,
+        applied=None,
+        rule=event.rule.name if event.rule else None,
+        alpha=event.rule.alpha if event.rule else None,
+        reason=event.reason,
+        source=event.source,
+        detail=msgspec.json.encode(_detail(event)),
+    )
+
+
+def _detail(event: CycleDecided) -> Detail:
+    if event.report is not None:
+        rankings = [msgspec.to_builtins(ranked) for ranked in event.report.alias_rankings]
+        accuracies = [msgspec.to_builtins(accuracy) for accuracy in event.report.alias_accuracies]
+    else:
+        rankings = [
+            {
+                "alias": ranked.alias,
+                "rank": ranked.rank,
+                "source_alias": ranked.alias,
+                "accuracy": ranked.correct / ranked.predictions if ranked.predictions else None,
+                "total_predictions": ranked.predictions,
+                "version": ranked.version,
+            }
+            for ranked in event.ranking
+        ]
+        accuracies = [{name: row[name] for name in row if name != "rank"} for row in rankings]
+    return Detail(
+        alias_rankings=rankings,
+        alias_accuracies=accuracies,
+        alias_assignments=[],
+        evidence=msgspec.to_builtins(event.evidence),
+        report=msgspec.to_builtins(event.report),
+    )
+
+
+def _settle(connection: Connection, event: AliasesPlanned | AliasesAssigned, entry: Entry, **values: int) -> None:
+    """Write down what became of a cycle's plan; a change of aliases outside a cycle has no row."""
+    if event.cycle is None:
+        return
+    mine = (table.c.model_type == event.model_type) & (table.c.cycle == event.cycle)
+    details = connection.scalars(select(table.c.detail).where(mine)).all()
+    if len(details) != 1:
+        found = f"{table.name} has {len(details)} rows of cycle {event.cycle} of {event.model_type}, and not one"
+        raise ProjectionError(entry.position, entry.type, found)
+    detail = msgspec.json.decode(details[0], type=Detail)
+    detail.alias_assignments = _assignments(event.assignments)
+    connection.execute(update(table).where(mine).values(**values, detail=msgspec.json.encode(detail)))
+
+
+def _assignments(assignments: Sequence[AliasChange]) -> list[dict[str, Any]]:
+    alias_of = {change.before: change.alias for change in assignments}
+    return [
+        {
+            "alias": change.alias,
+            "version": change.after,
+            "source_alias": alias_of.get(change.after),
+            "previous_version": change.before,
+            "changed": change.before != change.after,
+        }
+        for change in assignments
+    ]
