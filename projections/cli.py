@@ -6,7 +6,17 @@ import click
 
 from ledger.errors import LedgerError
 from ledger.masking import mask_addresses
-from projections.commands import decisions, looking, moving, proving, replaying, simulate_rules, status, what_if
+from projections.commands import (
+    decisions,
+    looking,
+    moving,
+    proving,
+    replaying,
+    simulate_rules,
+    status,
+    watch,
+    what_if,
+)
 from projections.commands.program import Program
 from projections.commands.source import DEFAULT_DATABASE, Source
 from projections.errors import ProjectionError
@@ -55,6 +65,7 @@ COMMANDS: tuple[click.Command, ...] = (
     proving.seal,
     proving.prove,
     proving.verify_proof,
+    watch.watch,
     replaying.replay,
     replaying.aliases,
     replaying.diff,

@@ -30,6 +30,7 @@ from projections.commands.console import (
     show,
     track,
 )
+from projections.commands.numbers import SEED, DecimalType, WholeType
 from projections.commands.program import Problem
 
 _HEADINGS = (
@@ -41,11 +42,11 @@ FINDINGS_SHOWN = 20
 @click.command()
 @click.option("--user", type=click.Choice(BOTS), default="cal", show_default=True, help="The player.")
 @click.option("--policy", type=click.Choice(POLICIES), default="forrest", show_default=True, help="The opponent.")
-@click.option("--games", type=click.IntRange(min=1), default=10, show_default=True, help="How many.")
+@click.option("--games", type=WholeType(1), default=10, show_default=True, help="How many.")
 @click.option("--strict-parity", is_flag=True, help="Compare exactly, and the rows of the training as well.")
 @click.option("--replay", is_flag=True, help="Play nothing: take the last games from the ledger.")
-@click.option("--sleep", type=click.FloatRange(min=0), default=0.0, help="Seconds between two rounds.")
-@click.option("--seed", type=int, default=None, help="Makes the player's choices repeatable.")
+@click.option("--sleep", type=DecimalType(0), default=0.0, help="Seconds between two rounds.")
+@click.option("--seed", type=SEED, default=None, help="Makes the player's choices repeatable.")
 @click.option("--url", default=None, help="Address of the service; by default as the settings say.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; default: in the data folder."

@@ -23,6 +23,7 @@ from ledger.engines.sqlite import file_of
 from ledger.vocabulary import FAMILIES, Family
 from migrations import current_revision
 from projections.commands.console import json_option, print_json, remark, say, track
+from projections.commands.numbers import WholeType
 
 
 @click.command()
@@ -82,7 +83,7 @@ def _announce_jobs(settings: Settings) -> None:
 
 
 @click.command()
-@click.option("--games", type=click.IntRange(min=250), default=FIRST_GAMES, show_default=True)
+@click.option("--games", type=WholeType(250), default=FIRST_GAMES, show_default=True)
 @click.option("--early", type=click.Choice(FAMILIES), help="Family whose Production learns from few games only.")
 @json_option
 @pass_settings

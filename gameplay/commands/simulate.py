@@ -10,6 +10,7 @@ from gameplay.commands.settings import pass_settings
 from gameplay.config import Settings
 from ledger.vocabulary import BOTS, MODEL_TYPE_OF_OPPONENT, BotName, Opponent
 from projections.commands.console import json_option, print_json, print_table, track
+from projections.commands.numbers import SEED, DecimalType, WholeType
 from projections.commands.program import Problem
 
 _HEADINGS = ("policy", "alias", "games", "bot won", "player won", "tied", "rounds a game")
@@ -24,10 +25,10 @@ _HEADINGS = ("policy", "alias", "games", "bot won", "player won", "tied", "round
     show_default=True,
     help="The opponent.",
 )
-@click.option("--games", type=click.IntRange(min=1), default=20, show_default=True, help="How many to play.")
+@click.option("--games", type=WholeType(1), default=20, show_default=True, help="How many to play.")
 @click.option("--url", default=None, help="Address of the service; by default as the settings say.")
-@click.option("--seed", type=int, default=None, help="Makes the player's choices repeatable.")
-@click.option("--sleep", type=click.FloatRange(min=0), default=0.0, help="Seconds between two rounds.")
+@click.option("--seed", type=SEED, default=None, help="Makes the player's choices repeatable.")
+@click.option("--sleep", type=DecimalType(0), default=0.0, help="Seconds between two rounds.")
 @json_option
 @pass_settings
 def simulate(

@@ -22,6 +22,7 @@ from projections.commands.console import (
     progress,
     say,
 )
+from projections.commands.numbers import WholeType
 from projections.commands.source import Source
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -39,9 +40,7 @@ def sparkline(values: Sequence[float | None]) -> str:
 
 @click.command()
 @model_type_option
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show the newest so many."
-)
+@click.option("--limit", type=WholeType(1), default=50, show_default=True, help="Show the newest so many.")
 @json_option
 @click.pass_obj
 def decisions(source: Source, model_type: Family | None, limit: int, as_json: bool) -> None:

@@ -26,6 +26,7 @@ from projections.commands.console import (
     remark,
     say,
 )
+from projections.commands.numbers import WholeType
 from projections.commands.positions import PositionType
 from projections.commands.source import Source
 from projections.positions import PositionError, check_position, position_at
@@ -41,7 +42,7 @@ UNREADABLE = "an event that cannot be read"
 @model_type_option
 @click.option("--since", default=None, help="Not before this ISO 8601 time.")
 @click.option("--until", default=None, help="Not after this ISO 8601 time.")
-@click.option("--limit", type=click.IntRange(min=1), default=None, help=f"The newest so many.  [default: {LIMIT}]")
+@click.option("--limit", type=WholeType(1), default=None, help=f"The newest so many.  [default: {LIMIT}]")
 @click.option("--follow", is_flag=True, help="Go on with what is appended, until interrupted.")
 @json_option
 @click.pass_obj

@@ -10,19 +10,18 @@ from typing import BinaryIO
 import click
 from msgspec import structs
 
-from ledger.errors import InvalidTextError
-from ledger.numbers import parse_whole
 from ledger.times import parse_time, show_time
 from ledger.verification.backup import back_up
 from ledger.verification.transfer import ImportRefusedError, NotExportedError, export_lines, import_lines
 from projections.commands.console import bad, finding, good, json_option, print_json, progress, say
+from projections.commands.numbers import DurationType
 from projections.commands.outputs import new_file
 from projections.commands.since import since_option, since_us
 from projections.commands.source import Source, length
 from projections.metrics.backfill import LOOKBACK_SECONDS, BackfillError, make_blocks, write_backfill
 from projections.metrics.series import LEDGER_INSTANCE, LEDGER_JOB
 
-_UNITS = {"s": 1, "m": 60}
+STEP = DurationType(LOOKBACK_SECONDS - 1, "below the 5 minutes after which a sample is no longer shown")
 
 
 @click.command("export")
@@ -97,32 +96,9 @@ def backup(source: Source, file: Path, as_json: bool) -> None:
         finding()
 
 
-class StepType(click.ParamType[int]):
-    """A number of seconds, as 60, 60s or 2m."""
-
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The seconds."""
-        if isinstance(value, int):
-            return value
-        text = str(value)
-        digits, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
-        try:
-            seconds = parse_whole(digits) * _UNITS[unit]
-        except InvalidTextError:
-            seconds = 0
-        if not 1 <= seconds < LOOKBACK_SECONDS:
-            problem = (
-                f"{text!r} is no step such as 60s or 2m, below the 5 minutes after which a sample is forgotten"
-            )
-            self.fail(problem, param, ctx)
-        return seconds
-
-
 @click.command()
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="An empty folder.")
-@click.option("--step", type=StepType(), default="60s", show_default=True, help="Time between two samples.")
+@click.option("--step", type=STEP, default="60s", show_default=True, help="Time between two samples.")
 @click.option("--from", "from_", default=None, help="Not before this ISO 8601 time.")
 @click.option("--to", default=None, help="Not after this ISO 8601 time.")
 @click.option("--job", default=LEDGER_JOB, show_default=True, help="The scrapes' label `job`.")

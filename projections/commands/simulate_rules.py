@@ -1,6 +1,5 @@
 """simulate-rules: how often each rule errs, and how long it takes, for your own win rates and traffic."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import click
 from ledger.events import Rule
 from projections.commands.cells import counted
 from projections.commands.console import json_option, print_json, print_table, progress, remark
+from projections.commands.numbers import DecimalType, WholeType
 from projections.commands.rule_plots import FALSE_SWAPS, RIGHT_SWAPS, check_folder, false_swaps, right_swaps, write
 from projections.commands.what_if import AlphaType
 from projections.decision.estimates import Cycles, quantile, share_by
@@ -25,23 +25,7 @@ ALPHAS = ("0.20", "0.05", "0.01")
 Column = Callable[[Course], str]
 
 
-class RateType(click.ParamType[float]):
-    """A share from 0 to 1. NaN, which passes every comparison of click's own range, is none."""
-
-    name = "share"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number."""
-        try:
-            rate = float(value)
-        except ValueError:
-            rate = math.nan
-        if not 0 <= rate <= 1:
-            self.fail(f"{value!r} is no share from 0 to 1", param, ctx)
-        return rate
-
-
-RATE = RateType()
+RATE = DecimalType(0, 1)
 
 
 @click.command("simulate-rules")
@@ -53,9 +37,9 @@ RATE = RateType()
     multiple=True,
     help="B's, may repeat; by default 5, 10 and 20 points more. Equal rates are always simulated too.",
 )
-@click.option("--games", type=click.IntRange(1, 1_000), default=5, show_default=True, help="Games a cycle.")
-@click.option("--cycles", type=click.IntRange(1, 100_000), default=1_000, show_default=True, help="Cycles a run.")
-@click.option("--runs", type=click.IntRange(10, 1_000_000), default=10_000, show_default=True, help="Runs.")
+@click.option("--games", type=WholeType(1, 1_000), default=5, show_default=True, help="Games a cycle.")
+@click.option("--cycles", type=WholeType(1, 100_000), default=1_000, show_default=True, help="Cycles a run.")
+@click.option("--runs", type=WholeType(10, 1_000_000), default=10_000, show_default=True, help="Runs.")
 @click.option(
     "--rule", "names", type=click.Choice(KNOWN_RULES), multiple=True, help="May repeat; by default every rule."
 )
@@ -64,14 +48,12 @@ RATE = RateType()
 )
 @click.option(
     "--minimum-games",
-    type=click.IntRange(min=1),
+    type=WholeType(1),
     default=3,
     show_default=True,
     help="Games that each alias needs.",
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Gives the same games again."
-)
+@click.option("--seed", type=WholeType(0), default=1, show_default=True, help="Gives the same games again.")
 @click.option(
     "--plot",
     type=click.Path(file_okay=False, path_type=Path),

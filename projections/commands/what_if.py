@@ -23,6 +23,7 @@ from projections.commands.console import (
     progress,
     say,
 )
+from projections.commands.numbers import WholeType
 from projections.commands.source import Source
 from projections.decision.rules import KNOWN_RULES, RuleError, read_alpha
 
@@ -48,8 +49,8 @@ class AlphaType(click.ParamType[str]):
     default=None,
     help="Swap when p is below it, or, by the anytime rule, not above it.",
 )
-@click.option("--minimum-games", type=click.IntRange(min=1), default=None, help="Games that each alias needs.")
-@click.option("--minimum-predictions", type=click.IntRange(min=1), default=None, help="Predictions for a reorder.")
+@click.option("--minimum-games", type=WholeType(1), default=None, help="Games that each alias needs.")
+@click.option("--minimum-predictions", type=WholeType(1), default=None, help="Predictions for a reorder.")
 @click.option("--rule", type=click.Choice(KNOWN_RULES), default=None, help="Another test.")
 @model_type_option
 @json_option
