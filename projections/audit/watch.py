@@ -24,9 +24,9 @@ class Watch:
     """What is verified so far, and everything that was found.
 
     `verified_position` is the last one up to which all events fit. The first look takes the whole log with its
-    seals, and so does one that is asked for everything. Another takes what was appended, from the chain hash at which the look before ended, so a history
-    that is written again does not fit. A finding stays until the watch ends: a row that was put back was changed
-    all the same.
+    seals, and so does one that is asked for everything. Another takes what was appended, from the chain hash at
+    which the look before ended, so a history that is written again does not fit. A finding stays until the watch
+    ends: a row that was put back was changed all the same.
     """
 
     def __init__(self, verifiers: Sequence[Verifier] = ()) -> None:

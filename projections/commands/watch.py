@@ -57,8 +57,9 @@ def watch(
 ) -> None:
     """Verify what is appended and derive new decisions again, for as long as the watch runs.
 
-    Every look takes what is new, and one a day takes the whole log again. A page for Prometheus on the port has `rps_audit_verified_position` and `rps_audit_findings`. A finding stays
-    until the watch ends. As JSON: one object a look.
+    Every look takes what is new, and one a day takes the whole log again. A page for Prometheus on the port has
+    `rps_audit_verified_position` and `rps_audit_findings`. A finding stays until the watch ends. As JSON: one
+    object a look.
 
     Example: rps-audit watch --every 60s
     """
