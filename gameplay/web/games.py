@@ -11,6 +11,7 @@ from gameplay.game import players
 from gameplay.refusals import Refusal
 from gameplay.web.answers import play_answer, points_answer, start_answer
 from gameplay.web.bodies import Line, MaybeLine, answer, decode, read_body
+from gameplay.web.queries import one
 from gameplay.web.state import lanes_of, service_of
 from ledger.events import Round
 from ledger.vocabulary import POLICIES, Move, Opponent
@@ -72,7 +73,7 @@ async def start_game(request: Request) -> Response:
 
 async def round_points_of(request: Request) -> Response:
     """GET /round_points?game_id=."""
-    game_id = request.query_params.get("game_id")
+    game_id = one(request, "game_id")
     if not game_id:
         raise Refusal("round_points needs ?game_id=")
     game = await service_of(request).play.find(game_id)

@@ -168,8 +168,8 @@ def _history(service: Service, payload: Payload, _range: Range | None) -> list[d
     """The last rows, whatever the time range: the ledger panel shows twenty cycles, however long they took."""
     asked = Query(
         limit=_whole(payload, "limit", HISTORY_LIMIT, HISTORY_LIMIT_MAX),
-        model_type=_word(payload, "model_type"),
-        decision=_word(payload, "decision"),
+        model_types=_words(payload, "model_type"),
+        decisions=_words(payload, "decision"),
     )
     return [render(row) for row in read_rows(service, asked)]
 
@@ -179,8 +179,8 @@ def _swaps(service: Service, payload: Payload, range_: Range | None) -> list[dic
     from_us, to_us = _between(range_)
     asked = Query(
         limit=HISTORY_LIMIT_MAX,
-        model_type=_word(payload, "model_type"),
-        decision="swap_production_b",
+        model_types=_words(payload, "model_type"),
+        decisions=("swap_production_b",),
         from_us=from_us,
         to_us=to_us,
     )
@@ -191,12 +191,18 @@ def _totals(service: Service, payload: Payload, _range: Range | None) -> list[di
     return read_totals(service, _whole(payload, "days", DAYS, DAYS_MAX))
 
 
-def _word(payload: Payload, name: str) -> str | None:
-    """One of a closed set of words; an empty form field is none of them."""
-    value: str | None = payload.get(name) or None
-    if value is not None and value not in OPTIONS[name]:
-        raise Invalid(f"{name}={value!r} is unknown; there are {', '.join(OPTIONS[name])}")
-    return value
+def _words(payload: Payload, name: str) -> tuple[str, ...]:
+    """Any of a closed set of words: one, a list, or `{a,b}`, as Grafana writes a variable with several values.
+
+    An empty form field is none of them.
+    """
+    given = payload.get(name)
+    if given is None or given in ("", []):
+        return ()
+    words = given.removeprefix("{").removesuffix("}").split(",") if isinstance(given, str) else given
+    if not isinstance(words, list) or not all(word in OPTIONS[name] for word in words):
+        raise Invalid(f"{name}={given!r} is unknown; there are {', '.join(OPTIONS[name])}")
+    return tuple(words)
 
 
 def _whole(payload: Payload, name: str, default: int, high: int) -> int:

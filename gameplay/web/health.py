@@ -1,7 +1,5 @@
 """Whether the service lives, whether it may be sent work, and what it is."""
 
-from typing import cast
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,7 +8,7 @@ from gameplay.web.bodies import answer
 from gameplay.web.negotiation import media_type
 from gameplay.web.queries import choice
 from gameplay.web.state import lanes_of, service_of
-from projections.metrics.exposition import FORMATS, TEXT, Scope
+from projections.metrics.exposition import FORMATS, SCOPES, TEXT
 
 
 async def root(request: Request) -> Response:
@@ -51,7 +49,7 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """GET /metrics, in the format that the scraper asks for."""
     service = service_of(request)
-    scope = cast(Scope | None, choice(request, "scope", ("ledger", "process")))
+    scope = choice(request, "scope", SCOPES)
     if scope != "process":
         service.require_caught_up()
     # The answer is 200 whatever a scraper accepts: one that takes none of the formats gets the plainest.

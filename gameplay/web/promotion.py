@@ -2,7 +2,7 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Any, cast, get_args
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -13,11 +13,11 @@ from gameplay.promotion.reports import Reported
 from gameplay.refusals import Refusal
 from gameplay.serving.service import Service
 from gameplay.web.bodies import answer, read_body
-from gameplay.web.queries import choice, flag, moment_us, whole
+from gameplay.web.queries import choice, choices, flag, one, time_us, whole
 from gameplay.web.report_body import read_report
 from gameplay.web.state import lanes_of, service_of
 from ledger.events import CycleDecided
-from ledger.vocabulary import DECISIONS, FAMILIES, Decision
+from ledger.vocabulary import DECISIONS, FAMILIES
 from projections.read_models.history import DAY_US, Query
 from projections.read_models.history_fold import ticker_fields
 from projections.read_models.history_row import render
@@ -29,6 +29,9 @@ HISTORY_LIMIT_MAX = 200
 DAYS = 7
 DAYS_MAX = 90
 ALL = "ALL"
+
+Order = Literal["asc", "desc"]
+ORDERS: tuple[Order, ...] = ("asc", "desc")
 
 
 async def report(request: Request) -> Response:
@@ -51,7 +54,8 @@ async def history(request: Request) -> Response:
     rows = await lanes_of(request).reads(read_rows, service, query)
     headers = {"Cache-Control": "no-store"}
     if len(rows) == query.limit and query.order == "desc":
-        following = {**request.query_params, "before_id": rows[-1].id}
+        asked = [(name, text) for name, text in request.query_params.multi_items() if name != "before_id"]
+        following = [*asked, ("before_id", rows[-1].id)]
         headers["Link"] = f'<{request.url.path}?{urlencode(following)}>; rel="next"'
     return answer([render(row, detail=detail) for row in rows], headers=headers)
 
@@ -65,16 +69,16 @@ async def event_totals(request: Request) -> Response:
 
 
 def _query(request: Request) -> Query:
-    before = request.query_params.get("before_id")
-    order = choice(request, "order", ("asc", "desc")) or "desc"
+    before = one(request, "before_id")
+    order: Order = choice(request, "order", ORDERS) or "desc"
     return Query(
         limit=whole(request, "limit", HISTORY_LIMIT, 1, HISTORY_LIMIT_MAX),
-        model_type=choice(request, "model_type", FAMILIES),
-        decision=cast(Decision | None, choice(request, "decision", get_args(Decision))),
-        from_us=moment_us(request, "since", "from"),
-        to_us=moment_us(request, "to"),
+        model_types=choices(request, "model_type", FAMILIES),
+        decisions=choices(request, "decision", DECISIONS),
+        from_us=time_us(request, "since", "from"),
+        to_us=time_us(request, "to"),
         before_id=None if before is None else whole(request, "before_id", 0, 1, 2**53),
-        order="asc" if order == "asc" else "desc",
+        order=order,
     )
 
 

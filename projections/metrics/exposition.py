@@ -18,6 +18,7 @@ from projections.read_models.standings import PromotionStates
 from projections.read_models.tickers import Tickers
 
 Scope = Literal["ledger", "process"]
+SCOPES: tuple[Scope, ...] = ("ledger", "process")
 Samples = Mapping[Any, float]
 """Label values, as a tuple in the order of the series' labels -> value."""
 

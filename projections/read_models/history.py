@@ -25,11 +25,14 @@ DAY_US = 86_400_000_000
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """Which rows; times in microseconds since the epoch, `from_us` inclusive, `to_us` exclusive."""
+    """Which rows; times in microseconds since the epoch, `from_us` inclusive, `to_us` exclusive.
+
+    Rows of any of `model_types` and with any of `decisions`; of all where these are empty.
+    """
 
     limit: int | None = 20
-    model_type: str | None = None
-    decision: str | None = None
+    model_types: tuple[str, ...] = ()
+    decisions: tuple[str, ...] = ()
     from_us: int | None = None
     to_us: int | None = None
     before_id: int | None = None
@@ -123,12 +126,11 @@ _REORDERED = (table.c.reorder_applied == 1) | (table.c.decision == "alias_reorde
 
 def _conditions(query: Query) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
-    if query.model_type is not None:
-        conditions.append(table.c.model_type == query.model_type)
-    if query.decision == "alias_reorder":
-        conditions.append(_REORDERED)
-    elif query.decision is not None:
-        conditions.append(table.c.decision == query.decision)
+    if query.model_types:
+        conditions.append(table.c.model_type.in_(query.model_types))
+    if query.decisions:
+        decided = table.c.decision.in_(query.decisions)
+        conditions.append(decided | _REORDERED if "alias_reorder" in query.decisions else decided)
     if query.from_us is not None:
         conditions.append(table.c.recorded_us >= query.from_us)
     if query.to_us is not None:

@@ -85,7 +85,7 @@ def applied(ledger: Ledger) -> list[object]:
     """What the history says of each cycle, the oldest first."""
     read_models = ReadModels(ledger)
     read_models.projector.start()
-    rows = read_models.history.rows(Query(model_type=FAMILY, order="asc"))
+    rows = read_models.history.rows(Query(model_types=(FAMILY,), order="asc"))
     return [render(row)["applied"] for row in rows]
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from gameplay.web.app import CALLS
 from gameplay.web.limits import DEFAULTS
 from ledger.vocabulary import BOTS, FAMILIES, VERDICTS
 from projections.decision.rules import KNOWN_RULES
@@ -160,6 +161,9 @@ BROKEN: dict[str, bytes] = {
     "minus Infinity": b'{GOOD, "x": -Infinity}',
     "invalid UTF-8": b'{GOOD, "policy": "\xff\xfe", "game_id": "\xff", "model_type": "\xff"}',
     "UTF-16": '{"policy": "forrest"}'.encode("utf-16"),
+    "a name twice": b'{GOOD, "x": 1, "x": 1}',
+    "a name twice, once escaped": rb'{GOOD, "x": 1, "\u0078": 2}',
+    "a name twice further in": b'{GOOD, "x": [{"y": {"z": 1, "z": null}}]}',
     "a byte order mark": b"\xef\xbb\xbf{GOOD}",
     "NUL behind": b"{GOOD}\x00",
     "a raw control character": b'{GOOD, "policy": "a\x01", "game_id": "a\x01", "model_type": "\x01"}',
@@ -342,6 +346,54 @@ def test_a_bad_history_parameter_is_400_by_its_name(client: TestClient, query: s
     assert query.partition("=")[0] in response.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "query"),
+    [
+        *(
+            ("GET", HISTORY_PATH, query)
+            for query in (
+                *("limit=5&limit=5", "limit=5&limit=", "before_id=1&before_id=2", "order=asc&order=desc"),
+                *(
+                    "since=1&since=2",
+                    "from=1&from=1",
+                    "to=1&to=1",
+                    "detail=0&detail=1",
+                    "detail=1&detail=1&detail=1",
+                ),
+                *("%6cimit=1&limit=2", "limit=1&x=2&limit=3"),
+            )
+        ),
+        ("GET", "/internal/promotion/event_totals", "days=7&days=8"),
+        ("GET", "/metrics", "scope=ledger&scope=process"),
+        ("GET", "/round_points", "game_id=a&game_id=b"),
+        ("POST", "/models/reload", "sync_minio=true&sync_minio=false"),
+        ("POST", "/models/reload/xgboost/B", "clean=0&clean=0"),
+    ],
+)
+def test_a_parameter_that_is_given_twice_is_400_by_its_name(
+    client: TestClient, method: str, path: str, query: str
+) -> None:
+    before = state(client)
+
+    refused = client.request(method, f"{path}?{query}")
+
+    name = query.partition("=")[0].replace("%6c", "l")
+    assert refused.status_code == 400
+    assert refused.json()["detail"].startswith(f"{name} is given ")
+    assert state(client) == before
+
+
+def test_an_unknown_parameter_may_be_given_twice(client: TestClient) -> None:
+    assert client.get(f"{HISTORY_PATH}?_=1&_=2").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query", ["model_type=xgboost&model_type=nobody", "decision=nothing&decision=alias_reorder"]
+)
+def test_each_of_several_words_must_be_known(client: TestClient, query: str) -> None:
+    assert client.get(f"{HISTORY_PATH}?{query}").status_code == 400
+
+
 @pytest.mark.parametrize("days", ["0", "91", "x", ""])
 def test_bad_days_are_refused(client: TestClient, days: str) -> None:
     assert client.get("/internal/promotion/event_totals", params={"days": days}).status_code == 400
@@ -360,13 +412,31 @@ def test_bad_days_are_refused(client: TestClient, days: str) -> None:
         ("GET", "/metrics?scope=nothing", 400),
     ],
 )
-def test_a_wrong_path_or_method_is_told(client: TestClient, method: str, path: str, status: int) -> None:
+def test_a_wrong_path_or_method_is_refused(client: TestClient, method: str, path: str, status: int) -> None:
     before = state(client)
     response = client.request(method, path)
 
     assert response.status_code == status
     assert response.json().keys() == {"detail", "request_id"}
     assert state(client) == before
+
+
+def test_a_slash_at_the_end_is_no_other_place(client: TestClient) -> None:
+    for call in CALLS:
+        path = call.path.format(model_type="nobody", alias="B")
+        plain, slashed = (
+            client.request(call.method, one, follow_redirects=False) for one in (path, f"{path.rstrip('/')}/")
+        )
+        assert plain.status_code == slashed.status_code, path
+        wrong = client.put(f"{path.rstrip('/')}/", follow_redirects=False)
+        assert (wrong.status_code, wrong.headers["allow"] != "") == (405, True)
+
+
+def test_head_is_get_without_a_body(client: TestClient) -> None:
+    for call in CALLS:
+        if call.method == "GET":
+            answer = client.head(call.path)
+            assert (answer.status_code, answer.content) == (client.get(call.path).status_code, b""), call.path
 
 
 _words = st.sampled_from(

@@ -388,6 +388,33 @@ def test_history_is_cut_by_family_and_decision(served: TestClient) -> None:
     assert len(history(served, unknown_parameter="x", _="1")) == 4
 
 
+def test_a_repeated_word_means_any_of_them(served: TestClient) -> None:
+    for family in ("xgboost", "feedforward_nn", "multinomial_logistic"):
+        for decision in ("retain_production", "insufficient_data"):
+            ok(served.post(REPORT_PATH, json={"model_type": family, "decision": decision}))
+
+    two = history(served, model_type=["xgboost", "feedforward_nn"])
+    assert {row["model_type"] for row in two} == {"xgboost", "feedforward_nn"}
+    assert len(two) == 4
+    assert len(history(served, decision=["retain_production", "insufficient_data"], model_type="xgboost")) == 2
+    assert len(history(served, decision=["retain_production", "alias_reorder"])) == 3
+    assert history(served, model_type=["xgboost", "xgboost"]) == history(served, model_type="xgboost")
+    assert history(served, model_type=["", "xgboost"]) == history(served, model_type="xgboost")
+
+
+def test_a_link_keeps_every_word(served: TestClient) -> None:
+    for family in ("xgboost", "feedforward_nn", "multinomial_logistic") * 2:
+        ok(served.post(REPORT_PATH, json={"model_type": family, "decision": "retain_production"}))
+    asked = {"limit": "1", "model_type": ["xgboost", "feedforward_nn"]}
+
+    found, response = [], served.get(HISTORY_PATH, params=asked)
+    while rows := ok(response):
+        found += rows
+        response = served.get(response.links["next"]["url"])
+
+    assert found == history(served, model_type=asked["model_type"])
+
+
 def test_totals_have_a_row_for_each_model_and_all(served: TestClient) -> None:
     report(served, "swap_production_b")
     report(served, reorder_applied=True)

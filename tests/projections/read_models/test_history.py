@@ -180,14 +180,14 @@ def test_a_reorder_is_applied_when_it_is_executed(ledger: Ledger) -> None:
     append(ledger, aliases_assigned(), cycle_decided(decision="retain_production", reordered=True))
     append(ledger, aliases_planned(swapped=False, reordered=True, assignments=REORDERED))
     assert row(ledger)["reorder_applied"] is False
-    assert rows(ledger, Query(decision="alias_reorder")) == []
+    assert rows(ledger, Query(decisions=("alias_reorder",))) == []
 
     append(ledger, aliases_assigned(cause="promotion", cycle=1, plan=3, reordered=True, assignments=REORDERED))
     found = row(ledger)
     assert (found["decision"], found["reorder_applied"], found["applied"]) == ("retain_production", True, True)
     assert found["tags"] == f"promotion,{FAMILY},retain_production,alias_reorder"
-    assert rows(ledger, Query(decision="alias_reorder")) == [found]
-    assert rows(ledger, Query(decision="retain_production")) == [found]
+    assert rows(ledger, Query(decisions=("alias_reorder",))) == [found]
+    assert rows(ledger, Query(decisions=("retain_production",))) == [found]
 
 
 def test_another_familys_plan_settles_nothing(ledger: Ledger) -> None:
@@ -318,11 +318,16 @@ def test_pages_by_id_miss_nothing_and_repeat_nothing(ledger: Ledger, clock: Cloc
 def test_rows_are_filtered_by_family_and_decision(ledger: Ledger, clock: Clock) -> None:
     five_cycles(ledger, clock)
 
-    assert ids(ledger, model_type="xgboost") == [4, 2]
-    assert ids(ledger, model_type="multinomial_logistic") == []
-    assert ids(ledger, decision="retain_production") == [3, 2]
-    assert ids(ledger, decision="retain_production", model_type="xgboost") == [2]
-    assert ids(ledger, decision="alias_reorder") == []
+    assert ids(ledger, model_types=("xgboost",)) == [4, 2]
+    assert ids(ledger, model_types=("multinomial_logistic",)) == []
+    assert ids(ledger, model_types=FAMILIES) == ids(ledger)
+    assert ids(ledger, decisions=("retain_production",)) == [3, 2]
+    assert ids(ledger, decisions=("retain_production",), model_types=("xgboost",)) == [2]
+    assert ids(ledger, decisions=("alias_reorder",)) == []
+    either = ("retain_production", "insufficient_data")
+    assert ids(ledger, decisions=either) == sorted(
+        ids(ledger, decisions=either[:1]) + ids(ledger, decisions=either[1:]), reverse=True
+    )
 
 
 def test_rows_are_filtered_by_time_from_inclusive_to_exclusive(ledger: Ledger, clock: Clock) -> None:
