@@ -63,19 +63,17 @@ def reaches(favourable: int, unfavourable: int, a: int, criterion: Fraction) -> 
 
 def lead_missing(favourable: int, unfavourable: int, a: int, criterion: Fraction) -> int:
     """How many tosses in a row would have to fall B's way from here until E reaches `criterion`; 0 when it has."""
-    if reaches(favourable, unfavourable, a, criterion):
-        return 0
-    # E rises with every favourable toss, so the first count that is enough can be enclosed and halved.
-    short, enough = 0, 1
-    while not reaches(favourable + enough, unfavourable, a, criterion):
-        short, enough = enough, 2 * enough
-    while enough - short > 1:
-        middle = (short + enough) // 2
-        if reaches(favourable + middle, unfavourable, a, criterion):
-            enough = middle
-        else:
-            short = middle
-    return enough
+    log_e = log_e_value(favourable, unfavourable, a)
+    # E's tail is P(Bin(trials, 1/2) >= a + F), which Pascal's triangle moves on by one term a toss. Far behind it
+    # is too small for a float, and then what it lacks is too small to matter once it is one.
+    tail = math.exp(log_e - _log_density(favourable, unfavourable, a))
+    trials, missing = 2 * a + favourable + unfavourable - 1, 0
+    while not _reaches(log_e, favourable + missing, unfavourable, a, criterion):
+        tail += _binomial(trials, a + unfavourable - 1) / 2
+        trials += 1
+        missing += 1
+        log_e = _log_density(favourable + missing, unfavourable, a) + (math.log(tail) if tail else -math.inf)
+    return missing
 
 
 def fewest_favourable(tosses_max: int, a: int, criterion: Fraction) -> list[int]:
@@ -93,7 +91,7 @@ def fewest_favourable(tosses_max: int, a: int, criterion: Fraction) -> list[int]
         favourable = least[-1]
         tail -= _binomial(trials, successes) / 2
         trials += 1
-        log_e = _log_e(favourable, tosses - favourable, a, tail)
+        log_e = _log_density(favourable, tosses - favourable, a) + math.log(tail)
         if not _reaches(log_e, favourable, tosses - favourable, a, criterion):
             favourable += 1
             successes += 1
@@ -114,11 +112,10 @@ def _reaches(log_e: float, favourable: int, unfavourable: int, a: int, criterion
     return distance > 0
 
 
-def _log_e(favourable: int, unfavourable: int, a: int, tail: float) -> float:
-    """The logarithm of E by its closed form, with the tail at hand."""
-    tosses = favourable + unfavourable
+def _log_density(favourable: int, unfavourable: int, a: int) -> float:
+    """The logarithm of E without its tail, P(Beta(a+S, a+F) > 1/2)."""
     densities = log_beta(a + favourable, a + unfavourable) - log_beta(a, a)
-    return (tosses + 1) * math.log(2) + densities + math.log(tail)
+    return (favourable + unfavourable + 1) * math.log(2) + densities
 
 
 def _binomial(trials: int, successes: int) -> float:

@@ -157,6 +157,14 @@ def test_the_missing_lead_is_the_fewest_tosses_in_a_row(
     assert missing == 0 or not reaches(favourable + missing - 1, unfavourable, 10, criterion)
 
 
+@pytest.mark.parametrize(("favourable", "unfavourable"), [(0, 3_000), (200, 2_500), (3_000, 0)])
+def test_the_missing_lead_is_found_where_the_tail_is_no_float(favourable: int, unfavourable: int) -> None:
+    missing = lead_missing(favourable, unfavourable, 10, Fraction(5))
+
+    assert reaches(favourable + missing, unfavourable, 10, Fraction(5))
+    assert missing == 0 or not reaches(favourable + missing - 1, unfavourable, 10, Fraction(5))
+
+
 def test_no_lead_is_missing_once_the_criterion_is_reached() -> None:
     assert lead_missing(8, 0, 10, Fraction(5)) == 0
     assert lead_missing(7, 0, 10, Fraction(5)) == 1
