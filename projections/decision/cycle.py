@@ -62,7 +62,7 @@ def decide_cycle(
         z_statistic=verdict.z_statistic,
         p_value=verdict.p_value,
         statistics=measure(evidence, rule, exact_p, promotion.log_e_max),
-        verdicts=verdicts(evidence, rule),
+        verdicts=verdicts(evidence, rule, verdict),
         decision=verdict.decision,
         reason_code=verdict.reason_code,
         reason=verdict.reason,

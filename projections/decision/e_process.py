@@ -58,17 +58,27 @@ def e_value(favourable: int, unfavourable: int, a: int) -> Fraction:
 
 def reaches(favourable: int, unfavourable: int, a: int, criterion: Fraction) -> bool:
     """Whether E is at least `criterion`: the same answer on every machine, for ever."""
-    return _reaches(log_e_value(favourable, unfavourable, a), favourable, unfavourable, a, criterion)
+    return is_reached(log_e_value(favourable, unfavourable, a), favourable, unfavourable, a, criterion)
 
 
-def lead_missing(favourable: int, unfavourable: int, a: int, criterion: Fraction) -> int:
-    """How many tosses in a row would have to fall B's way from here until E reaches `criterion`; 0 when it has."""
-    log_e = log_e_value(favourable, unfavourable, a)
+def is_reached(log_e: float, favourable: int, unfavourable: int, a: int, criterion: Fraction) -> bool:
+    """As `reaches`, where the logarithm of E is at hand."""
+    distance = log_e - math.log(criterion.numerator) + math.log(criterion.denominator)
+    if abs(distance) < _TIE:
+        return e_value(favourable, unfavourable, a) >= criterion
+    return distance > 0
+
+
+def lead_missing(log_e: float, favourable: int, unfavourable: int, a: int, criterion: Fraction) -> int:
+    """How many tosses in a row would have to fall B's way from here until E reaches `criterion`; 0 when it has.
+
+    `log_e` is the logarithm of E after the tosses so far.
+    """
     # E's tail is P(Bin(trials, 1/2) >= a + F), which Pascal's triangle moves on by one term a toss. Far behind it
     # is too small for a float, and then what it lacks is too small to matter once it is one.
     tail = math.exp(log_e - _log_density(favourable, unfavourable, a))
     trials, missing = 2 * a + favourable + unfavourable - 1, 0
-    while not _reaches(log_e, favourable + missing, unfavourable, a, criterion):
+    while not is_reached(log_e, favourable + missing, unfavourable, a, criterion):
         tail += _binomial(trials, a + unfavourable - 1) / 2
         trials += 1
         missing += 1
@@ -92,7 +102,7 @@ def fewest_favourable(tosses_max: int, a: int, criterion: Fraction) -> list[int]
         tail -= _binomial(trials, successes) / 2
         trials += 1
         log_e = _log_density(favourable, tosses - favourable, a) + math.log(tail)
-        if not _reaches(log_e, favourable, tosses - favourable, a, criterion):
+        if not is_reached(log_e, favourable, tosses - favourable, a, criterion):
             favourable += 1
             successes += 1
             tail += _binomial(trials, successes)
@@ -103,13 +113,6 @@ def fewest_favourable(tosses_max: int, a: int, criterion: Fraction) -> list[int]
 def log_beta(x: float, y: float) -> float:
     """The logarithm of the beta function."""
     return math.lgamma(x) + math.lgamma(y) - math.lgamma(x + y)
-
-
-def _reaches(log_e: float, favourable: int, unfavourable: int, a: int, criterion: Fraction) -> bool:
-    distance = log_e - math.log(criterion.numerator) + math.log(criterion.denominator)
-    if abs(distance) < _TIE:
-        return e_value(favourable, unfavourable, a) >= criterion
-    return distance > 0
 
 
 def _log_density(favourable: int, unfavourable: int, a: int) -> float:

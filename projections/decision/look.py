@@ -9,7 +9,7 @@ from msgspec import structs
 from ledger.events import Evidence, Interval, Rule, RuleVerdict, Statistics, Tally
 from projections.decision import intervals
 from projections.decision.e_process import lead_missing, log_e_value
-from projections.decision.rules import KNOWN_RULES, SIGN_A, decide, read_alpha, tosses
+from projections.decision.rules import KNOWN_RULES, SIGN_A, Verdict, decide, read_alpha, tosses
 from projections.decision.sample_size import games_needed_for_gain, is_small
 
 LEVEL: Final = 0.9
@@ -38,20 +38,24 @@ def measure(evidence: Evidence, rule: Rule, exact_p: ExactTest, log_e_before: fl
         tosses=favourable + unfavourable,
         log_e=log_e,
         log_e_max=max(log_e, log_e_before),
-        lead_missing=lead_missing(favourable, unfavourable, SIGN_A, 1 / Fraction(alpha)),
+        lead_missing=lead_missing(log_e, favourable, unfavourable, SIGN_A, 1 / Fraction(alpha)),
         games_needed=games_needed_for_gain(production, float(alpha)),
     )
 
 
-def verdicts(evidence: Evidence, rule: Rule) -> tuple[RuleVerdict, ...]:
-    """What each rule would decide, with the parameters of the one in force. Raises RuleError."""
-    return tuple(_verdict(evidence, structs.replace(rule, name=name)) for name in KNOWN_RULES)
+def verdicts(evidence: Evidence, rule: Rule, in_force: Verdict) -> tuple[RuleVerdict, ...]:
+    """What each rule would decide, with the parameters of the one in force, whose verdict is at hand.
+
+    Raises RuleError.
+    """
+    others = {name: structs.replace(rule, name=name) for name in KNOWN_RULES if name != rule.name}
+    found = {rule.name: in_force} | {name: decide(evidence, other) for name, other in others.items()}
+    return tuple(_verdict(name, found[name]) for name in KNOWN_RULES)
 
 
-def _verdict(evidence: Evidence, rule: Rule) -> RuleVerdict:
-    verdict = decide(evidence, rule)
+def _verdict(name: str, verdict: Verdict) -> RuleVerdict:
     return RuleVerdict(
-        rule=rule.name,
+        rule=name,
         decision=verdict.decision,
         reason_code=verdict.reason_code,
         z_statistic=verdict.z_statistic,

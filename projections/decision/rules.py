@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from ledger.events import Evidence, Rule, Tally
 from ledger.vocabulary import Decision, ReasonCode
-from projections.decision.e_process import log_e_value, reaches
+from projections.decision.e_process import is_reached, log_e_value
 
 Z_TEST: Final = "ztest/1"
 ANYTIME_SIGN: Final = "anytime-sign/1"
@@ -127,7 +127,7 @@ def anytime_sign(b: Tally, production: Tally, alpha: str) -> Tested:
     favourable, unfavourable = tosses(b, production)
     log_e = log_e_value(favourable, unfavourable, SIGN_A)
     p = math.exp(-max(log_e, 0.0))
-    better = reaches(favourable, unfavourable, SIGN_A, 1 / Fraction(read_alpha(alpha)))
+    better = is_reached(log_e, favourable, unfavourable, SIGN_A, 1 / Fraction(read_alpha(alpha)))
     return Tested(better, None, p, f"ln E = {log_e:.4f}, p = {p:.4f}", f"within alpha = {alpha}")
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.decision.e_process import e_value, fewest_favourable, lead_missing, log_e_value, reaches
+from projections.decision.e_process import e_value, fewest_favourable, log_e_value, reaches
+from projections.decision.e_process import lead_missing as lead_missing_from
 from tests.projections.stories import repeatable
 
 # (favourable, all) -> E at a = 1 and at a = 10; made in three ways that agree.
@@ -36,6 +37,10 @@ FRACTIONS = [
 ]
 
 small = st.integers(0, 60)
+
+
+def lead_missing(favourable: int, unfavourable: int, a: int, criterion: Fraction) -> int:
+    return lead_missing_from(log_e_value(favourable, unfavourable, a), favourable, unfavourable, a, criterion)
 
 
 @pytest.mark.parametrize(("tosses", "at_one", "at_ten"), REFERENCE)

@@ -66,7 +66,10 @@ def test_every_look_is_stored_as_it_is_and_holds_no_nan(b: Tally, production: Ta
     by = rule(alpha=alpha)
     asked = evidence(b=arm(2, b.games, b.wins), production=arm(1, production.games, production.wins))
     event = cycle_decided(
-        statistics=measure(asked, by, no_exact_p, 0.0), verdicts=verdicts(asked, by), rule=by, evidence=asked
+        statistics=measure(asked, by, no_exact_p, 0.0),
+        verdicts=verdicts(asked, by, decide(asked, by)),
+        rule=by,
+        evidence=asked,
     )
 
     event_type, version, payload = Codec().encode(event)
@@ -81,7 +84,8 @@ def test_every_look_is_stored_as_it_is_and_holds_no_nan(b: Tally, production: Ta
 def test_every_rule_s_verdict_is_what_it_would_decide_alone(b: Tally, production: Tally, alpha: str) -> None:
     asked = evidence(b=arm(2, b.games, b.wins), production=arm(1, production.games, production.wins))
 
-    found = verdicts(asked, rule(alpha=alpha))
+    by = rule(alpha=alpha)
+    found = verdicts(asked, by, decide(asked, by))
 
     assert [verdict.rule for verdict in found] == list(KNOWN_RULES)
     for verdict in found:
