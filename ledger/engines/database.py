@@ -6,6 +6,7 @@ from typing import Protocol, cast
 
 from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.engines import sqlite
 from ledger.engines.sqlite import DRIVER_ERRORS, WRITE
@@ -84,6 +85,8 @@ def transaction(engine: Engine, *, write: bool = False) -> Iterator[Connection]:
                 database.check(connection)
             else:
                 database.check_read()
+    except PoolTimeout as error:
+        raise StorageError("every connection to the database is taken: try again in a moment") from error
     except DRIVER_ERRORS as error:
         raise database.refusal(error) from error
 

@@ -17,6 +17,8 @@ from ledger.files import make_folder, make_private, problem_of
 
 BUSY_TIMEOUT_MS = 10_000
 BUSY_RETRY_MS = 10
+CONNECTION_SECONDS_MAX = 4.0
+"""How long a caller waits for a connection while all are taken."""
 WAL_BYTES_MAX = 64 << 20
 """What the write-ahead log keeps of the disk once no reader needs more of it."""
 
@@ -167,7 +169,12 @@ def open_engine(url: URL, *, must_exist: bool) -> Engine:
     except OSError as error:
         raise StorageError(f"cannot make the folder {path.parent}: {problem_of(error)}") from error
     file = SqliteFile(path, make=not must_exist)
-    engine = create_engine(url, creator=file.connect, execution_options={DATABASE: file})
+    engine = create_engine(
+        url,
+        creator=file.connect,
+        execution_options={DATABASE: file},
+        pool_timeout=CONNECTION_SECONDS_MAX,
+    )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

@@ -1,8 +1,10 @@
 """What hangs in one lane takes no place from the others, and no caller waits without a limit."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -14,8 +16,9 @@ from gameplay.config import Settings
 from gameplay.refusals import Unavailable
 from gameplay.web.lanes import Lane
 from gameplay.web.limits import Limits
+from ledger.engines.sqlite import file_of
 from tests.gameplay.faults import FaultyRegistry
-from tests.gameplay.web_clients import HISTORY_PATH, REPORT_PATH, play, serving, start
+from tests.gameplay.web_clients import HISTORY_PATH, REPORT_PATH, ok, play, service_behind, serving, start
 
 CROWD = 12
 HURRIED = Limits(wait_seconds=0.05)
@@ -87,6 +90,22 @@ def test_a_registry_that_hangs_holds_nothing_up_but_what_asks_it(
     assert refused
     assert all(int(one.headers["retry-after"]) > 0 for one in refused)
     assert any(one.status_code == 200 for one in answers)
+
+
+def test_a_locked_database_holds_up_no_reader(hurried: TestClient) -> None:
+    start(hurried)
+    ok(hurried.get(HISTORY_PATH))
+    lock = sqlite3.connect(file_of(service_behind(hurried).core.settings.database_url), isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    with closing(lock), ThreadPoolExecutor(CROWD) as pool:
+        crowd = [pool.submit(start, hurried, player_name=f"Ada {number}") for number in range(CROWD)]
+
+        for path in ("/healthz", "/readyz", "/metrics", "/models", HISTORY_PATH):
+            assert hurried.get(path).status_code == 200
+
+        lock.rollback()
+        for one in crowd:
+            one.exception(PATIENCE_SECONDS)
 
 
 def test_a_lane_refuses_a_caller_for_whom_no_place_becomes_free() -> None:
