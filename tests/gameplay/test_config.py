@@ -155,7 +155,7 @@ def test_a_time_without_a_zone_is_utc() -> None:
 @pytest.mark.parametrize(
     ("variable", "meant"),
     [
-        ("RPS_ALPHA", ": did you mean RPS_PROMOTION_ALPHA?"),
+        ("RPS_ALPHA", ": did you mean RPS_PROMOTION_ALPHA"),
         ("RPS_Port", ": did you mean RPS_PORT"),
         ("RPS_MLFLOW_TRACKING_URI", ": did you mean MLFLOW_TRACKING_URI?"),
         ("RPS_XYLOPHONE_QUARTZ", "; there are AB_SPLIT_RATIO, "),
