@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, Select, bindparam, select
+from sqlalchemy import Connection, Engine, Executable, Select, bindparam, select
 
 from ledger.chain import GENESIS, link, stored_leaf
 from ledger.codec import Codec
@@ -77,6 +77,7 @@ class Append:
     events: tuple[EncodedEvent, ...]
     expected_version: int | None
     keyed: bool
+    beside: Executable | None = None
 
 
 @dataclass(slots=True)
@@ -119,9 +120,19 @@ class Ledger:
         return self.append(stream_of(event), [event], None)
 
     def prepare(
-        self, stream: str, new: Sequence[Event], expected_version: int | None, *, ids: Sequence[str] | None = None
+        self,
+        stream: str,
+        new: Sequence[Event],
+        expected_version: int | None,
+        *,
+        ids: Sequence[str] | None = None,
+        beside: Executable | None = None,
     ) -> Append:
-        """The append as bytes, not yet written. Raises InvalidEventError."""
+        """The append as bytes, not yet written. Raises InvalidEventError.
+
+        `beside` is a statement on another table that is executed in the same transaction, if the events are
+        appended: for what belongs to them and may not be in the log, such as a name that can be erased.
+        """
         assert new, "an append needs at least one event"
         assert ids is None or len(set(ids)) == len(ids) == len(new), "one id an event, each its own"
         # A name that the database turns down would fail every append of the same batch.
@@ -131,7 +142,7 @@ class Ledger:
             EncodedEvent(event_id, *encode(event))
             for event_id, event in zip(ids or new_ids(len(new)), new, strict=True)
         )
-        return Append(stream, encoded, expected_version, keyed=ids is not None)
+        return Append(stream, encoded, expected_version, keyed=ids is not None, beside=beside)
 
     def append_all(self, appends: Sequence[Append]) -> list[Receipt | LedgerError]:
         """Write many appends with one commit; each gets its own receipt or its own refusal, in this order.
@@ -145,6 +156,9 @@ class Ledger:
             now_us = max(int(self._clock() * 1_000_000), numbering.head.recorded_us)
             outcomes = [_number(numbering, append, now_us) for append in appends]
             _insert(connection, numbering.rows)
+            for append, outcome in zip(appends, outcomes, strict=True):
+                if append.beside is not None and isinstance(outcome, Receipt):
+                    connection.execute(append.beside)
             return outcomes
 
     def read(

@@ -13,6 +13,8 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from sqlalchemy import Executable
+
 from ledger.errors import BusyError, ClosedError, LedgerError, StorageError
 from ledger.events import Event
 from ledger.store import Append, Ledger, Receipt
@@ -46,9 +48,15 @@ class Writer:
         self._thread.start()
 
     async def append(
-        self, stream: str, new: Sequence[Event], expected_version: int | None, *, ids: Sequence[str] | None = None
+        self,
+        stream: str,
+        new: Sequence[Event],
+        expected_version: int | None,
+        *,
+        ids: Sequence[str] | None = None,
+        beside: Executable | None = None,
     ) -> Receipt:
-        """As `Ledger.append`; returns once the events are durable.
+        """As `Ledger.append`, with what `Ledger.prepare` takes beside it; returns once the events are durable.
 
         Raises BusyError when the queue is full and ClosedError after `close`, beside what the ledger raises.
         """
@@ -57,7 +65,7 @@ class Writer:
         assert len(new) <= self.queue_events_max, "an append larger than the queue would never get in"
         if self.unanswered_events + len(new) > self.queue_events_max:
             raise BusyError(self.unanswered_events, self.queue_events_max)
-        append = self._ledger.prepare(stream, new, expected_version, ids=ids)
+        append = self._ledger.prepare(stream, new, expected_version, ids=ids, beside=beside)
         answer: asyncio.Future[Receipt] = self._loop.create_future()
         self.unanswered_events += len(new)
         self._turn.append(_Waiting(append, answer))

@@ -5,7 +5,7 @@ Display names stay out of the ledger and can be erased.
 
 from typing import NamedTuple
 
-from sqlalchemy import Column, Engine, MetaData, Table, Text, delete, select
+from sqlalchemy import Column, Engine, Executable, MetaData, Table, Text, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from gameplay.game.bots import script_named
@@ -37,13 +37,10 @@ def identify(name: str | None, session_id: str, *, scripted: bool = False) -> Pl
     return Player("script" if scripted else "human", keyed_id("player", session_id))
 
 
-def remember(engine: Engine, player_id: str, name: str) -> None:
-    """Keep the display name of an opaque id; a later name replaces it. Raises StorageError."""
+def naming(player_id: str, name: str) -> Executable:
+    """The statement that keeps the display name of an opaque id; a later name replaces it."""
     statement = insert(players).values(player_id=player_id, name=name)
-    with transaction(engine, write=True) as connection:
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["player_id"], set_={"name": statement.excluded.name})
-        )
+    return statement.on_conflict_do_update(index_elements=["player_id"], set_={"name": statement.excluded.name})
 
 
 def known_as(engine: Engine, name: str) -> list[str]:

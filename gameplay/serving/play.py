@@ -17,7 +17,7 @@ import numpy.typing as npt
 from gameplay.game.features import features
 from gameplay.game.games import Game, Prediction, decide_round, evolve, fold
 from gameplay.game.openings import draw_opening
-from gameplay.game.players import Player
+from gameplay.game.players import Player, naming
 from gameplay.game.rules import assigned_alias, round_points
 from gameplay.refusals import Conflict, NotFound, TooMany, Unavailable
 from ledger.errors import ConflictError, UnreadableEventError
@@ -86,14 +86,18 @@ class Play:
         self._listen = listen
         self._games: OrderedDict[str, Game] = OrderedDict()
 
-    async def start(self, opponent: Opponent, player: Player, *, in_metrics: bool) -> Game:
+    async def start(
+        self, opponent: Opponent, player: Player, *, in_metrics: bool, name: str | None = None
+    ) -> Game:
         """Start a game; alias, versions and swap count are of one position and stay with it to the end.
 
-        Raises Unavailable and TooMany while too many games are open.
+        A display name is kept in the same transaction: neither of the two happens to a client who is told that
+        something failed. Raises Unavailable and TooMany while too many games are open.
         """
         game_id = new_id()
         started = await anyio.to_thread.run_sync(self._decide_start, game_id, opponent, player, in_metrics)
-        await self._writer.append(game_stream(game_id), [started], 0)
+        beside = naming(player.player_id, name) if name else None
+        await self._writer.append(game_stream(game_id), [started], 0, beside=beside)
         return self._keep(Game(started))
 
     async def play(self, game_id: str, user_move: Move, round_no: int | None) -> tuple[Game, int]:

@@ -180,7 +180,10 @@ def _adopt(core: Core) -> None:
 async def _close(service: Service, schedule: Schedule, preparing: Thread) -> None:
     """End what runs, each within its own limit; what hangs is left behind, as a crash would leave it."""
     service.core.models.stop()
-    await asyncio.to_thread(preparing.join, PREPARING_SECONDS_MAX)
-    await asyncio.gather(service.cross_family.close(), asyncio.to_thread(schedule.shutdown))
+    await asyncio.gather(
+        service.cross_family.close(),
+        asyncio.to_thread(schedule.shutdown),
+        asyncio.to_thread(preparing.join, PREPARING_SECONDS_MAX),
+    )
     saving = service.threads.start("saving", partial(service.core.read_models.projector.save, every=1))
     await asyncio.to_thread(saving.join, SAVING_SECONDS_MAX)

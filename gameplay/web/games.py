@@ -12,7 +12,7 @@ from gameplay.refusals import Refusal
 from gameplay.web.answers import play_answer, points_answer, start_answer
 from gameplay.web.bodies import Line, MaybeLine, answer, decode, read_body
 from gameplay.web.queries import one
-from gameplay.web.state import lanes_of, service_of
+from gameplay.web.state import service_of
 from ledger.events import Round
 from ledger.vocabulary import POLICIES, Move, Opponent
 
@@ -57,10 +57,8 @@ async def start_game(request: Request) -> Response:
     service.require_caught_up()
     session_id = asked.session_id or uuid.uuid4().hex
     player = players.identify(asked.player_name, session_id, scripted=asked.player_kind == "script")
-    if asked.player_name and player.kind != "bot":
-        # Before the game: it must not have begun for a client who is told that something failed.
-        await lanes_of(request).writes(players.remember, service.core.engine, player.player_id, asked.player_name)
-    game = await service.play.start(asked.policy, player, in_metrics=asked.in_metrics())
+    name = asked.player_name if player.kind != "bot" else None
+    game = await service.play.start(asked.policy, player, in_metrics=asked.in_metrics(), name=name)
     return answer(
         start_answer(
             game,

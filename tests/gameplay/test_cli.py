@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 
 from gameplay.cli import COMMANDS, main, rps
 from gameplay.config import Settings
-from gameplay.game.players import remember
+from gameplay.game.players import naming
 from gameplay.serving.folder_locks import serving
 from gameplay.serving.listening import listen
-from ledger.engines.database import open_engine
+from ledger.engines.database import open_engine, transaction
 from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES
 from migrations import REVISION, upgrade
@@ -174,7 +174,8 @@ def test_a_plan_is_cancelled_for_a_family_that_is_named(run: Run) -> None:
 
 
 def test_a_name_is_erased_and_the_games_stay(run: Run, ledger: Ledger) -> None:
-    remember(ledger.engine, "p-1", "Ada [bold]")
+    with transaction(ledger.engine, write=True) as connection:
+        connection.execute(naming("p-1", "Ada [bold]"))
     head = ledger.head()
 
     erased = run("erase", "Ada [bold]")

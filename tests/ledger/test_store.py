@@ -3,7 +3,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Column, Engine, MetaData, Table, Text, insert, select
 
 from ledger.errors import ConflictError, DuplicateError, InvalidEventError, StorageError
 from ledger.events import Event
@@ -353,3 +353,19 @@ def test_bytes_are_read_as_they_were_written(ledger: Ledger) -> None:
 
     assert entry.payload == ledger.codec.encode(event)[2]
     assert ledger.decode(entry) == event
+
+
+def test_what_stands_beside_an_append_is_kept_or_refused_with_it(ledger: Ledger, engine: Engine) -> None:
+    notes = Table("notes", MetaData(), Column("note", Text))
+    notes.create(engine)
+    good, late = (
+        ledger.prepare(stream, [game_started()], expected, beside=insert(notes).values(note=stream))
+        for stream, expected in (("game-g1", 0), ("game-g2", 7))
+    )
+
+    receipt, refused = ledger.append_all([good, late])
+
+    assert isinstance(receipt, Receipt)
+    assert isinstance(refused, ConflictError)
+    with engine.connect() as connection:
+        assert connection.scalars(select(notes.c.note)).all() == ["game-g1"]

@@ -1,7 +1,8 @@
 import pytest
 from sqlalchemy import Engine
 
-from gameplay.game.players import Player, erase, identify, known_as, remember
+from gameplay.game.players import Player, erase, identify, known_as, naming
+from ledger.engines.database import transaction
 from ledger.vocabulary import BOTS
 
 
@@ -25,10 +26,9 @@ def test_anybody_else_is_known_by_an_id_that_tells_nothing(name: str | None) -> 
 
 
 def test_a_name_is_kept_beside_the_ledger_and_can_be_erased(engine: Engine) -> None:
-    remember(engine, "p-1", "Zoë")
-    remember(engine, "p-2", "Max")
-    remember(engine, "p-3", "Max")
-    remember(engine, "p-1", "Zoë the Second")
+    with transaction(engine, write=True) as connection:
+        for player_id, name in (("p-1", "Zoë"), ("p-2", "Max"), ("p-3", "Max"), ("p-1", "Zoë the Second")):
+            connection.execute(naming(player_id, name))
 
     assert (known_as(engine, "Zoë"), known_as(engine, "Zoë the Second")) == ([], ["p-1"])
     assert (erase(engine, "Max"), erase(engine, "Max")) == (2, 0)

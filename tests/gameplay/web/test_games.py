@@ -1,4 +1,5 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
@@ -6,10 +7,14 @@ from starlette.testclient import TestClient
 
 from gameplay.client.simulate import ScriptedPlayer
 from gameplay.game.features import FEATURE_NAMES
+from gameplay.game.players import known_as
 from gameplay.game.rules import round_points
+from gameplay.serving import play as play_module
+from ledger.engines.database import transaction
 from ledger.vocabulary import ALIASES, BOTS, FAMILY_OF_POLICY, POLICIES, Policy
 from tests.gameplay.conftest import Serve
 from tests.gameplay.web_clients import (
+    HISTORY_PATH,
     REPORT_PATH,
     events_of,
     ok,
@@ -19,6 +24,7 @@ from tests.gameplay.web_clients import (
     service_behind,
     start,
     state,
+    wait_until,
 )
 
 START_KEYS = {
@@ -233,6 +239,29 @@ def test_of_many_plays_for_one_round_exactly_one_counts(served: TestClient, give
         assert [round_no for _, round_no in played] == list(range(4, 4 + len(played)))
         assert {status for status, _ in answers} <= {200, 409}
         assert events_of(served, "game.round_played") == 3 + len(played)
+
+
+def test_no_name_is_kept_of_a_game_that_did_not_start(served: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(play_module, "OPEN_GAMES_A_PLAYER_MAX", 0)
+
+    refused = served.post("/start_game", json={"policy": "brian", "player_name": "Zoë"})
+
+    assert refused.status_code == 429
+    assert known_as(service_behind(served).core.engine, "Zoë") == []
+
+
+def test_while_another_process_holds_the_write_lock_named_starts_wait_and_reads_do_not(served: TestClient) -> None:
+    service = service_behind(served)
+    with ThreadPoolExecutor(20) as crowd:
+        with transaction(service.core.engine, write=True):
+            starts = [crowd.submit(start, served, player_name=f"player {number}") for number in range(20)]
+            wait_until(lambda: service.writer.unanswered_events == 20)
+
+            assert [served.get(path).status_code for path in ("/readyz", "/metrics", HISTORY_PATH)] == [200] * 3
+            assert not any(one.done() for one in starts)
+        names = {one.result()["player_name"] for one in starts}
+
+    assert all(known_as(service.core.engine, name) for name in names)
 
 
 def test_a_players_name_stays_out_of_the_ledger(served: TestClient) -> None:
