@@ -108,6 +108,24 @@ class NoLedgerError(StorageError):
         self.path = path
 
 
+class ClockError(StorageError):
+    """The system's clock has jumped, and an event would keep its time for ever; nothing was written."""
+
+    def __init__(self, jump_seconds: float, limit_seconds: float) -> None:
+        way = "forward" if jump_seconds > 0 else "back"
+        super().__init__(
+            f"the system's clock has jumped {way} by {abs(jump_seconds):,.0f} seconds, more than"
+            f" RPS_CLOCK_AHEAD_MAX ({limit_seconds:,.0f}): set it right, or, if its time is to stand,"
+            ' run `rps clock accept --reason "..."`'
+        )
+        self.jump_seconds = jump_seconds
+        self.limit_seconds = limit_seconds
+
+
+class IdentityError(LedgerError):
+    """The database is not the ledger that is known outside it."""
+
+
 class DamagedError(StorageError):
     """The database's file is not as the database wrote it."""
 

@@ -38,6 +38,8 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Difference = Annotated[float, Meta(ge=-1.0, le=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0)]
 Identifier = Annotated[str, Meta(min_length=1, max_length=200)]
+Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+"""32 bytes in hexadecimal."""
 Text = Annotated[str, Meta(max_length=4_000)]
 Probabilities = tuple[Share, Share, Share]
 """Of rock, paper and scissors, in this order."""
@@ -413,6 +415,40 @@ class ModelsReloaded(Fact, frozen=True, kw_only=True, tag="serving.models_reload
     failed: tuple[FailedModel, ...]
 
 
+class KnownLedger(Fact, frozen=True, kw_only=True):
+    """What a copy outside the database knew of a ledger: its id, and a position with its chain hash."""
+
+    ledger_id: Identifier
+    position: Count
+    chain_hash: Digest
+
+
+class LedgerAccepted(Fact, frozen=True, kw_only=True, tag="ledger.accepted", tag_field="type"):
+    """An operator has said that the ledger goes on from this database, whatever the copies outside knew.
+
+    `position` and `chain_hash` are the head before this event; `known` is null where no copy outside was there.
+    `archived` is how many signed checkpoints of the archive do not belong to this history, and were set aside.
+    """
+
+    ledger_id: Identifier
+    position: Count
+    chain_hash: Digest
+    known: KnownLedger | None
+    archived: Count
+    reason: Text
+
+
+class ClockAccepted(Fact, frozen=True, kw_only=True, tag="ledger.clock_accepted", tag_field="type"):
+    """An operator has said that the time of a clock that had jumped is to stand.
+
+    `clock_us` is that time, `head_us` the time of the event before.
+    """
+
+    clock_us: Count
+    head_us: Count
+    reason: Text
+
+
 Event = (
     GameStarted
     | RoundPlayed
@@ -425,6 +461,8 @@ Event = (
     | AliasesAssigned
     | TrainingCompleted
     | ModelsReloaded
+    | LedgerAccepted
+    | ClockAccepted
 )
 
 EVENT_CLASSES: tuple[type[Event], ...] = get_args(Event)

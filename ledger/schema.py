@@ -70,6 +70,19 @@ CREATE TRIGGER seals_demand_order BEFORE INSERT ON seals BEGIN
     SELECT raise(ABORT, 'seals are append-only: a seal must cover more than the one before')
     WHERE NEW.size <= (SELECT coalesce(max(size), 0) FROM seals);
 END""",
+    "identity_refuse_update": """
+CREATE TRIGGER identity_refuse_update BEFORE UPDATE ON ledger_identity BEGIN
+    SELECT raise(ABORT, 'a ledger keeps its id: no update');
+END""",
+    "identity_refuse_delete": """
+CREATE TRIGGER identity_refuse_delete BEFORE DELETE ON ledger_identity BEGIN
+    SELECT raise(ABORT, 'a ledger keeps its id: no delete');
+END""",
+    "identity_demand_one": """
+CREATE TRIGGER identity_demand_one BEFORE INSERT ON ledger_identity BEGIN
+    SELECT raise(ABORT, 'a ledger has one id')
+    WHERE EXISTS (SELECT 1 FROM ledger_identity);
+END""",
 }
 
 # A signed checkpoint of the first `size` events, and the compact range from which the next goes on.
@@ -82,6 +95,16 @@ seals = Table(
     sqlite_strict=True,
 )
 
+# One row, made with the table: by it a start tells the ledger from any other.
+ledger_identity = Table(
+    "ledger_identity",
+    metadata,
+    Column("ledger_id", Text, primary_key=True, nullable=False),
+    sqlite_strict=True,
+)
+
+_GUARDED = {"events": events, "seals": seals, "identity": ledger_identity}
+
 for name, trigger in TRIGGERS.items():
-    guarded = seals if name.startswith("seals_") else events
+    guarded = _GUARDED[name.partition("_")[0]]
     event.listen(guarded, "after_create", DDL(trigger))  # type: ignore[no-untyped-call]

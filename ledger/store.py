@@ -15,13 +15,14 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, Executable, Select, bindparam, select
 
 from ledger.chain import GENESIS, link, stored_leaf
+from ledger.clock import ClockGuard
 from ledger.codec import Codec
-from ledger.engines.database import transaction
-from ledger.errors import ConflictError, DuplicateError, LedgerError, UnreadableEventError
-from ledger.events import Event
+from ledger.engines.database import database_of, transaction
+from ledger.errors import ClockError, ConflictError, DuplicateError, LedgerError, UnreadableEventError
+from ledger.events import ClockAccepted, Event
 from ledger.ids import new_ids
 from ledger.schema import events
-from ledger.streams import stream_of
+from ledger.streams import LEDGER_STREAM, stream_of
 
 COLUMNS = tuple(events.columns)
 PAGE_ENTRIES = 2_000
@@ -94,11 +95,18 @@ class Ledger:
     """An append-only log of events in one database."""
 
     def __init__(
-        self, engine: Engine, *, codec: Codec | None = None, clock: Callable[[], float] = time.time
+        self,
+        engine: Engine,
+        *,
+        codec: Codec | None = None,
+        clock: Callable[[], float] = time.time,
+        guard: ClockGuard | None = None,
     ) -> None:
+        """`guard` looks at the clock before each write; without one any time is believed."""
         self.engine = engine
         self.codec = codec or Codec()
         self._clock = clock
+        self._guard = guard
 
     def append(
         self, stream: str, new: Sequence[Event], expected_version: int | None, *, ids: Sequence[str] | None = None
@@ -147,8 +155,9 @@ class Ledger:
     def append_all(self, appends: Sequence[Append]) -> list[Receipt | LedgerError]:
         """Write many appends with one commit; each gets its own receipt or its own refusal, in this order.
 
-        Raises StorageError when the database refuses; then nothing of any of them is written.
+        Raises StorageError when the database refuses, and ClockError; then nothing of any of them is written.
         """
+        self._check_clock()
         with transaction(self.engine, write=True) as connection:
             head, versions = _head_and_versions(connection, {append.stream for append in appends})
             known = _known(connection, [append for append in appends if append.keyed])
@@ -210,6 +219,29 @@ class Ledger:
         """The newest entry's position, chain hash and time; GENESIS at 0 for an empty ledger."""
         with transaction(self.engine) as connection:
             return _head_and_versions(connection, set())[0]
+
+    def check(self) -> None:
+        """Raise StorageError where no append can succeed: the database's file or the clock is not what it was."""
+        database_of(self.engine).check_name()
+        self._check_clock()
+
+    def ahead_seconds(self) -> float:
+        """How far the newest entry's time is ahead of the clock; negative when it is behind."""
+        return self.head().recorded_us / 1_000_000 - self._clock()
+
+    def _check_clock(self) -> None:
+        if self._guard is None:
+            return
+        try:
+            self._guard.check()
+        except ClockError:
+            if not any(self._guard.accept(seconds) for seconds in self._accepted_clocks()):
+                raise
+
+    def _accepted_clocks(self) -> list[float]:
+        """The times that operators have accepted, newest first."""
+        events = [self.decode(entry) for entry in reversed(self.read_stream(LEDGER_STREAM))]
+        return [event.clock_us / 1_000_000 for event in events if isinstance(event, ClockAccepted)]
 
     def _entries(self, query: Select[tuple[object, ...]]) -> list[Entry]:
         with transaction(self.engine) as connection:

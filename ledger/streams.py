@@ -5,12 +5,14 @@ from typing import assert_never
 from ledger.events import (
     AliasesAssigned,
     AliasesPlanned,
+    ClockAccepted,
     CycleDecided,
     Event,
     GameAbandoned,
     GameFinished,
     GameStarted,
     InferenceFellBack,
+    LedgerAccepted,
     ModelsReloaded,
     PredictionMade,
     RoundPlayed,
@@ -23,6 +25,9 @@ _SHADOW = "shadow-"
 _PROMOTION = "promotion-"
 _TRAINING = "training-"
 _SERVING = "serving-"
+
+LEDGER_STREAM = "ledger"
+"""What an operator has said of the ledger itself."""
 
 GAME_PREFIXES = (_GAME, _SHADOW)
 FAMILY_PREFIXES = (_PROMOTION, _TRAINING, _SERVING)
@@ -76,5 +81,7 @@ def stream_of(event: Event) -> str:
             return training_stream(event.model_type)
         case ModelsReloaded():
             return serving_stream(event.model_type)
+        case LedgerAccepted() | ClockAccepted():
+            return LEDGER_STREAM
         case _:
             assert_never(event)

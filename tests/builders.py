@@ -11,6 +11,7 @@ from ledger.events import (
     AliasesPlanned,
     Arm,
     Assignment,
+    ClockAccepted,
     CycleDecided,
     Event,
     Evidence,
@@ -20,6 +21,8 @@ from ledger.events import (
     GameStarted,
     InferenceFellBack,
     Interval,
+    KnownLedger,
+    LedgerAccepted,
     LoadedModel,
     ModelsReloaded,
     Points,
@@ -366,6 +369,23 @@ def models_reloaded(**changes: Any) -> ModelsReloaded:
     )
 
 
+def ledger_accepted(**changes: Any) -> LedgerAccepted:
+    known = KnownLedger(ledger_id="0190", position=12, chain_hash="ab" * 32)
+    return replace(
+        LedgerAccepted(
+            ledger_id="0190", position=7, chain_hash="cd" * 32, known=known, archived=2, reason="restored a backup"
+        ),
+        **changes,
+    )
+
+
+def clock_accepted(**changes: Any) -> ClockAccepted:
+    return replace(
+        ClockAccepted(clock_us=2_000_000_000_000_000, head_us=1_700_000_000_000_000, reason="it was wrong before"),
+        **changes,
+    )
+
+
 def one_of_each() -> tuple[Event, ...]:
     """An event of every type, in the order of the union."""
     return (
@@ -380,4 +400,6 @@ def one_of_each() -> tuple[Event, ...]:
         aliases_assigned(),
         training_completed(),
         models_reloaded(),
+        ledger_accepted(),
+        clock_accepted(),
     )

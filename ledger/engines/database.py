@@ -16,6 +16,10 @@ from ledger.errors import StorageError
 class Database(Protocol):
     """What a transaction asks of the database behind an engine."""
 
+    def check_name(self) -> None:
+        """As `check`, where no connection is at hand."""
+        ...
+
     def check(self, connection: Connection) -> None:
         """Raise ReplacedError when the database is not the one that this process opened."""
         ...

@@ -4,17 +4,20 @@ from ledger.events import (
     AliasChange,
     AliasesAssigned,
     AliasesPlanned,
+    ClockAccepted,
     CycleDecided,
     Event,
     GameAbandoned,
     GameFinished,
     GameStarted,
     InferenceFellBack,
+    LedgerAccepted,
     ModelsReloaded,
     PredictionMade,
     RoundPlayed,
     TrainingCompleted,
 )
+from ledger.times import show_time
 
 
 def summary(event: Event) -> str:
@@ -37,15 +40,22 @@ def summary(event: Event) -> str:
             return f"after {event.rounds} rounds, idle for {event.idle_seconds} s"
         case CycleDecided():
             return f"cycle {event.cycle}, {event.trigger}: {event.decision}, {event.reason_code}"
-        case AliasesPlanned():
-            return f"{event.cause}: {_moves(event.assignments)}"
-        case AliasesAssigned():
+        case AliasesPlanned() | AliasesAssigned():
             return f"{event.cause}: {_moves(event.assignments)}"
         case TrainingCompleted():
             version = f", v{event.model_version}" if event.model_version else ""
             return f"{event.status} for {event.alias}{version}"
         case ModelsReloaded():
             return f"{len(event.loaded)} loaded, {len(event.failed)} failed"
+        case LedgerAccepted() | ClockAccepted():
+            return _accepted(event)
+
+
+def _accepted(event: LedgerAccepted | ClockAccepted) -> str:
+    if isinstance(event, ClockAccepted):
+        return f"the clock's {show_time(event.clock_us)} stands: {event.reason}"
+    known = f", where position {event.known.position} was known" if event.known else ""
+    return f"goes on after position {event.position}{known}: {event.reason}"
 
 
 def _served(alias: str | None, version: int | None) -> str:

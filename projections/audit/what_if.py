@@ -14,11 +14,13 @@ from ledger.events import (
     AliasesAssigned,
     AliasesPlanned,
     Assignment,
+    ClockAccepted,
     CycleDecided,
     Event,
     GameAbandoned,
     GameFinished,
     GameStarted,
+    LedgerAccepted,
     PredictionMade,
     Rule,
     Tally,
@@ -77,6 +79,7 @@ def what_if(
     head = ledger.head()
 
     def take(event: Event, entry: Entry) -> None:
+        assert not isinstance(event, LedgerAccepted | ClockAccepted), "they are not among those that are read"
         if event.model_type != "scripted" and event.model_type in states:
             states[event.model_type].take(entry, event)
 

@@ -19,6 +19,7 @@ from tests.builders import (
     game_abandoned,
     game_finished,
     game_started,
+    ledger_accepted,
     models_reloaded,
     one_of_each,
     prediction_made,
@@ -122,6 +123,7 @@ def samples() -> tuple[Event, ...]:
             error="no rows",
         ),
         models_reloaded(loaded=(), failed=(FailedModel(alias="shadow1", version=None, reason="no answer"),)),
+        ledger_accepted(known=None, archived=0),
     )
 
 

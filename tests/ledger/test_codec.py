@@ -231,4 +231,4 @@ def test_an_event_is_frozen_strict_and_made_by_names_alone(event_class: type[Eve
     assert config.frozen
     assert config.forbid_unknown_fields
     with pytest.raises(TypeError, match="positional"):
-        event_class("feedforward_nn")  # type: ignore[call-arg]
+        event_class("feedforward_nn")  # type: ignore[call-arg, arg-type]

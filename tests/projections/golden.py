@@ -107,6 +107,8 @@ def golden_history() -> tuple[Event, ...]:
         ),
         builders.aliases_planned(cause="training", cycle=None, swapped=False, assignments=REORDERED),
         builders.models_reloaded(),
+        builders.ledger_accepted(),
+        builders.clock_accepted(),
     )  # fmt: skip
 
 

@@ -1,5 +1,8 @@
+import os
 import sqlite3
+import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,9 +11,10 @@ from sqlalchemy.exc import OperationalError
 
 from ledger.engines import sqlite as engines
 from ledger.engines.database import disposing, open_engine, open_reader, transaction, writing
-from ledger.engines.sqlite import BUSY_TIMEOUT_MS, file_of
-from ledger.errors import DamagedError, StorageError
+from ledger.engines.sqlite import BUSY_TIMEOUT_MS, bound_wal, file_of
+from ledger.errors import DamagedError, DiskFullError, ReplacedError, StorageError
 from ledger.store import Ledger
+from migrations import upgrade
 from tests.builders import game_started
 
 
@@ -208,3 +212,179 @@ def test_a_traceless_reader_gives_nothing_of_a_file_that_is_written_to_meanwhile
 
         with pytest.raises(StorageError, match=r"was written to while it was read: run the command again"):
             notes(engine)
+
+
+def start_game(ledger: Ledger, name: str) -> None:
+    ledger.append(f"game-{name}", [game_started(game_id=name)], 0)
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def replace_by_another(path: Path) -> None:
+    other = path.with_name("other.db")
+    with disposing(open_engine(f"sqlite:///{other}")) as engine:
+        upgrade(engine)
+    other.replace(path)
+
+
+def replace_by_a_copy(path: Path) -> None:
+    copy = path.with_name("copy")
+    copy.write_bytes(path.read_bytes())
+    copy.replace(path)
+
+
+def move_the_folder(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("moved"))
+
+
+@pytest.mark.parametrize("change", [remove, replace_by_another, replace_by_a_copy, move_the_folder])
+@pytest.mark.parametrize("idle", [True, False])
+def test_nothing_is_acknowledged_once_the_file_is_another(
+    tmp_path: Path, change: Callable[[Path], None], idle: bool
+) -> None:
+    path = tmp_path / "folder" / "ledger.db"
+    with disposing(open_engine(f"sqlite:///{path}")) as engine:
+        upgrade(engine)
+        ledger = Ledger(engine)
+        start_game(ledger, "before")
+        ledger.check()
+        if idle:  # then the next transaction needs a connection of its own
+            engine.dispose()
+
+        change(path)
+
+        for name in ("one", "two"):
+            with pytest.raises(ReplacedError, match=r"ledger\.db is .* nothing is acknowledged"):
+                start_game(ledger, name)
+        with pytest.raises(ReplacedError):
+            ledger.check()
+    # Nor was a new one made in its place.
+    assert path.exists() == (change in (replace_by_another, replace_by_a_copy))
+
+
+@pytest.mark.parametrize("change", [remove, replace_by_a_copy])
+def test_a_file_that_goes_while_a_batch_is_written_is_seen_before_the_answer(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "ledger.db"
+    with disposing(open_engine(f"sqlite:///{path}")) as engine:
+        upgrade(engine)
+
+        def write() -> None:
+            with transaction(engine, write=True) as connection:
+                connection.exec_driver_sql("CREATE TABLE anything (number INTEGER)")
+                change(path)
+
+        with pytest.raises(ReplacedError):
+            write()
+
+
+def test_a_log_that_is_taken_away_is_seen(engine: Engine, ledger: Ledger) -> None:
+    start_game(ledger, "before")
+    file_of(str(engine.url)).with_name("ledger.db-wal").unlink()
+
+    with pytest.raises(ReplacedError, match=r"ledger\.db-wal is gone"):
+        start_game(ledger, "after")
+
+
+def test_a_file_that_is_put_back_is_written_again(engine: Engine, ledger: Ledger) -> None:
+    path = file_of(str(engine.url))
+    start_game(ledger, "before")
+    path.rename(path.with_name("away"))
+    with pytest.raises(ReplacedError):
+        start_game(ledger, "meanwhile")
+
+    path.with_name("away").rename(path)
+
+    start_game(ledger, "after")
+    assert [entry.stream for entry in ledger.read()] == ["game-before", "game-after"]
+
+
+def test_two_processes_may_open_and_close_one_file(engine: Engine, ledger: Ledger) -> None:
+    for number in range(3):
+        with disposing(open_engine(str(engine.url))) as other:
+            start_game(Ledger(other), f"theirs-{number}")
+        start_game(ledger, f"ours-{number}")
+        engine.dispose()  # the last to close takes the log away
+
+    assert ledger.head().position == 6
+
+
+def test_a_file_is_for_its_owner_alone_and_so_is_what_lies_beside_it(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        path = tmp_path / "new" / "ledger.db"
+        with disposing(open_engine(f"sqlite:///{path}")) as engine:
+            upgrade(engine)
+            start_game(Ledger(engine), "g1")
+            modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+
+    assert modes == {"ledger.db": 0o600, "ledger.db-wal": 0o600, "ledger.db-shm": 0o600}
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_file_of_an_earlier_release_is_made_private(engine: Engine) -> None:
+    path = file_of(str(engine.url))
+    engine.dispose()
+    path.chmod(0o644)
+
+    with disposing(open_engine(str(engine.url))) as again:
+        Ledger(again).head()
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_full_disk_is_an_error_of_its_own(engine: Engine, ledger: Ledger) -> None:
+    start_game(ledger, "before")
+    with engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    huge = [game_started(game_id=f"g{number}", player_id="p" * 200) for number in range(200)]
+
+    with pytest.raises(DiskFullError, match="disk full"):
+        ledger.append("game-huge", huge, 0)
+
+    engine.dispose()
+    assert ledger.head().position == 1
+    start_game(ledger, "after")
+
+
+def fill_log(ledger: Ledger, path: Path) -> int:
+    """Write for as long as a reader keeps the log from being used anew; returns how large it has become."""
+    with ledger.engine.connect() as reader, reader.begin():
+        reader.exec_driver_sql("SELECT count(*) FROM events")
+        for number in range(20):
+            games = [game_started(game_id=f"{number}-{one}", player_id="p" * 200) for one in range(50)]
+            ledger.append(f"game-{number}", games, 0)
+    return path.with_name("ledger.db-wal").stat().st_size
+
+
+def test_a_log_that_a_reader_made_long_is_cut(engine: Engine, ledger: Ledger) -> None:
+    path = file_of(str(engine.url))
+    before = fill_log(ledger, path)
+
+    assert bound_wal(engine, bytes_max=before) is False
+    assert bound_wal(engine, bytes_max=before - 1) is True
+
+    assert path.with_name("ledger.db-wal").stat().st_size == 0
+    start_game(ledger, "after")
+    assert ledger.head().position == 1_001
+
+
+def test_a_log_that_is_read_is_left_alone_at_once(engine: Engine, ledger: Ledger) -> None:
+    path = file_of(str(engine.url))
+    before = fill_log(ledger, path)
+
+    with engine.connect() as reader, reader.begin():
+        reader.exec_driver_sql("SELECT count(*) FROM events")
+        start_game(ledger, "meanwhile")
+        bound_wal(engine, bytes_max=1)
+
+        assert path.with_name("ledger.db-wal").stat().st_size >= before
+        start_game(ledger, "after")
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == BUSY_TIMEOUT_MS

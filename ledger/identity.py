@@ -1,0 +1,100 @@
+"""Which ledger a database holds: an id made at its birth, and copies of it outside with a link of the chain.
+
+The chain proves that what a database holds fits together. It cannot say whether that is the ledger of yesterday,
+or all of it: a new file, another ledger's, or an old backup fits just as well.
+"""
+
+import re
+from pathlib import Path
+from typing import Self
+
+import msgspec
+from sqlalchemy import Engine, select
+
+from ledger.chain import GENESIS
+from ledger.engines.database import transaction
+from ledger.errors import IdentityError, StorageError
+from ledger.files import new_file, problem_of
+from ledger.schema import ledger_identity
+from ledger.store import Ledger
+
+_HASH = re.compile(r"[0-9a-f]{64}").fullmatch
+
+
+class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of a ledger outside its database: its id, and one position with its chain hash."""
+
+    ledger_id: str
+    position: int
+    chain_hash: str
+    """In hexadecimal."""
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> Self:
+        """The ledger's newest link. Raises StorageError."""
+        head = ledger.head()
+        return cls(read_id(ledger.engine), head.position, head.chain_hash.hex())
+
+
+def read_id(engine: Engine) -> str:
+    """The id of the ledger in a database. Raises StorageError, IdentityError when it has none."""
+    with transaction(engine) as connection:
+        found = connection.scalar(select(ledger_identity.c.ledger_id))
+    if found is None:
+        raise IdentityError("the database has lost the ledger's id: restore it from a backup")
+    return str(found)
+
+
+def check_link(ledger: Ledger, known: Link, where: str) -> None:
+    """Raise IdentityError when the ledger is not the one that `where` knows, or is shorter; or StorageError."""
+    found = read_id(ledger.engine)
+    name = ledger.engine.url.database
+    if found != known.ledger_id:
+        raise IdentityError(f"{name} holds ledger {found}, and {where} knows ledger {known.ledger_id}: {ADVICE}")
+    head = ledger.head().position
+    if head < known.position:
+        raise IdentityError(
+            f"{name} ends at position {head}, and {where} knows position {known.position} of this ledger: {ADVICE}"
+        )
+    if known.position and _hash_at(ledger, known.position) != known.chain_hash:
+        problem = f"{name} has another history at position {known.position} than {where} knows"
+        raise IdentityError(f"{problem}: {ADVICE}")
+
+
+ADVICE = (
+    'put the right database back, or, if this one is to go on in its place, run `rps accept-ledger --reason "..."`'
+)
+
+
+class LinkFile:
+    """A file beside the database that keeps a link, for the next start to compare."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> Link | None:
+        """The link that is kept; None where there is no file. Raises IdentityError for a file that holds none."""
+        try:
+            link = msgspec.json.decode(self.path.read_bytes(), type=Link)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise IdentityError(f"cannot read {self.path}: {problem_of(error)}") from error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise IdentityError(f"{self.path} holds no ledger's id ({error}): {ADVICE}") from error
+        if link.position < 0 or not _HASH(link.chain_hash):
+            raise IdentityError(f"{self.path} holds no link of a chain: {ADVICE}")
+        return link
+
+    def write(self, link: Link) -> None:
+        """Keep a link in the place of the one before. Raises StorageError."""
+        try:
+            with new_file(self.path, replace=True) as file:
+                file.write(msgspec.json.encode(link) + b"\n")
+        except OSError as error:
+            raise StorageError(f"cannot write {self.path}: {problem_of(error)}") from error
+
+
+def _hash_at(ledger: Ledger, position: int) -> str:
+    found = ledger.read(position - 1, limit=1)
+    return found[0].chain_hash.hex() if found else GENESIS.hex()
