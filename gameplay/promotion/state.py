@@ -69,9 +69,11 @@ class Promotion:
 
         Another process may have ended the plan that could not be completed here.
         """
+        # A scrape asks while another thread holds the lock, for as long as a registry takes. A copy is one
+        # step; a loop over the dictionary itself would fail when that thread puts something into it.
+        not_adopted, not_completed = self.not_adopted.copy(), self.not_completed.copy()
         families = self.read_models.standings.state.families
-        plans = {family: text for family, text in self.not_completed.items() if families[family].plan}
-        return {**self.not_adopted, **plans}
+        return not_adopted | {family: text for family, text in not_completed.items() if families[family].plan}
 
     def state(self, family: Family) -> StateAt:
         """The family at the head."""
