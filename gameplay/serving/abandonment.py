@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gameplay.game.games import decide_abandoned, fold
-from ledger.errors import ConflictError, LedgerError
+from ledger.errors import ConflictError, LedgerError, UnreadableEventError
 from ledger.store import Append, Ledger
 from ledger.streams import game_stream
 from projections.read_models.all import ReadModels
@@ -45,7 +45,8 @@ class Abandonment:
     def run(self, is_ending: Callable[[], bool] = lambda: False) -> int:
         """Close what is idle, until the process ends; returns how many games were closed.
 
-        The time that is recorded is what is certain: a game may have been idle for a little longer.
+        The time that is recorded is what is certain: a game may have been idle for a little longer. Raises
+        UnreadableEventError for the first game that holds such an event, after the others are closed.
         """
         self.mark()
         before = self._boundary()
@@ -54,10 +55,19 @@ class Abandonment:
         idle_seconds = int(self._steady() - before.seconds)
         idle = self._untouched_since(before.position)
         closed = 0
+        unreadable: list[UnreadableEventError] = []
         for start in range(0, len(idle), BATCH_GAMES):
             if is_ending():
                 break
-            closed += self._close(idle[start : start + BATCH_GAMES], before.position, idle_seconds)
+            appends: list[Append] = []
+            for game_id in idle[start : start + BATCH_GAMES]:
+                try:
+                    appends += self._appends_of(game_id, before.position, idle_seconds)
+                except UnreadableEventError as error:
+                    unreadable.append(error)
+            closed += self._close(appends)
+        if unreadable:
+            raise unreadable[0]
         return closed
 
     def _boundary(self) -> _Mark | None:
@@ -72,8 +82,7 @@ class Abandonment:
             games = self._read_models.open_games.state.games
             return [game_id for game_id, game in games.items() if game.last_position <= position]
 
-    def _close(self, game_ids: Sequence[str], position: int, idle_seconds: int) -> int:
-        appends = [append for game_id in game_ids if (append := self._append_of(game_id, position, idle_seconds))]
+    def _close(self, appends: Sequence[Append]) -> int:
         outcomes = self._ledger.append_all(appends) if appends else []
         for outcome in outcomes:
             # A conflict is a player who has just played on.
@@ -81,11 +90,11 @@ class Abandonment:
                 raise outcome
         return sum(not isinstance(outcome, LedgerError) for outcome in outcomes)
 
-    def _append_of(self, game_id: str, position: int, idle_seconds: int) -> Append | None:
+    def _appends_of(self, game_id: str, position: int, idle_seconds: int) -> list[Append]:
         """None for a game in which something has happened since: many batches may have come before this one."""
         stream = game_stream(game_id)
         entries = self._ledger.read_stream(stream)
         if entries[-1].position > position:
-            return None
+            return []
         game = fold([self._ledger.decode(entry) for entry in entries])
-        return self._ledger.prepare(stream, [decide_abandoned(game, idle_seconds)], game.version)
+        return [self._ledger.prepare(stream, [decide_abandoned(game, idle_seconds)], game.version)]

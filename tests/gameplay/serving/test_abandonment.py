@@ -8,8 +8,9 @@ from sqlalchemy import Engine
 from gameplay.game.games import Game, fold
 from gameplay.serving import abandonment
 from gameplay.serving.abandonment import Abandonment
-from ledger.errors import LedgerError, StorageError
+from ledger.errors import LedgerError, StorageError, UnreadableEventError
 from ledger.events import GameAbandoned
+from ledger.schema import TRIGGERS
 from ledger.store import Append, Ledger, Receipt
 from ledger.streams import game_stream
 from projections.read_models.all import ReadModels
@@ -59,6 +60,30 @@ def test_an_idle_game_is_abandoned_once(ledger: Ledger) -> None:
     assert (abandoned.rounds, abandoned.idle_seconds) == (2, 61)
     with service.read_models.projector.current():
         assert service.read_models.open_games.state.games == {}
+
+
+def test_a_game_that_cannot_be_read_keeps_no_other_open(ledger: Ledger) -> None:
+    """It was sound when the projections folded it, and the file was damaged since."""
+    for game_id in ("g1", "g2", "g3"):
+        write_open_game(ledger, game_id)
+    service = Beginning(ledger)
+    position = damage_newest(ledger, "g2")
+
+    with pytest.raises(UnreadableEventError, match=f"at position {position} "):
+        service.after(61)
+
+    with service.read_models.projector.current():
+        assert list(service.read_models.open_games.state.games) == ["g2"]
+
+
+def damage_newest(ledger: Ledger, game_id: str) -> int:
+    """Change the newest event of a game as a fault of the disk would; its position."""
+    position = ledger.read_stream(game_stream(game_id))[-1].position
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER events_refuse_update")
+        connection.exec_driver_sql(f"UPDATE events SET payload = x'7b7d' WHERE position = {position}")
+        connection.exec_driver_sql(TRIGGERS["events_refuse_update"])
+    return position
 
 
 def test_a_game_that_is_played_is_left_alone(ledger: Ledger) -> None:

@@ -1,10 +1,15 @@
-import pytest
+from collections import Counter
 
-from ledger.events import Event
+import msgspec
+import pytest
+from hypothesis import given, settings
+
+from ledger.events import Event, GameStarted
 from projections.read_models import open_games
-from projections.read_models.open_games import OpenGame, OpenGames
+from projections.read_models.open_games import GameKind, OpenGame, OpenGames
 from tests.builders import assignment, game_abandoned, game_finished, game_started, prediction_made, round_played
-from tests.projections.stories import folded
+from tests.histories import histories
+from tests.projections.stories import folded, repeatable
 
 PLAYER = game_started().player_id
 
@@ -16,7 +21,8 @@ def opened(*events: Event) -> OpenGames:
 def test_a_game_is_open_from_its_start_on() -> None:
     found = opened(game_started(game_id="g1"))
 
-    assert found.games == {"g1": OpenGame(1, PLAYER, True, "feedforward_nn", assignment())}
+    assert found.games == {"g1": OpenGame(1, PLAYER, 1)}
+    assert found.kinds == {1: GameKind(True, "feedforward_nn", assignment(), games=1)}
 
 
 def test_a_game_was_last_touched_by_its_newest_round() -> None:
@@ -57,6 +63,37 @@ def test_test_games_are_open_and_not_counted() -> None:
 
     assert set(found.games) == {"g1", "g2", "g3"}
     assert found.active() == 2
+
+
+@settings(repeatable, max_examples=60)
+@given(history=histories())
+def test_the_counts_are_those_of_the_games_one_by_one(history: list[Event]) -> None:
+    found = opened(*history)
+    started = {event.game_id: event for event in history if isinstance(event, GameStarted)}
+    games = [started[game_id] for game_id in found.games]
+
+    assert found.active() == sum(game.in_metrics for game in games)
+    assert found.players == Counter(game.player_id for game in games)
+    assert sum(kind.games for kind in found.kinds.values()) == len(games)
+    for game in games:
+        kind = found.kinds[found.games[game.game_id].kind]
+        shared = kind.in_metrics, kind.model_type, kind.assignment
+        assert shared == (game.in_metrics, game.model_type, game.assignment)
+
+
+def test_a_game_that_an_edited_log_starts_twice_is_one_game() -> None:
+    found = opened(game_started(player_id="ada"), game_started(player_id="bea", in_metrics=False))
+
+    assert (len(found.games), found.players, found.active()) == (1, {"bea": 1}, 0)
+
+
+def test_games_share_what_is_not_their_own() -> None:
+    """By far the most of a start is, and a hundred thousand games may be open."""
+    found = opened(*(game_started(game_id=f"{number:036}", player_id="ada") for number in range(100)))
+
+    assert len(found.kinds) == 1
+    assert len({id(game.player_id) for game in found.games.values()}) == 1
+    assert len(msgspec.msgpack.encode(found)) < 100 * 80
 
 
 def test_versions_are_those_of_the_games_that_are_open() -> None:
