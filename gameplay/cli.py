@@ -1,18 +1,15 @@
 """The `rps` command: its parts are in `gameplay.commands`."""
 
-import logging
 from collections.abc import Mapping
 
 import click
-from rich.console import Console
-from rich.logging import RichHandler
 
 from gameplay.config import SettingError, read_masking
 from gameplay.models.errors import ModelError
+from gameplay.observability.logs import log_to, mask_tracebacks
 from gameplay.refusals import Refusal
 from gameplay.serving.errors import StartError
 from ledger.errors import LedgerError
-from ledger.masking import Masking
 from projections.commands.console import messages
 from projections.commands.program import Lazy, Program
 from projections.errors import ProjectionError
@@ -37,21 +34,9 @@ COMMANDS: Mapping[str, Lazy] = {
 }
 
 
-class MaskedFormatter(logging.Formatter):
-    """Another formatter's lines, tracebacks included, without secrets."""
-
-    def __init__(self, inner: logging.Formatter, masked: Masking) -> None:
-        super().__init__()
-        self._inner = inner
-        self._masked = masked
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line, masked."""
-        return self._masked(self._inner.format(record))
-
-
 def main() -> None:
     """Run a command; a problem is said in one line, with exit status 2."""
+    mask_tracebacks(read_masking())
     rps()
 
 
@@ -73,18 +58,4 @@ def rps() -> None:
 
     Settings come from the environment; `rps config` shows them, and docs/operations.md describes them.
     """
-    _log_to(messages, read_masking())
-    # They log every step and every request, which would bury everything else.
-    for chatty in ("alembic", "apscheduler", "httpx2", "httpcore2"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-
-
-def _log_to(console: Console, masked: Masking) -> None:
-    if console.is_terminal:
-        handler: logging.Handler = RichHandler(console=console, show_path=False)
-        formatter = logging.Formatter("%(message)s")
-    else:  # one event, one line, with its date: what keeps logs cuts and searches them by line
-        handler = logging.StreamHandler()
-        formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    handler.setFormatter(MaskedFormatter(formatter, masked))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    log_to(messages, read_masking())

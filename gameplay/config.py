@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from gameplay.cron import Crontab
+from ledger.errors import InvalidTextError
 from ledger.masking import MASK, Masking, credentials
 from ledger.numbers import parse_alpha, parse_decimal, parse_whole
 from ledger.times import parse_time
@@ -18,6 +19,7 @@ from projections.read_models.counters import SINCE_DATE
 
 PLAYER_KINDS: tuple[PlayerKind, ...] = get_args(PlayerKind)
 COUNT_MAX = 1_000_000_000
+SHOWN_MAX = 80
 
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:]*").fullmatch
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?").fullmatch
@@ -194,6 +196,9 @@ class Settings:
         "GRAFANA_API_KEY", None, _text, "Key of the dashboard's deploy script.", secret=True
     )
 
+    library_secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    """What libraries read from the environment by themselves, and may repeat."""
+
     def __post_init__(self) -> None:
         folder = self.data_dir.absolute()
         defaults: dict[str, Any] = {
@@ -214,7 +219,7 @@ class Settings:
         """Every field as it may be printed: secrets are masked, and so are credentials within an address."""
         shown: dict[str, Any] = {}
         masked = self.masking()
-        for one in dataclasses.fields(self):
+        for one in VARIABLES.values():
             value = getattr(self, one.name)
             if one.metadata["secret"] and value:
                 value = MASK
@@ -227,11 +232,13 @@ class Settings:
 
     def masking(self) -> Masking:
         """What takes the secrets of these settings out of a text."""
-        return Masking(secret for one in _FIELDS for secret in _secrets(one, getattr(self, one.name)))
+        own = (secret for one in VARIABLES.values() for secret in _secrets(one, getattr(self, one.name)))
+        return Masking([*own, *self.library_secrets])
 
 
-_FIELDS = dataclasses.fields(Settings)
-VARIABLES: Mapping[str, "dataclasses.Field[Any]"] = {one.metadata["variable"]: one for one in _FIELDS}
+VARIABLES: Mapping[str, "dataclasses.Field[Any]"] = {
+    one.metadata["variable"]: one for one in dataclasses.fields(Settings) if one.metadata
+}
 # Libraries read these by themselves, and repeat what they have read.
 LIBRARY_SECRETS = (
     "AWS_SECRET_ACCESS_KEY",
@@ -245,7 +252,11 @@ LIBRARY_SECRETS = (
 def read_masking(environ: Mapping[str, str] = os.environ) -> Masking:
     """What takes every secret in `environ` out of a text, whether or not its settings can be read."""
     secrets = [secret for variable, one in VARIABLES.items() for secret in _secrets(one, environ.get(variable))]
-    return Masking([*secrets, *(environ[name] for name in LIBRARY_SECRETS if name in environ)])
+    return Masking([*secrets, *_library_secrets(environ)])
+
+
+def _library_secrets(environ: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(environ[name] for name in LIBRARY_SECRETS if name in environ)
 
 
 def read_sources(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -275,9 +286,14 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             try:
                 values[one.name] = one.metadata["parse"](text)
             except ValueError as error:
-                value = MASK if one.metadata["secret"] else repr(text)
-                raise SettingError(masked(f"{variable}={value} does not parse: {error}")) from None
-    return Settings(**values)
+                value = (
+                    MASK
+                    if one.metadata["secret"]
+                    else repr(text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}...")
+                )
+                problem = f"it is not {error.expected}" if isinstance(error, InvalidTextError) else str(error)
+                raise SettingError(masked(f"{variable}={value} does not parse: {problem}")) from None
+    return Settings(**values, library_secrets=_library_secrets(environ))
 
 
 def _meant(variable: str) -> str:

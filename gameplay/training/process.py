@@ -14,9 +14,11 @@ from multiprocessing.process import BaseProcess
 from gameplay.config import Settings
 from gameplay.core import open_core
 from gameplay.models.errors import TrainingError
+from gameplay.observability.logs import log_to, mask_tracebacks
 from gameplay.training.retraining import candidates, read_training_data, retrain
 from ledger.events import TrainingCompleted
 from ledger.vocabulary import ALIASES, FAMILIES
+from projections.commands.console import messages
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,8 @@ class TrainingProcess:
 def train_once(settings: Settings) -> None:
     """Train whatever is due, here and now."""
     os.nice(NICENESS)
-    logging.basicConfig(level=logging.WARNING)
+    log_to(messages, settings.masking(), level=logging.WARNING)
+    mask_tracebacks(settings.masking())
     core = open_core(settings)
     try:
         core.read_models.projector.start()

@@ -27,7 +27,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, limits: 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[State]:
         async with open_service(settings, process, registry=registry) as service:
-            yield {"service": service, "lanes": Lanes(limits), "limits": limits}
+            yield {"service": service, "lanes": Lanes(limits), "limits": limits, "masked": settings.masking()}
 
     app = Starlette(
         routes=routes(CALLS, settings),

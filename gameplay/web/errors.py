@@ -11,6 +11,7 @@ from starlette.responses import Response
 from gameplay.refusals import Refusal, TooLarge, TooMany, TooSlow, Unauthorized, Unavailable
 from gameplay.web.bodies import answer
 from gameplay.web.request_ids import HEADER, id_of
+from gameplay.web.state import masked_of
 from ledger.errors import (
     BusyError,
     ClosedError,
@@ -64,8 +65,8 @@ async def _unexpected(request: Request, _error: Exception) -> Response:
 
 
 def error_answer(request: Request, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The JSON answer of an error."""
-    return answer({"detail": text, "request_id": id_of(request)}, status, headers)
+    """The JSON answer of an error. A foreign error's text may repeat an address with its password."""
+    return answer({"detail": masked_of(request)(text), "request_id": id_of(request)}, status, headers)
 
 
 HANDLERS: Mapping[Any, Handler] = {

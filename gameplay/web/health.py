@@ -7,7 +7,7 @@ from gameplay.serving.process_metrics import VERSION
 from gameplay.web.bodies import answer
 from gameplay.web.negotiation import media_type
 from gameplay.web.queries import choice
-from gameplay.web.state import lanes_of, service_of
+from gameplay.web.state import lanes_of, masked_of, service_of
 from projections.metrics.exposition import FORMATS, SCOPES, TEXT
 
 
@@ -25,7 +25,7 @@ async def root(request: Request) -> Response:
                 "history": "/internal/promotion/history",
                 "models": "/models",
             },
-            "grafana_dashboard_url": service.core.settings.grafana_dashboard_url,
+            "grafana_dashboard_url": service.core.settings.shown()["grafana_dashboard_url"],
         }
     )
 
@@ -36,14 +36,15 @@ async def healthz(request: Request) -> Response:
     shown = {"version": VERSION, "uptime_seconds": round(service.uptime_seconds(), 3)}
     if died := service.died():
         detail = "; ".join(f"the thread {name} died: {error}" for name, error in died.items())
-        return answer({"ok": False, "detail": detail, **shown}, 503)
+        return answer({"ok": False, "detail": masked_of(request)(detail), **shown}, 503)
     return answer({"ok": True, **shown})
 
 
 async def readyz(request: Request) -> Response:
     """GET /readyz: 200 when projections are at the head and models are loaded; else 503 with what is missing."""
     missing = await lanes_of(request).reads(service_of(request).missing)
-    return answer({"ready": not missing, "missing": missing}, 503 if missing else 200)
+    masked = [masked_of(request)(one) for one in missing]
+    return answer({"ready": not missing, "missing": masked}, 503 if missing else 200)
 
 
 async def metrics(request: Request) -> Response:

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from gameplay.serving.service import Service
 from gameplay.web.lanes import Lanes
 from gameplay.web.limits import Limits
+from ledger.masking import Masking
 
 
 class State(TypedDict):
@@ -15,6 +16,7 @@ class State(TypedDict):
     service: Service
     lanes: Lanes
     limits: Limits
+    masked: Masking
 
 
 def service_of(request: Request) -> Service:
@@ -30,3 +32,8 @@ def lanes_of(request: Request) -> Lanes:
 def limits_of(request: Request) -> Limits:
     """What the request may take."""
     return cast(Limits, request.state.limits)
+
+
+def masked_of(request: Request) -> Masking:
+    """What takes the secrets of the settings out of a text for the caller."""
+    return cast(Masking, request.state.masked)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ledger.errors import InvalidTextError
-from ledger.numbers import parse_decimal, parse_whole
+from ledger.numbers import parse_alpha, parse_decimal, parse_whole
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600}
 
@@ -53,6 +53,20 @@ class DecimalType(click.ParamType[float]):
             limits = f"between {self._least:g} and {self._most:g}" if self._most < math.inf else "zero or more"
             self.fail(f"{value} must be {limits}", param, ctx)
         return number
+
+
+class AlphaType(click.ParamType[str]):
+    """A decimal between 0 and 1, kept as it was written."""
+
+    name = "decimal"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text of a decimal that can be an alpha."""
+        try:
+            parse_alpha(str(value))
+        except InvalidTextError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
 
 
 class DurationType(click.ParamType[int]):

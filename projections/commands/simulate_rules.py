@@ -9,9 +9,8 @@ import click
 from ledger.events import Rule
 from projections.commands.cells import counted
 from projections.commands.console import json_option, print_json, print_table, progress, remark
-from projections.commands.numbers import DecimalType, WholeType
+from projections.commands.numbers import AlphaType, DecimalType, WholeType
 from projections.commands.rule_plots import FALSE_SWAPS, RIGHT_SWAPS, check_folder, false_swaps, right_swaps, write
-from projections.commands.what_if import AlphaType
 from projections.decision.estimates import Cycles, quantile, share_by
 from projections.decision.rules import KNOWN_RULES
 from projections.decision.simulation import Course, Result, Setting, simulate

@@ -23,23 +23,9 @@ from projections.commands.console import (
     progress,
     say,
 )
-from projections.commands.numbers import WholeType
+from projections.commands.numbers import AlphaType, WholeType
 from projections.commands.source import Source
-from projections.decision.rules import KNOWN_RULES, RuleError, read_alpha
-
-
-class AlphaType(click.ParamType[str]):
-    """A decimal between 0 and 1, kept as it was written."""
-
-    name = "decimal"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text of a decimal that can be an alpha."""
-        try:
-            read_alpha(str(value))
-        except RuleError as error:
-            self.fail(f"{value!r} is not {error.expected}", param, ctx)
-        return str(value)
+from projections.decision.rules import KNOWN_RULES
 
 
 @click.command("what-if")

@@ -6,7 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameplay.config import VARIABLES, SettingError, Settings, read_settings
+from ledger.events import Rule
 from ledger.masking import MASK
+from projections.decision.rules import KNOWN_RULES, decide
+from tests.builders import evidence
+from tests.numbers import NO_NUMBERS
 
 SECRETS = ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "RPS_INTERNAL_TOKEN", "GRAFANA_API_KEY")
 
@@ -92,6 +96,40 @@ BAD: list[tuple[str, str]] = [
     ("RPS_GAME_IDLE_SECONDS", "0"),
     ("RPS_GAME_IDLE_SECONDS", "9" * 5_000),
 ]
+
+
+NUMBERS = [name for name, one in VARIABLES.items() if type(one.default) in (int, float) or "ALPHA" in name]
+
+
+@pytest.mark.parametrize("variable", NUMBERS)
+def test_a_number_is_written_in_digits_and_nothing_else(variable: str) -> None:
+    refused = {text: refusal(variable, text) for text in NO_NUMBERS if text}
+
+    assert [text for text, said in refused.items() if not said.startswith(f"{variable}=")] == []
+    assert max(map(len, refused.values())) < 300
+    words = ("invalid literal", "could not convert", "isoformat", "Decimal", "ValueError")
+    assert [said for said in refused.values() if any(word in said for word in words)] == []
+
+
+def refusal(variable: str, text: str) -> str:
+    """What is said of a value; empty when it is taken."""
+    try:
+        read_settings({variable: text})
+    except SettingError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("alpha", ["0." + "0" * 90 + "1", "0." + "9" * 60, "0.5", ".5"])
+@pytest.mark.parametrize("name", KNOWN_RULES)
+def test_an_alpha_that_the_settings_take_decides(alpha: str, name: str) -> None:
+    """However near to 0 or 1: what only the cycle refuses, it refuses every half an hour."""
+    settings = read_settings({"RPS_PROMOTION_ALPHA": alpha})
+    rule = Rule(name=name, alpha=settings.promotion_alpha, minimum_games=3, minimum_predictions=30)
+
+    verdict = decide(evidence(), rule)
+
+    assert verdict.decision in ("swap_production_b", "retain_production")
 
 
 def test_every_variable_is_tried_here() -> None:

@@ -1,0 +1,58 @@
+"""What the process writes to its log, and what an error that nobody expected writes: without secrets."""
+
+import logging
+import sys
+import threading
+import traceback
+from types import TracebackType
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+from ledger.masking import Masking
+
+# They log every step and every request, which would bury everything else.
+CHATTY = ("alembic", "apscheduler", "httpx2", "httpcore2")
+
+
+class MaskedFormatter(logging.Formatter):
+    """Another formatter's lines, tracebacks included, without secrets."""
+
+    def __init__(self, inner: logging.Formatter, masked: Masking) -> None:
+        super().__init__()
+        self._inner = inner
+        self._masked = masked
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, masked."""
+        return self._masked(self._inner.format(record))
+
+
+def log_to(console: Console, masked: Masking, *, level: int = logging.INFO) -> None:
+    """Have everything logged to standard error, on a terminal by `console`. Does nothing the second time."""
+    if console.is_terminal:
+        handler: logging.Handler = RichHandler(console=console, show_path=False)
+        formatter = logging.Formatter("%(message)s")
+    else:  # one event, one line, with its date: what keeps logs cuts and searches them by line
+        handler = logging.StreamHandler()
+        formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(MaskedFormatter(formatter, masked))
+    logging.basicConfig(level=level, handlers=[handler])
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def mask_tracebacks(masked: Masking) -> None:
+    """Have the interpreter mask the traceback with which it, or a thread, ends.
+
+    A library's error repeats the address that it could not reach, and no handler of ours has a part in it.
+    """
+
+    def show(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+        sys.stderr.write(masked("".join(traceback.format_exception(kind, error, trace))))
+
+    def show_of_thread(ended: threading.ExceptHookArgs) -> None:
+        show(ended.exc_type, ended.exc_value, ended.exc_traceback)
+
+    sys.excepthook = show
+    threading.excepthook = show_of_thread

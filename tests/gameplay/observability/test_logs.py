@@ -1,0 +1,47 @@
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from gameplay.observability.logs import MaskedFormatter
+from ledger.masking import Masking
+
+masked = Masking(["hush-hush"])
+
+
+def line(**more: object) -> str:
+    record = logging.LogRecord("rps", logging.WARNING, "here.py", 1, "no answer from %s", ("hush-hush",), None)
+    record.__dict__.update(more)
+    return MaskedFormatter(logging.Formatter("%(levelname)s %(message)s"), masked).format(record)
+
+
+def test_a_log_line_has_no_secret() -> None:
+    assert line() == "WARNING no answer from ***"
+
+
+def test_a_logged_traceback_has_no_secret_in_any_of_its_errors() -> None:
+    error = RuntimeError("the registry is away")
+    error.__cause__ = ConnectionError("https://ada:hush-hush@mlflow")
+
+    shown = line(exc_info=(RuntimeError, error, None))
+
+    assert "hush" not in shown
+    assert "ConnectionError: https://***@mlflow" in shown
+
+
+@pytest.mark.parametrize("work", ["fail()", "t = threading.Thread(target=fail); t.start(); t.join()"])
+def test_an_error_that_ends_the_process_or_a_thread_shows_no_secret(work: str) -> None:
+    program = f"""
+import sys, threading
+from gameplay.observability.logs import mask_tracebacks
+from ledger.masking import Masking
+mask_tracebacks(Masking([sys.argv[1]]))
+def fail(): raise RuntimeError(sys.argv[1])
+{work}
+"""
+    arguments = [sys.executable, "-c", program, "hush-hush"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+
+    assert "RuntimeError: ***" in done.stderr
+    assert "hush" not in done.stderr
