@@ -98,16 +98,22 @@ class Projector:
             yield self.catch_up()
 
     def save(self, *, every: int = SNAPSHOT_ENTRIES) -> bool:
-        """Write snapshots when `every` entries or more were folded since the last ones."""
+        """Write snapshots when `every` entries or more were folded since the last ones.
+
+        The states are encoded while they are held still, and written when they no longer are: whoever wants to
+        look at them does not wait for the database, which another process may have locked.
+        """
         with self._lock:
             if self._table is None or self.failure or self.position - self._saved_position < max(every, 1):
                 return False
-            self._table.fold((), self.head)
-            with transaction(self._ledger.engine, write=True) as connection:
-                for tracked in self._tracked:
-                    snapshots.save(connection, tracked, self.head)
-            self._saved_position = self.position
-            return True
+            taken = [snapshots.take(tracked, self.head) for tracked in self._tracked]
+            head = self.head
+        self._table.fold((), head)
+        with transaction(self._ledger.engine, write=True) as connection:
+            for snapshot in taken:
+                snapshots.save(connection, snapshot)
+        self._saved_position = head.position
+        return True
 
     def _restore(self) -> None:
         for tracked in self._tracked:

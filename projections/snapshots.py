@@ -1,6 +1,8 @@
 """Folded states kept beside the log, so that a restart need not replay it. A cache: anything odd is discarded."""
 
+from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -13,20 +15,23 @@ from projections.schema import projection_snapshots as table
 DIGEST_BYTES = 32
 
 
-def save(connection: Connection, tracked: Tracked[object], head: Head) -> None:
-    """Replace the projection's snapshot by its present state, which is folded up to `head`."""
+def take(tracked: Tracked[object], head: Head) -> dict[str, Any]:
+    """The row of the projection's present state, which is folded up to `head`."""
     projection = tracked.projection
-    connection.execute(delete(table).where(table.c.name == projection.name))
-    connection.execute(
-        insert(table).values(
-            name=projection.name,
-            version=projection.version,
-            settings=projection.settings,
-            position=head.position,
-            chain_hash=head.chain_hash,
-            state=_guarded(tracked.encode()),
-        )
-    )
+    return {
+        "name": projection.name,
+        "version": projection.version,
+        "settings": projection.settings,
+        "position": head.position,
+        "chain_hash": head.chain_hash,
+        "state": _guarded(tracked.encode()),
+    }
+
+
+def save(connection: Connection, snapshot: Mapping[str, Any]) -> None:
+    """Replace the projection's snapshot."""
+    connection.execute(delete(table).where(table.c.name == snapshot["name"]))
+    connection.execute(insert(table).values(snapshot))
 
 
 def load(ledger: Ledger, tracked: Tracked[object]) -> bool | None:

@@ -38,7 +38,7 @@ def rebuild(ledger: Ledger, names: Sequence[str], *, since_us: int, progress: Pr
             every: Sequence[Tracked[Any]] = replay.read_models.tracked
             for tracked in every:
                 if tracked.projection.name in names:
-                    snapshots.save(connection, tracked, replay.head)
+                    snapshots.save(connection, snapshots.take(tracked, replay.head))
     return replay.head.position
 
 

@@ -1,9 +1,10 @@
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from itertools import cycle
 from threading import Event as Signal
+from threading import Thread
 
 import pytest
 from hypothesis import given, settings
@@ -13,9 +14,11 @@ from sqlalchemy import Engine, event
 from ledger.engines.database import open_engine
 from ledger.errors import StorageError
 from ledger.events import Event
-from ledger.store import Ledger
+from ledger.store import Entry, Head, Ledger
 from projections.errors import ProjectionError
-from projections.read_models import counters
+from projections.projection import Tracked
+from projections.projector import Projector
+from projections.read_models import counters, open_games
 from projections.read_models.all import ReadModels
 from projections.read_models.history import History
 from tests.builders import (
@@ -395,6 +398,44 @@ def test_states_stay_when_the_database_refuses_the_historys_rows(ledger: Ledger,
     assert read_models.projector.catch_up() == ledger.head().position
     assert states(read_models) == states(caught_up(ledger))
     assert len(table_rows(ledger.engine)) == 2
+
+
+class SlowTable:
+    """A table whose database is locked by another process as soon as snapshots are taken."""
+
+    name = "slow"
+    types: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        self.reached, self.release = Signal(), Signal()
+
+    def position(self) -> int:
+        return 0
+
+    def fold(self, batch: Sequence[tuple[Entry, Event]], through: Head) -> None:  # noqa: ARG002
+        assert not batch
+        self.reached.set()
+        assert self.release.wait(10)
+
+
+def test_a_look_at_the_states_does_not_wait_for_snapshots_to_be_written(ledger: Ledger) -> None:
+    ledger.append("game-g1", [game_started(game_id="g1")], 0)
+    tracked, table = Tracked(open_games.projection()), SlowTable()
+    projector = Projector(ledger, [tracked], table)
+    projector.start()
+    saving = Thread(target=projector.save, kwargs={"every": 1})
+    saving.start()
+    assert table.reached.wait(10)
+
+    ledger.append("game-g2", [game_started(game_id="g2")], 0)
+    with projector.current() as position:
+        assert (position, set(tracked.state.games)) == (2, {"g1", "g2"})
+
+    table.release.set()
+    saving.join()
+    again = Projector(ledger, [restored := Tracked(open_games.projection())], table)
+    again.start()
+    assert set(restored.state.games) == {"g1", "g2"}
 
 
 def test_snapshots_stay_as_they_were_when_the_database_refuses_new_ones(ledger: Ledger) -> None:
