@@ -11,6 +11,7 @@ from gameplay.game.features import features
 from gameplay.game.games import Game, fold
 from gameplay.game.policies import UNIFORM
 from ledger.events import GameFinished, PredictionMade, Probabilities, wire_name
+from ledger.files import new_file
 from ledger.store import PAGE_ENTRIES, Ledger
 from ledger.streams import game_stream
 from ledger.vocabulary import MOVES, BotName, Move, Policy, ProbabilitySource
@@ -72,12 +73,8 @@ def write(path: Path, rounds: Iterable[CapturedRound]) -> int:
     """Write JSON Lines, one a round, as a whole or not at all; returns how many. Raises OSError."""
     lines = [msgspec.json.encode(captured) for captured in rounds]
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(b"".join(line + b"\n" for line in lines))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with new_file(path, replace=True) as file:
+        file.writelines(line + b"\n" for line in lines)
     return len(lines)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from ledger.engines.database import open_reader, transaction
 from ledger.errors import LedgerError
+from ledger.files import problem_of
 from ledger.store import Ledger
 from ledger.verification.audit import audit
 from ledger.verification.walk import VerificationReport
@@ -36,9 +37,12 @@ def back_up(engine: Engine, target: Path, progress: Callable[[int], None] | None
         report = _verified(partial, progress)
         os.link(partial, target)  # unlike a rename it fails where a file has come to be since
     except OSError as error:
-        raise BackupError(f"cannot write {target}: {error.strerror}") from error
+        raise BackupError(f"cannot write {target}: {problem_of(error)}") from error
     finally:
-        for leftover in (partial, *(partial.with_name(f"{partial.name}{end}") for end in ("-wal", "-shm"))):
+        for leftover in (
+            partial,
+            *(partial.with_name(f"{partial.name}{end}") for end in ("-wal", "-shm", "-journal")),
+        ):
             leftover.unlink(missing_ok=True)
     return report
 

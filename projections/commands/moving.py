@@ -5,7 +5,7 @@ import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import click
 from msgspec import structs
@@ -39,7 +39,7 @@ def export_(source: Source, file: Path) -> None:
             advance(1)
 
 
-def _opened(file: Path) -> AbstractContextManager[BinaryIO]:
+def _opened(file: Path) -> AbstractContextManager[IO[bytes]]:
     if str(file) == "-":
         return nullcontext(sys.stdout.buffer)
     return new_file(file)

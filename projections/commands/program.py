@@ -11,6 +11,7 @@ from typing import IO, Any, NamedTuple
 import click
 from rich.markup import escape
 
+from ledger.files import problem_of
 from projections.commands.console import messages, printable
 
 EXIT_PROBLEM = 2
@@ -107,8 +108,7 @@ class Program(click.Group):
 
 
 def _named(error: OSError) -> str:
-    words = error.strerror or str(error)
-    return f"{error.filename}: {words}" if error.filename else words
+    return f"{error.filename}: {problem_of(error)}" if error.filename else problem_of(error)
 
 
 def _drop_output() -> None:

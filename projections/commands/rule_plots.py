@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ledger.files import problem_of
 from projections.commands.outputs import OutputError, new_file
 from projections.decision.estimates import share_by
 from projections.decision.rules import ANYTIME_SIGN
@@ -59,7 +60,7 @@ def write(folder: Path, pictures: Mapping[str, "Figure"]) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
+        raise OutputError(f"cannot make the folder {folder}: {problem_of(error)}") from error
     paths = _paths(folder, pictures)
     for path in paths:
         with new_file(path) as file:

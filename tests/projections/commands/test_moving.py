@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from projections.commands.outputs import OutputError, new_file
+from tests.disks import files_of_at_most
 from tests.projections.terminal import ask
 
 
@@ -119,3 +120,28 @@ def test_an_import_says_the_head_in_hexadecimal_digits(
 
     head = json.loads(ask(example, "status", "--json").output)["head"]
     assert imported == {"imported": 7_550, "chain_hash": head["chain_hash"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["export", "out.jsonl"], "cannot write out.jsonl: File too large"),
+        (["backup", "out.db"], "disk I/O error"),
+        (["backfill", "--out", "out"], "cannot write into out: File too large"),
+        (["import", "lines.jsonl", "--database", "sqlite:///out.db"], "disk I/O error"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_a_full_disk_is_one_line_and_leaves_no_part_of_a_file(
+    example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], reason: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert ask(example, "export", "lines.jsonl").status == 0
+
+    with files_of_at_most(300_000):
+        answer = ask(example, *words)
+
+    assert (answer.status, answer.output) == (2, "")
+    assert reason in answer.problem
+    assert "\n" not in answer.problem
+    assert [path.name for path in tmp_path.iterdir()] == ["lines.jsonl"]

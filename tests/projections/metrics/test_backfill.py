@@ -1,7 +1,5 @@
-import resource
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -20,6 +18,7 @@ from projections.metrics.backfill import (
     write_backfill,
 )
 from projections.metrics.exposition import LedgerCollector
+from tests.disks import files_of_at_most
 from tests.projections.programs import require
 from tests.prometheus.processes import free_port, get, running, wait_for
 
@@ -224,17 +223,6 @@ def test_a_time_without_the_ledger_is_refused_for_what_it_is(
         fill(played, tmp_path / "out", from_us=from_us, to_us=to_us)
 
     assert not (tmp_path / "out").exists()
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """As on a full disk: the system refuses whatever would make a file longer."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("made_before", [True, False])
