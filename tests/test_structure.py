@@ -113,6 +113,7 @@ TESTS_OF_SEVERAL = {
     "gameplay/serving/test_sealing": "the sealing job: its key, its archive, its place among the jobs",
     "gameplay/web/test_bad_input": "every route refuses what is wrong, and writes nothing",
     "gameplay/web/test_poison": "every route names the event that cannot be read",
+    "gameplay/web/test_secrets": "no answer of any route holds a secret",
     "ledger/test_append_only": "the triggers below the code",
     "ledger/test_crash": "an appender that is killed",
     "ledger/test_interleavings": "appends of several processes, in every order",

@@ -9,6 +9,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.logging import RichHandler
 
+from gameplay.observability.request_ids import RequestIds
 from ledger.masking import Masking
 
 # They log every step and every request, which would bury everything else.
@@ -32,10 +33,11 @@ def log_to(console: Console, masked: Masking, *, level: int = logging.INFO) -> N
     """Have everything logged to standard error, on a terminal by `console`. Does nothing the second time."""
     if console.is_terminal:
         handler: logging.Handler = RichHandler(console=console, show_path=False)
-        formatter = logging.Formatter("%(message)s")
+        formatter = logging.Formatter("%(message)s%(request)s")
     else:  # one event, one line, with its date: what keeps logs cuts and searches them by line
         handler = logging.StreamHandler()
-        formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s%(request)s")
+    handler.addFilter(RequestIds())
     handler.setFormatter(MaskedFormatter(formatter, masked))
     logging.basicConfig(level=level, handlers=[handler])
     for name in CHATTY:

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gameplay.models.errors import ModelError
 from gameplay.refusals import Refusal, TooLarge, TooMany, TooSlow, Unauthorized, Unavailable
 from gameplay.web.bodies import answer
 from gameplay.web.request_ids import HEADER, id_of
@@ -78,6 +79,7 @@ HANDLERS: Mapping[Any, Handler] = {
     StorageError: _unavailable,
     UnreadableEventError: _unavailable,
     ProjectionError: _unavailable,
+    ModelError: _unavailable,
     InvalidEventError: _invalid_event,
     Exception: _unexpected,
 }

@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from gameplay.serving.process_metrics import VERSION
 from gameplay.web.bodies import answer
+from gameplay.web.errors import RETRY_AFTER
 from gameplay.web.negotiation import media_type
 from gameplay.web.queries import choice
 from gameplay.web.state import lanes_of, masked_of, service_of
@@ -13,7 +14,7 @@ from projections.metrics.exposition import FORMATS, SCOPES, TEXT
 
 async def root(request: Request) -> Response:
     """GET /: what this is. Grafana's "save and test" asks for it."""
-    service = service_of(request)
+    dashboard = service_of(request).core.settings.grafana_dashboard_url
     return answer(
         {
             "service": "rps-promotion-ledger",
@@ -25,7 +26,7 @@ async def root(request: Request) -> Response:
                 "history": "/internal/promotion/history",
                 "models": "/models",
             },
-            "grafana_dashboard_url": service.core.settings.shown()["grafana_dashboard_url"],
+            "grafana_dashboard_url": dashboard and masked_of(request)(dashboard),
         }
     )
 
@@ -36,15 +37,15 @@ async def healthz(request: Request) -> Response:
     shown = {"version": VERSION, "uptime_seconds": round(service.uptime_seconds(), 3)}
     if died := service.died():
         detail = "; ".join(f"the thread {name} died: {error}" for name, error in died.items())
-        return answer({"ok": False, "detail": masked_of(request)(detail), **shown}, 503)
+        return answer({"ok": False, "detail": masked_of(request)(detail), **shown}, 503, RETRY_AFTER)
     return answer({"ok": True, **shown})
 
 
 async def readyz(request: Request) -> Response:
     """GET /readyz: 200 when projections are at the head and models are loaded; else 503 with what is missing."""
     missing = await lanes_of(request).reads(service_of(request).missing)
-    masked = [masked_of(request)(one) for one in missing]
-    return answer({"ready": not missing, "missing": masked}, 503 if missing else 200)
+    shown = {"ready": not missing, "missing": [*map(masked_of(request), missing)]}
+    return answer(shown, 503, RETRY_AFTER) if missing else answer(shown)
 
 
 async def metrics(request: Request) -> Response:

@@ -11,7 +11,8 @@ from gameplay.serving.reload import reload_models
 from gameplay.serving.service import Service
 from gameplay.web.bodies import answer, read_body
 from gameplay.web.queries import flag
-from gameplay.web.state import lanes_of, service_of
+from gameplay.web.state import lanes_of, masked_of, service_of
+from ledger.masking import Masking
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 
 
@@ -19,7 +20,7 @@ async def models(request: Request) -> Response:
     """GET /models."""
     service = service_of(request)
     service.require_caught_up()
-    return answer(await lanes_of(request).reads(_models, service))
+    return answer(await lanes_of(request).reads(_models, service, masked_of(request)))
 
 
 async def reload_all(request: Request) -> Response:
@@ -42,20 +43,20 @@ async def reload_one(request: Request) -> Response:
 
 
 async def _reload(request: Request, families: Sequence[Family], aliases: Sequence[Alias]) -> Response:
-    service = service_of(request)
-    return answer(
-        await lanes_of(request).reloads(
-            reload_models,
-            service.core,
-            families,
-            aliases,
-            copy=flag(request, "sync_minio"),
-            clean=flag(request, "clean"),
-        )
+    outcome = await lanes_of(request).reloads(
+        reload_models,
+        service_of(request).core,
+        families,
+        aliases,
+        copy=flag(request, "sync_minio"),
+        clean=flag(request, "clean"),
     )
+    for errors in ("failed", "minio_errors", "registry_errors"):
+        outcome[errors] = [*map(masked_of(request), outcome[errors])]
+    return answer(outcome)
 
 
-def _models(service: Service) -> dict[str, Any]:
+def _models(service: Service, masked: Masking) -> dict[str, Any]:
     sources = service.core.models.sources()
     with service.core.read_models.projector.current():
         families = service.core.read_models.standings.state.families
@@ -70,7 +71,7 @@ def _models(service: Service) -> dict[str, Any]:
                     }
                     for alias in ALIASES
                 },
-                "registry_mismatch": service.core.promotion.problems.get(family),
+                "registry_mismatch": (problem := service.core.promotion.problems.get(family)) and masked(problem),
             }
             for family in FAMILIES
         }

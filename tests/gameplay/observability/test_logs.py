@@ -45,3 +45,22 @@ def fail(): raise RuntimeError(sys.argv[1])
 
     assert "RuntimeError: ***" in done.stderr
     assert "hush" not in done.stderr
+
+
+def test_a_line_names_the_request_that_it_is_about() -> None:
+    program = """
+import logging, threading
+from rich.console import Console
+from gameplay.observability.logs import log_to
+from gameplay.observability.request_ids import request_id
+from ledger.masking import Masking
+log_to(Console(), Masking())
+logging.warning("before")
+request_id.set("mine")
+logging.warning("within")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    before, within = done.stderr.splitlines()
+    assert before.endswith("WARNING root: before")
+    assert within.endswith("WARNING root: within [request mine]")
