@@ -39,8 +39,8 @@ class Core:
     def alias_versions(self) -> dict[Family, set[int]]:
         """The versions behind each family's aliases: without them a new game has nothing to be played with."""
         with self.read_models.projector.current():
-            standings = self.read_models.standings.state.families
-            return {family: set(standings[family].aliases.values()) for family in FAMILIES}
+            families = self.read_models.standings.state.families
+            return {family: set(families[family].aliases.values()) for family in FAMILIES}
 
     def game_versions(self) -> dict[Family, set[int]]:
         """The versions with which the games in progress are played, whatever the aliases name by now."""
@@ -51,23 +51,23 @@ class Core:
         """The versions that each family wants loaded: behind its aliases, in an open plan, in an open game."""
         aliases, games = self.alias_versions(), self.game_versions()
         with self.read_models.projector.current():
-            standings = self.read_models.standings.state.families
+            families = self.read_models.standings.state.families
             return {
-                family: aliases[family] | games[family] | _planned(standings[family].plan) for family in FAMILIES
+                family: aliases[family] | games[family] | _planned(families[family].plan) for family in FAMILIES
             }
 
     def trained_versions(self) -> dict[Family, set[int]]:
-        """The newest versions that were trained after those behind the aliases, and may be behind one in a moment.
+        """The newest versions that were trained after those behind the aliases, and may soon be behind one.
 
-        No more of them than there are aliases: a training puts no more in place, and what earlier ones have left
-        behind would fill memory and store.
+        No more of them than there are aliases: a training moves no more, and what earlier ones have left behind
+        would fill memory and store.
         """
         with self.read_models.projector.current():
-            standings = self.read_models.standings.state.families
-            return {family: _newer(standings[family]) for family in FAMILIES}
+            families = self.read_models.standings.state.families
+            return {family: _newer(families[family]) for family in FAMILIES}
 
     def ask_for_models(self) -> None:
-        """Have every version loaded that is wanted or may be in a moment: another process may move the aliases."""
+        """Have every version loaded that is wanted or may soon be: another process may move the aliases."""
         versions, trained = self.wanted_versions(), self.trained_versions()
         wanted = [(family, version) for family in FAMILIES for version in versions[family] | trained[family]]
         self.models.retain(wanted)

@@ -129,7 +129,7 @@ ENVIRONMENT_READERS = {
     "gameplay.models.registry": "MLflow takes its time-outs from there alone; it sets what is unset",
 }
 BROAD_HANDLERS = {
-    "gameplay.serving.cross_family": "the task's outermost loop: without it the next round would wait for ever",
+    "gameplay.serving.cross_family": "the task's outermost loop: no round may end it",
     "gameplay.models.graph": "the runtime's errors have no root but Exception: translated, once",
     "gameplay.models.loaded": "the loading thread's outermost loop: without it nothing would be loaded again",
     "gameplay.serving.scheduler": "a job's outermost frame: an extension's panic is no Exception",

@@ -1,4 +1,4 @@
-"""Close the games that nobody plays on, in batches, by a clock that is never set."""
+"""Close idle games, in batches, by a clock that is never set."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ class Abandonment:
 
     An event's own stamp says nothing about how long ago it was: where the clock was years ahead for one event, all
     that come later have its stamp. The marks begin with this process, so idle time runs from its start at the
-    earliest: until then nobody could play on.
+    earliest: until then no player could play on.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Abandonment:
         return sum(not isinstance(outcome, LedgerError) for outcome in outcomes)
 
     def _appends_of(self, game_id: str, position: int, idle_seconds: int) -> list[Append]:
-        """None for a game in which something has happened since: many batches may have come before this one."""
+        """None for a game in which something has happened since: many batches may have come before."""
         stream = game_stream(game_id)
         entries = self._ledger.read_stream(stream)
         if entries[-1].position > position:

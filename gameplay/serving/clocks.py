@@ -5,19 +5,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-
-def _steady_seconds() -> float:
-    """Seconds since the machine's start, the time in a suspend included where the system counts it."""
-    if hasattr(time, "CLOCK_BOOTTIME"):
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    return time.monotonic()
+from ledger.clock import seconds_since_boot
 
 
 class Clocks(NamedTuple):
     """Durations, waits and idleness are measured by `steady`; `wall` says what o'clock it is."""
 
     wall: Callable[[], float] = time.time
-    steady: Callable[[], float] = _steady_seconds
+    steady: Callable[[], float] = seconds_since_boot
 
     def now(self) -> datetime:
         """The time on the wall, in UTC."""

@@ -2,7 +2,7 @@
 
 It happens beside the game. A round is offered when its answer is already durable; a bounded queue takes it or
 drops it; a task of its own has the predictions made on a thread and appends them, on a stream of their own, with
-the same group commit as everybody else.
+the same group commit as the games.
 """
 
 import asyncio
@@ -120,7 +120,7 @@ class CrossFamily:
             except asyncio.CancelledError:
                 self._dropped.labels("closed").inc(len(batch))  # in hand, and no longer waited for
                 raise
-            except Exception:  # the task's outermost loop: without it the next round would wait for ever
+            except BaseException:  # the task's outermost loop: no round may end it
                 log.exception("%d rounds were not predicted by the other families", len(batch))
                 self._dropped.labels("failed").inc(len(batch))
             finally:
@@ -150,7 +150,7 @@ class CrossFamily:
 
     def _predict(self, batch: Sequence[Waiting]) -> dict[str, list[Event]]:
         """The events of each game, with the versions that are behind the aliases now."""
-        assignments = self._lineups()
+        assignments = self._assignments()
         by_game: dict[str, list[Event]] = {}
         for started, round_no, row, actual, _ in batch:
             events = by_game.setdefault(started.game_id, [])
@@ -160,7 +160,7 @@ class CrossFamily:
                         events += prediction_events(started, family, round_no, prediction, actual, served=False)
         return {game_id: events for game_id, events in by_game.items() if events}
 
-    def _lineups(self) -> dict[Family, Assignment]:
+    def _assignments(self) -> dict[Family, Assignment]:
         with self._read_models.projector.current():
             families = self._read_models.standings.state.families
             found = {family: families[family].assignment() for family in FAMILIES}

@@ -70,7 +70,7 @@ def _sign(file: TextIO) -> None:
 
 
 def _holders(file: TextIO) -> str:
-    """Whoever signed last and is still there; not who holds it where processes of two containers meet."""
+    """The process that signed last and is still there; it cannot be seen from another container."""
     file.seek(0)
     alive = [pid for pid in file.read().split() if Path("/proc", pid).exists() or not Path("/proc/self").exists()]
     return f"process {alive[-1]}" if alive else "another process"

@@ -1,4 +1,4 @@
-"""From a request to events: start a game, play a round, close what nobody plays on.
+"""From a request to events: start a game, play a round.
 
 Recent games are kept in memory. The stream's version is the lock: of two requests for one round exactly one
 lands, in this process or in any other, and the loser reads the stream again.
@@ -44,7 +44,7 @@ class Predictor(Protocol):
     """Whatever knows the models: one prediction for each alias, at once and without fail."""
 
     def predict(self, family: Family, assignment: Assignment | None, row: Row) -> tuple[Prediction, ...]:
-        """What each alias of the lineup expects, for one row of features."""
+        """What each alias of the assignment expects, for one row of features."""
         ...
 
 
@@ -91,8 +91,8 @@ class Play:
     ) -> Game:
         """Start a game; alias, versions and swap count are of one position and stay with it to the end.
 
-        A display name is kept in the same transaction: neither of the two happens to a client who is told that
-        something failed. Raises Unavailable and TooMany while too many games are open.
+        A display name is kept in the same transaction: neither of the two happens to a client whose start
+        is refused. Raises Unavailable and TooMany while too many games are open.
         """
         game_id = new_id()
         started = await anyio.to_thread.run_sync(self._decide_start, game_id, opponent, player, in_metrics)
@@ -118,7 +118,7 @@ class Play:
             await self._writer.append(game_stream(game_id), events, version)
         except ConflictError:
             return await self._after_conflict(game_id, user_move, round_no)
-        # The game in memory may be another by now: a reload after somebody else's conflict.
+        # The game in memory may be another by now: read again after another request's conflict.
         game = self._games.get(game_id, game)
         self._take_in(game, version, events)
         if row is not None and self._listen is not None:
@@ -136,7 +136,7 @@ class Play:
         self._require_room(player)
         model_type = MODEL_TYPE_OF_OPPONENT[opponent]
         scripted = model_type == "scripted"
-        assignment, swap_count = (None, 0) if model_type == "scripted" else self._standing(model_type)
+        assignment, swap_count = (None, 0) if model_type == "scripted" else self._promotion_state(model_type)
         alias = None if scripted else assigned_alias(game_id, self._split.share, self._split.enabled)
         return GameStarted(
             game_id=game_id,
@@ -164,7 +164,7 @@ class Play:
         if games >= self._open_games_max:
             raise Unavailable(f"{games} games are open, as many as RPS_OPEN_GAMES_MAX allows: try again later")
 
-    def _standing(self, family: Family) -> tuple[Assignment | None, int]:
+    def _promotion_state(self, family: Family) -> tuple[Assignment | None, int]:
         with self._read_models.projector.current():
             promotion_state = self._read_models.standings.state.families[family]
             return promotion_state.assignment(), promotion_state.swap_count
@@ -176,7 +176,7 @@ class Play:
         return self._predictor.predict(model_type, game.started.assignment, row)
 
     async def _after_conflict(self, game_id: str, user_move: Move, round_no: int | None) -> tuple[Game, int]:
-        """Somebody else was faster: if it was this very request, its answer is ours too."""
+        """Another request was faster: if it asked for the same, its answer is this one's too."""
         game = await self._load(game_id)
         if (answered := _answered(game, user_move, round_no)) is not None:
             return game, answered

@@ -84,8 +84,8 @@ class Service:
                 f"{family}: version {version} is not loaded"
                 for version in sorted(aliases[family] | games[family])
                 if not self.core.models.is_loaded(family, version)
-                # A version that is gone for good may be missed by the games that began with it, and by nobody
-                # else: once it has been tried, the process is as ready for them as it will ever be.
+                # A version that is gone for good is missed by the games that began with it alone: once it has been
+                # tried, the process is as ready for them as it will ever be.
                 and (version in aliases[family] or not self.core.models.failure(family, version))
             ]
         return missing

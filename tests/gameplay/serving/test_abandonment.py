@@ -157,7 +157,7 @@ def test_a_player_who_plays_on_at_the_last_moment_plays_on(engine: Engine) -> No
     assert stored(player, "g2").abandoned is not None
 
 
-def test_a_database_that_refuses_is_told_of(engine: Engine) -> None:
+def test_a_database_that_refuses_is_an_error(engine: Engine) -> None:
     def refuse() -> None:
         raise StorageError("disk full")
 

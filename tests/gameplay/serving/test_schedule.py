@@ -210,7 +210,7 @@ def test_a_job_that_fails_is_counted_and_comes_again(
     assert "no such table: events" in caplog.text
 
 
-def test_a_ledger_ahead_of_the_clock_is_told_of_once(
+def test_a_ledger_ahead_of_the_clock_is_logged_once(
     core_with: Callable[..., Core], process: CollectorRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
     core = core_with()

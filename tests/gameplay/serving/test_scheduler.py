@@ -204,7 +204,7 @@ def test_the_scheduler_looks_by_itself() -> None:
     scheduler.shutdown(10.0)
 
 
-def test_the_clock_that_was_set_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_clock_that_was_set_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with running(Every(10)) as job:
         job.clocks.is_set_by(-1_200)
         job.look()
