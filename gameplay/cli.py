@@ -6,7 +6,7 @@ import click
 
 from gameplay.config import SettingError, read_masking
 from gameplay.models.errors import ModelError
-from gameplay.observability.logs import log_to, mask_tracebacks
+from gameplay.observability.logs import log_to, mask_process
 from gameplay.refusals import Refusal
 from gameplay.serving.errors import StartError
 from ledger.errors import LedgerError
@@ -36,7 +36,7 @@ COMMANDS: Mapping[str, Lazy] = {
 
 def main() -> None:
     """Run a command; a problem is said in one line, with exit status 2."""
-    mask_tracebacks(read_masking())
+    mask_process(read_masking())
     rps()
 
 

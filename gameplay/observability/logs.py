@@ -5,6 +5,7 @@ import sys
 import threading
 import traceback
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -44,12 +45,30 @@ def log_to(console: Console, masked: Masking, *, level: int = logging.INFO) -> N
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def mask_tracebacks(masked: Masking) -> None:
-    """Have the interpreter mask the traceback with which it, or a thread, ends.
+def mask_process(masked: Masking) -> None:
+    """Have everything masked that libraries log by handlers of their own, and the interpreter's last words.
 
     A library's error repeats the address that it could not reach, and no handler of ours has a part in it.
     """
+    _mask_records(masked)
+    _mask_tracebacks(masked)
 
+
+def _mask_records(masked: Masking) -> None:
+    make = logging.getLogRecordFactory()
+
+    def make_masked(*arguments: Any, **more: Any) -> logging.LogRecord:
+        record = make(*arguments, **more)
+        record.msg, record.args = masked(record.getMessage()), ()
+        if record.exc_info and record.exc_info[0] is not None:
+            # Formatters take this text where there is one, instead of the exception.
+            record.exc_text = masked("".join(traceback.format_exception(*record.exc_info)).rstrip())
+        return record
+
+    logging.setLogRecordFactory(make_masked)
+
+
+def _mask_tracebacks(masked: Masking) -> None:
     def show(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
         sys.stderr.write(masked("".join(traceback.format_exception(kind, error, trace))))
 

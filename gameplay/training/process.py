@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from gameplay.config import Settings
 from gameplay.core import open_core
 from gameplay.models.errors import TrainingError
-from gameplay.observability.logs import log_to, mask_tracebacks
+from gameplay.observability.logs import log_to, mask_process
 from gameplay.training.retraining import candidates, read_training_data, retrain
 from ledger.events import TrainingCompleted
 from ledger.vocabulary import ALIASES, FAMILIES
@@ -62,7 +62,7 @@ def train_once(settings: Settings) -> None:
     """Train whatever is due, here and now."""
     os.nice(NICENESS)
     log_to(messages, settings.masking(), level=logging.WARNING)
-    mask_tracebacks(settings.masking())
+    mask_process(settings.masking())
     core = open_core(settings)
     try:
         core.read_models.projector.start()

@@ -30,13 +30,32 @@ def test_a_logged_traceback_has_no_secret_in_any_of_its_errors() -> None:
     assert "ConnectionError: https://***@mlflow" in shown
 
 
+@pytest.mark.parametrize("error", ["", ", exc_info=ConnectionError(sys.argv[1])"])
+def test_a_library_that_logs_by_a_handler_of_its_own_shows_no_secret(error: str) -> None:
+    program = f"""
+import logging, sys
+from gameplay.observability.logs import mask_process
+from ledger.masking import Masking
+mask_process(Masking([sys.argv[1]]))
+log = logging.getLogger("library")
+log.propagate = False
+log.addHandler(logging.StreamHandler())
+log.warning("no answer from %s, %d", sys.argv[1], 7{error})
+"""
+    arguments = [sys.executable, "-c", program, "hush-hush"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+
+    assert done.stderr.startswith("no answer from ***, 7\n")
+    assert "hush" not in done.stderr
+
+
 @pytest.mark.parametrize("work", ["fail()", "t = threading.Thread(target=fail); t.start(); t.join()"])
 def test_an_error_that_ends_the_process_or_a_thread_shows_no_secret(work: str) -> None:
     program = f"""
 import sys, threading
-from gameplay.observability.logs import mask_tracebacks
+from gameplay.observability.logs import mask_process
 from ledger.masking import Masking
-mask_tracebacks(Masking([sys.argv[1]]))
+mask_process(Masking([sys.argv[1]]))
 def fail(): raise RuntimeError(sys.argv[1])
 {work}
 """
