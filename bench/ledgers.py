@@ -49,6 +49,7 @@ def bootstrap(ledger: Ledger) -> None:
             cycle=None,
             plan=None,
             assignments=assignments(None, LINEUP),
+            runs=(),
             swapped=False,
             reordered=False,
         )

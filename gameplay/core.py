@@ -1,6 +1,7 @@
 """What the service and the commands share: the ledger, its read models, the registry and the model store."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Engine
 
@@ -11,7 +12,7 @@ from gameplay.models.store import ModelStore, S3Access, open_model_store, open_o
 from gameplay.promotion.state import Promotion
 from ledger.engines.database import open_engine, open_reader
 from ledger.errors import SchemaError
-from ledger.events import Rule
+from ledger.events import Rule, VersionRun
 from ledger.sealing.keys import open_signer
 from ledger.sealing.seals import Sealer
 from ledger.store import Ledger
@@ -101,8 +102,8 @@ def open_core(settings: Settings, *, registry: Registry | None = None, read_only
         artifacts = (settings.data_dir.absolute() / "artifacts").as_uri()
         registry = MlflowRegistry(settings.mlflow_tracking_uri, artifact_location=artifacts, make=not read_only)
     store = open_model_store(settings.model_store_url, _s3_access(settings), make=not read_only)
-    models = Models(store, registry, refill=not read_only)
-    promotion = Promotion(ledger, read_models, registry, rule=rule_of(settings), store=store, load=models.load)
+    models = Models(store, registry, known=partial(_known_run, read_models), refill=not read_only)
+    promotion = Promotion(ledger, read_models, registry, rule=rule_of(settings), store=store, load=models.identify)
     return Core(settings, engine, ledger, read_models, registry, store, models, promotion)
 
 
@@ -124,6 +125,11 @@ def _open_reader(settings: Settings) -> Engine:
         engine.dispose()
         raise SchemaError(revision, REVISION)
     return engine
+
+
+def _known_run(read_models: ReadModels, family: Family, version: int) -> VersionRun | None:
+    """What the ledger knew of a version at the last catch-up: a thread that loads waits for no other."""
+    return read_models.standings.state.families[family].run(version)
 
 
 def _planned(plan: OpenPlan | None) -> set[int]:

@@ -22,8 +22,15 @@ def _without_statistics(fields: Payload) -> Payload:
     return {**fields, "statistics": None, "verdicts": []}
 
 
+def _without_runs(fields: Payload) -> Payload:
+    """Assignments once named versions by their numbers alone."""
+    return {**fields, "runs": []}
+
+
 UPCASTS: Mapping[tuple[str, int], Upcast] = {
     ("promotion.cycle_decided", 1): _without_statistics,
+    ("promotion.aliases_planned", 1): _without_runs,
+    ("promotion.aliases_assigned", 1): _without_runs,
 }
 """(wire name, schema version) -> the upcast that leads to the next version."""
 

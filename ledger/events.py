@@ -350,25 +350,44 @@ class AliasChange(Fact, frozen=True, kw_only=True):
     after: Version
 
 
+class VersionRun(Fact, frozen=True, kw_only=True):
+    """What a version is: the run that it came of, and the SHA-256 of its graph where that has been seen.
+
+    A registry that lost a model counts from 1 again, so the number alone does not say which model is meant.
+    """
+
+    version: Version
+    run_id: Identifier
+    graph_sha256: Identifier | None
+
+
 class AliasesPlanned(Fact, frozen=True, kw_only=True, tag="promotion.aliases_planned", tag_field="type"):
-    """The aliases as they shall be; open until an `AliasesAssigned` names its stream version."""
+    """The aliases as they shall be; open until an `AliasesAssigned` names its stream version.
+
+    `runs` has the versions after the change whose run is known.
+    """
 
     model_type: Family
     cause: PlanCause
     cycle: Version | None
     assignments: tuple[AliasChange, ...]
+    runs: tuple[VersionRun, ...]
     swapped: bool
     reordered: bool
 
 
 class AliasesAssigned(Fact, frozen=True, kw_only=True, tag="promotion.aliases_assigned", tag_field="type"):
-    """The aliases as they now are; `plan` is the stream version of the plan that this completes."""
+    """The aliases as they now are; `plan` is the stream version of the plan that this completes.
+
+    `runs` has the versions after the change whose run is known.
+    """
 
     model_type: Family
     cause: Cause
     cycle: Version | None
     plan: Version | None
     assignments: tuple[AliasChange, ...]
+    runs: tuple[VersionRun, ...]
     swapped: bool
     reordered: bool
 

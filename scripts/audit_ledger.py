@@ -207,6 +207,7 @@ class Author:
             cycle=decided.cycle,
             plan=None,
             assignments=assignments(assignment, after),
+            runs=(),
             swapped=True,
             reordered=False,
         )
@@ -265,6 +266,7 @@ def _completion(planned: AliasesPlanned, plan: int) -> AliasesAssigned:
         cycle=planned.cycle,
         plan=plan,
         assignments=planned.assignments,
+        runs=planned.runs,
         swapped=planned.swapped,
         reordered=planned.reordered,
     )

@@ -314,6 +314,7 @@ def aliases_planned(**changes: Any) -> AliasesPlanned:
             cause="promotion",
             cycle=1,
             assignments=assignments(FIRST_VERSIONS, (2, 1, 3, 4)),
+            runs=(),
             swapped=True,
             reordered=False,
         ),
@@ -330,6 +331,7 @@ def aliases_assigned(**changes: Any) -> AliasesAssigned:
             cycle=None,
             plan=None,
             assignments=assignments(None, FIRST_VERSIONS),
+            runs=(),
             swapped=False,
             reordered=False,
         ),
@@ -338,6 +340,8 @@ def aliases_assigned(**changes: Any) -> AliasesAssigned:
 
 
 def training_completed(**changes: Any) -> TrainingCompleted:
+    """By default the run is the one that `graphs.files` gives the version."""
+    family, version = changes.get("model_type", "feedforward_nn"), changes.get("model_version", 5)
     return replace(
         TrainingCompleted(
             model_type="feedforward_nn",
@@ -346,7 +350,7 @@ def training_completed(**changes: Any) -> TrainingCompleted:
             source="scheduler",
             duration_seconds=3.5,
             model_version=5,
-            run_id="run-1",
+            run_id=version and f"run-{family}-{version}",
             rows=1_200,
             training_accuracy=0.48,
             holdout_accuracy=0.41,

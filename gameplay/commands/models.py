@@ -10,7 +10,7 @@ from gameplay.commands.settings import pass_settings
 from gameplay.config import Settings, read_settings
 from gameplay.models.artifacts import ModelCard
 from gameplay.models.intervals import wilson
-from gameplay.serving.overview import Shown, cards, overview
+from gameplay.serving.overview import Shown, cards, mismatches, overview
 from gameplay.serving.sync import Synced, sync
 from ledger.vocabulary import ALIASES, FAMILIES, Family
 from projections.commands.console import bad, finding, json_option, print_json, print_table, say, share, show
@@ -29,6 +29,8 @@ Cards = Mapping[tuple[Family, int], ModelCard]
 def models(context: click.Context, by_opponent: bool, as_json: bool) -> None:
     """Show the versions behind the twelve aliases. As JSON: one object an alias.
 
+    Exit status: 1 when the registry is not as the ledger says.
+
     Example: rps models --by-opponent
     """
     if context.invoked_subcommand is not None:
@@ -36,9 +38,10 @@ def models(context: click.Context, by_opponent: bool, as_json: bool) -> None:
     with opened(read_settings(), read_only=True) as core:
         shown = overview(core)
         described = cards(core, shown) if by_opponent else {}
+        problems = mismatches(core)
     if as_json:
         for one in shown:
-            print_json(_record(one, described.get((one.family, one.version))))
+            print_json(_record(one, described.get((one.family, one.version)), problems.found.get(one.family)))
     elif by_opponent:
         for family in FAMILIES:
             _print_opponents(family, shown, described)
@@ -46,6 +49,13 @@ def models(context: click.Context, by_opponent: bool, as_json: bool) -> None:
         print_table(
             "The versions behind the aliases; live: since the family's last swap", _HEADINGS, list(_rows(shown))
         )
+    if not as_json:
+        if problems.unreachable:
+            say(f"not compared with the registry: {problems.unreachable}")
+        for family, problem in problems.found.items():
+            say(bad(f"{family}: the registry differs: {problem}"))
+    if problems.found:
+        finding()
 
 
 @models.command("sync")
@@ -78,7 +88,7 @@ def _show(synced: Synced) -> None:
         say(bad(f"error: {error}"))
 
 
-def _record(one: Shown, card: ModelCard | None) -> dict[str, Any]:
+def _record(one: Shown, card: ModelCard | None, problem: str | None) -> dict[str, Any]:
     by_opponent = {
         player: {"correct": score.correct, "rows": score.rows, "interval": wilson(score, CONFIDENCE)}
         for player, score in (card.by_opponent.items() if card else ())
@@ -94,6 +104,8 @@ def _record(one: Shown, card: ModelCard | None) -> dict[str, Any]:
         "age_seconds": one.age_seconds,
         "source": one.source,
         "trained_by": one.trained_by,
+        "run_id": one.run_id,
+        "registry_mismatch": problem,
         **({"by_opponent": by_opponent} if card else {}),
     }
 

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from gameplay.game.features import FEATURE_NAMES
+from ledger.events import VersionRun
 from ledger.vocabulary import Alias, Family
 
 REGISTERED_NAMES: Final[dict[Family, str]] = {
@@ -82,6 +83,11 @@ class ModelFiles(NamedTuple):
     run_id: str
     card: ModelCard
     onnx: bytes
+
+    @property
+    def run(self) -> VersionRun:
+        """What the version is, whatever its number says."""
+        return VersionRun(version=self.version, run_id=self.run_id, graph_sha256=self.card.onnx_digest)
 
 
 class TrainedModel(NamedTuple):

@@ -32,6 +32,16 @@ class VersionMissing(RegistryError):  # noqa: N818
         self.problem = problem
 
 
+class VersionReused(RegistryError):  # noqa: N818
+    """MLflow has another run behind a number than the ledger knows: it has handed the number out again."""
+
+    def __init__(self, family: Family, version: int, problem: str) -> None:
+        super().__init__(f"version {version} of {family} in the model registry is another one: {problem}")
+        self.family = family
+        self.version = version
+        self.problem = problem
+
+
 class StoreError(ModelError):
     """The model store did not do what it was asked for."""
 
@@ -68,6 +78,16 @@ class ModelDamaged(StoreError):  # noqa: N818
 
     def __init__(self, family: Family, version: int, problem: str) -> None:
         super().__init__(f"version {version} of {family} in the model store is damaged: {problem}")
+        self.family = family
+        self.version = version
+        self.problem = problem
+
+
+class PointerTaken(StoreError):  # noqa: N818
+    """The model store holds another run under the version's number, which is never overwritten."""
+
+    def __init__(self, family: Family, version: int, problem: str) -> None:
+        super().__init__(f"version {version} of {family} in the model store is another one: {problem}")
         self.family = family
         self.version = version
         self.problem = problem

@@ -27,9 +27,10 @@ from gameplay.models.errors import (
     StoreError,
 )
 from gameplay.models.graph import Graph, Rows
+from gameplay.models.identity import contradiction, registered, stored
 from gameplay.models.registry import Registry
 from gameplay.models.store import ModelStore
-from ledger.events import Assignment, Probabilities
+from ledger.events import Assignment, Probabilities, VersionRun
 from ledger.vocabulary import ALIASES, MOVES, Family, Move, ProbabilitySource
 
 log = logging.getLogger(__name__)
@@ -43,17 +44,18 @@ CLOSE_SECONDS_MAX = 2.0
 LOADERS = 10  # as many connections as the registry's client keeps
 
 NEVER_TRIED = (Step("minio_miss", "the version is not in memory, and is being loaded"),)
-NO_LINEUP = (Step("mlflow_miss", "the family has no versions yet"),)
+NO_VERSIONS = (Step("mlflow_miss", "the family has no versions yet"),)
 
 
 class Loaded:
     """A version in memory, where it came from, and when it was last used (a count, not a time)."""
 
-    __slots__ = ("card", "graph", "source", "used")
+    __slots__ = ("card", "graph", "run", "source", "used")
 
-    def __init__(self, graph: Graph, card: ModelCard, source: str) -> None:
+    def __init__(self, graph: Graph, files: ModelFiles, source: str) -> None:
         self.graph = graph
-        self.card = card
+        self.card = files.card
+        self.run = files.run
         self.source = source
         self.used = 0
 
@@ -84,6 +86,7 @@ class Models:
         store: ModelStore,
         registry: Registry,
         *,
+        known: Callable[[Family, int], VersionRun | None] = lambda _family, _version: None,
         clock: Callable[[], float] = time.monotonic,
         kept_a_family: int = KEPT_A_FAMILY,
         refill: bool = True,
@@ -91,6 +94,7 @@ class Models:
         """`refill`: whether a version that came from the registry is copied to the store."""
         self._store = store
         self._registry = registry
+        self._known = known
         self._clock = clock
         self._kept_a_family = kept_a_family
         self._refill = refill
@@ -109,7 +113,7 @@ class Models:
     def predict(self, family: Family, assignment: Assignment | None, row: Rows) -> tuple[Prediction, ...]:
         """What each of the four aliases expects for one row of 50 features. Never raises, never waits."""
         if assignment is None:
-            return tuple(Prediction(alias, None, *_uniform(NO_LINEUP)) for alias in ALIASES)
+            return tuple(Prediction(alias, None, *_uniform(NO_VERSIONS)) for alias in ALIASES)
         rows = row.reshape(1, -1)
         answers: dict[int, _Answer] = {}
         predictions = []
@@ -124,24 +128,14 @@ class Models:
     def load(self, family: Family, version: int) -> str:
         """Make a version ready, back-off or not: `memory`, `minio` (the model store) or `mlflow` had it.
 
-        What had to come from the registry is copied to the store. Raises ModelUnavailable, whose steps say
-        what was tried.
+        What had to come from the registry is copied to the store. What is of another run than the ledger knows is
+        as good as not there. Raises ModelUnavailable, whose steps say what was tried.
         """
-        key = (family, version)
-        with self._locks.setdefault(key, threading.Lock()):
-            if key in self._loaded:
-                return "memory"
-            try:
-                loaded = self._fetch(family, version)
-            except ModelUnavailable as error:
-                self._failures[key] = self._failed(key, error)
-                raise
-            self._fetched_at_seconds = self._clock()
-            loaded.used = next(self._uses)
-            self._loaded[key] = loaded
-            self._failures.pop(key, None)
-        self._drop()
-        return loaded.source
+        return self._ensure((family, version))[1]
+
+    def identify(self, family: Family, version: int) -> VersionRun:
+        """Make a version ready, as `load` does, and say what it is. Raises ModelUnavailable."""
+        return self._ensure((family, version))[0].run
 
     def preload(
         self, wanted: Iterable[Key], *, seconds_max: float | None = None
@@ -220,16 +214,34 @@ class Models:
         # index() finds the first of equals, which is the order of MOVES.
         return _Answer(probabilities, MOVES[probabilities.index(max(probabilities))], "model", ())
 
+    def _ensure(self, key: Key) -> tuple[Loaded, str]:
+        """The version, ready, and where it was found."""
+        with self._locks.setdefault(key, threading.Lock()):
+            if (held := self._loaded.get(key)) and not contradiction(self._known(*key), held.run):
+                return held, "memory"
+            try:
+                loaded = self._fetch(*key)
+            except ModelUnavailable as error:
+                self._failures[key] = self._failed(key, error)
+                raise
+            self._fetched_at_seconds = self._clock()
+            loaded.used = next(self._uses)
+            self._loaded[key] = loaded
+            self._failures.pop(key, None)
+        self._drop()
+        return loaded, loaded.source
+
     def _fetch(self, family: Family, version: int) -> Loaded:
         steps: list[Step] = []
+        known = self._known(family, version)
         try:
-            return _ready(self._store.get_model(family, version), "minio")
+            return _ready(stored(self._store, family, version, known), "minio")
         except (GraphError, ModelDamaged) as error:
             steps.append(Step("load_error", str(error)))
         except StoreError as error:
             steps.append(Step("minio_miss", str(error)))
         try:
-            files = self._registry.download(family, version)
+            files = registered(self._registry, family, version, known)
             loaded = _ready(files, "mlflow")
         except GraphError as error:
             raise ModelUnavailable(family, version, (*steps, Step("load_error", str(error)))) from error
@@ -295,7 +307,7 @@ class Models:
 def _ready(files: ModelFiles, source: str) -> Loaded:
     if files.card.features_digest != FEATURES_DIGEST:
         raise GraphError("the version was trained on other features than this release computes")
-    return Loaded(Graph(files.onnx), files.card, source)
+    return Loaded(Graph(files.onnx), files, source)
 
 
 def _late(key: Key) -> ModelUnavailable:

@@ -34,6 +34,7 @@ from ledger.vocabulary import ALIASES, Alias, Family
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import RunInfo
+    from mlflow.entities.model_registry import ModelVersion
 
 EXPERIMENT = "rps-training"
 CARD_FILE = "card.json"
@@ -59,12 +60,16 @@ class Registry(Protocol):
         """Set an alias; setting it again changes nothing. Raises VersionMissing."""
         ...
 
-    def exists(self, family: Family, version: int) -> bool:
-        """Whether the family has this version."""
+    def run_of(self, family: Family, version: int) -> str:
+        """The run that the family's version came of. Raises VersionMissing."""
         ...
 
     def register(self, family: Family, run: TrainedModel) -> Registered:
         """Keep a trained model as the family's next version. Moves no alias."""
+        ...
+
+    def discard(self, family: Family, landed: Registered) -> None:
+        """Take back a version that was registered and cannot be used."""
         ...
 
     def download(self, family: Family, version: int) -> ModelFiles:
@@ -98,14 +103,11 @@ class MlflowRegistry:
         with _translated(f"set {alias}", family, version):
             self._client().set_registered_model_alias(REGISTERED_NAMES[family], alias, str(version))
 
-    def exists(self, family: Family, version: int) -> bool:
-        """Whether the family has this version. Raises RegistryUnavailable."""
-        try:
-            with _translated("look for a version", family, version):
-                self._client().get_model_version(REGISTERED_NAMES[family], str(version))
-        except VersionMissing:
-            return False
-        return True
+    def run_of(self, family: Family, version: int) -> str:
+        """The run that the family's version came of. Raises VersionMissing, RegistryUnavailable."""
+        with _translated("look for a version", family, version):
+            found = self._client().get_model_version(REGISTERED_NAMES[family], str(version))
+        return _run_of(family, version, found)
 
     def register(self, family: Family, run: TrainedModel) -> Registered:
         """Log a run with its files, then register its graph as the next version. Raises RegistryUnavailable.
@@ -128,12 +130,17 @@ class MlflowRegistry:
         """The files of a version. Raises VersionMissing, RegistryUnavailable."""
         with _translated("download a version", family, version):
             client = self._client()
-            found = client.get_model_version(REGISTERED_NAMES[family], str(version))
-            if not found.run_id:
-                raise VersionMissing(family, version, "it was registered without a run")
+            run_id = _run_of(family, version, client.get_model_version(REGISTERED_NAMES[family], str(version)))
             with tempfile.TemporaryDirectory(prefix="rps-model-") as folder:
-                model = Path(client.download_artifacts(found.run_id, "model", folder))
-                return _read_files(family, version, found.run_id, model)
+                model = Path(client.download_artifacts(run_id, "model", folder))
+                return _read_files(family, version, run_id, model)
+
+    def discard(self, family: Family, landed: Registered) -> None:
+        """Take back a version that was registered and cannot be used, and say so at its run."""
+        with _translated("take back a version"):
+            client = self._client()
+            client.delete_model_version(REGISTERED_NAMES[family], str(landed.version))
+            client.set_tag(landed.run_id, "discarded", f"its version {landed.version} belongs to another run")
 
     def _client(self) -> "MlflowClient":
         with self._alone:
@@ -209,6 +216,12 @@ def _translated(operation: str, family: Family | None = None, version: int | Non
     except (OSError, SQLAlchemyError, ImportError) as error:
         # Not everything comes as MLflow's own error: files, its database, an artifact store's missing client.
         raise RegistryUnavailable(operation, str(error)) from error
+
+
+def _run_of(family: Family, version: int, found: "ModelVersion") -> str:
+    if not found.run_id:
+        raise VersionMissing(family, version, "it was registered without a run")
+    return str(found.run_id)
 
 
 def _ensure_model(client: "MlflowClient", name: str) -> None:

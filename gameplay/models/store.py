@@ -17,11 +17,18 @@ from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import msgspec
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 
 from gameplay.models.artifacts import REGISTERED_NAMES, ModelCard, ModelFiles, digest
-from gameplay.models.errors import DigestMismatch, ModelDamaged, ModelMissing, StoreSettingError, StoreUnavailable
+from gameplay.models.errors import (
+    DigestMismatch,
+    ModelDamaged,
+    ModelMissing,
+    PointerTaken,
+    StoreSettingError,
+    StoreUnavailable,
+)
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 
 if TYPE_CHECKING:  # its stubs alone have these
@@ -50,7 +57,7 @@ class ModelStore(Protocol):
     """What the service needs of a model store. Every method raises StoreUnavailable."""
 
     def put_model(self, family: Family, files: ModelFiles) -> None:
-        """Keep a version."""
+        """Keep a version. Raises PointerTaken where its number is another run's."""
         ...
 
     def get_model(self, family: Family, version: int) -> ModelFiles:
@@ -95,16 +102,17 @@ class ObjectModelStore:
         self._objects = objects
 
     def put_model(self, family: Family, files: ModelFiles) -> None:
-        """Keep a version, in place of an earlier copy of it. Raises StoreUnavailable.
+        """Keep a version, instead of an earlier copy of it. Raises PointerTaken, StoreUnavailable.
 
         The description comes first, by which a folder that a crash leaves behind is known for ours; the pointer
-        comes last, so that nobody is led to a version that is only half there.
+        comes last, so that it never names a version that is only half there.
         """
+        self._require_own(family, files)
         meta = _Meta(files.version, files.run_id, files.card)
         with _translated("keep a version"):
             self._replace(f"{files.run_id}/meta.json", msgspec.json.encode(meta))
             self._replace(f"{files.run_id}/model.onnx", files.onnx)
-            self._replace(_pointer_key(family, files.version), msgspec.json.encode(_Pointer(files.run_id)))
+        self._point(family, files)
 
     def get_model(self, family: Family, version: int) -> ModelFiles:
         """A version, its digest checked. Raises ModelMissing, ModelDamaged, StoreUnavailable."""
@@ -122,6 +130,25 @@ class ObjectModelStore:
         if (actual := digest(onnx)) != meta.card.onnx_digest:
             raise DigestMismatch(family, version, meta.card.onnx_digest, actual)
         return ModelFiles(version, run_id, meta.card, onnx)
+
+    def _point(self, family: Family, files: ModelFiles) -> None:
+        key, pointer = _pointer_key(family, files.version), msgspec.json.encode(_Pointer(files.run_id))
+        with _translated("keep a version"):
+            try:
+                # Whether it is there is for the storage to say: another process may write it at this moment.
+                self._objects.put(key, pointer, mode="create")
+            except AlreadyExistsError:
+                self._require_own(family, files)
+                self._replace(key, pointer)
+
+    def _require_own(self, family: Family, files: ModelFiles) -> None:
+        """Raise PointerTaken where the number is another run's. A pointer that cannot be read is no run's."""
+        try:
+            run_id = self._run_of(family, files.version)
+        except ModelDamaged:
+            return
+        if run_id not in (None, files.run_id):
+            raise PointerTaken(family, files.version, f"it is run {run_id}, not run {files.run_id}")
 
     def set_marker(self, family: Family, alias: Alias, version: int) -> None:
         """Say which version an alias names, whether or not the store has it. Raises StoreUnavailable."""

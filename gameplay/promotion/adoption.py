@@ -4,13 +4,20 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gameplay.models.errors import ModelError, ModelUnavailable, RegistryUnavailable, StoreUnavailable
+from gameplay.models.errors import (
+    ModelError,
+    ModelUnavailable,
+    RegistryUnavailable,
+    StoreUnavailable,
+    VersionReused,
+)
 from gameplay.promotion.applying import complete
-from gameplay.promotion.assignments import assigned
-from gameplay.promotion.state import Promotion
+from gameplay.promotion.assignments import assigned, merged
+from gameplay.promotion.state import Promotion, StateAt
 from ledger.errors import OvertakenError
-from ledger.events import AliasesAssigned, Assignment
+from ledger.events import AliasesAssigned, Assignment, VersionRun
 from ledger.vocabulary import ALIASES, Alias, Family
+from projections.decision.cycle import assignments
 
 log = logging.getLogger(__name__)
 
@@ -55,16 +62,22 @@ def adopt(promotion: Promotion, family: Family) -> AliasesAssigned | None:
         if state.promotion.plan:
             return None
         found = promotion.backends.aliases(family)
+        runs, problem = _examine(promotion, state, found)
+        if problem is None and found != state.promotion.aliases:
+            try:
+                # Loaded before they are adopted, they keep no game waiting.
+                runs |= promotion.backends.load(family, runs)
+            except ModelUnavailable as error:
+                problem = str(error)
+        if problem:
+            _refuse(promotion, family, problem)
+            return None
         promotion.not_adopted.pop(family, None)
         if found == state.promotion.aliases:
             return None
         before = state.promotion.assignment()
-        if problem := _inconsistency(promotion, family, before, found):
-            promotion.not_adopted[family] = f"the registry's aliases are not adopted: {problem}"
-            log.warning("%s: %s", family, promotion.not_adopted[family])
-            return None
         after = Assignment(**{alias: found[alias] for alias in ALIASES})
-        adopted = assigned(family, "registry" if before else "bootstrap", before, after)
+        adopted = assigned(family, "registry" if before else "bootstrap", before, after, runs=runs)
         try:
             promotion.append(state, [adopted])
         except OvertakenError:
@@ -72,6 +85,41 @@ def adopt(promotion: Promotion, family: Family) -> AliasesAssigned | None:
         # Last, and not to be waited for: the aliases are as they are, and a sync sets the markers as well.
         promotion.backends.mark(family, adopted.assignments)
         return adopted
+
+
+def watch(promotion: Promotion, families: Sequence[Family]) -> None:
+    """Look whether the registry still has what the ledger says, and go on with what a repair has made possible.
+
+    Adopts aliases where that was refused before, and nowhere else: an outside tool may be in the middle of moving
+    them, and reports it when it has done so. Raises RegistryError, StoreError, ModelUnavailable.
+    """
+    for family in families:
+        if promotion.state(family).promotion.plan:
+            complete(promotion, family)
+        elif family in promotion.not_adopted:
+            adopt(promotion, family)
+        elif problem := difference(promotion, family):
+            _refuse(promotion, family, problem)
+
+
+def difference(promotion: Promotion, family: Family) -> str | None:
+    """Why the registry's aliases could not be adopted as they are now; None if they could, or are the ledger's.
+
+    Changes nothing. Raises RegistryError.
+    """
+    return _examine(promotion, promotion.state(family), promotion.backends.aliases(family))[1]
+
+
+def bootstrap(promotion: Promotion, family: Family, first: Assignment) -> AliasesAssigned | None:
+    """Give a family its first aliases. Raises RegistryError, StoreError, ModelUnavailable.
+
+    There is nothing yet that a plan could move from: the registry is set, and its aliases are adopted. A crash in
+    between leaves aliases that the next set-up adopts, or finds incomplete.
+    """
+    with promotion.lock:
+        known = promotion.state(family).promotion.run
+        promotion.backends.apply(family, assignments(None, first), known)
+        return adopt(promotion, family)
 
 
 def _complete_and_adopt(promotion: Promotion, family: Family, found: Adoption) -> str | None:
@@ -92,14 +140,30 @@ def _complete_and_adopt(promotion: Promotion, family: Family, found: Adoption) -
     return None
 
 
-def _inconsistency(
-    promotion: Promotion, family: Family, before: Assignment | None, found: dict[Alias, int]
-) -> str | None:
+def _examine(
+    promotion: Promotion, state: StateAt, found: dict[Alias, int]
+) -> tuple[dict[int, VersionRun], str | None]:
+    """What is behind the registry's aliases, and why they cannot be adopted."""
+    if not found and not state.promotion.aliases:
+        return {}, None  # before the set-up
     if unset := [alias for alias in ALIASES if alias not in found]:
-        return f"{', '.join(unset)} not set"
-    if gone := promotion.backends.missing(family, found):
-        return f"{', '.join(gone)} name a version that does not exist"
-    if before and before.Production != before.B and found["Production"] == found["B"]:
-        # A tool that exchanges them sets one alias after the other. Adopted half-way, it would be no swap.
-        return f"Production and B are both version {found['B']}, as in the middle of an exchange"
-    return promotion.backends.unservable(family, found.values())
+        return {}, f"{', '.join(unset)} not set"
+    try:
+        runs = promotion.backends.runs(state.family, set(found.values()), state.promotion.run)
+    except VersionReused as error:
+        return {}, str(error)
+    if found == state.promotion.aliases:
+        return runs, None
+    if gone := [alias for alias, version in found.items() if version not in runs]:
+        return {}, f"{', '.join(gone)} name a version that does not exist"
+    if problem := merged(state.promotion.assignment(), Assignment(**found)):
+        # A tool that exchanges two sets one alias after the other. Adopted half-way, it would be no exchange.
+        return {}, f"{problem}, as in the middle of an exchange"
+    return runs, None
+
+
+def _refuse(promotion: Promotion, family: Family, problem: str) -> None:
+    text = f"the registry's aliases are not adopted: {problem}"
+    if promotion.not_adopted.get(family) != text:
+        log.warning("%s: %s", family, text)
+    promotion.not_adopted[family] = text

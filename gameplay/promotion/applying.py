@@ -11,7 +11,7 @@ from gameplay.models.errors import ModelUnavailable, RegistryError, StoreError
 from gameplay.promotion.assignments import assigned, completed
 from gameplay.promotion.state import Promotion, StateAt
 from ledger.errors import OvertakenError
-from ledger.events import AliasChange, AliasesAssigned
+from ledger.events import AliasChange, AliasesAssigned, VersionRun
 from ledger.vocabulary import Family
 from projections.decision.cycle import assignments
 
@@ -35,9 +35,9 @@ def complete(promotion: Promotion, family: Family) -> None:
     with promotion.lock:
         state = promotion.state(family)
         while open_plan := state.promotion.plan:
-            _apply(promotion, state, open_plan.assignments)
+            runs = _apply(promotion, state, open_plan.assignments)
             try:
-                promotion.append(state, [completed(family, open_plan)])
+                promotion.append(state, [completed(family, open_plan, runs)])
             except OvertakenError:
                 _set_right(promotion, family)
             state = promotion.state(family)
@@ -55,8 +55,8 @@ def cancel(promotion: Promotion, family: Family) -> AliasesAssigned | None:
         open_plan = state.promotion.plan
         while open_plan and state.promotion.plan == open_plan:
             kept = state.assignment()
-            _apply(promotion, state, assignments(kept, kept))
-            cancelled = assigned(family, "manual", kept, kept, plan=open_plan.version)
+            runs = _apply(promotion, state, assignments(kept, kept))
+            cancelled = assigned(family, "manual", kept, kept, plan=open_plan.version, runs=runs)
             try:
                 promotion.append(state, [cancelled])
             except OvertakenError:
@@ -82,10 +82,10 @@ def _set_right(promotion: Promotion, family: Family) -> None:
             return
 
 
-def _apply(promotion: Promotion, state: StateAt, wanted: Sequence[AliasChange]) -> None:
+def _apply(promotion: Promotion, state: StateAt, wanted: Sequence[AliasChange]) -> dict[int, VersionRun]:
     family, open_plan = state.family, state.promotion.plan
     try:
-        promotion.backends.apply(family, wanted)
+        return promotion.backends.apply(family, wanted, state.promotion.run)
     except (RegistryError, StoreError, ModelUnavailable) as error:
         what = f"plan {open_plan.version} stays open" if open_plan else "its aliases are out of date"
         promotion.not_completed[family] = f"{what}: {error}"

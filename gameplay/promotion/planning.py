@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from gameplay.promotion.applying import settle
-from gameplay.promotion.assignments import with_versions
+from gameplay.promotion.assignments import merged, with_versions
+from gameplay.promotion.backends import known_runs
 from gameplay.promotion.state import Promotion, StateAt
 from gameplay.refusals import Conflict
 from ledger.errors import DuplicateError
@@ -57,7 +60,7 @@ def _cycle(
         return None
     state = promotion.state_to_plan_from(family)
     decided, planned = _decide(promotion, state, trigger, source)
-    batch: list[Event] = [decided] if planned is None else [decided, planned]
+    batch: list[Event] = [decided] if planned is None else [decided, _with_runs(planned, state)]
     ids = [_tick_id(family, tick, index) for index in range(len(batch))] if tick else None
     try:
         promotion.append(state, batch, ids=ids)
@@ -88,8 +91,15 @@ def _move_once(
     after = choose(before)
     if before == after:
         return True
-    promotion.append(state, [plan(cause, family, before, after)])
+    if problem := merged(before, after):
+        raise Conflict(f"{family}: {problem}, which were on two; nothing is moved")
+    promotion.append(state, [_with_runs(plan(cause, family, before, after), state)])
     return settle(promotion, family)
+
+
+def _with_runs(planned: AliasesPlanned, state: StateAt) -> AliasesPlanned:
+    runs = known_runs({change.after for change in planned.assignments}, state.promotion.run)
+    return replace(planned, runs=tuple(runs[version] for version in sorted(runs)))
 
 
 def _decide(

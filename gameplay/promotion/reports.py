@@ -1,17 +1,17 @@
 """An outside automation reports the cycle that it ran: recorded as it was said, without touching the registry."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
 from gameplay.promotion.applying import settle
-from gameplay.promotion.assignments import assigned
+from gameplay.promotion.assignments import assigned, merged, with_versions
 from gameplay.promotion.state import Promotion, StateAt
 from gameplay.refusals import Conflict, Invalid
 from ledger.errors import DuplicateError, OvertakenError
-from ledger.events import AliasesAssigned, Assignment, CycleDecided, Event, Report, ReportedAssignment
+from ledger.events import Assignment, CycleDecided, Event, Report, VersionRun
 from ledger.ids import keyed_id, new_id
 from ledger.store import Entry
 from ledger.vocabulary import ALIASES, Alias, Decision, Family
@@ -64,8 +64,9 @@ def _record(promotion: Promotion, report: Reported, key: str | None) -> Recorded
     if not settle(promotion, family):
         raise Conflict(f"{family} has an open plan that cannot be completed; is the registry up?")
     state = promotion.state_to_plan_from(family)
-    events = _events(report, state)
-    _check_versions(report, events, promotion)
+    moves = _moves(report, state)
+    runs = _checked(promotion, report, state, moves.after)
+    events = _events(report, state, moves, runs)
     ids = [new_id() if key is None else keyed_id(ROUTE, key, index) for index in range(len(events))]
     try:
         receipt = promotion.append(state, events, ids=ids)
@@ -85,12 +86,33 @@ def _first(promotion: Promotion, entry: Entry, report: Reported, key: str) -> Re
     return Recorded(entry.position, event)
 
 
-def _events(report: Reported, state: StateAt) -> list[Event]:
+class _Moves(NamedTuple):
+    """What a report moves; `after` is None where it moves nothing, and has nothing to confirm."""
+
+    after: Assignment | None
+    swapped: bool
+    reordered: bool
+
+
+def _moves(report: Reported, state: StateAt) -> _Moves:
     assignment = state.promotion.assignment()
-    # Before the ledger knows the family's aliases there is nothing that could move.
-    reordered = assignment is not None and (report.reorder_applied or report.decision == "alias_reorder")
-    adopted = report.decision == "swap_production_b" and _already_adopted(report, state)
-    swapped = report.decision == "swap_production_b" and not adopted
+    swap_reported = report.decision == "swap_production_b"
+    adopted = swap_reported and _already_adopted(report, state)
+    swapped = swap_reported and not adopted
+    if assignment is None:
+        # Before the ledger knows the family's aliases there is nothing that could move.
+        return _Moves(None, swapped, reordered=False)
+    reordered = report.reorder_applied or report.decision == "alias_reorder"
+    if adopted:
+        # What adoption has recorded is so already, challengers and all.
+        return _Moves(assignment, swapped, reordered)
+    if not (swapped or reordered):
+        return _Moves(None, swapped, reordered)
+    return _Moves(_after(report, assignment, swapped=swapped, reordered=reordered), swapped, reordered)
+
+
+def _events(report: Reported, state: StateAt, moves: _Moves, runs: Mapping[int, VersionRun]) -> list[Event]:
+    assignment = state.promotion.assignment()
     decided = CycleDecided(
         model_type=report.model_type,
         cycle=state.promotion.cycle + 1,
@@ -106,61 +128,76 @@ def _events(report: Reported, state: StateAt) -> list[Event]:
         reason_code="reported",
         reason=report.reason,
         ranking=(),
-        reordered=reordered,
-        tickers=tickers_after(state.window, "swap_production_b" if swapped else "retain_production"),
+        reordered=moves.reordered,
+        tickers=tickers_after(state.window, "swap_production_b" if moves.swapped else "retain_production"),
         report=report.said,
     )
-    if assignment is None or not (swapped or reordered or adopted):
+    if moves.after is None:
         return [decided]
-    # What adoption has recorded is so already, challengers and all.
-    after = assignment if adopted else _after(report, assignment, swapped=swapped, reordered=reordered)
     moved = assigned(
-        report.model_type, "report", assignment, after, cycle=decided.cycle, swapped=swapped, reordered=reordered
+        report.model_type,
+        "report",
+        assignment,
+        moves.after,
+        cycle=decided.cycle,
+        runs=runs,
+        swapped=moves.swapped,
+        reordered=moves.reordered,
     )
     return [decided, moved]
 
 
 def _already_adopted(report: Reported, state: StateAt) -> bool:
-    """Whether the reported swap is the one that the registry has told of: it must not be made twice."""
-    told = _told_versions(report.said.alias_assignments)
-    if {"Production", "B"} <= told.keys() and state.promotion.aliases:
-        return all(state.promotion.aliases[alias] == told[alias] for alias in ("Production", "B"))
+    """Whether the reported swap is the one that the registry has brought already: it must not be made twice."""
+    reported = _reported_versions(report)
+    if {"Production", "B"} <= reported.keys() and state.promotion.aliases:
+        return all(state.promotion.aliases[alias] == reported[alias] for alias in ("Production", "B"))
     return state.promotion.adopted_swap
 
 
-def _check_versions(report: Reported, events: Sequence[Event], promotion: Promotion) -> None:
-    """Refuse what would leave an alias without a version to serve, or lose one that nobody said is gone."""
-    all_told = _told_versions(report.said.alias_assignments).keys() >= set(ALIASES)
-    for event in events:
-        if isinstance(event, AliasesAssigned):
-            family, after = event.model_type, {one.alias: one.after for one in event.assignments}
-            before = [one.before for one in event.assignments]
-            if not all_told and len(set(after.values())) < len(set(before)):
-                told = ", ".join(f"{alias} = {version}" for alias, version in after.items())
-                raise Invalid(f"two aliases would have one version ({told}): tell every alias that has moved")
-            for alias, version in after.items():
-                if version not in before and not promotion.backends.exists(family, version):
-                    raise Invalid(f"{alias} is told to be version {version} of {family}, which does not exist")
+def _checked(
+    promotion: Promotion, report: Reported, state: StateAt, after: Assignment | None
+) -> dict[int, VersionRun]:
+    """The runs behind the versions of a report, none of which is impossible.
+
+    Raises Invalid for a version that does not exist, whichever alias is said to be at it, and for one version
+    behind two aliases that were on two; Conflict for a number that is another run's by now; Unavailable when a
+    new version cannot be looked up.
+    """
+    before, reported = state.promotion.assignment(), _reported_versions(report)
+    if before is not None:
+        for claimed in (with_versions(before, reported) if reported.keys() >= set(ALIASES) else None, after):
+            if claimed and (problem := merged(before, claimed)):
+                raise Invalid(f"{problem}, which were on two: report the version of every alias that has moved")
+    present = set(versions_of(before).values()) if before else set()
+    asked = set(versions_of(after).values()) if after else set()
+    asked |= {version for version in reported.values() if version not in present}
+    runs = promotion.backends.reported(report.model_type, asked, state.promotion.run, present=present)
+    for alias, version in (*reported.items(), *(versions_of(after).items() if after else ())):
+        if version not in present and version not in runs:
+            problem = f"version {version} of {report.model_type}, which does not exist"
+            raise Invalid(f"{alias} is reported to be {problem}")
+    return runs
 
 
 def _after(report: Reported, assignment: Assignment, *, swapped: bool, reordered: bool) -> Assignment:
-    """The lineup as the reporter says it is; where they name no versions, as their decision implies."""
+    """The aliases as the reporter says they are; where they name no versions, as their decision implies."""
     before = versions_of(assignment)
     versions = versions_of(swap(assignment) if swapped else assignment)
     for ranked in report.said.alias_rankings:
         if ranked.source_alias is not None and reordered:
             versions[ranked.alias] = before[ranked.source_alias]
-    versions |= _told_versions(report.said.alias_assignments)
-    # A swap exchanges exactly these two, and a reorder leaves Production where it is, whatever else is told.
+    versions |= _reported_versions(report)
+    # A swap exchanges exactly these two, and a reorder leaves Production alone, whatever else is reported.
     versions["Production"] = assignment.B if swapped else assignment.Production
     if swapped:
         versions["B"] = assignment.Production
-        if len(set(versions.values())) < len(set(before.values())):
-            # The former Production went on to another alias in the same breath. The exchange is what this report
-            # is about; where the challengers have gone, the registry tells at the next adoption.
-            return swap(assignment)
-    return Assignment(**versions)
+    after = Assignment(**versions)
+    # The former Production may have gone on to another alias in the same breath. The exchange is what a reported
+    # swap is about; where the challengers have gone, the registry says at the next adoption.
+    return swap(assignment) if swapped and merged(assignment, after) else after
 
 
-def _told_versions(told: tuple[ReportedAssignment, ...]) -> dict[Alias, int]:
-    return {change.alias: change.version for change in told if change.version is not None}
+def _reported_versions(report: Reported) -> dict[Alias, int]:
+    changes = report.said.alias_assignments
+    return {change.alias: change.version for change in changes if change.version is not None}

@@ -10,7 +10,7 @@ from gameplay.models.store import ModelStore
 from gameplay.promotion.backends import Backends, Loader
 from gameplay.refusals import Conflict
 from ledger.errors import OvertakenError
-from ledger.events import Assignment, Event, Rule
+from ledger.events import Assignment, Event, Rule, VersionRun
 from ledger.retry import retry
 from ledger.store import Ledger, Receipt
 from ledger.streams import promotion_stream
@@ -84,6 +84,11 @@ class Promotion:
                 copy.deepcopy(self.read_models.standings.state.families[family]),
                 copy.deepcopy(self.read_models.tickers.state.windows[family]),
             )
+
+    def known_run(self, family: Family, version: int) -> VersionRun | None:
+        """What the ledger knows of the run behind a version, up to the head."""
+        with self.read_models.projector.current():
+            return self.read_models.standings.state.families[family].run(version)
 
     def state_to_plan_from(self, family: Family) -> StateAt:
         """The family at the head. Raises OvertakenError when another process has just opened a plan."""

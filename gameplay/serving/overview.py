@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from gameplay.core import Core
 from gameplay.models.artifacts import ModelCard, Score
-from gameplay.models.errors import ModelUnavailable, StoreError
+from gameplay.models.errors import ModelUnavailable, RegistryError, StoreError
+from gameplay.promotion.adoption import difference
 from gameplay.training.runs import runs_of
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 
@@ -15,7 +16,8 @@ class Shown(NamedTuple):
     """The version behind an alias; None where something is not known.
 
     `live` are its predictions in games of its own family since the last swap. `source` says where a start would
-    load it from: `minio` (the model store), or `mlflow`. `trained_by` is who asked for its training.
+    load it from: `minio` (the model store), or `mlflow`. `trained_by` is who asked for its training. `run_id` is
+    the run that the ledger knows behind the version.
     """
 
     family: Family
@@ -27,6 +29,7 @@ class Shown(NamedTuple):
     age_seconds: float | None
     source: str
     trained_by: str | None
+    run_id: str | None
 
 
 def overview(core: Core, *, clock: Callable[[], float] = time.time) -> list[Shown]:
@@ -51,9 +54,30 @@ def overview(core: Core, *, clock: Callable[[], float] = time.time) -> list[Show
                     age_seconds=clock() - run.recorded_us / 1_000_000 if run else None,
                     source="minio" if version in kept else "mlflow",
                     trained_by=run.event.source if run else None,
+                    run_id=promotion_state.runs.get(version),
                 )
             )
     return shown
+
+
+class Mismatches(NamedTuple):
+    """Where the registry is not as the ledger says, and why it was not asked for more; None if it answered."""
+
+    found: dict[Family, str]
+    unreachable: str | None
+
+
+def mismatches(core: Core) -> Mismatches:
+    """The families whose aliases in the registry could not be adopted; a registry that is away is asked once."""
+    found: dict[Family, str] = {}
+    for family in FAMILIES:
+        try:
+            problem = difference(core.promotion, family)
+        except RegistryError as error:
+            return Mismatches(found, str(error))
+        if problem:
+            found[family] = problem
+    return Mismatches(found, None)
 
 
 def cards(core: Core, shown: list[Shown]) -> dict[tuple[Family, int], ModelCard]:

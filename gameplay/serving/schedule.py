@@ -9,8 +9,10 @@ from prometheus_client import CollectorRegistry
 
 from gameplay.core import Core
 from gameplay.cron import Crontab
+from gameplay.models.errors import ModelError
+from gameplay.promotion.adoption import watch
 from gameplay.promotion.planning import cycle
-from gameplay.refusals import Conflict
+from gameplay.refusals import Conflict, Refusal
 from gameplay.serving.abandonment import Abandonment
 from gameplay.serving.clocks import Clocks
 from gameplay.serving.job_metrics import JobMetrics
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 CATCH_UP_SECONDS = 1
 SEAL_SECONDS = 10
 ABANDON_SECONDS = 30
+REGISTRY_SECONDS = 60
 SHUTDOWN_SECONDS = 5.0
 AHEAD_SECONDS_MAX = 10.0
 """A ledger this far ahead of the clock is worth a warning: clocks of two machines differ by less."""
@@ -96,6 +99,7 @@ class Schedule:
         jobs: dict[str, tuple[Work, Trigger]] = {
             "catch-up": (self._catch_up, Every(CATCH_UP_SECONDS)),
             "abandon": (self._abandon, Every(ABANDON_SECONDS)),
+            "registry": (self._watch_registry, Every(REGISTRY_SECONDS)),
             "seal": (self._seal, Every(SEAL_SECONDS)),
         }
         if settings.promotion_schedule is not None:
@@ -123,6 +127,13 @@ class Schedule:
     def _abandon(self, _due: datetime) -> None:
         if self._core.read_models.projector.failure is None:
             self._abandonment.run(self._ending.is_set)
+
+    def _watch_registry(self, _due: datetime) -> None:
+        """See what was deleted or handed out again in the registry, and go on where it was repaired."""
+        try:
+            watch(self._core.promotion, FAMILIES)
+        except (ModelError, Refusal) as error:
+            log.warning("ledger and registry could not be compared: %s", error)
 
     def _promote(self, due: datetime) -> None:
         for family in FAMILIES:

@@ -22,7 +22,7 @@ from gameplay.serving.process_metrics import register
 from gameplay.serving.schedule import Schedule
 from gameplay.serving.threads import Threads
 from ledger.errors import StorageError
-from ledger.vocabulary import FAMILIES
+from ledger.vocabulary import FAMILIES, Family
 from ledger.writer import Writer
 from projections.errors import ProjectionError
 from projections.metrics.exposition import Exposition
@@ -81,7 +81,7 @@ class Service:
             if not aliases[family]:
                 missing.append(f"{family}: no aliases yet")
             missing += [
-                f"{family}: version {version} is not loaded"
+                f"{family}: version {version} is not loaded{self._why(family, version)}"
                 for version in sorted(aliases[family] | games[family])
                 if not self.core.models.is_loaded(family, version)
                 # A version that is gone for good is missed by the games that began with it alone: once it has been
@@ -89,6 +89,10 @@ class Service:
                 and (version in aliases[family] or not self.core.models.failure(family, version))
             ]
         return missing
+
+    def _why(self, family: Family, version: int) -> str:
+        steps = self.core.models.failure(family, version)
+        return f": {'; '.join(step.detail for step in steps)}" if steps else ""
 
     def _broken_start(self) -> str | None:
         error = self.threads.died.get(PREPARING)

@@ -7,10 +7,14 @@ from gameplay.core import Core
 from gameplay.models.errors import (
     ModelDamaged,
     ModelMissing,
+    PointerTaken,
     RegistryUnavailable,
     StoreUnavailable,
     VersionMissing,
+    VersionReused,
 )
+from gameplay.models.identity import registered, stored
+from ledger.events import VersionRun
 from ledger.vocabulary import Alias, Family
 
 
@@ -63,24 +67,25 @@ def sync(
 def _sync_version(
     core: Core, family: Family, version: int, synced: Synced, registry_error: RegistryUnavailable | None
 ) -> None:
-    name = _name(family, version)
-    if _is_sound(core, family, version):
-        synced.kept.append(name)
-        return
-    if registry_error is not None:
-        raise registry_error
+    name, known = _name(family, version), core.promotion.known_run(family, version)
     try:
-        core.store.put_model(family, core.registry.download(family, version))
+        if _is_sound(core, family, version, known):
+            synced.kept.append(name)
+            return
+        if registry_error is not None:
+            raise registry_error
+        core.store.put_model(family, registered(core.registry, family, version, known))
         core.store.get_model(family, version)  # what is there now is what was meant: its digest says so
-    except (VersionMissing, ModelDamaged, ModelMissing) as error:
+    except (VersionMissing, VersionReused, PointerTaken, ModelDamaged, ModelMissing) as error:
         synced.errors.append(f"{name}: {error}")
     else:
         synced.copied.append(name)
 
 
-def _is_sound(core: Core, family: Family, version: int) -> bool:
+def _is_sound(core: Core, family: Family, version: int, known: VersionRun | None) -> bool:
+    """Whether the store has the version as it was put. Raises PointerTaken where its number is another run's."""
     try:
-        core.store.get_model(family, version)
+        stored(core.store, family, version, known)
     except (ModelMissing, ModelDamaged):
         return False
     return True

@@ -15,16 +15,25 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from gameplay.models.artifacts import FEATURES_DIGEST, ModelCard, ModelFiles, Score, TrainedModel, digest
-from gameplay.models.errors import ModelError, StoreError, TrainingError
+from gameplay.models.artifacts import (
+    FEATURES_DIGEST,
+    ModelCard,
+    ModelFiles,
+    Registered,
+    Score,
+    TrainedModel,
+    digest,
+)
+from gameplay.models.errors import ModelError, StoreError, TrainingError, VersionReused
 from gameplay.models.graph import Graph
+from gameplay.models.identity import contradiction
 from gameplay.models.registry import Registry
 from gameplay.models.store import ModelStore
 from gameplay.training.code_version import code_version, libraries
 from gameplay.training.dataset import Dataset, Part
 from gameplay.training.estimators import HYPERPARAMETERS, Fitted, Hyperparameters, fit
 from gameplay.training.plots import confusion_matrix
-from ledger.events import TrainingCompleted
+from ledger.events import TrainingCompleted, VersionRun
 from ledger.vocabulary import FAMILY_OF_POLICY, Alias, Family, Policy
 
 log = logging.getLogger(__name__)
@@ -33,6 +42,10 @@ DIFFERENCE_MAX: Final = 1e-4
 """Between an estimator's probabilities and its graph's: float32 against double gives some 1e-7."""
 
 POLICY_OF_FAMILY: Final[dict[Family, Policy]] = {family: policy for policy, family in FAMILY_OF_POLICY.items()}
+
+
+Known = Callable[[Family, int], VersionRun | None]
+"""What the ledger knows of the run behind a version."""
 
 
 class Job(NamedTuple):
@@ -51,16 +64,18 @@ def train(
     source: str,
     hyperparameters: Hyperparameters | None = None,
     folds: int = 0,
+    known: Known = lambda _family, _version: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> TrainingCompleted:
-    """Train and register one version; what went wrong is told by the event, not raised.
+    """Train and register one version; the event says what went wrong, nothing is raised.
 
-    `source` says who asked for it; with `folds` the data is cross-validated too. The event is not yet recorded.
+    `source` says who asked for it; with `folds` the data is cross-validated too. A version that gets a number
+    behind which the ledger has `known` another run is taken back. The event is not yet recorded.
     """
     started_seconds = clock()
     try:
         trained = fit_model(job, hyperparameters or HYPERPARAMETERS[job.family][job.alias], folds=folds)
-        version, run_id = registry.register(job.family, trained)
+        version, run_id = _register(registry, job.family, trained, known)
         _copy(store, job.family, ModelFiles(version, run_id, trained.card, trained.onnx))
     except ModelError as error:
         log.warning("training %s for %s failed: %s", job.family, job.alias, error)
@@ -78,6 +93,7 @@ def train_all(
     *,
     source: str,
     record: Callable[[TrainingCompleted], object],
+    known: Known,
     folds: int = 0,
     workers: int = 2,
 ) -> Generator[TrainingCompleted]:
@@ -93,7 +109,7 @@ def train_all(
     def run(family: Family) -> None:
         for job in jobs:
             if job.family == family and not leaving.is_set():
-                event = train(job, registry, store, source=source, folds=folds)
+                event = train(job, registry, store, source=source, folds=folds, known=known)
                 record(event)
                 done.put(event)
 
@@ -187,6 +203,16 @@ def _by_opponent(predicted: npt.NDArray[np.int64], part: Part, policy: Policy | 
         rows = chosen & (part.opponents == opponent)
         scores[str(opponent)] = _score(predicted[rows], part.targets[rows])
     return scores
+
+
+def _register(registry: Registry, family: Family, trained: TrainedModel, known: Known) -> Registered:
+    """Register the version. Raises VersionReused where its number is another run's, for which it must not pass."""
+    landed = registry.register(family, trained)
+    found = VersionRun(version=landed.version, run_id=landed.run_id, graph_sha256=trained.card.onnx_digest)
+    if problem := contradiction(known(family, landed.version), found):
+        registry.discard(family, landed)
+        raise VersionReused(family, landed.version, problem)
+    return landed
 
 
 def _copy(store: ModelStore, family: Family, files: ModelFiles) -> None:

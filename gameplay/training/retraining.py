@@ -121,8 +121,16 @@ def retrain(
     """
     outcomes = {(one.family, one.alias): Outcome(one) for one in chosen}
     jobs = [Job(one.family, one.alias, dataset) for one in chosen if one.reason is None]
-    keep = core.ledger.record
-    with closing(train_all(jobs, core.registry, core.store, source=source, record=keep, folds=folds)) as runs:
+    training = train_all(
+        jobs,
+        core.registry,
+        core.store,
+        source=source,
+        record=core.ledger.record,
+        known=core.promotion.known_run,
+        folds=folds,
+    )
+    with closing(training) as runs:
         for event in track(runs, "Training", len(jobs)):
             assert event.alias is not None
             outcome = outcomes[event.model_type, event.alias]

@@ -10,11 +10,11 @@ from typing import TypeVar
 
 from gameplay.core import Core
 from gameplay.models.errors import TrainingError
-from gameplay.promotion.adoption import adopt
+from gameplay.promotion.adoption import adopt, bootstrap
 from gameplay.training.bot_games import play_bot_games
 from gameplay.training.fit import Job, train_all
 from gameplay.training.retraining import read_training_data
-from ledger.events import TrainingCompleted
+from ledger.events import Assignment, TrainingCompleted
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from projections.errors import ProjectionError
 
@@ -60,10 +60,8 @@ def set_up(
     if families := _families_without_aliases(core):
         versions = _train(core, track, families, early)
         for family in families:
-            for alias in ALIASES:
-                core.registry.assign(family, alias, versions[family, alias])
-                core.store.set_marker(family, alias, versions[family, alias])
-            adopt(core.promotion, family)
+            first = Assignment(**{alias: versions[family, alias] for alias in ALIASES})
+            bootstrap(core.promotion, family, first)
 
 
 def _play(core: Core, track: "Track[int | TrainingCompleted]", games: int, rng: random.Random) -> None:
@@ -89,7 +87,15 @@ def _train(
         for alias in ALIASES
     ]
     versions: dict[tuple[Family, Alias], int] = {}
-    with closing(train_all(jobs, core.registry, core.store, source=SOURCE, record=core.ledger.record)) as trained:
+    training = train_all(
+        jobs,
+        core.registry,
+        core.store,
+        source=SOURCE,
+        record=core.ledger.record,
+        known=core.promotion.known_run,
+    )
+    with closing(training) as trained:
         for event in track(trained, "Training the first models", len(jobs)):
             assert isinstance(event, TrainingCompleted)
             if event.model_version is None or event.alias is None:

@@ -43,8 +43,11 @@ async def healthz(request: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """GET /readyz: 200 when projections are at the head and models are loaded; else 503 with what is missing."""
-    missing = await lanes_of(request).reads(service_of(request).missing)
-    shown = {"ready": not missing, "missing": [*map(masked_of(request), missing)]}
+    service, masked = service_of(request), masked_of(request)
+    missing = await lanes_of(request).reads(service.missing)
+    # Not a reason to send no players: what is in memory is what the ledger says.
+    mismatches = {family: masked(problem) for family, problem in service.core.promotion.problems.items()}
+    shown = {"ready": not missing, "missing": [*map(masked, missing)], "registry_mismatches": mismatches}
     return answer(shown, 503, RETRY_AFTER) if missing else answer(shown)
 
 

@@ -65,6 +65,7 @@ def _models(service: Service, masked: Masking) -> dict[str, Any]:
                 "aliases": {
                     alias: {
                         "version": (version := families[family].aliases.get(alias)),
+                        "run_id": families[family].runs.get(version or 0),
                         "loaded": (family, version) in sources,
                         "source": sources.get((family, version)) if version else None,
                         "training_accuracy": families[family].holdout_accuracies.get(version or 0),

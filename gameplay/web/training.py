@@ -14,7 +14,7 @@ from gameplay.training.runs import runs_of
 from gameplay.web.bodies import Line, answer, decode, read_body
 from gameplay.web.numbers import QuotedNumbersDecoder
 from gameplay.web.state import lanes_of, service_of
-from ledger.events import Share, TrainingCompleted, Version
+from ledger.events import Share, TrainingCompleted, Version, VersionRun
 from ledger.vocabulary import Alias, Family, TrainingStatus
 
 # A year. Without a limit, two absurd reports would add up to an infinite histogram for ever.
@@ -47,13 +47,12 @@ async def complete(request: Request) -> Response:
 def _complete(service: Service, given: TrainingBody) -> int | None:
     """Record the report; the version that it is about, None when that is not known.
 
-    Raises Invalid for a version that does not exist (its number would stand above all that come, for ever), and
-    Unavailable when that cannot be asked.
+    Raises Invalid for a version that does not exist (its number would stand above all that come, for ever),
+    Conflict for a number that is another run's by now, and Unavailable when that cannot be asked.
     """
-    told = given.model_version
-    if told is not None and not service.core.promotion.backends.exists(given.model_type, told):
-        raise Invalid(f"there is no version {told} of {given.model_type}")
-    version = told or _meant(service, given)
+    version = given.model_version
+    run = None if version is None else _reported_run(service, given.model_type, version)
+    version = version or _meant(service, given)
     event = TrainingCompleted(
         model_type=given.model_type,
         alias=given.alias,
@@ -61,7 +60,7 @@ def _complete(service: Service, given: TrainingBody) -> int | None:
         source=given.source or "report",
         duration_seconds=given.duration_seconds,
         model_version=version,
-        run_id=None,
+        run_id=run.run_id if run else None,
         rows=None,
         training_accuracy=None,
         holdout_accuracy=given.accuracy,
@@ -71,6 +70,14 @@ def _complete(service: Service, given: TrainingBody) -> int | None:
     )
     service.core.ledger.record(event)
     return version
+
+
+def _reported_run(service: Service, family: Family, version: int) -> VersionRun:
+    promotion = service.core.promotion
+    known = promotion.state(family).promotion.run
+    if run := promotion.backends.reported(family, {version}, known).get(version):
+        return run
+    raise Invalid(f"there is no version {version} of {family}")
 
 
 def _meant(service: Service, given: TrainingBody) -> int | None:

@@ -147,7 +147,9 @@ def _check_own(recorded: Decided, count: SpanCount | None) -> Iterator[Mismatch]
     if recorded.entry.schema_version < _WITH_STATISTICS:
         decided = structs.replace(decided, statistics=None, verdicts=())
     yield from _differences("", event, decided)
-    yield from _differences("plan", recorded.move and recorded.move.plan, planned)
+    # A decision is about numbers; which run is behind each is what the plan adds from the ledger and the registry.
+    plan = recorded.move and structs.replace(recorded.move.plan, runs=())
+    yield from _differences("plan", plan, planned)
 
 
 def _check_move(move: Move) -> Iterator[Mismatch]:
@@ -166,10 +168,15 @@ def _check_move(move: Move) -> Iterator[Mismatch]:
         cycle=move.plan.cycle,
         plan=move.planned.version,
         assignments=move.plan.assignments,
+        runs=move.end.runs,
         swapped=move.plan.swapped,
         reordered=move.plan.reordered,
     )
     yield from _differences("completion", move.end, completion)
+    planned = {run.version: run.run_id for run in move.plan.runs}
+    for run in move.end.runs:
+        if run.run_id != planned.get(run.version, run.run_id):
+            yield Mismatch(f"completion.runs.{run.version}", run.run_id, planned[run.version])
 
 
 def _move_notes(move: Move) -> Iterator[str]:

@@ -85,6 +85,7 @@ def plan(
         cause=cause,
         cycle=cycle,
         assignments=assignments(before, after),
+        runs=(),
         swapped=swapped,
         reordered=cause == "promotion" and not swapped,
     )

@@ -16,6 +16,7 @@ from ledger.events import (
     PredictionMade,
     Tally,
     TrainingCompleted,
+    VersionRun,
 )
 from ledger.store import Entry
 from ledger.vocabulary import ALIASES, FAMILIES, Decision, PlanCause
@@ -81,6 +82,10 @@ class PromotionState(Struct):
     aliases: dict[str, int] = field(default_factory=dict)
     records: dict[int, Record] = field(default_factory=dict)
     holdout_accuracies: dict[int, float] = field(default_factory=dict)
+    runs: dict[int, str] = field(default_factory=dict)
+    """Version -> the run that it came of, of every version that the ledger knows one for."""
+    graphs: dict[int, str] = field(default_factory=dict)
+    """Version -> the SHA-256 of its graph, of versions that were assigned since that is recorded."""
     plan: OpenPlan | None = None
     evaluation: Evaluation | None = None
     log_e_max: float = 0.0
@@ -93,6 +98,13 @@ class PromotionState(Struct):
     def assignment(self) -> Assignment | None:
         """The version behind every alias; None until all four are known."""
         return Assignment(**self.aliases) if all(alias in self.aliases for alias in ALIASES) else None
+
+    def run(self, version: int) -> VersionRun | None:
+        """What the ledger knows of a version's run; None if nothing."""
+        run_id = self.runs.get(version)
+        if run_id is None:
+            return None
+        return VersionRun(version=version, run_id=run_id, graph_sha256=self.graphs.get(version))
 
     def record(self, version: int) -> Record:
         """What the version has shown since the last swap; zeros if nothing."""
@@ -162,6 +174,10 @@ def _aliases_assigned(state: PromotionStates, event: AliasesAssigned, entry: Ent
     promotion = state.families[event.model_type]
     promotion.stream_version = entry.version
     promotion.aliases = {change.alias: change.after for change in event.assignments}
+    for run in event.runs:
+        promotion.runs[run.version] = run.run_id
+        if run.graph_sha256 is not None:
+            promotion.graphs[run.version] = run.graph_sha256
     if promotion.plan is not None and event.plan == promotion.plan.version:
         promotion.plan = None
     if event.swapped:
@@ -172,8 +188,10 @@ def _aliases_assigned(state: PromotionStates, event: AliasesAssigned, entry: Ent
 
 
 def _training_completed(state: PromotionStates, event: TrainingCompleted, _entry: Entry) -> None:
+    promotion = state.families[event.model_type]
+    if event.model_version is not None and event.run_id is not None:
+        promotion.runs[event.model_version] = event.run_id
     if event.model_version is not None and event.holdout_accuracy is not None:
-        promotion = state.families[event.model_type]
         promotion.holdout_accuracies[event.model_version] = event.holdout_accuracy
         _forget_oldest(promotion)
 

@@ -13,6 +13,7 @@ class FakeRegistry:
         self.down = False
         self.kept: dict[tuple[Family, int], ModelFiles] = {}
         self.named: dict[Family, dict[Alias, int]] = {}
+        self.registered = 0
         self.downloads: list[tuple[Family, int]] = []
 
     def keep(self, family: Family, files: ModelFiles) -> None:
@@ -28,16 +29,26 @@ class FakeRegistry:
         self._find(family, version)
         self.named.setdefault(family, {})[alias] = version
 
-    def exists(self, family: Family, version: int) -> bool:
+    def run_of(self, family: Family, version: int) -> str:
         self._reach()
-        return (family, version) in self.kept
+        return self._find(family, version).run_id
 
     def register(self, family: Family, run: TrainedModel) -> Registered:
         self._reach()
         version = 1 + max((number for kept, number in self.kept if kept == family), default=0)
-        files = ModelFiles(version, f"{family}-run-{version}", run.card, run.onnx)
+        self.registered += 1
+        files = ModelFiles(version, f"{family}-run-{self.registered}", run.card, run.onnx)
         self.keep(family, files)
         return Registered(version, files.run_id)
+
+    def discard(self, family: Family, landed: Registered) -> None:
+        self._reach()
+        del self.kept[family, landed.version]
+
+    def lose(self, family: Family) -> None:
+        """Have the family's model deleted: versions count from 1 again."""
+        self.kept = {key: files for key, files in self.kept.items() if key[0] != family}
+        self.named.pop(family, None)
 
     def download(self, family: Family, version: int) -> ModelFiles:
         self.downloads.append((family, version))

@@ -17,6 +17,7 @@ from gameplay.training.dataset import read_dataset
 from gameplay.training.estimators import Hyperparameters, Line, Net, Trees
 from gameplay.training.fit import Job, train
 from gameplay.web.app import create_app
+from ledger.events import Assignment
 from ledger.vocabulary import ALIASES, FAMILIES, POLICIES, Family
 from tests.gameplay.servers import S3Server
 from tests.gameplay.web_clients import wait_until
@@ -51,14 +52,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pass
     dataset = read_dataset(core.ledger)
     for family in FAMILIES:
+        versions: list[int] = []
         for alias, hyperparameters in zip(ALIASES, quick(family), strict=True):
             job = Job(family, alias, dataset)
             event = train(job, core.registry, core.store, source="setup", hyperparameters=hyperparameters)
             assert event.model_version is not None, event.error
             core.ledger.record(event)
-            core.registry.assign(family, alias, event.model_version)
-            core.store.set_marker(family, alias, event.model_version)
-        adoption.adopt(core.promotion, family)
+            versions.append(event.model_version)
+        adoption.bootstrap(core.promotion, family, Assignment(**dict(zip(ALIASES, versions, strict=True))))
     core.close()
     return folder
 

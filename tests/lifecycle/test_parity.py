@@ -246,7 +246,7 @@ def run(arguments: Sequence[str], folder: Path, *, code: Path = REPOSITORY) -> s
 def test_one_changed_feature_in_a_copy_of_the_code_is_found(played: Path, tmp_path: Path) -> None:
     for package in ("ledger", "projections", "gameplay", "migrations"):
         shutil.copytree(REPOSITORY / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
-    features = tmp_path / "gameplay" / "features.py"
+    features = tmp_path / "gameplay" / "game" / "features.py"
     source = features.read_text("utf-8")
     assert source.count("len(past) + 1.0") == 1
     features.write_text(source.replace("len(past) + 1.0", "len(past) + 2.0"), "utf-8")

@@ -4,13 +4,16 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from mlflow import MlflowClient
 
 from gameplay.cli import rps
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
+from gameplay.models.artifacts import REGISTERED_NAMES
 from gameplay.models.errors import TrainingError
 from gameplay.models.registry import MlflowRegistry
 from gameplay.promotion import planning
@@ -303,3 +306,38 @@ def test_the_command_fails_when_a_version_is_not_in_place(settings: Settings) ->
     record = json.loads(result.stdout)
     assert (record["status"], record["placed"]) == ("failure", False)
     assert "registry could not" in record["reason"]
+
+
+def test_a_model_that_mlflow_counts_from_one_again_moves_nothing_until_it_is_repaired(
+    core: Core, settings: Settings
+) -> None:
+    """It is renamed, as somebody does who wants to keep it; the next training makes a new one of its name."""
+    client, name = MlflowClient(settings.mlflow_tracking_uri), REGISTERED_NAMES[LINE]
+    store, ledger = folder_bytes(settings.data_dir / "models"), core.promotion.state(LINE).promotion
+    client.rename_registered_model(name, "kept-for-later")
+    environment = {"RPS_DATA_DIR": str(settings.data_dir)}
+
+    result = CliRunner().invoke(rps, ["train", "--model-type", LINE, "--alias", "B", "--force"], env=environment)
+
+    assert result.exit_code == 1, result.output
+    assert folder_bytes(settings.data_dir / "models") == store
+    assert core.promotion.state(LINE).promotion.aliases == ledger.aliases
+    event = runs(core)[-1]
+    assert (event.status, event.model_version) == ("failure", None)
+    assert event.error is not None
+    assert "version 1 of multinomial_logistic in the model registry is another one" in event.error
+    assert client.search_model_versions(f"name='{name}'") == []
+    shown = CliRunner().invoke(rps, ["models"], env=environment)
+    assert shown.exit_code == 1
+    assert f"{LINE}: the registry differs: Production, B, shadow1, shadow2 not set" in shown.output
+
+    client.delete_registered_model(name)
+    client.rename_registered_model("kept-for-later", name)
+
+    (outcome,) = train(core, due(core, aliases=("B",), force=True))
+    assert outcome.placed
+    assert core.registry.aliases(LINE)["B"] == 5
+
+
+def folder_bytes(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from gameplay.models.artifacts import ModelFiles
 from gameplay.models.errors import ModelUnavailable
 from gameplay.models.loaded import RETRY_SECONDS_MAX, Models
 from gameplay.models.store import ObjectModelStore
+from ledger.events import VersionRun
 from ledger.vocabulary import ALIASES, Family
 from tests.builders import assignment
 from tests.gameplay.fakes import FakeRegistry, SwitchedStore
@@ -451,3 +453,49 @@ def test_versions_are_swapped_while_games_go_on(models: Models, store: SwitchedS
 
     assert len(served) > 10
     assert all(steps == [] for steps in served)
+
+
+def known_as(run_id: str, graph: str | None = None) -> Callable[[Family, int], VersionRun]:
+    return lambda _family, version: VersionRun(version=version, run_id=run_id, graph_sha256=graph)
+
+
+def test_what_the_store_has_of_another_run_is_taken_from_the_registry(
+    store: SwitchedStore, registry: FakeRegistry
+) -> None:
+    store.put_model("xgboost", files(1)._replace(run_id="another"))
+    registry.keep("xgboost", files(1))
+    with closing(Models(store, registry, known=known_as("run-xgboost-1"))) as models:
+        assert models.load("xgboost", 1) == "mlflow"
+        assert models.identify("xgboost", 1) == files(1).run
+
+    assert store.get_model("xgboost", 1).run_id == "another", "a pointer is never overwritten"
+
+
+@pytest.mark.parametrize("graph", [None, files(1, (1, 0, 0)).card.onnx_digest])
+def test_a_number_that_is_another_version_everywhere_is_not_served(
+    store: SwitchedStore, registry: FakeRegistry, graph: str | None
+) -> None:
+    """By its run or, where the run is the same, by its graph."""
+    store.put_model("xgboost", files(1))
+    registry.keep("xgboost", files(1))
+    known = known_as("run-xgboost-1" if graph else "another", graph)
+    with closing(Models(store, registry, known=known)) as models, pytest.raises(ModelUnavailable) as caught:
+        models.load("xgboost", 1)
+
+    assert [reason for reason, _ in caught.value.steps] == ["minio_miss", "mlflow_miss"]
+    assert "the ledger knows" in str(caught.value)
+
+
+def test_a_version_that_turns_out_to_be_another_one_is_loaded_again(
+    store: SwitchedStore, registry: FakeRegistry
+) -> None:
+    known: dict[int, VersionRun] = {}
+    store.put_model("xgboost", files(1))
+    with closing(Models(store, registry, known=lambda _family, version: known.get(version))) as models:
+        assert models.load("xgboost", 1) == "minio"
+        another = files(1, (1, 0, 0))._replace(run_id="another")
+        known[1] = another.run
+        registry.keep("xgboost", another)
+
+        assert models.load("xgboost", 1) == "mlflow"
+        assert models.identify("xgboost", 1) == another.run

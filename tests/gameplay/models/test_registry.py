@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from msgspec.structs import replace
 
 from gameplay.models.artifacts import ModelFiles
 from gameplay.models.errors import RegistryUnavailable, VersionMissing
-from gameplay.models.registry import MlflowRegistry
+from gameplay.models.registry import EXPERIMENT, MlflowRegistry
 from tests.gameplay.graphs import trained
 
 
@@ -17,9 +18,17 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> MlflowRegistry:
     return MlflowRegistry(f"sqlite:///{folder / 'mlflow.db'}", artifact_location=(folder / "artifacts").as_uri())
 
 
+@pytest.fixture(scope="module")
+def client(registry: MlflowRegistry) -> MlflowClient:
+    """MLflow's own client, as other tools have it."""
+    registry.aliases("xgboost")  # the tables are made by whoever comes first
+    return MlflowClient(registry.tracking_uri)
+
+
 def test_nothing_is_known_of_a_family_before_its_first_version(registry: MlflowRegistry) -> None:
     assert registry.aliases("feedforward_nn") == {}
-    assert not registry.exists("feedforward_nn", 1)
+    with pytest.raises(VersionMissing):
+        registry.run_of("feedforward_nn", 1)
     with pytest.raises(VersionMissing):
         registry.download("feedforward_nn", 1)
     with pytest.raises(VersionMissing):
@@ -32,8 +41,9 @@ def test_versions_aliases_and_files(registry: MlflowRegistry) -> None:
     landed = [registry.register("xgboost", run) for run in (first, second)]
 
     assert [where.version for where in landed] == [1, 2]
-    assert registry.exists("xgboost", 2)
-    assert not registry.exists("xgboost", 3)
+    assert registry.run_of("xgboost", 2) == landed[1].run_id
+    with pytest.raises(VersionMissing):
+        registry.run_of("xgboost", 3)
     assert registry.download("xgboost", 2) == ModelFiles(2, landed[1].run_id, second.card, second.onnx)
     with pytest.raises(VersionMissing) as caught:
         registry.download("xgboost", 3)
@@ -50,10 +60,9 @@ def test_versions_aliases_and_files(registry: MlflowRegistry) -> None:
     assert registry.aliases("xgboost") == {"Production": 1, "B": 1}
 
 
-def test_a_run_shows_parameters_metrics_and_files(registry: MlflowRegistry) -> None:
+def test_a_run_shows_parameters_metrics_and_files(registry: MlflowRegistry, client: MlflowClient) -> None:
     landed = registry.register("multinomial_logistic", trained(family="multinomial_logistic"))
 
-    client = registry._client()
     run = client.get_run(landed.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.metrics["holdout_accuracy"] == pytest.approx(80 / 140)
@@ -67,26 +76,25 @@ def test_a_run_shows_parameters_metrics_and_files(registry: MlflowRegistry) -> N
     }
 
 
-def test_a_version_is_a_model_to_mlflows_own_tools(registry: MlflowRegistry) -> None:
+def test_a_version_is_a_model_to_mlflows_own_tools(registry: MlflowRegistry, client: MlflowClient) -> None:
     landed = registry.register("multinomial_logistic", trained(family="multinomial_logistic"))
 
-    found = registry._client().get_model_version("rps_bot_mnlogit", str(landed.version))
+    found = client.get_model_version("rps_bot_mnlogit", str(landed.version))
 
     assert found.run_id == landed.run_id
     description = Path(found.source.removeprefix("file://")) / "MLmodel"
     assert "python_function" in description.read_text("utf-8")
 
 
-def test_aliases_that_are_not_ours_are_left_out(registry: MlflowRegistry) -> None:
+def test_aliases_that_are_not_ours_are_left_out(registry: MlflowRegistry, client: MlflowClient) -> None:
     registry.register("feedforward_nn", trained(family="feedforward_nn"))
-    registry._client().set_registered_model_alias("rps_bot_feedforward", "champion", "1")
+    client.set_registered_model_alias("rps_bot_feedforward", "champion", "1")
 
     assert registry.aliases("feedforward_nn") == {}
 
 
-def test_a_version_without_our_card_cannot_be_served(registry: MlflowRegistry) -> None:
-    client = registry._client()
-    run = client.create_run(registry._experiment(client))
+def test_a_version_without_our_card_cannot_be_served(registry: MlflowRegistry, client: MlflowClient) -> None:
+    run = client.create_run(client.get_experiment_by_name(EXPERIMENT).experiment_id)
     client.log_text(run.info.run_id, "no graph", "model/readme.txt")
     registry.register("feedforward_nn", trained(family="feedforward_nn"))
     foreign = client.create_model_version("rps_bot_feedforward", f"{run.info.artifact_uri}/model", run.info.run_id)
@@ -104,11 +112,10 @@ def test_a_damaged_graph_is_not_given_out(registry: MlflowRegistry) -> None:
 
 
 def test_a_registration_that_fails_leaves_no_run_that_seems_to_run(
-    registry: MlflowRegistry, tmp_path: Path
+    registry: MlflowRegistry, client: MlflowClient, tmp_path: Path
 ) -> None:
     blocked = tmp_path / "artifacts"
     blocked.write_bytes(b"a file where a folder should be")
-    client = registry._client()
     experiment = client.create_experiment("blocked", artifact_location=blocked.as_uri())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MlflowRegistry, "_experiment", lambda *_: experiment)
@@ -124,7 +131,7 @@ def test_an_unreachable_server_fails_at_once() -> None:
     with pytest.raises(RegistryUnavailable, match="read the aliases"):
         registry.aliases("xgboost")
     with pytest.raises(RegistryUnavailable):
-        registry.exists("xgboost", 1)
+        registry.run_of("xgboost", 1)
     with pytest.raises(RegistryUnavailable):
         registry.register("xgboost", trained())
 
@@ -134,3 +141,16 @@ def test_a_file_that_is_no_database_is_the_registrys_failure(tmp_path: Path) -> 
 
     with pytest.raises(RegistryUnavailable):
         MlflowRegistry(f"sqlite:///{tmp_path / 'mlflow.db'}").aliases("xgboost")
+
+
+def test_a_version_that_is_taken_back_is_gone_and_its_number_is_not_given_again(
+    registry: MlflowRegistry, client: MlflowClient
+) -> None:
+    landed = registry.register("xgboost", trained())
+
+    registry.discard("xgboost", landed)
+
+    with pytest.raises(VersionMissing):
+        registry.run_of("xgboost", landed.version)
+    assert "discarded" in client.get_run(landed.run_id).data.tags
+    assert registry.register("xgboost", trained()).version > landed.version

@@ -1,6 +1,6 @@
 """What holds for a model store of any kind, and what a URL may be."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +8,14 @@ import pytest
 from obstore.store import LocalStore, MemoryStore, ObjectStore
 
 from gameplay.models import store as model_store
-from gameplay.models.errors import DigestMismatch, ModelDamaged, ModelMissing, StoreSettingError, StoreUnavailable
+from gameplay.models.errors import (
+    DigestMismatch,
+    ModelDamaged,
+    ModelMissing,
+    PointerTaken,
+    StoreSettingError,
+    StoreUnavailable,
+)
 from gameplay.models.store import Marker, ObjectModelStore, S3Access, open_model_store
 from tests.gameplay.faults import CrashError, crash
 from tests.gameplay.graphs import files
@@ -117,11 +124,34 @@ def test_a_version_is_marked_although_its_pointer_is_bad(store: ObjectModelStore
 
 def test_a_version_that_is_put_again_replaces_the_first_copy(store: ObjectModelStore) -> None:
     store.put_model("xgboost", files(3))
-    again = files(3, (1, 0, 0))._replace(run_id="another-run")
+    again = files(3, (1, 0, 0))
 
     store.put_model("xgboost", again)
 
     assert store.get_model("xgboost", 3) == again
+
+
+def test_a_number_that_is_another_runs_is_never_overwritten(store: ObjectModelStore, objects: ObjectStore) -> None:
+    store.put_model("xgboost", files(3))
+    before = keys(objects)
+
+    with pytest.raises(PointerTaken, match="is run run-xgboost-3, not run another"):
+        store.put_model("xgboost", files(3)._replace(run_id="another"))
+
+    assert keys(objects) == before
+    assert store.get_model("xgboost", 3) == files(3)
+    store.put_model("feedforward_nn", files(3)._replace(run_id="another"))  # a number is a family's
+
+
+def test_of_two_runs_that_come_for_one_number_at_once_one_gets_it() -> None:
+    objects = Dying()
+    store, other = ObjectModelStore(objects), ObjectModelStore(objects)
+    objects.before_create = lambda: other.put_model("xgboost", files(3)._replace(run_id="another"))
+
+    with pytest.raises(PointerTaken, match="is run another, not run run-xgboost-3"):
+        store.put_model("xgboost", files(3))
+
+    assert store.get_model("xgboost", 3).run_id == "another"
 
 
 def test_markers_name_version_and_run(store: ObjectModelStore) -> None:
@@ -195,12 +225,16 @@ def test_a_half_removed_version_can_be_removed(store: ObjectModelStore, objects:
 
 
 class Dying(MemoryStore):
-    """Dies at its nth write or removal from now."""
+    """Dies at its nth write or removal from now; something may happen before it makes a new object."""
 
     left = 0
+    before_create: Callable[[], object] | None = None
 
     def put(self, *args, **kwargs):  # type: ignore[no-untyped-def]
         self._live()
+        if kwargs.get("mode") == "create" and self.before_create:
+            action, self.before_create = self.before_create, None
+            action()
         return super().put(*args, **kwargs)
 
     def rename(self, *args, **kwargs):  # type: ignore[no-untyped-def]
@@ -217,7 +251,7 @@ class Dying(MemoryStore):
             crash()
 
 
-@pytest.mark.parametrize("step", range(1, 7))
+@pytest.mark.parametrize("step", range(1, 6))
 def test_a_writer_that_dies_anywhere_leaves_nothing_for_ever(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_store, "LEFTOVER_AGE", timedelta(seconds=-5))
     objects = Dying()

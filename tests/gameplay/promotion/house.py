@@ -1,11 +1,10 @@
 """One family on one database and one registry, in which processes come and go."""
 
-from collections.abc import Callable
-
 from sqlalchemy import Engine
 
 from gameplay.models.store import ObjectModelStore
 from gameplay.promotion import applying, planning
+from gameplay.promotion.backends import Loader
 from gameplay.promotion.state import Promotion
 from ledger.events import (
     AliasesAssigned,
@@ -20,11 +19,20 @@ from projections.decision.cycle import versions_of
 from projections.decision.rules import Z_TEST
 from projections.read_models.all import ReadModels
 from projections.read_models.history import Query
-from tests.builders import Versions, aliases_assigned, assignment, game_finished, game_started, prediction_made
+from tests.builders import (
+    Versions,
+    aliases_assigned,
+    assignment,
+    game_finished,
+    game_started,
+    prediction_made,
+    training_completed,
+)
 from tests.gameplay.faults import (
     FaultyLedger,
     registry_with_versions,
 )
+from tests.gameplay.graphs import trained
 
 FAMILY: Family = "xgboost"
 RULE = Rule(name=Z_TEST, alpha="0.20", minimum_games=3, minimum_predictions=30)
@@ -40,7 +48,7 @@ class House:
         self.store = store
         self._games = 0
 
-    def process(self, load: Callable[[Family, int], object] | None = None) -> Promotion:
+    def process(self, load: Loader | None = None) -> Promotion:
         """A promotion as a new process would have it; several share the registry."""
         ledger = self.ledger
         return Promotion(ledger, ReadModels(ledger), self.registry, rule=RULE, store=self.store, load=load)
@@ -48,6 +56,19 @@ class House:
     def bootstrap(self) -> None:
         for family in FAMILIES:
             self.ledger.append(promotion_stream(family), [aliases_assigned(model_type=family)], 0)
+
+    def know_runs(self) -> None:
+        """Have the ledger know the run behind each of the registry's versions, as of its own trainings."""
+        for version in range(1, 7):
+            self.ledger.record(training_completed(model_type=FAMILY, model_version=version))
+
+    def recount(self) -> None:
+        """Lose the family's model, and register six versions again, with the aliases where they were."""
+        named = dict(self.registry.named[FAMILY])
+        self.registry.lose(FAMILY)
+        for _ in range(6):
+            self.registry.register(FAMILY, trained())
+        self.registry.named[FAMILY] = named
 
     def games(
         self, alias: Alias, played: int, won: int, *, version: int | None = None, swap_count: int = 0
@@ -105,11 +126,15 @@ class House:
         named = self.registry.named[FAMILY]
         return (named["Production"], named["B"], named["shadow1"], named["shadow2"])
 
+    def markers(self) -> dict[Alias, int]:
+        """The version that each marker in the store names."""
+        assert self.store is not None
+        return {alias: marker.version for alias, marker in self.store.markers(FAMILY).items()}
+
     def assert_converged(self) -> None:
         assert self.registered() == self.aliases()
         if self.store is not None:
-            markers = {alias: marker.version for alias, marker in self.store.markers(FAMILY).items()}
-            assert tuple(markers[alias] for alias in ALIASES) == self.aliases()
+            assert tuple(self.markers()[alias] for alias in ALIASES) == self.aliases()
         assert_one_plan_at_a_time(self.events())
 
 

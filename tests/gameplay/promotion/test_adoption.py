@@ -3,6 +3,7 @@ from sqlalchemy import Engine
 
 from gameplay.models.errors import ModelUnavailable
 from gameplay.promotion import adoption, applying
+from ledger.events import VersionRun
 from ledger.vocabulary import ALIASES, Alias, Family
 from tests.builders import Versions
 from tests.gameplay.promotion.house import FAMILY, House, cycle, gauges
@@ -70,10 +71,10 @@ def test_an_inconsistent_registry_is_shown_and_not_adopted(
 
 
 def test_a_version_that_cannot_be_served_is_not_adopted(house: House) -> None:
-    def load(family: Family, version: int) -> str:
+    def load(family: Family, version: int) -> VersionRun:
         if version == 5:
             raise ModelUnavailable(family, version, (("load_error", "no graph"),))
-        return "memory"
+        return house.registry.kept[family, version].run
 
     house.registry.named[FAMILY]["B"] = 5
     process = house.process(load)

@@ -11,6 +11,7 @@ from ledger.errors import LedgerError
 from ledger.events import (
     AliasesAssigned,
     AliasesPlanned,
+    VersionRun,
 )
 from ledger.streams import promotion_stream
 from ledger.vocabulary import Family
@@ -74,10 +75,10 @@ def test_a_swap_that_died_is_carried_on_by_the_next_process(house: House, at: st
 def test_a_version_that_cannot_be_loaded_keeps_the_plan_open(house: House) -> None:
     loadable: set[int] = {1, 3, 4}
 
-    def load(family: Family, version: int) -> str:
+    def load(family: Family, version: int) -> VersionRun:
         if version not in loadable:
             raise ModelUnavailable(family, version, (("load_error", "no graph"),))
-        return "memory"
+        return house.registry.kept[family, version].run
 
     house.better_b()
     process = house.process(load)

@@ -22,7 +22,7 @@ from gameplay.training.dataset import Dataset, read_dataset
 from gameplay.training.estimators import HYPERPARAMETERS, Hyperparameters, Line, Net, Trees, fit
 from gameplay.training.fit import Job, compare, fit_model, train, train_all
 from ledger.errors import ConflictError
-from ledger.events import TrainingCompleted
+from ledger.events import TrainingCompleted, VersionRun
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, BOTS, FAMILIES, Family
 from tests.gameplay.fakes import FakeRegistry, SwitchedStore
@@ -36,6 +36,10 @@ SMALL: dict[Family, Hyperparameters] = {
 }
 CHANCE = 1 / 3
 ROOT = Path(__file__).parents[3]
+
+
+def no_run(_family: Family, _version: int) -> None:
+    """The ledger knows no version yet."""
 
 
 @pytest.fixture
@@ -243,6 +247,31 @@ def test_a_run_without_a_registry_is_a_failure_that_is_told(
     assert store.versions("xgboost") == {}
 
 
+def test_a_number_behind_which_the_ledger_knows_another_run_is_a_failure(
+    dataset: Dataset, registry: FakeRegistry, store: SwitchedStore
+) -> None:
+    first = train(Job("xgboost", "B", dataset), registry, store, source="test", hyperparameters=SMALL["xgboost"])
+    kept = store.get_model("xgboost", 1)
+    assert first.run_id is not None
+    known = VersionRun(version=1, run_id=first.run_id, graph_sha256=None)
+    registry.lose("xgboost")
+
+    event = train(
+        Job("xgboost", "B", dataset),
+        registry,
+        store,
+        source="test",
+        hyperparameters=SMALL["xgboost"],
+        known=lambda _family, version: known if version == 1 else None,
+    )
+
+    assert (event.status, event.model_version, event.run_id) == ("failure", None, None)
+    assert event.error is not None
+    assert "version 1 of xgboost in the model registry is another one" in event.error
+    assert store.get_model("xgboost", 1) == kept
+    assert registry.kept == {}, "what the ledger does not know is taken back"
+
+
 def test_too_little_data_is_a_failure_that_is_told(
     ledger: Ledger, registry: FakeRegistry, store: SwitchedStore
 ) -> None:
@@ -272,7 +301,7 @@ def test_the_aliases_of_a_family_get_their_versions_in_order(
     jobs = [Job(family, alias, dataset) for family in families for alias in ALIASES]
 
     recorded: list[TrainingCompleted] = []
-    events = list(train_all(jobs, registry, store, source="test", record=recorded.append))
+    events = list(train_all(jobs, registry, store, source="test", record=recorded.append, known=no_run))
 
     assert len(events) == len(jobs)
     assert recorded == events
@@ -288,7 +317,7 @@ def test_who_leaves_early_leaves_no_version_that_is_not_recorded(
     jobs = [Job("multinomial_logistic", alias, dataset) for alias in ALIASES]
     recorded: list[TrainingCompleted] = []
 
-    with closing(train_all(jobs, registry, store, source="test", record=recorded.append)) as runs:
+    with closing(train_all(jobs, registry, store, source="test", record=recorded.append, known=no_run)) as runs:
         next(runs)
 
     assert {event.model_version for event in recorded} == {version for _, version in registry.kept}
@@ -304,7 +333,7 @@ def test_a_run_that_cannot_be_recorded_is_the_last_one(
     jobs = [Job("multinomial_logistic", alias, dataset) for alias in ALIASES]
 
     with pytest.raises(ConflictError):
-        list(train_all(jobs, registry, store, source="test", record=refuse))
+        list(train_all(jobs, registry, store, source="test", record=refuse, known=no_run))
 
     assert len(registry.kept) == 1
 

@@ -94,8 +94,7 @@ def test_a_set_up_that_dies_again_and_again_is_finished_in_the_end(
             set_up(core, quietly, games=GAMES)
         assert counted(core)[::2] == (GAMES, 2)
 
-    # The aliases are asked for, four versions are registered, and then comes the second alias.
-    registry.at_call(1 + len(ALIASES) + 2, crash)
+    registry.at_assignment(2, crash)
     with core_over(tmp_path, registry) as core:
         with pytest.raises(CrashError):
             set_up(core, quietly, games=GAMES)

@@ -4,18 +4,24 @@ import pytest
 from starlette.testclient import TestClient
 
 from gameplay.config import Settings
+from gameplay.models.store import open_model_store
 from gameplay.promotion import planning
+from gameplay.promotion.adoption import watch
 from gameplay.promotion.assignments import assigned
+from gameplay.web.app import create_app
 from ledger.engines.database import open_engine
 from ledger.store import Ledger
 from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES
 from projections.decision.cycle import plan
-from tests.builders import assignment
+from tests.builders import Versions, assignment
 from tests.gameplay.conftest import Serve
 from tests.gameplay.faults import FaultyRegistry
+from tests.gameplay.graphs import trained
 from tests.gameplay.web_clients import events_of, ok, play_on, samples, service_behind, start, wait_until
 
+REPORT = "/internal/promotion/report"
+COMPLETE = "/internal/training/complete"
 RELOAD_KEYS = {
     "success",
     "reloaded",
@@ -38,6 +44,7 @@ def test_models_are_shown_by_family_and_alias(served: TestClient) -> None:
         assert family["registry_mismatch"] is None
     assert shown["xgboost"]["aliases"]["shadow1"] == {
         "version": 3,
+        "run_id": "run-xgboost-3",
         "loaded": True,
         "source": "minio",
         "training_accuracy": pytest.approx(0.33),
@@ -89,6 +96,69 @@ def test_a_reload_shows_a_registry_that_cannot_be_adopted(served: TestClient, re
     assert ok(served.get("/models"))["xgboost"]["registry_mismatch"].endswith("not adopted: B not set")
     assert samples(served, "process")["rps_registry_mismatches"] == 1
     assert samples(served)['rps_model_alias_version{alias="B",model="xgboost"}'] == 2
+
+
+def test_a_number_that_is_another_runs_is_shown_and_moves_nothing_until_it_is_repaired(
+    served: TestClient, registry: FaultyRegistry, data_dir: Path
+) -> None:
+    lost = dict(registry.kept), dict(registry.named["xgboost"])
+    pointers = pointers_of(data_dir)
+    registry.lose("xgboost")
+    for _ in ALIASES:
+        registry.register("xgboost", trained((1, 0, 0)))
+    registry.named["xgboost"] = lost[1]
+
+    answer = ok(served.post("/models/reload", params={"sync_minio": "true"}))
+
+    (problem,) = answer["registry_errors"]
+    assert "it is run xgboost-run-1, and the ledger knows it as run run-xgboost-1" in problem
+    assert (answer["success"], answer["minio_synced"], answer["minio_errors"]) == (True, 0, [])
+    assert pointers_of(data_dir) == pointers
+    assert problem.endswith(ok(served.get("/models"))["xgboost"]["registry_mismatch"])
+    assert ok(served.get("/readyz"))["registry_mismatches"].keys() == {"xgboost"}
+    assert samples(served, "process")["rps_registry_mismatches"] == 1
+    assert aliases_of(served) == (1, 2, 3, 4)
+    for refused in (
+        served.post(REPORT, json={"model_type": "xgboost", "decision": "swap_production_b"}),
+        served.post(COMPLETE, json={"model_type": "xgboost", "status": "success", "model_version": 2}),
+    ):
+        assert refused.status_code == 409
+        assert "the ledger knows it as run" in refused.json()["detail"]
+
+    registry.kept, registry.named["xgboost"] = lost
+    watch(service_behind(served).core.promotion, FAMILIES)
+
+    assert ok(served.get("/readyz"))["registry_mismatches"] == {}
+    ok(served.post(REPORT, json={"model_type": "xgboost", "decision": "swap_production_b"}))
+    assert aliases_of(served) == (2, 1, 3, 4)
+
+
+def pointers_of(data_dir: Path) -> dict[str, bytes]:
+    folder = data_dir / "models" / "rps_bot_xgboost" / "versions"
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def aliases_of(client: TestClient) -> Versions:
+    aliases = ok(client.get("/models"))["xgboost"]["aliases"]
+    return tuple(aliases[alias]["version"] for alias in ALIASES)
+
+
+def test_a_start_does_not_serve_another_run_under_the_number(registry: FaultyRegistry, data_dir: Path) -> None:
+    """What lies in the store is of another run too, as an older release would have left it."""
+    registry.lose("xgboost")
+    registry.register("xgboost", trained((1, 0, 0)))
+    (data_dir / "models" / "rps_bot_xgboost" / "versions" / "1").unlink()
+    store = open_model_store(f"file://{data_dir / 'models'}")
+    store.put_model("xgboost", registry.kept["xgboost", 1])
+    app = create_app(Settings(data_dir=data_dir, promotion_schedule=None), registry=registry)
+
+    with TestClient(app) as client:
+        wait_until(lambda: "xgboost" in client.get("/readyz").json()["registry_mismatches"])
+        readiness = client.get("/readyz").json()
+
+    (missing,) = readiness["missing"]
+    assert missing.startswith("xgboost: version 1 is not loaded")
+    assert "the ledger knows it as run run-xgboost-1" in missing
 
 
 def test_a_reload_without_a_registry_serves_what_is_known(served: TestClient, registry: FaultyRegistry) -> None:

@@ -149,7 +149,7 @@ class Story:
             model_type="feedforward_nn",
             cause=cause,  # type: ignore[arg-type]
             assignments=assignments(self.assignment, after),  # type: ignore[arg-type]
-            **{"plan": None, "cycle": None, "swapped": False, "reordered": False, **more},  # type: ignore[arg-type]
+            **{"plan": None, "cycle": None, "swapped": False, "reordered": False, "runs": (), **more},  # type: ignore[arg-type]
         )
         self.tell(moved)
         self.assignment = after  # type: ignore[assignment]

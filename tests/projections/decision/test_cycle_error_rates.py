@@ -64,6 +64,7 @@ class Played:
                     cycle=decided.cycle,
                     plan=self._promotion.state.families[FAMILY].stream_version,
                     assignments=planned.assignments,
+                    runs=(),
                     swapped=planned.swapped,
                     reordered=planned.reordered,
                 )

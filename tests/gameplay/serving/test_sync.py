@@ -1,0 +1,122 @@
+"""The model store as the aliases want it: the twelve versions, sound and marked, and nothing else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gameplay.core import Core, open_core
+from gameplay.models.store import ObjectModelStore
+from gameplay.promotion import adoption, planning
+from gameplay.serving.sync import sync
+from ledger.vocabulary import ALIASES, FAMILIES
+from tests.builders import assignment, training_completed
+from tests.gameplay.faults import FaultyRegistry
+from tests.gameplay.servers import S3Server
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    """An S3 API that is up; a test that stops it starts it again."""
+    server = S3Server()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3: S3Server) -> str:
+    return s3.new_bucket()
+
+
+@pytest.fixture
+def remote(s3: S3Server, bucket: str, registry: FaultyRegistry, data_dir: Path) -> Iterator[Core]:
+    """A ledger with its twelve versions, which the registry has, and an empty bucket."""
+    core = open_core(s3.settings(data_dir, bucket), registry=registry)
+    core.read_models.projector.start()
+    yield core
+    core.close()
+
+
+def test_the_twelve_are_copied_to_s3_and_marked(remote: Core, registry: FaultyRegistry) -> None:
+    first, second = (sync(remote, FAMILIES, ALIASES) for _ in range(2))
+
+    assert (len(first.copied), len(first.kept), first.errors) == (12, 0, [])
+    assert (len(second.copied), len(second.kept), second.errors) == (0, 12, [])
+    for family in FAMILIES:
+        assert sorted(remote.store.versions(family)) == [1, 2, 3, 4]
+        assert remote.store.get_model(family, 3) == registry.kept[family, 3]
+        markers = remote.store.markers(family)
+        assert [markers[alias].version for alias in ALIASES] == [1, 2, 3, 4]
+
+
+def test_a_damaged_copy_on_s3_is_replaced(remote: Core, registry: FaultyRegistry) -> None:
+    sync(remote, FAMILIES, ALIASES)
+    good = registry.kept["xgboost", 2]
+    remote.store.put_model("xgboost", good._replace(onnx=b"damaged"))
+
+    synced = sync(remote, ("xgboost",), ALIASES)
+
+    assert (synced.copied, len(synced.kept)) == (["xgboost/v2"], 3)
+    assert remote.store.get_model("xgboost", 2) == good
+
+
+def test_cleaning_removes_what_no_alias_needs(remote: Core, registry: FaultyRegistry) -> None:
+    for version in range(1, 7):
+        remote.store.put_model("xgboost", registry.kept["xgboost", version])
+    registry.named["xgboost"] = {"Production": 1, "B": 2, "shadow1": 3, "shadow2": 6}
+    adoption.adopt(remote.promotion, "xgboost")
+
+    synced = sync(remote, ("xgboost",), ("B",), clean=True)
+
+    assert synced.removed == ["xgboost/v4", "xgboost/v5"]
+    assert sorted(remote.store.versions("xgboost")) == [1, 2, 3, 6]
+
+
+def test_cleaning_keeps_what_an_open_plan_leads_to_and_what_was_trained_just_now(
+    remote: Core, registry: FaultyRegistry
+) -> None:
+    for version in range(1, 7):
+        remote.store.put_model("xgboost", registry.kept["xgboost", version])
+    registry.down = True
+    assert not planning.move(remote.promotion, "xgboost", assignment((5, 2, 3, 4)), cause="training")
+    trained = training_completed(model_type="xgboost", model_version=6, holdout_accuracy=0.5)
+    remote.ledger.append("training-xgboost", [trained], remote.ledger.version("training-xgboost"))
+
+    synced = sync(remote, ("xgboost",), ALIASES, clean=True)
+
+    assert (synced.removed, synced.errors) == ([], [])
+
+
+@pytest.mark.parametrize("key", ["run-xgboost-2/meta.json", "rps_bot_xgboost/versions/2"])
+def test_an_unreadable_copy_is_replaced(remote: Core, key: str) -> None:
+    sync(remote, ("xgboost",), ALIASES)
+    assert isinstance(remote.store, ObjectModelStore)
+    remote.store._objects.put(key, b"{")
+
+    synced = sync(remote, ("xgboost",), ALIASES)
+
+    assert (synced.copied, len(synced.kept), synced.errors) == (["xgboost/v2"], 3, [])
+    assert remote.store.get_model("xgboost", 2).version == 2
+
+
+def test_a_version_that_is_nowhere_is_an_error_and_the_others_are_copied(
+    remote: Core, registry: FaultyRegistry
+) -> None:
+    del registry.kept["xgboost", 2]
+
+    synced = sync(remote, ("xgboost",), ALIASES)
+
+    (error,) = synced.errors
+    assert error.startswith("xgboost/v2: ")
+    assert len(synced.copied) == 3
+
+
+def test_a_store_that_is_down_is_asked_once(remote: Core, s3: S3Server) -> None:
+    s3.stop()
+
+    synced = sync(remote, FAMILIES, ALIASES, clean=True)
+
+    s3.start()
+    assert len(synced.errors) == 1
+    assert (synced.copied, synced.kept, synced.removed) == ([], [], [])
