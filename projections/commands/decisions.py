@@ -22,15 +22,17 @@ from projections.commands.console import (
     progress,
     say,
 )
+from projections.commands.looks import e_value, otherwise
 from projections.commands.numbers import WholeType
 from projections.commands.source import Source
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 TREND_CYCLES = 12
 _COLUMNS = (
-    "position", "recorded", "family", "by", "Production", "B", "z", "p", "p so far", "decision", "again"
+    "position", "recorded", "family", "by", "Production", "B", "z", "p", "p so far", "E", "decision", "otherwise",
+    "again",
 )  # fmt: skip
-_SPARE = (("p so far",), ("by",), ("z",), ("Production", "B"), ("recorded",))
+_SPARE = (("by",), ("p so far",), ("z",), ("E",), ("otherwise",), ("Production", "B"), ("recorded",))
 
 
 def sparkline(values: Sequence[float | None]) -> str:
@@ -99,7 +101,9 @@ def _row(one: Checked, checked: Sequence[Checked]) -> tuple[Any, ...]:
         event.z_statistic,
         event.p_value,
         sparkline(_trend(one, checked)),
+        e_value(event),
         outcome,
+        otherwise(event),
         verdict,
     )
 
@@ -132,6 +136,9 @@ def _record(audit: Audit) -> dict[str, Any]:
                 "z_statistic": one.event.z_statistic,
                 "p_value": one.event.p_value,
                 "p_so_far": _trend(one, audit.decisions),
+                "rule": one.event.rule.name if one.event.rule else None,
+                "statistics": one.event.statistics,
+                "verdicts": one.event.verdicts,
                 "agrees": one.agrees,
                 "mismatches": one.mismatches,
                 "notes": one.notes,

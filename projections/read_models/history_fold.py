@@ -107,6 +107,9 @@ def _detail(event: CycleDecided) -> Detail:
         alias_accuracies=accuracies,
         alias_assignments=[],
         evidence=msgspec.to_builtins(event.evidence),
+        reason_code=event.reason_code,
+        statistics=msgspec.to_builtins(event.statistics),
+        verdicts=msgspec.to_builtins(event.verdicts),
         report=msgspec.to_builtins(event.report),
     )
 

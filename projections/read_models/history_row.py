@@ -23,6 +23,9 @@ class Detail(Struct, kw_only=True):
     alias_accuracies: list[dict[str, Any]]
     alias_assignments: list[dict[str, Any]]
     evidence: dict[str, Any] | None
+    reason_code: str
+    statistics: dict[str, Any] | None
+    verdicts: list[dict[str, Any]]
     report: dict[str, Any] | None
 
 
@@ -50,6 +53,7 @@ class HistoryRow(Struct, frozen=True, kw_only=True):
     applied: bool | None
     rule: str | None
     alpha: float | None
+    reason_code: str
     reason: str
     source: str
     rank1_summary: str | None
@@ -89,6 +93,7 @@ def history_row(row: StoredRow, nested: Detail) -> HistoryRow:
         "reorder_applied": bool(row.reorder_applied),
         "applied": None if row.applied is None else bool(row.applied),
         "alpha": None if row.alpha is None else float(row.alpha),
+        "reason_code": nested.reason_code,
         "title": f"{row.model_type}: {TITLES[row.decision]}",
         "text": row.reason,
         "tags": ",".join(_tags(row)),

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from gameplay.promotion import planning
 from ledger.vocabulary import DECISIONS, FAMILIES
+from projections.decision.rules import KNOWN_RULES
 from tests.builders import assignment
 from tests.gameplay.conftest import Serve
 from tests.gameplay.faults import FaultyRegistry
@@ -59,6 +60,7 @@ ROW_KEYS = {
     "applied",
     "rule",
     "alpha",
+    "reason_code",
     "reason",
     "source",
     "rank1_summary",
@@ -72,7 +74,7 @@ ROW_KEYS = {
     "tags",
     "position",
 }
-DETAIL_KEYS = {"alias_rankings", "alias_accuracies", "alias_assignments", "evidence"}
+DETAIL_KEYS = {"alias_rankings", "alias_accuracies", "alias_assignments", "evidence", "statistics", "verdicts"}
 FULL_REPORT = {
     "model_type": "xgboost",
     "decision": "swap_production_b",
@@ -180,6 +182,20 @@ def test_detail_adds_the_lists_and_the_evidence(served: TestClient) -> None:
     moved = {one["alias"]: (one["previous_version"], one["version"]) for one in row["alias_assignments"]}
     assert moved == {"Production": (1, 2), "B": (2, 1), "shadow1": (3, 3), "shadow2": (4, 4)}
     assert row["evidence"]["production"]["version"] == 1
+    assert (row["reason_code"], row["statistics"], row["verdicts"]) == ("reported", None, [])
+
+
+def test_detail_says_what_every_rule_says(served: TestClient) -> None:
+    planning.cycle(service_behind(served).core.promotion, "xgboost", trigger="manual", source="test")
+
+    (row,) = history(served, detail=1)
+
+    assert row["reason_code"] == "too_few_games"
+    assert {verdict["rule"]: verdict["decision"] for verdict in row["verdicts"]} == dict.fromkeys(
+        KNOWN_RULES, "insufficient_data"
+    )
+    assert row["statistics"]["log_e"] == 0
+    assert row["statistics"]["difference"] is row["statistics"]["exact_p"] is None
 
 
 def test_a_cycle_of_our_own_has_a_row_like_any_other(served: TestClient) -> None:

@@ -45,7 +45,7 @@ KEYS = frozenset((
     "id", "ts", "ts_ms", "created_ts_utc", "model_type", "decision", "z_statistic", "p_value", "production_wins",
     "production_total_games", "production_win_rate", "b_wins", "b_total_games", "b_win_rate",
     "production_games_since_swap", "b_games_since_swap", "promotion_cycles_since_swap", "reorder_applied",
-    "applied", "rule", "alpha", "reason", "source", "rank1_summary", "rank2_summary", "rank3_summary",
+    "applied", "rule", "alpha", "reason_code", "reason", "source", "rank1_summary", "rank2_summary", "rank3_summary",
     "step2_order", "step2_accuracy", "step2_sources", "title", "text", "tags", "position",
 ))  # fmt: skip
 DETAIL_KEYS = frozenset({"alias_rankings", "alias_accuracies", "alias_assignments", "evidence"})

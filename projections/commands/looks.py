@@ -1,0 +1,65 @@
+"""What cycles looked at, for a table: every statistic, and what each rule says."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ledger.events import CycleDecided, Interval
+from projections.commands.cells import DECISION_WORDS
+from projections.commands.columns import print_fitting
+from projections.decision.rules import KNOWN_RULES
+
+_COLUMNS = (
+    "family", "B ahead by", "90 % interval", "at every look", "exact p", "few", "E", "anytime p", "lead missing",
+    "games needed", *KNOWN_RULES,
+)  # fmt: skip
+_SPARE = (("at every look",), ("few",), ("exact p",), ("lead missing",), ("anytime p",), ("90 % interval",))
+
+
+def print_looks(events: Sequence[CycleDecided]) -> None:
+    """The statistics of cycles that recorded them; nothing where none did."""
+    if rows := [_row(event) for event in events if event.statistics is not None]:
+        print_fitting("What the games say, and each rule", _COLUMNS, rows, *_SPARE)
+
+
+def e_value(event: CycleDecided) -> str | None:
+    """E, rounded; its power of ten where it is large."""
+    if event.statistics is None:
+        return None
+    log_e = event.statistics.log_e
+    return f"{math.exp(log_e):,.2f}" if log_e < math.log(1e6) else f"10^{log_e / math.log(10):,.0f}"
+
+
+def otherwise(event: CycleDecided) -> str | None:
+    """The rules that would have decided otherwise than the cycle did, with their decision."""
+    return (
+        ", ".join(
+            f"{verdict.rule}: {DECISION_WORDS[verdict.decision]}"
+            for verdict in event.verdicts
+            if verdict.decision != event.decision
+        )
+        or None
+    )
+
+
+def _row(event: CycleDecided) -> list[Any]:
+    statistics = event.statistics
+    assert statistics is not None
+    said = {verdict.rule: DECISION_WORDS[verdict.decision] for verdict in event.verdicts}
+    return [
+        event.model_type,
+        None if statistics.difference is None else f"{statistics.difference:+.3f}",
+        _interval(statistics.interval),
+        _interval(statistics.sequence),
+        statistics.exact_p,
+        statistics.small_sample,
+        e_value(event),
+        math.exp(-statistics.log_e_max),
+        statistics.lead_missing,
+        statistics.games_needed,
+        *(said.get(rule) for rule in KNOWN_RULES),
+    ]
+
+
+def _interval(interval: Interval | None) -> str | None:
+    return None if interval is None else f"{interval.lower:+.3f} to {interval.upper:+.3f}"
