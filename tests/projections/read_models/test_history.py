@@ -45,8 +45,8 @@ KEYS = frozenset((
     "id", "ts", "ts_ms", "created_ts_utc", "model_type", "decision", "z_statistic", "p_value", "production_wins",
     "production_total_games", "production_win_rate", "b_wins", "b_total_games", "b_win_rate",
     "production_games_since_swap", "b_games_since_swap", "promotion_cycles_since_swap", "reorder_applied",
-    "applied", "rule", "alpha", "reason_code", "reason", "source", "rank1_summary", "rank2_summary", "rank3_summary",
-    "step2_order", "step2_accuracy", "step2_sources", "title", "text", "tags", "position",
+    "applied", "rule", "alpha", "reason_code", "reason", "source", "rank1_summary", "rank2_summary",
+    "rank3_summary", "step2_order", "step2_accuracy", "step2_sources", "title", "text", "tags", "position",
 ))  # fmt: skip
 DETAIL_KEYS = frozenset({"alias_rankings", "alias_accuracies", "alias_assignments", "evidence"})
 FAMILY: Final = "feedforward_nn"
@@ -125,7 +125,7 @@ def test_a_report_of_nothing_but_a_decision_has_nulls_for_the_rest(ledger: Ledge
     assert [key for key, value in found.items() if value is not None] == [
         *("id", "ts", "ts_ms", "created_ts_utc", "model_type", "decision"),
         *("production_games_since_swap", "b_games_since_swap", "promotion_cycles_since_swap"),
-        *("reorder_applied", "reason", "source", "title", "text", "tags", "position"),
+        *("reorder_applied", "reason_code", "reason", "source", "title", "text", "tags", "position"),
     ]
     assert found["reorder_applied"] is False
     assert found["tags"] == f"promotion,{FAMILY},{decision}"
@@ -238,6 +238,8 @@ def test_detail_adds_the_nested_lists(ledger: Ledger) -> None:
         "version": 2,
     }
     assert [ranked["rank"] for ranked in found["alias_rankings"]] == [1, 2, 3]
+    assert found["statistics"]["interval"] == {"lower": 0.0929, "upper": 0.5497}
+    assert [verdict["rule"] for verdict in found["verdicts"]] == ["ztest/1", "anytime-sign/1"]
     assert [accuracy["alias"] for accuracy in found["alias_accuracies"]] == ["B", "shadow1", "shadow2"]
     production, b, *_ = found["alias_assignments"]
     assert production == {
