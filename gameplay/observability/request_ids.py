@@ -1,17 +1,16 @@
-"""The id of the request that a line of the log is about."""
+"""The id of the request to which a line of the log belongs."""
 
 import logging
 from contextvars import ContextVar
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""Set where a request comes in; a thread that works for the request inherits it."""
+"""Set when a request comes in; threads that work for the request inherit it."""
 
 
 class RequestIds(logging.Filter):
-    """Gives each record `request_id`, and `request`, which is ready to stand at the end of a line."""
+    """Adds `request_id` to each record, and `request`, the same as text for the end of a line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Lets every record through."""
         known_as = request_id.get()
         record.__dict__ |= {"request_id": known_as, "request": f" [request {known_as}]" if known_as else ""}
         return True

@@ -1,4 +1,4 @@
-"""Who may use the guarded calls: those of `/internal` that change something, and reloads."""
+"""Access to the guarded calls: those of `/internal` that change something, and reloads."""
 
 import hmac
 import ipaddress
@@ -14,11 +14,11 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Guard:
-    """ASGI middleware: the token where one is set; else, on a loopback bind, whatever no foreign page has sent.
+    """ASGI middleware: demands the token if one is set; else a loopback bind, and no page of another site.
 
     A page of any site can make its visitor's browser post to an address of the visitor's own machine. The browser
-    says so in `Origin` and `Sec-Fetch-Site`; and where the page's own name was made to point to that address,
-    `Host` is this name. A command line sends neither of the first two, and a `Host` that is the address.
+    says so in `Origin` and `Sec-Fetch-Site`. If the site's name was made to resolve to that address, both may look
+    right, but `Host` is the site's name. A command line sends neither of the first two headers.
 
     Raises Unauthorized or Forbidden.
     """
@@ -28,7 +28,6 @@ class Guard:
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         headers = Headers(scope=scope)
         token = self._settings.internal_token
         if token is not None:
@@ -72,7 +71,7 @@ def _require_own_page(headers: Headers, allowed_hosts: frozenset[str]) -> None:
 
 
 def _is_own(origin: str, host: str) -> bool:
-    """Whether a page is this service's own; the scheme is left to a proxy, which may have added TLS."""
+    """Whether a page is this service's own. The scheme does not count: a proxy may have added TLS."""
     page = _split(origin)
     default = DEFAULT_PORTS.get(page.scheme)
     here = _split(f"//{host}")

@@ -1,4 +1,4 @@
-"""Answers about a game: all from the fold of its stream, so a retry and a restarted process give the same ones."""
+"""Answers about a game, made from the fold of its stream alone: a retry or another process gives the same ones."""
 
 from gameplay.game.answers import (
     Arm,
@@ -22,7 +22,7 @@ TARGET_POINTS = TARGET_TENTHS // 10
 
 
 def start_answer(game: Game, *, session_id: str, player_name: str, eased: bool) -> StartAnswer:
-    """The answer to a start; `eased` says that the retired easy mode was asked for."""
+    """The answer to a start; `eased`: the caller asked for the retired easy mode."""
     started = game.started
     coerced = " Easy mode is retired: coerced to normal." if eased else ""
     return StartAnswer(
@@ -41,7 +41,6 @@ def start_answer(game: Game, *, session_id: str, player_name: str, eased: bool) 
 
 
 def points_answer(game: Game) -> PointsAnswer:
-    """What the next round is worth."""
     game_id, round_no = game.started.game_id, game.next_round
     return PointsAnswer(game_id, round_no, _in_points(round_points(game_id, round_no)))
 

@@ -1,4 +1,4 @@
-"""Request bodies in, JSON out: read up to a limit, decoded strictly, refused before anything is written."""
+"""Request bodies, read within limits and decoded strictly; answers as JSON."""
 
 import json
 import re
@@ -33,9 +33,7 @@ class Decoder(Protocol[Body]):
     """What reads a body: msgspec's decoder, or the one that takes quoted numbers as well."""
 
     @property
-    def type(self) -> "type[Body]":
-        """What a body becomes."""
-        ...
+    def type(self) -> "type[Body]": ...
 
     def decode(self, body: bytes, /) -> Body:
         """Raises DECODE_ERRORS."""
@@ -95,7 +93,7 @@ _FIELD = re.compile(r"Invalid enum value .* - at `\$\.(\w+)`").fullmatch
 
 
 def _explained(problem: str, body: type) -> str:
-    """The decoder's sentence, with the words that there are, and without its regular expressions."""
+    """The decoder's sentence, plus the words of a closed set, minus its regular expressions."""
     if found := _FIELD(problem):
         hint = get_type_hints(body).get(found[1])
         closed = [part for part in (hint, *get_args(hint)) if get_origin(part) is Literal]

@@ -1,4 +1,4 @@
-"""What a route declares about itself, and the Starlette routes made of it."""
+"""Calls: what each declares about itself, and the Starlette routes made from them."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -19,35 +19,34 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call: method, path, and who may use it how."""
+    """A method on a path, and who may use it."""
 
     method: Literal["GET", "POST"]
     path: str
     endpoint: Endpoint
     guarded: bool = False
-    """It changes what a stranger, or a page of another site, may not change."""
+    """It changes something that strangers, and pages of other sites, must not change."""
     shared: bool = False
     """Pages of RPS_ALLOWED_ORIGINS may use it."""
     packed: bool = False
-    """Its answers are long, and packed for clients that want them so."""
+    """Its answers are long: they are compressed for clients that prefer it."""
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """What the call answers to."""
         return ("GET", "HEAD") if self.method == "GET" else (self.method,)
 
 
 def routes(calls: Iterable[Call], settings: Settings) -> list[Route]:
-    """The routes of the calls; with a slash at its end a path is the same place.
+    """Two routes for each call: a trailing slash makes no difference.
 
-    Starlette would redirect from one to the other, to an address that only this process may know.
+    Starlette would redirect instead, to an address under which the client may not reach this process.
     """
     plain = [_route(call, call.path, settings) for call in calls]
     return plain + [_route(call, f"{call.path}/", settings) for call in calls if call.path != "/"]
 
 
 def label_of(path: str) -> str:
-    """The path of the call that a route belongs to."""
+    """The path of the call to which a route's path belongs."""
     return path.rstrip("/") or "/"
 
 

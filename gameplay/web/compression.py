@@ -1,4 +1,4 @@
-"""Bodies packed with gzip for clients that want them so."""
+"""Answers compressed with gzip, for clients that prefer it."""
 
 from starlette.datastructures import Headers
 from starlette.middleware.gzip import GZipResponder, IdentityResponder
@@ -12,16 +12,15 @@ LEVEL = 1
 
 
 class Compression:
-    """ASGI middleware in the place of Starlette's, which takes `gzip;q=0` for a wish to get gzip.
+    """ASGI middleware. It replaces Starlette's, which reads `gzip;q=0` as a preference for gzip.
 
-    Raises NotAcceptable where the client takes neither gzip nor a body as it is.
+    Raises NotAcceptable if the client accepts neither gzip nor an uncompressed body.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         match coding(Headers(scope=scope).getlist("accept-encoding")):
             case "gzip":
                 packing = GZipResponder(self._app, 0, LEVEL)
@@ -29,4 +28,6 @@ class Compression:
             case "identity":
                 await IdentityResponder(self._app, 0)(scope, receive, send)
             case None:
-                raise NotAcceptable("Accept-Encoding takes neither gzip nor identity, and there is nothing else")
+                raise NotAcceptable(
+                    "Accept-Encoding accepts neither gzip nor identity, the two codings that there are"
+                )

@@ -1,4 +1,4 @@
-"""How many connections one process holds, and which one makes room for a new one."""
+"""The connections of one process: how many there may be, and which one makes room for a new one."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ class Closable(Protocol):
     """The server's side of a connection."""
 
     def make_room(self) -> None:
-        """Close a connection on which no request is under way."""
+        """Close the connection, on which no request is in progress."""
         ...
 
 
@@ -15,8 +15,8 @@ class Connections:
     """The connections of one process, at most `limit` of them.
 
     An idle connection costs a client nothing and the service a descriptor: a thousand of them would leave none for
-    anything else. So the one that has been idle longest makes room for a new one, and a client is refused where
-    every connection has a request under way.
+    anything else. So the connection that has been idle longest makes room for a new one, and a client is refused
+    only while every connection has a request in progress.
     """
 
     def __init__(self, limit: int) -> None:
@@ -36,7 +36,7 @@ class Connections:
         return True
 
     def begin(self, connection: Closable) -> None:
-        """A request is under way on it."""
+        """A request has begun on it."""
         self._idle.pop(connection, None)
         self._busy.add(connection)
 
@@ -46,6 +46,6 @@ class Connections:
         self._idle[connection] = None
 
     def leave(self, connection: Closable) -> None:
-        """It is closed, or never came in."""
+        """It is closed, or was never let in."""
         self._busy.discard(connection)
         self._idle.pop(connection, None)

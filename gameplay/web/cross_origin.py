@@ -1,4 +1,4 @@
-"""Pages of other origins may use the game's calls, where RPS_ALLOWED_ORIGINS names them (CORS)."""
+"""CORS: the pages of RPS_ALLOWED_ORIGINS may use the game's calls."""
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -11,10 +11,10 @@ PREFLIGHT_SECONDS = "600"
 
 
 class CrossOrigin:
-    """ASGI middleware. Starlette's own answers a refused preflight in plain text, and everything else as allowed.
+    """ASGI middleware. It replaces Starlette's, which refuses a preflight in plain text instead of JSON.
 
-    The game's calls carry no credentials, so a page that is not named loses nothing but the answer; only its
-    preflight is refused.
+    The game's calls carry no credentials. So a request from another page is served, and the browser keeps the
+    answer from the page; only a preflight is refused.
     """
 
     def __init__(self, app: ASGIApp, origins: frozenset[str], methods: tuple[str, ...]) -> None:
@@ -23,7 +23,6 @@ class CrossOrigin:
         self._methods = ", ".join(methods)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or answer a browser's question whether it may make one."""
         origin = Headers(scope=scope).get("origin")
         if scope["method"] == "OPTIONS":
             await self._preflight(origin)(scope, receive, send)

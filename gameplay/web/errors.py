@@ -1,4 +1,4 @@
-"""Errors as answers: `{"detail": ..., "request_id": ...}`, and the status that tells the caller what to do."""
+"""Errors as answers: a status, and `{"detail": ..., "request_id": ...}`."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""Games over HTTP: start, look at the points, play."""
+"""Games over HTTP: start, ask for the points, play."""
 
 import uuid
 from typing import Literal
@@ -20,7 +20,7 @@ ANONYMOUS = "Player"
 
 
 class StartGame(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of `/start_game`; null is as good as absent, and so is an empty name or session."""
+    """The body of `/start_game`; null, and an empty name or session, mean absent."""
 
     policy: Opponent
     difficulty_mode: Literal["normal", "standard", "easy"] | None = None

@@ -1,6 +1,6 @@
-"""The promotion history in the words of simPod's JSON data source for Grafana.
+"""The promotion history as simPod's JSON data source for Grafana asks for it.
 
-Answers are data frames, which carry types: those of a plain table the plugin guesses from names and the first row.
+Answers are data frames, which carry types. Of a plain table the plugin would guess the types from the first row.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -32,7 +32,7 @@ Text = Annotated[str, Meta(max_length=200)]
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One query of a panel; the plugin's form fields come as text, and empty where nothing is chosen."""
+    """One query of a panel; the plugin sends form fields as text, and unset ones as empty text."""
 
     target: Text | None = None
     refId: Text = "A"  # noqa: N815 - Grafana's word
@@ -47,7 +47,7 @@ class Range(msgspec.Struct, frozen=True):
 
 
 class QueryBody(msgspec.Struct, frozen=True):
-    """The body of `/query`; what else Grafana sends does not matter here."""
+    """The body of `/query`; Grafana's other fields are ignored."""
 
     targets: Annotated[tuple[Target, ...], Meta(max_length=TARGETS_MAX)] = ()
     range: Range | None = None
@@ -61,7 +61,7 @@ class OptionsBody(msgspec.Struct, frozen=True):
 
 
 class VariableTarget(msgspec.Struct, frozen=True):
-    """What a variable asks for."""
+    """Which values a variable asks for."""
 
     target: Text = ""
 
@@ -81,7 +81,7 @@ class Field(NamedTuple):
 
 
 class Metric(NamedTuple):
-    """Something to ask for: label, form fields, columns, and the rows for a payload and a time range."""
+    """What a panel can show: label, form fields, columns, and the rows for a payload and a time range."""
 
     label: str
     payloads: tuple[str, ...]
@@ -103,7 +103,7 @@ async def root(_request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    """POST /internal/grafana/metrics: what can be asked for, with which form fields."""
+    """POST /internal/grafana/metrics: the metrics and their form fields."""
     await read_body(request)
     return answer(
         [
@@ -114,7 +114,7 @@ async def metrics(request: Request) -> Response:
 
 
 async def payload_options(request: Request) -> Response:
-    """POST /internal/grafana/metric-payload-options: what a form field can be."""
+    """POST /internal/grafana/metric-payload-options: the values of a form field."""
     asked = decode(await read_body(request), _options_decoder)
     if asked.name not in OPTIONS:
         raise Invalid(f"name={asked.name!r} has no options; there are {', '.join(OPTIONS)}")
@@ -122,7 +122,7 @@ async def payload_options(request: Request) -> Response:
 
 
 async def query(request: Request) -> Response:
-    """POST /internal/grafana/query: a frame for each target. Annotations ask the same way."""
+    """POST /internal/grafana/query: a frame for each target. Annotations use the same call."""
     service = service_of(request)
     asked = decode(await read_body(request), _query_decoder)
     frames = await lanes_of(request).reads(_frames, service, asked)
@@ -130,7 +130,7 @@ async def query(request: Request) -> Response:
 
 
 async def variable(request: Request) -> Response:
-    """POST /internal/grafana/variable: values for a dashboard's variable."""
+    """POST /internal/grafana/variable: the values of a dashboard's variable."""
     asked = decode(await read_body(request), _variable_decoder).payload.target
     if asked not in VARIABLES:
         raise Invalid(f"payload.target={asked!r} is unknown; there are {', '.join(VARIABLES)}")
@@ -151,7 +151,7 @@ def _frames(service: Service, asked: QueryBody) -> list[dict[str, Any]]:
     frames = []
     for target in asked.targets:
         if not target.target:
-            continue  # a query that somebody has just added; refused, it would blank the panel's others too
+            continue  # a query that was just added: refused, it would blank the panel's other queries too
         metric = METRICS.get(target.target)
         if metric is None:
             raise Invalid(f"target={target.target!r} is unknown; there are {', '.join(METRICS)}")

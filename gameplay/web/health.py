@@ -1,4 +1,4 @@
-"""Whether the service lives, whether it may be sent work, and what it is."""
+"""Health, readiness, metrics, and what the service is."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +13,7 @@ from projections.metrics.exposition import FORMATS, SCOPES, TEXT
 
 
 async def root(request: Request) -> Response:
-    """GET /: what this is. Grafana's "save and test" asks for it."""
+    """GET /: what the service is. Grafana's "save and test" calls it."""
     dashboard = service_of(request).core.settings.grafana_dashboard_url
     return answer(
         {
@@ -52,12 +52,12 @@ async def readyz(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    """GET /metrics, in the format that the scraper asks for."""
+    """GET /metrics, in the format that the scraper prefers."""
     service = service_of(request)
     scope = choice(request, "scope", SCOPES)
     if scope != "process":
         service.require_caught_up()
-    # The answer is 200 whatever a scraper accepts: one that takes none of the formats gets the plainest.
+    # The answer is 200 whatever the scraper accepts: one that accepts none of the formats gets plain text.
     accepted = media_type(request.headers.getlist("accept"), list(FORMATS), ignored=("escaping",)) or TEXT
     body = await lanes_of(request).reads(service.exposition.render, accepted, scope)
     return Response(body, headers={"Content-Type": accepted, "Vary": "Accept"})

@@ -1,7 +1,7 @@
-"""How many requests there were and how long they took; every series is there from the start.
+"""How many requests there were and how long they took.
 
-Routes, methods and classes of status are closed sets, so no request can create a series, and `increase()` sees the
-first error of a route.
+Routes, methods and status classes are closed sets, and every series starts at 0: no request creates a series, and
+`increase()` sees the first error of a route.
 """
 
 import time
@@ -14,12 +14,12 @@ from gameplay.observability.process_series import STATUS_CLASSES
 from gameplay.web.calls import Call, label_of
 
 OTHER = "other"
-"""Every path that no call has, and every method that a path does not know."""
+"""Stands for all unknown paths, and for all methods that a path does not take."""
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class HttpMetrics:
-    """ASGI middleware that counts and times requests."""
+    """ASGI middleware: counts and times requests."""
 
     def __init__(self, app: ASGIApp, registry: CollectorRegistry, calls: Iterable[Call]) -> None:
         self._app = app
@@ -41,7 +41,6 @@ class HttpMetrics:
         self._seconds = {path: seconds.labels(path) for path in sorted(paths)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request and note its status and duration."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

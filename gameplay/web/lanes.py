@@ -1,4 +1,4 @@
-"""Lanes for the work that blocks a thread, so that what hangs in one takes no place from the others."""
+"""Lanes for work that blocks a thread: what hangs in one lane takes no place from the others."""
 
 import math
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 class Lane:
-    """Runs functions in threads, `places` at a time; a caller who finds no place in time is refused."""
+    """Runs functions in threads, at most `places` at a time; a caller waits for a place within a limit."""
 
     def __init__(self, work: str, places: int, wait_seconds: float) -> None:
         self._work = work
@@ -27,9 +27,9 @@ class Lane:
     async def __call__(
         self, function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> Result:
-        """What the function returns. Raises Unavailable when no place has become free in time."""
+        """The function's result. Raises Unavailable if no place becomes free in time."""
         try:
-            # Around the wait alone: a thread that has begun cannot be taken back.
+            # The limit is on the wait alone: a thread that has begun cannot be stopped.
             with anyio.fail_after(self._wait_seconds):
                 await self._places.acquire()
         except TimeoutError as error:
@@ -46,10 +46,10 @@ class Lanes:
     def __init__(self, limits: Limits) -> None:
         wait_seconds = limits.wait_seconds
         self.reads = Lane("reading", limits.reads, wait_seconds)
-        """From the database and from memory."""
+        """Database and memory."""
         self.writes = Lane("writing", limits.writes, wait_seconds)
-        """To the database, which another process may have locked."""
+        """Waits for the database's write lock, which another process may hold."""
         self.outside = Lane("asking the registry", limits.outside, wait_seconds)
-        """What may wait for another machine, or for a lock that is held during such a wait."""
+        """Waits for another machine, or for a lock that is held during such a wait."""
         self.reloads = Lane("another reload is under way", 1, wait_seconds)
-        """One at a time: while the model store hangs, no other would be answered sooner."""
+        """One at a time: while the model store hangs, a second reload would hang too."""

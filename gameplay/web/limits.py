@@ -1,16 +1,16 @@
-"""How long, how large and how many: what a client may take of the service. Tests make them small."""
+"""Limits on what a client may take of the service. Tests make them small."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Every limit of the HTTP side."""
+    """All limits of the HTTP side."""
 
     connections: int = 10_000
-    """Fewer where there are not as many descriptors."""
+    """Fewer if the process may not open as many descriptors."""
     header_seconds: float = 10.0
-    """From a connection's begin, or a request's first byte on one that was idle, to the end of the header."""
+    """From the start of a connection, or from the first byte after an idle time, to the end of the header."""
     header_bytes: int = 64 * 1024
     headers: int = 200
     body_seconds: float = 30.0
@@ -20,7 +20,7 @@ class Limits:
     write_seconds: float = 30.0
     """How long a client may leave an answer unread."""
     linger_seconds: float = 5.0
-    """How long what a client still sends is read and dropped, so that it sees why it was refused."""
+    """How long the server goes on reading after a refusal, so that the client sees it."""
     wait_seconds: float = 4.0
     """How long a request waits for a place in its lane."""
     reads: int = 8

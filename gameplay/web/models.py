@@ -1,4 +1,4 @@
-"""The models behind the aliases: what they are, and loading them again."""
+"""The models behind the aliases: show them, and load them again."""
 
 from collections.abc import Sequence
 from typing import Any, cast

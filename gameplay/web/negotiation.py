@@ -1,4 +1,4 @@
-"""What a client prefers, read from `Accept` and `Accept-Encoding` as RFC 9110 (12.4 and 12.5) has it."""
+"""Content negotiation by `Accept` and `Accept-Encoding`, as in RFC 9110, sections 12.4 and 12.5."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ class Preference(NamedTuple):
 
 
 def preferences(headers: Iterable[str]) -> Iterator[Preference]:
-    """The elements of a header's lines; an element whose weight is no number says nothing and is left out."""
+    """The elements of a header's lines, without those whose weight is no number."""
     for element in _ELEMENT.findall(",".join(headers)):
         value, *parts = [part.strip().lower() for part in _PART.findall(element)] or [""]
         parameters = {name.strip(): _unquoted(text.strip()) for name, _, text in (p.partition("=") for p in parts)}
@@ -31,7 +31,7 @@ def preferences(headers: Iterable[str]) -> Iterator[Preference]:
 
 
 def coding(headers: Sequence[str]) -> Coding | None:
-    """How to send a body, by the lines of `Accept-Encoding`; None when the client takes neither coding."""
+    """The coding that the lines of `Accept-Encoding` prefer; None if they accept neither."""
     given = {one.value: one.quality for one in preferences(headers)}
     anything = given.get("*")
     gzip = given.get("gzip", given.get("x-gzip", anything or 0.0))
@@ -44,10 +44,10 @@ def coding(headers: Sequence[str]) -> Coding | None:
 
 
 def media_type(headers: Sequence[str], offers: Sequence[str], *, ignored: Collection[str] = ()) -> str | None:
-    """The offer that the lines of `Accept` prefer; the first of equals, and of all where there is no such header.
+    """The offer that the lines of `Accept` prefer, the first of equals; the first of all without such a header.
 
-    An offer is a media type with its parameters; the most specific range that matches it gives its weight.
-    Parameters in `ignored` do not keep a range from matching. None when nothing that is offered is acceptable.
+    An offer is a media type with its parameters. The most specific range that matches it gives its weight;
+    parameters in `ignored` do not keep a range from matching. None if no offer is acceptable.
     """
     ranges = list(preferences(headers))
     if not ranges:

@@ -1,4 +1,4 @@
-"""Numbers that arrive as text.
+"""Numbers in quotes.
 
 MLflow's client gives a version as `"3"`, and automation passes it on: a body of `/internal/*` may quote its
 numbers.
@@ -19,7 +19,7 @@ _any_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
 class QuotedNumbersDecoder(Generic[Body]):
-    """Decodes JSON as `type`; wherever a number is meant, a string that spells one is as good.
+    """Decodes JSON as `type`, and takes a string that spells a number wherever a number is meant.
 
     msgspec's lax mode is no substitute: it also takes `"1e5"`, and `"true"` or 1 for a boolean.
     """
@@ -34,7 +34,7 @@ class QuotedNumbersDecoder(Generic[Body]):
 
 
 def unquote(value: Any, kind: inspect.Type) -> Any:
-    """The value, with a number in the place of each string that spells one where `kind` means a number."""
+    """The value, with numbers for the strings that spell one where `kind` means a number."""
     match kind, value:
         case (inspect.UnionType(), _):
             return _unquote_one_of(value, kind.types)

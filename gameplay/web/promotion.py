@@ -1,4 +1,4 @@
-"""The promotion over HTTP: reports in; history and totals out."""
+"""The promotion over HTTP: reports, history and totals."""
 
 import time
 from datetime import UTC, datetime
@@ -105,7 +105,7 @@ def read_totals(service: Service, days: int) -> list[dict[str, Any]]:
 
 
 def _report_answer(position: int, event: CycleDecided, reported: Reported) -> dict[str, Any]:
-    """What became of a report. `tickers_differ` names the tickers that the caller sees otherwise."""
+    """The answer to a report. `tickers_differ` names the tickers for which the caller gave another value."""
     own = ticker_fields(event.tickers)
     said = {name: getattr(reported.said, name) for name in own}
     return {

@@ -1,7 +1,7 @@
-"""HTTP/1.1 with a limit on everything that a client may take: time, bytes, headers, connections.
+"""HTTP/1.1 with limits on time, bytes, headers and connections.
 
-uvicorn reads a header for as long as it comes and however long it is. It closes connections with bytes unread, at
-which the client's kernel throws away the answer that would say why.
+uvicorn reads a header without a limit on time or size. It closes connections with bytes unread, and the client's
+kernel then discards the answer that says why.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from gameplay.web.request_ids import HEADER
 from ledger.ids import new_id
 
 SEPARATORS_BYTES = 4
-"""What a header's line has beside name and value."""
+"""A colon, a blank and a line's end."""
 
 
 class Refused(Exception):  # noqa: N818 - it ends the reading of a header, and is no fault of ours
-    """Raised within the parser, which stops at it."""
+    """Raised inside the parser's callbacks, to stop it."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection."""
+    """The server's side of one connection."""
 
     def __init__(
         self,
@@ -45,32 +45,31 @@ class BoundedProtocol(HttpToolsProtocol):
         self._limits = limits
         self._room = room
         self._in_header = True
-        """Between two requests as well."""
+        """True between two requests as well."""
         self._unread = False
-        """A request has begun to arrive and is not here in full."""
+        """A request has begun to arrive and is not complete."""
         self._bytes_fed = self._bytes_parsed = 0
         self._refusal = HTTPStatus.BAD_REQUEST, "this is no HTTP request"
         self._header_deadline: TimerHandle | None = None
         self._write_deadline: TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Let a client in, who now has so long to send a header."""
+        """Let the client in, or answer 503."""
         self._closing = LingeringTransport(cast(asyncio.Transport, transport), self.loop, self._limits)
         super().connection_made(cast(asyncio.Transport, self._closing))
         if self._room.enter(self):
             self._begin_header()
         else:
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "every connection has a request under way; try again")
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "every connection has a request in progress; try again")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of everything."""
         self._room.leave(self)
         self._closing.lose()
         self._stop_timers()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has come, unless the client has had its last answer."""
+        """Parse the bytes; after the last answer, drop them."""
         if self._closing.is_closing():
             return
         if self._in_header:
@@ -83,18 +82,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, self._too_large())
 
     def on_message_begin(self) -> None:
-        """A request begins."""
         super().on_message_begin()
         self._unread = True
         self._bytes_parsed = 0
 
     def on_url(self, url: bytes) -> None:
-        """A piece of the request line."""
         super().on_url(url)
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A line of the header; what follows a chunked body is counted, and dropped."""
+        """A line of the header. Lines after a chunked body are counted, and dropped."""
         if self._in_header:
             super().on_header(name, value)
         self._count(len(name) + len(value) + SEPARATORS_BYTES)
@@ -102,7 +99,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stop_parsing(f"the header has more than {self._limits.headers} lines")
 
     def on_headers_complete(self) -> None:
-        """The header is here: the application takes over."""
+        """Hand the request to the application."""
         self._in_header = False
         self._bytes_fed = 0
         self._cancel_header_deadline()
@@ -110,45 +107,43 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The request is here in full."""
         self._in_header = True
         self._unread = False
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, if this one has been read."""
+        """Wait for the next request if this one was read in full, else close."""
         super().on_response_complete()
         if self._answering():
-            return  # the next request had been sent ahead
+            return  # the client has sent its next request ahead
         if self._unread and not self._in_header:
-            self.transport.close()  # else the rest of the body would be waited for without a limit
+            self.transport.close()  # nothing else limits how long the rest of the body may take
         else:
             self._room.rest(self)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the text is ours
-        """The parser has stopped: where it was not told to, this is no HTTP."""
+        """The parser has stopped: a callback has stopped it, or the bytes are no HTTP."""
         self._refuse(*self._refusal)
 
     def pause_writing(self) -> None:
-        """The client does not read its answer."""
+        """Start the time in which the client must read its answer."""
         super().pause_writing()
         self._write_deadline = self.loop.call_later(self._limits.write_seconds, self._closing.abort)
 
     def resume_writing(self) -> None:
-        """The client reads again."""
+        """The client reads its answer again."""
         super().resume_writing()
         if self._write_deadline is not None:
             self._write_deadline.cancel()
 
     def shutdown(self) -> None:
-        """Finish what is under way, and close."""
+        """Finish the request in progress, and close."""
         if self.cycle is None or self.cycle.response_complete:
             self._closing.close_now()
         else:
             self.cycle.keep_alive = False
 
     def make_room(self) -> None:
-        """Close an idle connection."""
         self._closing.close_now()
 
     def _count(self, size: int) -> None:
@@ -173,7 +168,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _overdue(self) -> None:
         if self._answering():
-            self._begin_header()  # the next request was sent ahead; it is not due before this one's answer
+            self._begin_header()  # a request that was sent ahead is not due before the answer to this one
         elif self._bytes_fed:
             seconds = self._limits.header_seconds
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, f"the header has not arrived within {seconds:g} seconds")
@@ -184,9 +179,9 @@ class BoundedProtocol(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _refuse(self, status: HTTPStatus, text: str) -> None:
-        """Say why, and close once the client has had time to read it."""
+        """Answer, and close when the client has had time to read it."""
         self._stop_timers()
-        if self._answering():  # its answer is not cut short by another one
+        if self._answering():  # a second answer would cut the first one short
             self.cycle.keep_alive = False
             self.pipeline.clear()
             self.flow.pause_reading()
@@ -214,8 +209,8 @@ class BoundedProtocol(HttpToolsProtocol):
 class LingeringTransport:
     """A transport that reads on for a while after its last answer, and drops what it reads.
 
-    A kernel that closes a socket with bytes unread sends a reset, and at a reset the other kernel throws away what
-    its program has not read yet: the answer that says what was wrong.
+    A kernel sends a reset if it closes a socket with bytes unread. At a reset the other kernel discards what its
+    program has not read yet, which is the answer that says what was wrong.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
@@ -230,16 +225,14 @@ class LingeringTransport:
         return getattr(self._transport, name)
 
     def is_closing(self) -> bool:
-        """Whether nothing more is to be written."""
         return self._lingering or self._transport.is_closing()
 
     def pause_reading(self) -> None:
-        """Stop reading, unless all that comes is dropped."""
         if not self._lingering:
             self._transport.pause_reading()
 
     def close(self) -> None:
-        """Send what is written, then the end, and close when the client has closed or time is up."""
+        """Send what is written and the end of the stream; close when the client does, or when time is up."""
         if self._lost or self.is_closing():
             return
         self._lingering = True
@@ -248,18 +241,17 @@ class LingeringTransport:
         self._later(self._limits.linger_seconds, self.close_now)
 
     def close_now(self) -> None:
-        """Close when what is written has been sent, which a client may keep up no longer than any answer."""
+        """Close when what is written has been sent, or when the client has had its time to read it."""
         if not self._lost:
             self._transport.close()
             self._later(self._limits.write_seconds, self.abort)
 
     def abort(self) -> None:
-        """Close, whatever is left."""
+        """Close, and discard what is not sent yet."""
         if not self._lost:
             self._transport.abort()
 
     def lose(self) -> None:
-        """The connection is gone."""
         self._lost = True
         if self._timer is not None:
             self._timer.cancel()

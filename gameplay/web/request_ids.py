@@ -1,4 +1,4 @@
-"""Every request has an id: in its answer, in the body of an error, and in the lines of the log that it causes."""
+"""The id of every request: in its answer, in the body of an error, and in its lines of the log."""
 
 import re
 
@@ -10,25 +10,24 @@ from gameplay.observability.request_ids import request_id
 from ledger.ids import new_id
 
 HEADER = "X-Request-ID"
-# Visible ASCII: nothing else may travel in a header or stand in a log unseen.
+# Visible ASCII: anything else could hide in a header or in a line of the log.
 _PLAIN = re.compile(r"[!-~]{1,128}").fullmatch
 
 
 class RequestIds:
-    """ASGI middleware: takes over the caller's id where it is plain, else makes one."""
+    """ASGI middleware: takes over the caller's id if it is plain, else makes one."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).getlist(HEADER)
         known_as = given[0] if len(given) == 1 and _PLAIN(given[0]) else new_id()
         scope["state"]["request_id"] = known_as
-        # It is not reset: the server logs what this raises, in the task that it has made for this request.
+        # Not reset at the end: the server logs what this raises later, in the task of this request.
         request_id.set(known_as)
 
         async def name(message: Message) -> None:

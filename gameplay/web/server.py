@@ -1,4 +1,4 @@
-"""uvicorn's configuration: a bounded protocol, and as many connections as there are descriptors for."""
+"""uvicorn's configuration: a bounded protocol, and no more connections than descriptors."""
 
 import resource
 from functools import partial
@@ -15,11 +15,11 @@ from gameplay.web.protocol import BoundedProtocol
 GRACE_SECONDS = 6
 DESCRIPTORS_WANTED = 65_536
 DESCRIPTORS_RESERVED = 256
-"""For the database, the models, MLflow, the log."""
+"""For the database, the models, MLflow and the log."""
 
 
 def server_config(app: ASGIApp, settings: Settings, limits: Limits = DEFAULTS) -> uvicorn.Config:
-    """The configuration of a server for the application; raises the process's limit on descriptors."""
+    """The server's configuration. Also raises the process's limit on descriptors."""
     room = Connections(min(limits.connections, connections_max(raise_descriptors())))
     protocol: Any = partial(BoundedProtocol, limits=limits, room=room)
     return uvicorn.Config(
@@ -38,7 +38,7 @@ def server_config(app: ASGIApp, settings: Settings, limits: Limits = DEFAULTS) -
 
 
 def raise_descriptors() -> int:
-    """Raise the soft limit on open descriptors as far as the hard one lets; returns what it is then."""
+    """Raise the soft limit on open descriptors as far as the hard one allows; returns the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = DESCRIPTORS_WANTED if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_WANTED)
     if soft == resource.RLIM_INFINITY or soft >= most:

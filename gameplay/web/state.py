@@ -1,4 +1,4 @@
-"""What the lifespan hands to every request, and how a route gets at it."""
+"""The application's state, which the lifespan hands to every request."""
 
 from typing import TypedDict, cast
 
@@ -11,7 +11,7 @@ from ledger.masking import Masking
 
 
 class State(TypedDict):
-    """The state of the application."""
+    """Made once, at the start."""
 
     service: Service
     lanes: Lanes

@@ -81,9 +81,9 @@ def _reported_run(service: Service, family: Family, version: int) -> VersionRun:
 
 
 def _meant(service: Service, given: TrainingBody) -> int | None:
-    """The version behind the alias, if that is new: whoever trains elsewhere has moved the alias in the registry.
+    """The version behind the alias, if it is new: an outside trainer has moved the alias in the registry.
 
-    A version of which the ledger knows a run is another one's: its accuracy is not overwritten by a guess.
+    A version of which the ledger knows a run belongs to that run: no guess overwrites its accuracy.
     """
     if given.status != "success" or given.alias is None or given.accuracy is None:
         return None
