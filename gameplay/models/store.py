@@ -30,6 +30,7 @@ from gameplay.models.errors import (
     StoreUnavailable,
 )
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
+from projections.audit.s3 import is_endpoint, open_s3
 
 if TYPE_CHECKING:  # its stubs alone have these
     from obstore.store import ClientConfig, RetryConfig
@@ -302,22 +303,17 @@ def open_objects(url: str, access: S3Access | None = None, *, make: bool = True)
 
 
 def _s3(bucket: str, prefix: str, access: S3Access) -> S3Store:
-    if access.endpoint is not None:
-        parts = urlsplit(access.endpoint)
-        # obstore panics on an endpoint without a scheme, past every `except Exception`.
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise StoreSettingError("the S3 endpoint", f"{access.endpoint!r} is no http:// or https:// address")
+    if access.endpoint is not None and not is_endpoint(access.endpoint):
+        raise StoreSettingError("the S3 endpoint", f"{access.endpoint!r} is no http:// or https:// address")
     with _translated(f"open s3://{bucket}"):
-        return S3Store(
+        return open_s3(
             bucket,
-            prefix=prefix or None,
+            prefix,
             endpoint=access.endpoint,
-            access_key_id=access.access_key,
-            secret_access_key=access.secret_key,
-            region="us-east-1",
-            virtual_hosted_style_request=False,
-            client_options={**_CLIENT, "allow_http": True},
-            retry_config=_RETRY,
+            access_key=access.access_key,
+            secret_key=access.secret_key,
+            client=_CLIENT,
+            retry=_RETRY,
         )
 
 

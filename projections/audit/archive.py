@@ -16,11 +16,11 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from ledger.errors import LedgerError
+from projections.audit.s3 import is_endpoint, open_s3
 
 FOLDER = "seals"
 READERS = 16
 """So many notes are read at once: one after the other, each would wait for its own round trip."""
-_ENDPOINT = re.compile(r"https?://([\w.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[\w./~-]*)?", re.ASCII).fullmatch
 _SIZE = re.compile(rf"{FOLDER}/([0-9]+)\.note").fullmatch
 _SECTION = "default"
 
@@ -84,23 +84,20 @@ def open_archive(url: str, endpoint: str | None = None, credentials: Path | None
 
 
 def _s3(bucket: str, prefix: str, endpoint: str | None, credentials: Path | None) -> S3Store:
-    # obstore panics on an endpoint that is none, past every `except Exception`.
-    if endpoint is not None and (not _ENDPOINT(endpoint) or _parts(endpoint).port == 0):
+    if endpoint is not None and not is_endpoint(endpoint):
         raise ArchiveError(f"the witness's endpoint {endpoint!r} is no http:// or https:// address")
     if credentials is None:
         raise ArchiveError(f"s3://{bucket} needs keys: name their file with --archive-credentials")
     access_key, secret_key = _read_keys(credentials)
     with _translated("open"):
-        return S3Store(
+        return open_s3(
             bucket,
-            prefix=prefix or None,
+            prefix,
             endpoint=endpoint,
-            access_key_id=access_key,
-            secret_access_key=secret_key,
-            region="us-east-1",
-            virtual_hosted_style_request=False,
-            client_options={"timeout": "10s", "connect_timeout": "3s", "allow_http": True},
-            retry_config={"max_retries": 2},
+            access_key=access_key,
+            secret_key=secret_key,
+            client={"timeout": "10s", "connect_timeout": "3s"},
+            retry={"max_retries": 2},
         )
 
 

@@ -334,7 +334,20 @@ def test_a_url_that_names_no_store_is_refused(url: str) -> None:
         open_model_store(url, S3Access("http://127.0.0.1:1", "key", "secret"))
 
 
-@pytest.mark.parametrize("endpoint", ["", "minio:9000", "127.0.0.1:9000", "http://", "ftp://minio", "//minio"])
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        *("", "minio:9000", "127.0.0.1:9000", "http://", "ftp://minio", "//minio"),
+        *(
+            "http://minio:9000\n",
+            "http://min\nio",
+            "http://minio:0",
+            "http://minio:99999",
+            "http://mi nio",
+            "http://ä",
+        ),
+    ],
+)
 def test_an_endpoint_without_a_scheme_is_refused(endpoint: str) -> None:
     with pytest.raises(StoreSettingError) as caught:
         open_model_store("s3://bucket", S3Access(endpoint, "key", "swordfish"))
