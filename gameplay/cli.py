@@ -29,6 +29,8 @@ COMMANDS: Mapping[str, Lazy] = {
     "models": Lazy("gameplay.commands.models", "models", "Show the versions behind the twelve aliases."),
     "capture": Lazy("gameplay.commands.capture", "capture", "Write down what is served, and check it."),
     "dashboard": Lazy("gameplay.commands.dashboard", "dashboard", "Write or check the files in ops/."),
+    "accept-ledger": Lazy("gameplay.commands.accept", "accept_ledger", "Let the ledger go on from this database."),
+    "clock": Lazy("gameplay.commands.accept", "clock", "Decide about a system clock that has jumped."),
     "erase": Lazy("gameplay.commands.erase", "erase", "Erase a player's display name."),
     "forget": Lazy("gameplay.commands.erase", "erase", "", hidden=True),
 }

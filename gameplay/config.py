@@ -189,6 +189,9 @@ class Settings:
     game_idle_seconds: int = _setting(
         "RPS_GAME_IDLE_SECONDS", 1800, _natural, "A game is abandoned when idle for so long."
     )
+    clock_ahead_seconds: int = _setting(
+        "RPS_CLOCK_AHEAD_MAX", 3_600, _natural, "Seconds by which the clock may jump before appends are refused."
+    )
     grafana_dashboard_url: str | None = _setting(
         "GRAFANA_DASHBOARD_URL", None, _text, "Shown by GET /, for people who look for the dashboard."
     )

@@ -6,15 +6,19 @@ from functools import partial
 from sqlalchemy import Engine
 
 from gameplay.config import Settings
+from gameplay.identity import Copies, renew_last
 from gameplay.models.loaded import Models
 from gameplay.models.registry import MlflowRegistry, Registry
 from gameplay.models.store import ModelStore, S3Access, open_model_store, open_objects
 from gameplay.promotion.state import Promotion
+from ledger.clock import ClockGuard
 from ledger.engines.database import open_engine, open_reader
-from ledger.errors import SchemaError
+from ledger.engines.sqlite import file_of
+from ledger.errors import IdentityError, LedgerError, SchemaError
 from ledger.events import Rule, VersionRun
+from ledger.identity import read_id
 from ledger.sealing.keys import open_signer
-from ledger.sealing.seals import Sealer
+from ledger.sealing.seals import Sealer, last_seal
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, Family
 from migrations import REVISION, current_revision, upgrade
@@ -36,6 +40,9 @@ class Core:
     store: ModelStore
     models: Models
     promotion: Promotion
+    copies: Copies
+    read_only: bool = False
+    has_claimed: bool = False
 
     def alias_versions(self) -> dict[Family, set[int]]:
         """The versions behind each family's aliases: without them a new game has nothing to be played with."""
@@ -77,34 +84,63 @@ class Core:
 
     def open_sealer(self) -> Sealer:
         """What seals the ledger, its archive being the model store. Raises KeyFileError, StoreError."""
-        objects = open_objects(self.settings.model_store_url, _s3_access(self.settings))
-        return Sealer(self.ledger, open_signer(self.settings.seal_key), CheckpointArchive(objects))
+        signer = open_signer(self.settings.seal_key, make=last_seal(self.ledger) is None)
+        return Sealer(self.ledger, signer, _archive(self.settings))
+
+    def claim_registry(self) -> None:
+        """Have the registry name this ledger, where it names none; asked until it has answered once.
+
+        Raises RegistryError, IdentityError.
+        """
+        if self.has_claimed:
+            return
+        here, owner = read_id(self.engine), self.registry.owner()
+        if owner is None:
+            self.registry.set_owner(here)
+        elif owner != here:
+            raise IdentityError(
+                f"the registry's models are those of ledger {owner}, and this is ledger {here}: name another"
+                ' MLFLOW_TRACKING_URI, or run `rps accept-ledger --reason "..."`'
+            )
+        self.has_claimed = True
 
     def close(self) -> None:
         """Let go of threads and connections."""
         self.models.close()
+        if not self.read_only:
+            renew_last(self.copies, self.ledger)
         self.engine.dispose()
 
 
-def open_core(settings: Settings, *, registry: Registry | None = None, read_only: bool = False) -> Core:
+def open_core(
+    settings: Settings,
+    *,
+    registry: Registry | None = None,
+    read_only: bool = False,
+    accepting: bool = False,
+) -> Core:
     """The ledger, migrated, and everything around it; the caller replays and loads what it needs.
 
     With `read_only` no file and no folder is made, no migration runs, read models stay in memory, the model store
     is not refilled, and an append raises StorageError; a ledger must exist. The registry is MLflow's, unless
-    another is given. Raises StorageError, SchemaError, StoreError.
+    another is given. A database that is not the ledger known outside is refused, unless the caller is `accepting`
+    it. Raises StorageError, SchemaError, StoreError, IdentityError.
     """
-    engine = _open_reader(settings) if read_only else open_engine(settings.database_url)
-    if not read_only:
-        upgrade(engine)
-    ledger = Ledger(engine)
+    copies = Copies(settings.data_dir, _archive(settings, make=not read_only))
+    engine = _open_reader(settings) if read_only else _open_writer(settings, copies, accepting=accepting)
+    ledger = Ledger(engine, guard=ClockGuard(jump_seconds_max=settings.clock_ahead_seconds))
+    if not (read_only or accepting):
+        _check(copies, ledger)
     read_models = ReadModels(ledger, since_us=settings.metrics_since_us, read_only=read_only)
     if registry is None:
         artifacts = (settings.data_dir.absolute() / "artifacts").as_uri()
-        registry = MlflowRegistry(settings.mlflow_tracking_uri, artifact_location=artifacts, make=not read_only)
+        registry = MlflowRegistry(
+            settings.mlflow_tracking_uri, artifact_location=artifacts, make=not (read_only or accepting)
+        )
     store = open_model_store(settings.model_store_url, _s3_access(settings), make=not read_only)
     models = Models(store, registry, known=partial(_known_run, read_models), refill=not read_only)
     promotion = Promotion(ledger, read_models, registry, rule=rule_of(settings), store=store, load=models.identify)
-    return Core(settings, engine, ledger, read_models, registry, store, models, promotion)
+    return Core(settings, engine, ledger, read_models, registry, store, models, promotion, copies, read_only)
 
 
 def rule_of(settings: Settings) -> Rule:
@@ -115,6 +151,29 @@ def rule_of(settings: Settings) -> Rule:
         minimum_games=settings.promotion_minimum_games,
         minimum_predictions=settings.promotion_minimum_predictions,
     )
+
+
+def _open_writer(settings: Settings, copies: Copies, *, accepting: bool) -> Engine:
+    """The ledger's database, made where there is none and none is known, and migrated."""
+    path = file_of(settings.database_url)
+    if not (accepting or path.exists()):
+        copies.check_birth(path)
+    engine = open_engine(settings.database_url)
+    try:
+        upgrade(engine)
+    except LedgerError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _check(copies: Copies, ledger: Ledger) -> None:
+    try:
+        copies.check_file(ledger)
+        copies.check_archive(ledger)
+    except LedgerError:
+        ledger.engine.dispose()
+        raise
 
 
 def _open_reader(settings: Settings) -> Engine:
@@ -143,6 +202,10 @@ def _newer(promotion_state: PromotionState) -> set[int]:
     return set(
         sorted(version for version in promotion_state.holdout_accuracies if version > newest)[-len(ALIASES) :]
     )
+
+
+def _archive(settings: Settings, *, make: bool = True) -> CheckpointArchive:
+    return CheckpointArchive(open_objects(settings.model_store_url, _s3_access(settings), make=make))
 
 
 def _s3_access(settings: Settings) -> S3Access | None:

@@ -4,9 +4,7 @@ The chain proves that what a database holds fits together. It cannot say whether
 or all of it: a new file, another ledger's, or an old backup fits just as well.
 """
 
-import re
 from pathlib import Path
-from typing import Self
 
 import msgspec
 from sqlalchemy import Engine, select
@@ -14,26 +12,20 @@ from sqlalchemy import Engine, select
 from ledger.chain import GENESIS
 from ledger.engines.database import transaction
 from ledger.errors import IdentityError, StorageError
+from ledger.events import KnownLedger
 from ledger.files import new_file, problem_of
 from ledger.schema import ledger_identity
 from ledger.store import Ledger
 
-_HASH = re.compile(r"[0-9a-f]{64}").fullmatch
+ADVICE = (
+    'put the right database back, or, if this one is to go on in its place, run `rps accept-ledger --reason "..."`'
+)
 
 
-class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is known of a ledger outside its database: its id, and one position with its chain hash."""
-
-    ledger_id: str
-    position: int
-    chain_hash: str
-    """In hexadecimal."""
-
-    @classmethod
-    def of(cls, ledger: Ledger) -> Self:
-        """The ledger's newest link. Raises StorageError."""
-        head = ledger.head()
-        return cls(read_id(ledger.engine), head.position, head.chain_hash.hex())
+def newest_link(ledger: Ledger) -> KnownLedger:
+    """What can be known of a ledger now: its id, and its head with the chain hash. Raises StorageError."""
+    head = ledger.head()
+    return KnownLedger(ledger_id=read_id(ledger.engine), position=head.position, chain_hash=head.chain_hash.hex())
 
 
 def read_id(engine: Engine) -> str:
@@ -45,7 +37,7 @@ def read_id(engine: Engine) -> str:
     return str(found)
 
 
-def check_link(ledger: Ledger, known: Link, where: str) -> None:
+def check_link(ledger: Ledger, known: KnownLedger, where: str) -> None:
     """Raise IdentityError when the ledger is not the one that `where` knows, or is shorter; or StorageError."""
     found = read_id(ledger.engine)
     name = ledger.engine.url.database
@@ -61,32 +53,24 @@ def check_link(ledger: Ledger, known: Link, where: str) -> None:
         raise IdentityError(f"{problem}: {ADVICE}")
 
 
-ADVICE = (
-    'put the right database back, or, if this one is to go on in its place, run `rps accept-ledger --reason "..."`'
-)
-
-
 class LinkFile:
     """A file beside the database that keeps a link, for the next start to compare."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def read(self) -> Link | None:
+    def read(self) -> KnownLedger | None:
         """The link that is kept; None where there is no file. Raises IdentityError for a file that holds none."""
         try:
-            link = msgspec.json.decode(self.path.read_bytes(), type=Link)
+            return msgspec.json.decode(self.path.read_bytes(), type=KnownLedger)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise IdentityError(f"cannot read {self.path}: {problem_of(error)}") from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise IdentityError(f"{self.path} holds no ledger's id ({error}): {ADVICE}") from error
-        if link.position < 0 or not _HASH(link.chain_hash):
-            raise IdentityError(f"{self.path} holds no link of a chain: {ADVICE}")
-        return link
 
-    def write(self, link: Link) -> None:
+    def write(self, link: KnownLedger) -> None:
         """Keep a link in the place of the one before. Raises StorageError."""
         try:
             with new_file(self.path, replace=True) as file:

@@ -24,7 +24,16 @@ RPS = dict(commands(rps))
 RPS_AUDIT = dict(commands(rps_audit))
 
 # What a command needs to be called at all, by the parameter's name.
-_WORDS = {"position": "1", "a": "1", "b": "2", "name": "Ada", "out": "out", "key": "seal.key", "file": "file"}
+_WORDS = {
+    "position": "1",
+    "a": "1",
+    "b": "2",
+    "name": "Ada",
+    "out": "out",
+    "key": "seal.key",
+    "file": "file",
+    "reason": "because",
+}
 _MORE: dict[tuple[str, ...], tuple[str, ...]] = {("promotion", "cancel"): ("--model-type", "xgboost")}
 
 

@@ -63,6 +63,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "telemetry",
         "config",
         "refusals",
+        "identity",
         "observability",
         "game",
         "models",

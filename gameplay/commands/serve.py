@@ -111,9 +111,11 @@ def setup(settings: Settings, games: int, early: Family | None, as_json: bool) -
 def migrate(settings: Settings, as_json: bool) -> None:
     """Bring the database to the newest migration; every start does the same.
 
+    A database that does not exist is made, even where another ledger is known: `rps accept-ledger` has to follow.
+
     Example: rps migrate
     """
-    core = open_core(settings)
+    core = open_core(settings, accepting=True)
     try:
         revision = current_revision(core.engine)
     finally:

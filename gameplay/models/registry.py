@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 EXPERIMENT = "rps-training"
+OWNER_TAG = "promotion_ledger.id"
 CARD_FILE = "card.json"
 GRAPH_FILE = "model.onnx"
 
@@ -74,6 +75,14 @@ class Registry(Protocol):
 
     def download(self, family: Family, version: int) -> ModelFiles:
         """The files of a version. Raises VersionMissing."""
+        ...
+
+    def owner(self) -> str | None:
+        """The id of the ledger whose models these are, if one has said so."""
+        ...
+
+    def set_owner(self, ledger_id: str) -> None:
+        """Keep the id of the ledger whose models these are."""
         ...
 
 
@@ -141,6 +150,19 @@ class MlflowRegistry:
             client = self._client()
             client.delete_model_version(REGISTERED_NAMES[family], str(landed.version))
             client.set_tag(landed.run_id, "discarded", f"its version {landed.version} belongs to another run")
+
+    def owner(self) -> str | None:
+        """The id of the ledger whose models these are, if one has said so. Raises RegistryUnavailable."""
+        with _translated("read whose models these are"):
+            experiment = self._client().get_experiment_by_name(EXPERIMENT)
+        found = experiment.tags.get(OWNER_TAG) if experiment else None
+        return None if found is None else str(found)
+
+    def set_owner(self, ledger_id: str) -> None:
+        """Keep the id of the ledger whose models these are. Raises RegistryUnavailable."""
+        with _translated("say whose models these are"):
+            client = self._client()
+            client.set_experiment_tag(self._experiment(client), OWNER_TAG, ledger_id)
 
     def _client(self) -> "MlflowClient":
         with self._alone:

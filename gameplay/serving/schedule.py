@@ -20,6 +20,7 @@ from gameplay.serving.scheduler import Scheduler, Work
 from gameplay.serving.threads import Threads
 from gameplay.serving.triggers import AtFirings, Every, Trigger
 from gameplay.training.process import TrainingProcess
+from ledger.engines.sqlite import bound_wal
 from ledger.sealing.seals import Sealer
 from ledger.streams import promotion_stream
 from ledger.vocabulary import FAMILIES, Family
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 CATCH_UP_SECONDS = 1
 SEAL_SECONDS = 10
+KEEP_LINK_SECONDS = 60
 ABANDON_SECONDS = 30
 REGISTRY_SECONDS = 60
 SHUTDOWN_SECONDS = 5.0
@@ -101,6 +103,7 @@ class Schedule:
             "abandon": (self._abandon, Every(ABANDON_SECONDS)),
             "registry": (self._watch_registry, Every(REGISTRY_SECONDS)),
             "seal": (self._seal, Every(SEAL_SECONDS)),
+            "keep-link": (self._keep_link, Every(KEEP_LINK_SECONDS)),
         }
         if settings.promotion_schedule is not None:
             jobs["promotion"] = (self._promote, AtFirings(Crontab(settings.promotion_schedule)))
@@ -124,6 +127,11 @@ class Schedule:
             self._sealer = self._core.open_sealer()
         self._sealer.run(int(self._clocks.wall() * 1_000_000))
 
+    def _keep_link(self, _due: datetime) -> None:
+        """Keep the ledger's newest link outside, and give back the disk that a long read has taken."""
+        self._core.copies.renew(self._core.ledger)
+        bound_wal(self._core.engine)
+
     def _abandon(self, _due: datetime) -> None:
         if self._core.read_models.projector.failure is None:
             self._abandonment.run(self._ending.is_set)
@@ -131,6 +139,7 @@ class Schedule:
     def _watch_registry(self, _due: datetime) -> None:
         """See what was deleted or handed out again in the registry, and go on where it was repaired."""
         try:
+            self._core.claim_registry()
             watch(self._core.promotion, FAMILIES)
         except (ModelError, Refusal) as error:
             log.warning("ledger and registry could not be compared: %s", error)

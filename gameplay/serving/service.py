@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
+from gameplay.models.errors import RegistryError
 from gameplay.models.registry import Registry
 from gameplay.promotion.adoption import adopt_all
 from gameplay.refusals import Unavailable
@@ -73,6 +74,10 @@ class Service:
             return [str(failure)]
         if broken := self._broken_start():
             return [broken]
+        try:
+            self.core.ledger.check()
+        except StorageError as error:
+            return [str(error)]
         if not self.caught_up:
             return ["projections: replaying the ledger"]
         aliases, games = self.core.alias_versions(), self.core.game_versions()
@@ -172,6 +177,10 @@ def _prepare(service: Service, schedule: Schedule) -> None:
 
 
 def _adopt(core: Core) -> None:
+    try:
+        core.claim_registry()
+    except RegistryError as error:
+        log.warning("the registry is not compared with the ledger: %s", error)
     try:
         problems = adopt_all(core.promotion, FAMILIES).problems
     except StorageError as error:

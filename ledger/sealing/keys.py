@@ -4,14 +4,15 @@ import base64
 import binascii
 import os
 import re
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from ledger.errors import LedgerError
+from ledger.files import make_folder, new_file, problem_of
 from ledger.sealing.checkpoints import (
     KEY_ID_BYTES,
     NAME,
@@ -100,21 +101,35 @@ def public_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.pub")
 
 
-def open_signer(path: Path) -> Signer:
-    """The key at `path`; made on first use, readable by its owner alone, with the public half beside it.
+def open_signer(path: Path, *, make: bool = True) -> Signer:
+    """The key at `path`, with the public half beside it; without one a key is made, if `make` says so.
 
-    Raises KeyFileError.
+    It says so for a log without seals: one that has some has a key, and another one would sign nothing that fits.
+    Raises KeyFileError; a key that is lost is named.
     """
+    public = public_path(path)
     try:
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if public.exists():
+                lost = read_verifier(public).label
+                raise KeyFileError(f"the key {path} is lost, and its public half {public} is there: {_back(lost)}")
+            if not make:
+                raise KeyFileError(f"there is no key at {path}, and the log has seals: {_back('of them')}")
+            make_folder(path.parent)
             _write_once(path, Signer(f"{ORIGIN}/{os.urandom(4).hex()}", os.urandom(_KEY_BYTES)).text())
         signer = read_signer(path)
-        if not public_path(path).exists():
-            public_path(path).write_text(f"{signer.verifier.text()}\n", "utf-8")
+        if not public.exists():
+            _write_once(public, signer.verifier.text())
+            public.chmod(0o644)
     except OSError as error:
-        raise KeyFileError(f"cannot make a key at {path}: {error.strerror}") from error
+        raise KeyFileError(f"cannot make a key at {path}: {problem_of(error)}") from error
+    if read_verifier(public).label != signer.verifier.label:
+        raise KeyFileError(f"{public} is not the public half of {path}, which is {signer.verifier.label}")
     return signer
+
+
+def _back(key: str) -> str:
+    return f"put back the key {key}; until then the log is not sealed"
 
 
 def read_signer(path: Path) -> Signer:
@@ -153,20 +168,12 @@ def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except OSError as error:
-        raise KeyFileError(f"cannot read the key {path}: {error.strerror}") from error
+        raise KeyFileError(f"cannot read the key {path}: {problem_of(error)}") from error
     except UnicodeDecodeError as error:
         raise KeyFileError(f"{path} is no key file") from error
 
 
 def _write_once(path: Path, text: str) -> None:
-    """Two processes may start at once: the first one's key stays, and nobody reads half a key."""
-    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as temporary:
-        temporary.write(f"{text}\n")  # the file is made with mode 0600
-        temporary.flush()
-        os.fsync(temporary.fileno())
-    try:
-        os.link(temporary.name, path)
-    except FileExistsError:
-        pass
-    finally:
-        os.unlink(temporary.name)
+    """Two processes may start at once: the first one's key stays, and the other one reads it whole."""
+    with suppress(FileExistsError), new_file(path) as file:
+        file.write(f"{text}\n".encode())

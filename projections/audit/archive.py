@@ -4,7 +4,7 @@ Whoever can rewrite the database, seals and all, would have to rewrite these too
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
 from configparser import Error as ConfigError
@@ -56,6 +56,15 @@ class CheckpointArchive:
             paths = self._paths(after)
             size = max(paths, default=0)
             return (size, self._note(paths[size])) if size > after else None
+
+    def set_aside(self, sizes: Collection[int], name: str) -> None:
+        """Move the checkpoints over these sizes to a folder of that name, where they are kept and not looked for.
+
+        Raises ArchiveError.
+        """
+        with _translated("write to"):
+            for size in sizes:
+                self._objects.rename(_path(size), f"{FOLDER}/{name}/{size:020d}.note")
 
     def _paths(self, after: int = 0) -> dict[int, str]:
         listed = self._objects.list(FOLDER, offset=_path(after))

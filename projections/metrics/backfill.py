@@ -17,6 +17,7 @@ import msgspec
 from prometheus_client.core import Metric
 from prometheus_client.utils import floatToGoString
 
+from ledger.files import problem_of
 from ledger.store import Entry, Ledger
 from ledger.times import show_time
 from projections.audit.replay import Replay
@@ -268,7 +269,7 @@ def _all_or_nothing(out: Path) -> Iterator[None]:
             yield
             undo.pop_all()
     except OSError as error:
-        raise BackfillError(f"cannot write into {out}: {error.strerror}") from error
+        raise BackfillError(f"cannot write into {out}: {problem_of(error)}") from error
 
 
 def _empty(out: Path) -> None:
@@ -311,7 +312,7 @@ def _run(command: list[str]) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PROMTOOL_SECONDS_MAX)
     except OSError as error:
-        raise BackfillError(f"cannot run {command[0]}: {error.strerror}") from error
+        raise BackfillError(f"cannot run {command[0]}: {problem_of(error)}") from error
     except subprocess.TimeoutExpired as error:
         raise BackfillError(f"{command[0]} did not end within {PROMTOOL_SECONDS_MAX} s") from error
     if done.returncode != 0:

@@ -11,6 +11,7 @@ class FakeRegistry:
 
     def __init__(self) -> None:
         self.down = False
+        self.owned_by: str | None = None
         self.kept: dict[tuple[Family, int], ModelFiles] = {}
         self.named: dict[Family, dict[Alias, int]] = {}
         self.registered = 0
@@ -54,6 +55,14 @@ class FakeRegistry:
         self.downloads.append((family, version))
         self._reach()
         return self._find(family, version)
+
+    def owner(self) -> str | None:
+        self._reach()
+        return self.owned_by
+
+    def set_owner(self, ledger_id: str) -> None:
+        self._reach()
+        self.owned_by = ledger_id
 
     def _find(self, family: Family, version: int) -> ModelFiles:
         if (family, version) not in self.kept:

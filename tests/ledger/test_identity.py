@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ledger.engines.database import disposing, open_engine, transaction
 from ledger.errors import IdentityError
-from ledger.identity import Link, LinkFile, check_link, read_id
+from ledger.identity import LinkFile, check_link, newest_link, read_id
 from ledger.schema import ledger_identity
 from ledger.store import Ledger
 from ledger.verification.backup import back_up
@@ -62,12 +62,12 @@ def test_an_id_that_is_gone_is_named(engine: Engine) -> None:
 
 
 def test_a_ledger_that_has_grown_is_the_one_that_is_known(ledger: Ledger) -> None:
-    at_birth = Link.of(ledger)
+    at_birth = newest_link(ledger)
     play(ledger, 3)
-    later = Link.of(ledger)
+    later = newest_link(ledger)
     play(ledger, 2)
 
-    for known in (at_birth, later, Link.of(ledger)):
+    for known in (at_birth, later, newest_link(ledger)):
         check_link(ledger, known, "ledger.id")
     assert [at_birth.position, later.position] == [0, 3]
 
@@ -79,7 +79,7 @@ def test_another_ledger_is_named(ledger: Ledger, other: Ledger) -> None:
     with pytest.raises(
         IdentityError, match=r"other\.db holds ledger .*, and ledger\.id knows ledger .*rps accept"
     ):
-        check_link(other, Link.of(ledger), "ledger.id")
+        check_link(other, newest_link(ledger), "ledger.id")
     other.engine.dispose()
 
 
@@ -91,21 +91,21 @@ def test_a_backup_is_the_same_ledger_and_shorter(ledger: Ledger, tmp_path: Path)
     with disposing(open_engine(f"sqlite:///{tmp_path / 'backup.db'}")) as engine:
         restored = Ledger(engine)
         with pytest.raises(IdentityError, match=r"ends at position 3, and ledger\.id knows position 4"):
-            check_link(restored, Link.of(ledger), "ledger.id")
+            check_link(restored, newest_link(ledger), "ledger.id")
         restored.append("game-else", [game_started(game_id="else")], 0)
         with pytest.raises(IdentityError, match="another history at position 4"):
-            check_link(restored, Link.of(ledger), "ledger.id")
+            check_link(restored, newest_link(ledger), "ledger.id")
 
 
 def test_a_link_is_kept_in_a_private_file(ledger: Ledger, tmp_path: Path) -> None:
     file = LinkFile(tmp_path / "ledger.id")
     assert file.read() is None
 
-    file.write(Link.of(ledger))
+    file.write(newest_link(ledger))
     play(ledger, 2)
-    file.write(Link.of(ledger))
+    file.write(newest_link(ledger))
 
-    assert file.read() == Link.of(ledger)
+    assert file.read() == newest_link(ledger)
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
 
 

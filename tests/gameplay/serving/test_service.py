@@ -1,6 +1,7 @@
 """A service whose start fails or hangs: it answers, says what is wrong, and ends in time."""
 
 import threading
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -8,8 +9,10 @@ from starlette.testclient import TestClient
 from gameplay.config import Settings
 from gameplay.serving import service
 from gameplay.web.app import create_app
+from ledger.identity import read_id
+from tests.gameplay.conftest import Serve
 from tests.gameplay.faults import FaultyRegistry
-from tests.gameplay.web_clients import service_behind, wait_until
+from tests.gameplay.web_clients import BASE_URL, play, service_behind, start, wait_until
 
 
 class Panic(BaseException):
@@ -72,3 +75,58 @@ def test_every_thread_of_a_service_has_a_name(settings: Settings, registry: Faul
 
     assert {"ledger-writer", "model-loader", "scheduler"} <= names
     assert not [name for name in names if name.startswith("Thread-")]
+
+
+def test_a_file_that_is_gone_is_said_and_nothing_is_acknowledged(served: TestClient, data_dir: Path) -> None:
+    game_id = start(served)["game_id"]
+    path = data_dir / "ledger.db"
+    path.rename(data_dir / "away.db")
+
+    for call, body in (("/play", {"game_id": game_id, "user_move": "rock"}), ("/start_game", {"policy": "brian"})):
+        refused = served.post(call, json=body)
+        assert (refused.status_code, "nothing is acknowledged" in refused.json()["detail"]) == (503, True)
+    ready = served.get("/readyz")
+    assert (ready.status_code, "ledger.db is gone" in ready.text) == (503, True)
+    assert served.get("/healthz").status_code == 200
+    assert not path.exists()
+
+    (data_dir / "away.db").rename(path)
+
+    assert served.get("/readyz").status_code == 200
+    assert play(served, game_id)["round"] == 1
+
+
+def test_a_registry_without_an_owner_is_given_one(served: TestClient, registry: FaultyRegistry) -> None:
+    wait_until(lambda: registry.owned_by is not None)
+
+    assert registry.owned_by == read_id(service_behind(served).core.engine)
+
+
+def test_a_registry_of_another_ledger_is_not_used(settings: Settings, registry: FaultyRegistry) -> None:
+    registry.owned_by = "another"
+    before = dict(registry.named)
+
+    with TestClient(create_app(settings, registry=registry), base_url=BASE_URL) as client:
+        wait_until(lambda: client.get("/healthz").status_code == 503)
+        said = client.get("/readyz").text
+
+    assert "the registry's models are those of ledger another" in said
+    assert registry.named == before
+    assert registry.owned_by == "another"
+
+
+def test_a_registry_that_is_away_keeps_no_service_from_its_players(serve: Serve, registry: FaultyRegistry) -> None:
+    registry.down = True
+
+    with serve() as client:
+        play(client, start(client)["game_id"])
+
+    assert registry.owned_by is None
+
+
+@pytest.mark.parametrize("content", [b"", b"no key at all\n"])
+def test_a_damaged_key_keeps_no_service_from_its_players(serve: Serve, data_dir: Path, content: bytes) -> None:
+    (data_dir / "seal.key").write_bytes(content)
+
+    with serve() as client:
+        play(client, start(client)["game_id"])
