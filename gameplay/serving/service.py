@@ -161,7 +161,7 @@ def _build(core: Core, writer: Writer, process: CollectorRegistry) -> Service:
 
 
 def _prepare(service: Service, schedule: Schedule) -> None:
-    """Catch up, load the models, then look at the registry, which takes seconds to open."""
+    """Catch up, begin the jobs, load the models, then look at the registry, which takes seconds to open."""
     core = service.core
     try:
         core.read_models.projector.start()
@@ -170,9 +170,9 @@ def _prepare(service: Service, schedule: Schedule) -> None:
         log.exception("the projections have stopped")
         return
     service.caught_up = True
+    schedule.start()  # before anything that another machine may keep waiting
     wanted = core.wanted_versions()
     core.models.preload([(family, version) for family in FAMILIES for version in sorted(wanted[family])])
-    schedule.start()
     _adopt(core)
 
 
