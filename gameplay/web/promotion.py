@@ -39,12 +39,19 @@ async def report(request: Request) -> Response:
     service = service_of(request)
     body = await read_body(request)
     reported = read_report(body)
-    key = request.headers.get("idempotency-key")
-    if key is not None and not 1 <= len(key) <= KEY_LENGTH_MAX:
-        raise Refusal(f"Idempotency-Key must have 1 to {KEY_LENGTH_MAX} characters")
+    key = _key(request)
     service.require_caught_up()
     recorded = await lanes_of(request).outside(reports.record, service.core.promotion, reported, key)
     return answer(_report_answer(recorded.position, recorded.event, reported))
+
+
+def _key(request: Request) -> str | None:
+    keys = request.headers.getlist("idempotency-key")
+    if len(keys) > 1:
+        raise Refusal(f"Idempotency-Key is given {len(keys)} times; give it once")
+    if keys and not 1 <= len(keys[0]) <= KEY_LENGTH_MAX:
+        raise Refusal(f"Idempotency-Key must have 1 to {KEY_LENGTH_MAX} characters")
+    return keys[0] if keys else None
 
 
 async def history(request: Request) -> Response:

@@ -329,6 +329,16 @@ def test_a_key_that_is_none_is_refused(served: TestClient, key: str) -> None:
     assert state(served) == before
 
 
+def test_two_keys_are_refused(served: TestClient) -> None:
+    keys = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+
+    refused = served.post(
+        REPORT_PATH, json={"model_type": "xgboost", "decision": "retain_production"}, headers=keys
+    )
+
+    assert (refused.status_code, history(served)) == (400, [])
+
+
 @pytest.mark.parametrize("order", ["desc", "asc"])
 def test_history_is_in_the_order_that_was_asked_for(served: TestClient, order: str) -> None:
     ids = [report(served)["event_id"] for _ in range(3)]
