@@ -1,5 +1,6 @@
 """One way to the head: every projection catches up in bounded pages, from a snapshot or from the first event."""
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,8 @@ from projections.errors import ProjectionError
 from projections.fold import decode, fold
 from projections.projection import Tracked, readers
 
+log = logging.getLogger(__name__)
+
 SNAPSHOT_ENTRIES = 10_000
 
 
@@ -23,8 +26,12 @@ class ReadTable(Protocol):
     name: str
     types: frozenset[str]
 
+    def restore(self) -> str | None:
+        """Drop rows that cannot be trusted; says why they were dropped."""
+        ...
+
     def position(self) -> int:
-        """How far the rows are folded; rows that cannot be trusted are dropped first, and it is 0."""
+        """How far the rows are folded."""
         ...
 
     def fold(self, batch: Sequence[tuple[Entry, Event]], through: Head) -> None:
@@ -42,6 +49,9 @@ class Projector:
         """Without a table nothing is ever written, so that a database opened for reading will do."""
         self.head = Head(0, GENESIS, 0)
         self.discarded: dict[str, int] = {one.projection.name: 0 for one in tracked}
+        """How often what was stored of a read model did not fit, and was folded again."""
+        if table is not None:
+            self.discarded[table.name] = 0
         self.failure: ProjectionError | None = None
         self._ledger = ledger
         self._tracked = tuple(tracked)
@@ -118,17 +128,23 @@ class Projector:
     def _restore(self) -> None:
         for tracked in self._tracked:
             if snapshots.load(self._ledger, tracked) is False:
-                self.discarded[tracked.projection.name] += 1
+                self._discard(tracked.projection.name, "its snapshot is not one of this fold and this ledger")
         level = max((tracked.position for tracked in self._tracked), default=0)
         for tracked in self._tracked:
             self._replay(tracked, level)
         if self._table is not None:
+            if problem := self._table.restore():
+                self._discard(self._table.name, problem)
             for page in self._ledger.pages(self._table.position(), level):
                 self._fold_table(page)
         if level:
             self.head = _as_head(self._ledger.read(level - 1, limit=1)[0])
         # One that was discarded is worth saving again soon, or every start would replay it.
         self._saved_position = 0 if any(self.discarded.values()) else level
+
+    def _discard(self, name: str, problem: str) -> None:
+        self.discarded[name] += 1
+        log.warning("%s is folded again: %s", name, problem)
 
     def _reset(self) -> None:
         for tracked in self._tracked:

@@ -19,6 +19,7 @@ projection_checkpoints = Table(
     Column("version", Integer, nullable=False),
     Column("position", Integer, nullable=False),
     Column("chain_hash", LargeBinary, nullable=False),
+    Column("rows_digest", LargeBinary),
     sqlite_strict=True,
 )
 

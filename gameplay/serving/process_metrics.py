@@ -25,7 +25,7 @@ def register(process: CollectorRegistry, core: Core, writer: Writer, clock: Call
             lambda: writer.unanswered_events,
         ),
         "rps_projection_snapshots_discarded": (
-            "Snapshots that did not fit the ledger at the start and were replayed instead.",
+            "Stored read models that did not fit the ledger at the start and were folded again.",
             lambda: sum(core.read_models.projector.discarded.values()),
         ),
         "rps_registry_mismatches": (

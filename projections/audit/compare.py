@@ -36,7 +36,7 @@ Differs = Callable[[str, Any, Any], Difference]
 """A difference of one read model, from its path and both values."""
 
 
-class Comparison(NamedTuple):
+class ReadModelComparison(NamedTuple):
     """What was compared, as read model -> position, and what differs."""
 
     compared: dict[str, int]
@@ -50,12 +50,13 @@ class _Stored(NamedTuple):
     position: int
     chain_hash: bytes
     state: bytes | None
+    rows_digest: bytes | None = None
 
 
-def compare(ledger: Ledger, progress: Progress | None = None) -> Comparison:
+def compare(ledger: Ledger, progress: Progress | None = None) -> ReadModelComparison:
     """Replay everything and compare it with each snapshot, and with the history table, at its own position.
 
-    Rows of a history that nobody has set a checkpoint to are compared at the head.
+    Rows of a history without a checkpoint are compared at the head.
     """
     stored = _stored(ledger)
     head = ledger.head().position
@@ -74,7 +75,7 @@ def compare(ledger: Ledger, progress: Progress | None = None) -> Comparison:
         differences.append(differs("checkpoint", ABSENT, "the position that the rows are at"))
         differences += _unequal_rows(differs, rows, replay.history_rows())
         compared[history.NAME] = head
-    return Comparison(compared, differences)
+    return ReadModelComparison(compared, differences)
 
 
 def counters_since(ledger: Ledger) -> int | None:
@@ -90,7 +91,7 @@ def _stored(ledger: Ledger) -> list[_Stored]:
     with transaction(ledger.engine) as connection:
         snapshots = [_Stored(*row) for row in connection.execute(select(projection_snapshots))]
         checkpoints = [
-            _Stored(row.name, row.version, "", row.position, row.chain_hash, None)
+            _Stored(row.name, row.version, "", row.position, row.chain_hash, None, row.rows_digest)
             for row in connection.execute(select(projection_checkpoints))
         ]
     return snapshots + checkpoints
@@ -108,6 +109,10 @@ def _compare_one(ledger: Ledger, replay: Replay, stored: _Stored) -> Iterator[Di
         if stored.version != history.VERSION:
             yield differs("version", stored.version, history.VERSION)
         yield from _unequal_rows(differs, read_rows(History(ledger)), replay.history_rows())
+        digest = replay.history.digest()
+        if stored.rows_digest != digest:
+            found = stored.rows_digest.hex() if stored.rows_digest else ABSENT
+            yield differs("rows_digest", found, digest.hex())
 
 
 def _compare_state(differs: Differs, replay: Replay, stored: _Stored, guarded: bytes) -> Iterator[Difference]:

@@ -14,7 +14,7 @@ from projections.fold import Progress
 from projections.projection import Tracked
 from projections.read_models import history
 from projections.read_models.history import Query
-from projections.schema import projection_checkpoints as checkpoints
+from projections.read_models.history_digest import digest_of
 from projections.schema import promotion_history
 
 STATES = ("counters", "tickers", "standings", "open_games")
@@ -45,13 +45,7 @@ def rebuild(ledger: Ledger, names: Sequence[str], *, since_us: int, progress: Pr
 def _switch_history(connection: Connection, replay: Replay) -> None:
     rows = [structs.asdict(row) for row in replay.history.rows(Query(limit=None, order="asc"))]
     connection.execute(delete(promotion_history))
-    connection.execute(delete(checkpoints).where(checkpoints.c.name == history.NAME))
     if rows:
         connection.execute(insert(promotion_history), rows)
-    head = replay.head
-    if head.position:
-        connection.execute(
-            insert(checkpoints).values(
-                name=history.NAME, version=history.VERSION, position=head.position, chain_hash=head.chain_hash
-            )
-        )
+    if replay.head.position:
+        history.set_checkpoint(connection, replay.head, digest_of(connection))

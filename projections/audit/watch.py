@@ -11,6 +11,7 @@ from ledger.verification.walk import Anchor, verify
 from ledger.vocabulary import FAMILIES
 from projections.audit.decisions import check_decisions
 from projections.errors import ProjectionError
+from projections.read_models.history import NAME, History
 
 
 class Look(NamedTuple):
@@ -42,7 +43,11 @@ class Watch:
 
         Raises StorageError where the ledger cannot be read now, which it may be at a later look.
         """
-        found = [*self._verify(ledger, everything=everything), *self._check_decisions(ledger)]
+        found = [
+            *self._verify(ledger, everything=everything),
+            *self._check_decisions(ledger),
+            *_check_history(ledger),
+        ]
         new = tuple(dict.fromkeys(one for one in found if one not in self.findings))
         self.findings.update(dict.fromkeys(new))
         return Look(self.verified_position, new)
@@ -81,3 +86,8 @@ class Watch:
         games = [f"position {one.position}: game {one.game_id}: {one.problem}" for one in checked.problems]
         moves = [f"position {one.position}: {one.family}: {one.problem}" for one in checked.moves]
         return [*mismatches, *games, *moves]
+
+
+def _check_history(ledger: Ledger) -> Iterator[str]:
+    if damage := History(ledger).damage():
+        yield f"{NAME}: {damage}"

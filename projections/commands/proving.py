@@ -11,6 +11,7 @@ from ledger.sealing.checkpoints import CheckpointError
 from ledger.sealing.keys import Verifier, open_signer, read_signer, read_verifier
 from ledger.sealing.proofs import ProofError, check_proof, encode_proof, make_proof, read_proof
 from ledger.sealing.seals import last_seal, seal_head
+from ledger.store import Ledger
 from ledger.times import show_time
 from ledger.verification.audit import audit
 from ledger.verification.findings import Finding
@@ -31,6 +32,8 @@ from projections.commands.outputs import new_file
 from projections.commands.positions import AnchorType, PositionType
 from projections.commands.source import Source, length
 from projections.positions import PositionError, check_position
+from projections.read_models.history import NAME as HISTORY
+from projections.read_models.history import History
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -73,22 +76,28 @@ def verify(
 ) -> None:
     """Recompute the chain and the seals from the stored bytes; name what was changed, and where.
 
+    Rows of the promotion history that are not those that were folded are a finding too.
+
     Example: rps-audit verify --expect 4711:6f1e... --archive data/models
     """
     verifiers = source.verifiers(keys)
     # Before the ledger: what is sealed meanwhile would be missing there, not in the archive.
     archived = _archived(archive, endpoint, credentials)
     try:
-        report = _audited(source, first, anchors, verifiers, archived)
+        ledger = source.reader()
+        report = _audited(ledger, first, anchors, verifiers, archived)
+        spoiled = History(ledger).damage()
     except DamagedError as error:
-        report = _unreadable(first, error)
+        report, spoiled = _unreadable(first, error), None
     if as_json:
         found = {"intact": report.intact, "signatures_checked": bool(verifiers), "key_named": bool(keys)}
-        print_json({**found, "report": report})
+        print_json({**found, "report": report, HISTORY: spoiled})
     else:
         for line in _lines(report, verifiers, beside=not keys, archive=archive is not None):
             say(line)
-    if not report.intact:
+        if spoiled:
+            say(bad(f"{HISTORY}: {spoiled}; `rps-audit rebuild --projection {HISTORY}` folds it again"))
+    if spoiled or not report.intact:
         finding()
 
 
@@ -104,13 +113,12 @@ def _archived(url: str | None, endpoint: str | None, credentials: Path | None) -
 
 
 def _audited(
-    source: Source,
+    ledger: Ledger,
     first: int,
     anchors: tuple[Anchor, ...],
     verifiers: list[Verifier],
     archived: list[tuple[int, bytes]],
 ) -> VerificationReport:
-    ledger = source.reader()
     events = length(ledger)
     if first > 1 and events is not None:
         check_position(ledger, first)

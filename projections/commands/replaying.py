@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from ledger.store import Ledger
 from ledger.times import parse_time, show_time
 from ledger.vocabulary import ALIASES, FAMILIES
-from projections.audit.compare import Comparison
+from projections.audit.compare import ReadModelComparison
 from projections.audit.compare import compare as compare_stored
 from projections.audit.rebuild import READ_MODELS
 from projections.audit.rebuild import rebuild as rebuild_stored
@@ -207,11 +207,11 @@ def compare(source: Source, as_json: bool) -> None:
         finding()
 
 
-def _not_stored(found: Comparison) -> list[str]:
+def _not_stored(found: ReadModelComparison) -> list[str]:
     return [name for name in READ_MODELS if name not in found.compared]
 
 
-def _print(found: Comparison) -> None:
+def _print(found: ReadModelComparison) -> None:
     wrong = {one.read_model for one in found.differences}
     outcomes: list[tuple[Any, ...]] = [
         (name, position, bad("differs") if name in wrong else good("equal"))

@@ -14,6 +14,7 @@ from ledger.engines.database import transaction
 from ledger.events import Event
 from ledger.store import Entry, Head, Ledger
 from ledger.vocabulary import DECISIONS, FAMILIES
+from projections.read_models.history_digest import EMPTY, digest_of
 from projections.read_models.history_fold import TYPES, fold
 from projections.schema import StoredRow
 from projections.schema import projection_checkpoints as checkpoints
@@ -52,37 +53,48 @@ class History:
     def _engine(self) -> Engine:
         return self._ledger.engine
 
-    def position(self) -> int:
-        """How far the rows are folded; rows of another version or another history are dropped first."""
+    def restore(self) -> str | None:
+        """Drop the rows when they cannot be trusted, so that they are folded again; says why they were dropped."""
         with transaction(self._engine) as connection:
-            position = self._trusted(connection)
-        if position is not None:
-            return position
+            if not self._distrust(connection):
+                return None
         with transaction(self._engine, write=True) as connection:
-            # Looked at again under the lock: another process may have dropped them, and folded anew since.
-            position = self._trusted(connection)
-            if position is None:
+            # Looked at again under the lock: another process may have dropped them, and folded them again since.
+            problem = self._distrust(connection)
+            if problem:
                 connection.execute(delete(table))
-                connection.execute(delete(checkpoints).where(checkpoints.c.name == NAME))
-        return position or 0
+                connection.execute(delete(checkpoints).where(_MINE))
+        return problem
+
+    def position(self) -> int:
+        """How far the rows are folded."""
+        with transaction(self._engine) as connection:
+            return connection.scalar(select(checkpoints.c.position).where(_MINE)) or 0
+
+    def digest(self) -> bytes:
+        """The digest of the rows as they are stored."""
+        with transaction(self._engine) as connection:
+            return digest_of(connection)
+
+    def damage(self) -> str | None:
+        """What is wrong with rows that this release has folded; None where nothing is, or an older one has."""
+        with transaction(self._engine) as connection:
+            version = connection.scalar(select(checkpoints.c.version).where(_MINE))
+            return self._distrust(connection) if version in (None, VERSION) else None
 
     def fold(self, batch: Sequence[tuple[Entry, Event]], through: Head) -> None:
         """Fold what is new in the batch and set the checkpoint to `through`, in one transaction."""
         if not through.position:
             return
         with transaction(self._engine, write=True) as connection:
-            done = connection.scalar(select(checkpoints.c.position).where(checkpoints.c.name == NAME)) or 0
+            row = connection.execute(select(checkpoints).where(_MINE)).first()
+            done, digest = (row.position, row.rows_digest or EMPTY) if row else (0, EMPTY)
             if through.position <= done:
                 return
             for entry, event in batch:
                 if entry.position > done:
-                    fold(connection, event, entry)
-            connection.execute(delete(checkpoints).where(checkpoints.c.name == NAME))
-            connection.execute(
-                insert(checkpoints).values(
-                    name=NAME, version=VERSION, position=through.position, chain_hash=through.chain_hash
-                )
-            )
+                    digest = fold(connection, event, entry, digest)
+            set_checkpoint(connection, through, digest)
 
     def rows(self, query: Query) -> list[StoredRow]:
         """The stored rows that a query asks for, in order of their id."""
@@ -111,14 +123,36 @@ class History:
                 totals[row["model_type"]] = {name: int(row[name]) for name in empty}
         return totals
 
-    def _trusted(self, connection: Connection) -> int | None:
-        """How far the rows are folded; None when nothing says so, or they are of another version or history."""
-        row = connection.execute(select(checkpoints).where(checkpoints.c.name == NAME)).first()
+    def _distrust(self, connection: Connection) -> str | None:
+        """Why the rows cannot be trusted."""
+        row = connection.execute(select(checkpoints).where(_MINE)).first()
         if row is None:
-            return None if connection.scalar(select(table.c.id).limit(1)) else 0
-        entries = self._ledger.read(row.position - 1, limit=1) if row.version == VERSION else []
-        return int(row.position) if entries and entries[0].chain_hash == row.chain_hash else None
+            return "its rows have no checkpoint" if connection.scalar(select(table.c.id).limit(1)) else None
+        if row.version != VERSION:
+            return f"it is of version {row.version}, not {VERSION}"
+        entries = self._ledger.read(row.position - 1, limit=1)
+        if not entries or entries[0].chain_hash != row.chain_hash:
+            return f"it was folded from another history, up to position {row.position}"
+        if row.rows_digest != digest_of(connection):
+            return "its rows are not those that were folded: something else has changed the table"
+        return None
 
+
+def set_checkpoint(connection: Connection, through: Head, digest: bytes) -> None:
+    """Write down how far the rows are folded, and their digest."""
+    connection.execute(delete(checkpoints).where(_MINE))
+    connection.execute(
+        insert(checkpoints).values(
+            name=NAME,
+            version=VERSION,
+            position=through.position,
+            chain_hash=through.chain_hash,
+            rows_digest=digest,
+        )
+    )
+
+
+_MINE = checkpoints.c.name == NAME
 
 # Executed, or reported of a family whose aliases the ledger does not know.
 _REORDERED = (table.c.reorder_applied == 1) | (table.c.decision == "alias_reorder")

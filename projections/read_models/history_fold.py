@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import structs
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, CycleDecided, Event, Tickers, wire_name
 from ledger.store import Entry
 from projections.errors import ProjectionError
+from projections.read_models.history_digest import changed, hash_of
 from projections.read_models.history_row import Detail
 from projections.schema import StoredRow
 from projections.schema import promotion_history as table
@@ -26,15 +27,26 @@ class ComparedCounts(NamedTuple):
     b_total_games: int | None
 
 
-def fold(connection: Connection, event: Event, entry: Entry) -> None:
-    """Write what one event changes. Raises ProjectionError for a plan of a cycle that has no row."""
+_INSERT = insert(table)
+_OF_CYCLE = select(table.c.id, table.c.detail).where(
+    table.c.model_type == bindparam("model_type"), table.c.cycle == bindparam("cycle")
+)
+
+
+def fold(connection: Connection, event: Event, entry: Entry, digest: bytes) -> bytes:
+    """Write what one event changes; returns the digest of the rows, given the one before.
+
+    Raises ProjectionError for a plan of a cycle that has no row.
+    """
     match event:
         case CycleDecided():
-            connection.execute(insert(table).values(structs.asdict(_row(event, entry))))
+            connection.execute(_INSERT, structs.asdict(_row(event, entry)))
+            return changed(digest, added=hash_of(connection, entry.position))
         case AliasesPlanned():
-            _settle(connection, event, entry, applied=0)
+            return _settle(connection, event, entry, digest, applied=0)
         case AliasesAssigned():
-            _settle(connection, event, entry, applied=1, reorder_applied=int(event.reordered))
+            values = {"applied": 1, "reorder_applied": int(event.reordered)}
+            return _settle(connection, event, entry, digest, **values)
         case _:
             raise AssertionError(f"{entry.type} is not among the types that the history reads")
 
@@ -114,18 +126,27 @@ def _detail(event: CycleDecided) -> Detail:
     )
 
 
-def _settle(connection: Connection, event: AliasesPlanned | AliasesAssigned, entry: Entry, **values: int) -> None:
+def _settle(
+    connection: Connection,
+    event: AliasesPlanned | AliasesAssigned,
+    entry: Entry,
+    digest: bytes,
+    **values: int,
+) -> bytes:
     """Write down what became of a cycle's plan; a change of aliases outside a cycle has no row."""
     if event.cycle is None:
-        return
-    mine = (table.c.model_type == event.model_type) & (table.c.cycle == event.cycle)
-    details = connection.scalars(select(table.c.detail).where(mine)).all()
-    if len(details) != 1:
-        found = f"{table.name} has {len(details)} rows of cycle {event.cycle} of {event.model_type}, and not one"
+        return digest
+    rows = connection.execute(_OF_CYCLE, {"model_type": event.model_type, "cycle": event.cycle}).all()
+    if len(rows) != 1:
+        found = f"{table.name} has {len(rows)} rows of cycle {event.cycle} of {event.model_type}, and not one"
         raise ProjectionError(entry.position, entry.type, found)
-    detail = msgspec.json.decode(details[0], type=Detail)
+    row_id, encoded = rows[0]
+    detail = msgspec.json.decode(encoded, type=Detail)
     detail.alias_assignments = _assignments(event.assignments)
-    connection.execute(update(table).where(mine).values(**values, detail=msgspec.json.encode(detail)))
+    before = hash_of(connection, row_id)
+    settled = {**values, "detail": msgspec.json.encode(detail)}
+    connection.execute(update(table).where(table.c.id == row_id).values(settled))
+    return changed(digest, removed=before, added=hash_of(connection, row_id))
 
 
 def _assignments(assignments: Sequence[AliasChange]) -> list[dict[str, Any]]:

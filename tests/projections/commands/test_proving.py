@@ -151,6 +151,19 @@ def test_verify_says_where_it_stopped(sealed: Path) -> None:
     assert "from position 110 on nothing was looked at" in answer.output
 
 
+def test_verify_finds_rows_of_the_history_that_were_changed(sealed: Path) -> None:
+    """The log itself is intact, and nothing else would say so."""
+    execute(sealed, "UPDATE promotion_history SET decision = 'retain_production'")
+
+    verified = ask(sealed, "verify")
+    told = ask(sealed, "verify", "--json").json
+
+    assert verified.status == 1
+    assert "promotion_history: its rows are not those that were folded" in verified.output
+    assert told["intact"]
+    assert "not those that were folded" in told["promotion_history"]
+
+
 def test_a_proof_is_not_written_when_the_log_was_changed(sealed: Path, tmp_path: Path) -> None:
     execute(sealed, "UPDATE events SET recorded_us = recorded_us + 1 WHERE position = 50")
     out = tmp_path / "proof.json"

@@ -11,10 +11,12 @@ from ledger.store import Ledger
 from ledger.vocabulary import DECISIONS, FAMILIES, Decision
 from projections.decision.cycle import decide_cycle
 from projections.read_models import history
+from projections.read_models.all import ReadModels
 from projections.read_models.history import DAY_US, Query
 from projections.read_models.history_row import render
 from projections.read_models.standings import PromotionState, Record
 from projections.read_models.tickers import Window
+from projections.schema import StoredRow
 from tests.builders import (
     aliases_assigned,
     aliases_planned,
@@ -397,14 +399,72 @@ def test_rows_are_made_anew_when_their_checkpoint_does_not_fit(
     assert read_models.history.position() == 3
 
 
-def test_rows_are_left_as_they_are_when_their_checkpoint_fits(engine: Engine, ledger: Ledger) -> None:
+COPIED = ", ".join({"id": "70", "cycle": "9"}.get(name, name) for name in StoredRow.__struct_fields__)
+SPOILED = (
+    "UPDATE promotion_history SET reason = 'a kinder one' WHERE id = 1",
+    "UPDATE promotion_history SET p_value = NULL WHERE id = 1",
+    "UPDATE promotion_history SET production_wins = production_wins + 1 WHERE id = 3",
+    "UPDATE promotion_history SET applied = 1 WHERE id = 1",
+    "UPDATE promotion_history SET detail = x'ff' WHERE id = 1",
+    "UPDATE promotion_history SET id = 70 WHERE id = 3",
+    "DELETE FROM promotion_history WHERE id = 3",
+    "DELETE FROM promotion_history",
+    f"INSERT INTO promotion_history SELECT {COPIED} FROM promotion_history WHERE id = 1",
+    "UPDATE projection_checkpoints SET rows_digest = NULL",
+    "UPDATE projection_checkpoints SET rows_digest = zeroblob(32)",
+)
+
+
+@pytest.mark.parametrize("change", SPOILED)
+def test_rows_that_something_else_has_changed_are_folded_again_and_counted(
+    engine: Engine, ledger: Ledger, change: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    append(ledger, cycle_decided(), aliases_planned(), cycle_decided(model_type="xgboost"))
+    served = caught_up(ledger)
+    expected = table_rows(engine)
+    assert served.history.damage() is None
+    execute(engine, change)
+    damage = served.history.damage()
+
+    read_models = restarted(ledger)
+
+    assert damage == "its rows are not those that were folded: something else has changed the table"
+    assert table_rows(engine) == expected
+    assert read_models.projector.discarded[history.NAME] == 1
+    assert f"promotion_history is folded again: {damage}" in caplog.text
+    assert restarted(ledger).projector.discarded[history.NAME] == 0
+
+
+def test_a_fold_over_spoiled_rows_does_not_make_them_good(engine: Engine, ledger: Ledger) -> None:
+    """A plan is settled in a row that was changed meanwhile: its digest is the changed row's."""
     append(ledger, cycle_decided())
-    caught_up(ledger)
-    execute(engine, "UPDATE promotion_history SET reason = 'not folded again'")
+    served = caught_up(ledger)
+    execute(engine, "UPDATE promotion_history SET reason = 'a kinder one'")
+    append(ledger, aliases_planned(), cycle_decided(cycle=2))
+    served.projector.catch_up()
 
-    restarted(ledger)
+    assert served.history.damage()
+    assert restarted(ledger).history.damage() is None
+    assert table_rows(engine)[0]["reason"] == cycle_decided().reason
 
-    assert table_rows(engine)[0]["reason"] == "not folded again"
+
+@settings(repeatable, max_examples=40)
+@given(story=histories())
+def test_the_digest_that_is_kept_up_is_that_of_the_rows(story: list[Event]) -> None:
+    with scratch_ledger() as ledger:
+        served = ReadModels(ledger)
+        for happened in story:
+            append(ledger, happened)
+            served.projector.catch_up()
+        assert served.history.damage() is None
+        assert not restarted(ledger).projector.discarded[history.NAME]
+
+
+@pytest.mark.parametrize("z", [-0.0, 0.0, 1e308, 5e-324])
+def test_a_number_that_the_database_stores_otherwise_spoils_no_row(ledger: Ledger, z: float) -> None:
+    append(ledger, cycle_decided(z_statistic=z), aliases_planned())
+
+    assert caught_up(ledger).history.damage() is None
 
 
 def test_a_snapshot_takes_the_checkpoint_along(ledger: Ledger) -> None:
