@@ -410,6 +410,9 @@ class SlowTable:
     def __init__(self) -> None:
         self.reached, self.release = Signal(), Signal()
 
+    def restore(self) -> str | None:
+        return None
+
     def position(self) -> int:
         return 0
 
