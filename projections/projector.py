@@ -110,7 +110,7 @@ class Projector:
     def save(self, *, every: int = SNAPSHOT_ENTRIES) -> bool:
         """Write snapshots when `every` entries or more were folded since the last ones.
 
-        The states are encoded while they are held still, and written when they no longer are: a thread that looks at
+        The states are encoded while they are held still, and written afterwards: a thread that looks at
         them does not wait for the database, which another process may have locked.
         """
         with self._lock:
