@@ -132,12 +132,16 @@ def open_core(
     if not (read_only or accepting):
         _check(copies, ledger)
     read_models = ReadModels(ledger, since_us=settings.metrics_since_us, read_only=read_only)
+    masked = settings.masking()
     if registry is None:
         artifacts = (settings.data_dir.absolute() / "artifacts").as_uri()
         registry = MlflowRegistry(
-            settings.mlflow_tracking_uri, artifact_location=artifacts, make=not (read_only or accepting)
+            settings.mlflow_tracking_uri,
+            artifact_location=artifacts,
+            make=not (read_only or accepting),
+            masked=masked,
         )
-    store = open_model_store(settings.model_store_url, _s3_access(settings), make=not read_only)
+    store = open_model_store(settings.model_store_url, _s3_access(settings), make=not read_only, masked=masked)
     models = Models(store, registry, known=partial(_known_run, read_models), refill=not read_only)
     promotion = Promotion(ledger, read_models, registry, rule=rule_of(settings), store=store, load=models.identify)
     return Core(settings, engine, ledger, read_models, registry, store, models, promotion, copies, read_only)
@@ -205,7 +209,8 @@ def _newer(promotion_state: PromotionState) -> set[int]:
 
 
 def _archive(settings: Settings, *, make: bool = True) -> CheckpointArchive:
-    return CheckpointArchive(open_objects(settings.model_store_url, _s3_access(settings), make=make))
+    access, masked = _s3_access(settings), settings.masking()
+    return CheckpointArchive(open_objects(settings.model_store_url, access, make=make, masked=masked))
 
 
 def _s3_access(settings: Settings) -> S3Access | None:

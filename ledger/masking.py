@@ -45,11 +45,11 @@ mask_addresses = Masking()
 
 def credentials(address: str) -> Iterator[str]:
     """What is secret in an address: its password, or a user without one, and parameters that say so themselves."""
-    _, scheme, rest = address.partition("://")
-    if not scheme:
-        return
+    before, scheme, after = address.partition("://")
+    rest = after if scheme else before  # without a scheme it is no address, and may hold a password all the same
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    yield from _userinfo(authority.rpartition("@")[0])
+    if scheme:
+        yield from _userinfo(authority.rpartition("@")[0])
     # A password that should have been encoded may hold any sign: libraries part it at different ones.
     user, _, password = rest.rpartition("@")[0].partition(":")
     if password and not re.split(r"[/?#]", password)[0].isdecimal():

@@ -29,6 +29,7 @@ from gameplay.models.artifacts import (
 )
 from gameplay.models.errors import RegistryUnavailable, VersionMissing
 from gameplay.telemetry import disable_telemetry
+from ledger.masking import Masking, mask_addresses
 from ledger.vocabulary import ALIASES, Alias, Family
 
 if TYPE_CHECKING:
@@ -89,9 +90,20 @@ class Registry(Protocol):
 class MlflowRegistry:
     """The registry behind an MLflow tracking URI, opened at first use; may be shared by threads."""
 
-    def __init__(self, tracking_uri: str, *, artifact_location: str | None = None, make: bool = True) -> None:
-        """`make`: whether a database that does not exist is made; without it the registry is unavailable."""
+    def __init__(
+        self,
+        tracking_uri: str,
+        *,
+        artifact_location: str | None = None,
+        make: bool = True,
+        masked: Masking = mask_addresses,
+    ) -> None:
+        """`make`: whether a database that does not exist is made; without it the registry is unavailable.
+
+        `masked` takes secrets out of what errors say: MLflow repeats the URI.
+        """
         self.tracking_uri = tracking_uri
+        self._masked = masked
         self._make = make
         self._artifact_location = artifact_location
         self._opened: MlflowClient | None = None
@@ -103,18 +115,18 @@ class MlflowRegistry:
 
     def aliases(self, family: Family) -> dict[Alias, int]:
         """The version behind each alias that is set; others than our four are left out."""
-        with _translated("read the aliases"):
+        with self._translated("read the aliases"):
             found = self._registered_aliases(REGISTERED_NAMES[family])
         return {alias: int(found[alias]) for alias in ALIASES if alias in found}
 
     def assign(self, family: Family, alias: Alias, version: int) -> None:
         """Set an alias. Raises VersionMissing, RegistryUnavailable."""
-        with _translated(f"set {alias}", family, version):
+        with self._translated(f"set {alias}", family, version):
             self._client().set_registered_model_alias(REGISTERED_NAMES[family], alias, str(version))
 
     def run_of(self, family: Family, version: int) -> str:
         """The run that the family's version came of. Raises VersionMissing, RegistryUnavailable."""
-        with _translated("look for a version", family, version):
+        with self._translated("look for a version", family, version):
             found = self._client().get_model_version(REGISTERED_NAMES[family], str(version))
         return _run_of(family, version, found)
 
@@ -123,7 +135,7 @@ class MlflowRegistry:
 
         The version comes last: a crash leaves a run without one, never a version without its files.
         """
-        with _translated("register a version"):
+        with self._translated("register a version"):
             client = self._client()
             experiment = self._experiment(client)
             info = client.create_run(experiment, run_name=f"{family}-{run.card.alias}").info
@@ -137,7 +149,7 @@ class MlflowRegistry:
 
     def download(self, family: Family, version: int) -> ModelFiles:
         """The files of a version. Raises VersionMissing, RegistryUnavailable."""
-        with _translated("download a version", family, version):
+        with self._translated("download a version", family, version):
             client = self._client()
             run_id = _run_of(family, version, client.get_model_version(REGISTERED_NAMES[family], str(version)))
             with tempfile.TemporaryDirectory(prefix="rps-model-") as folder:
@@ -146,29 +158,48 @@ class MlflowRegistry:
 
     def discard(self, family: Family, landed: Registered) -> None:
         """Take back a version that was registered and cannot be used, and say so at its run."""
-        with _translated("take back a version"):
+        with self._translated("take back a version"):
             client = self._client()
             client.delete_model_version(REGISTERED_NAMES[family], str(landed.version))
             client.set_tag(landed.run_id, "discarded", f"its version {landed.version} belongs to another run")
 
     def owner(self) -> str | None:
         """The id of the ledger whose models these are, if one has said so. Raises RegistryUnavailable."""
-        with _translated("read whose models these are"):
+        with self._translated("read whose models these are"):
             experiment = self._client().get_experiment_by_name(EXPERIMENT)
         found = experiment.tags.get(OWNER_TAG) if experiment else None
         return None if found is None else str(found)
 
     def set_owner(self, ledger_id: str) -> None:
         """Keep the id of the ledger whose models these are. Raises RegistryUnavailable."""
-        with _translated("say whose models these are"):
+        with self._translated("say whose models these are"):
             client = self._client()
             client.set_experiment_tag(self._experiment(client), OWNER_TAG, ledger_id)
+
+    @contextmanager
+    def _translated(
+        self, operation: str, family: Family | None = None, version: int | None = None
+    ) -> Iterator[None]:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            yield
+        except MlflowException as error:
+            problem = self._masked(str(error))
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST" and family is not None and version is not None:
+                raise VersionMissing(family, version, problem) from error
+            raise RegistryUnavailable(operation, problem) from error
+        except (OSError, SQLAlchemyError, ImportError) as error:
+            # Not everything comes as MLflow's own error: files, its database, an artifact store's missing client.
+            raise RegistryUnavailable(operation, self._masked(str(error))) from error
 
     def _client(self) -> "MlflowClient":
         with self._alone:
             if self._opened is None:
                 if not self._make and _is_missing(self.tracking_uri):
-                    raise RegistryUnavailable("open the registry", f"there is no {self.tracking_uri}")
+                    raise RegistryUnavailable(
+                        "open the registry", self._masked(f"there is no {self.tracking_uri}")
+                    )
                 # It announces every table that it makes and every version that it registers.
                 logging.getLogger("mlflow").setLevel(logging.WARNING)
                 with _hushed():
@@ -223,21 +254,6 @@ def _hushed() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-@contextmanager
-def _translated(operation: str, family: Family | None = None, version: int | None = None) -> Iterator[None]:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        yield
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST" and family is not None and version is not None:
-            raise VersionMissing(family, version, str(error)) from error
-        raise RegistryUnavailable(operation, str(error)) from error
-    except (OSError, SQLAlchemyError, ImportError) as error:
-        # Not everything comes as MLflow's own error: files, its database, an artifact store's missing client.
-        raise RegistryUnavailable(operation, str(error)) from error
 
 
 def _run_of(family: Family, version: int, found: "ModelVersion") -> str:

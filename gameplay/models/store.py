@@ -9,7 +9,7 @@ It is a copy of what the registry holds, close to the service:
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -29,6 +29,7 @@ from gameplay.models.errors import (
     StoreSettingError,
     StoreUnavailable,
 )
+from ledger.masking import Masking, mask_addresses
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from projections.audit.s3 import is_endpoint, open_s3
 
@@ -99,8 +100,9 @@ class _Pointer(msgspec.Struct, frozen=True):
 class ObjectModelStore:
     """A model store in object storage; may be shared by threads and by processes."""
 
-    def __init__(self, objects: ObjectStore) -> None:
+    def __init__(self, objects: ObjectStore, *, masked: Masking = mask_addresses) -> None:
         self._objects = objects
+        self._masked = masked
 
     def put_model(self, family: Family, files: ModelFiles) -> None:
         """Keep a version, instead of an earlier copy of it. Raises PointerTaken, StoreUnavailable.
@@ -110,7 +112,7 @@ class ObjectModelStore:
         """
         self._require_own(family, files)
         meta = _Meta(files.version, files.run_id, files.card)
-        with _translated("keep a version"):
+        with self._translated("keep a version"):
             self._replace(f"{files.run_id}/meta.json", msgspec.json.encode(meta))
             self._replace(f"{files.run_id}/model.onnx", files.onnx)
         self._point(family, files)
@@ -134,7 +136,7 @@ class ObjectModelStore:
 
     def _point(self, family: Family, files: ModelFiles) -> None:
         key, pointer = _pointer_key(family, files.version), msgspec.json.encode(_Pointer(files.run_id))
-        with _translated("keep a version"):
+        with self._translated("keep a version"):
             try:
                 # Whether it is there is for the storage to say: another process may write it at this moment.
                 self._objects.put(key, pointer, mode="create")
@@ -158,7 +160,7 @@ class ObjectModelStore:
         except ModelDamaged:
             run_id = None  # as good as not there; whoever loads the version or syncs the store hears of it
         marker = Marker(version, run_id)
-        with _translated(f"mark {alias}"):
+        with self._translated(f"mark {alias}"):
             self._replace(_marker_key(family, alias), msgspec.json.encode(marker))
 
     def markers(self, family: Family) -> dict[Alias, Marker]:
@@ -166,7 +168,7 @@ class ObjectModelStore:
         found: dict[Alias, Marker] = {}
         for alias in ALIASES:
             if encoded := self._get(_marker_key(family, alias)):
-                with _translated(f"read the marker of {alias}"):
+                with self._translated(f"read the marker of {alias}"):
                     found[alias] = msgspec.json.decode(encoded, type=Marker)
         return found
 
@@ -176,7 +178,7 @@ class ObjectModelStore:
         Left out is what lies in the folder and is no pointer, or none that can be read.
         """
         folder = f"{REGISTERED_NAMES[family]}/versions"
-        with _translated("list the versions"):
+        with self._translated("list the versions"):
             names = [meta["path"].rpartition("/")[2] for page in self._objects.list(folder) for meta in page]
         runs: dict[int, str] = {}
         for version in sorted(int(name) for name in names if name.isdecimal()):
@@ -204,14 +206,14 @@ class ObjectModelStore:
         latest = datetime.now(UTC) - LEFTOVER_AGE
         self._remove_incoming(latest)
         referred = {run_id for family in FAMILIES for run_id in self.versions(family).values()}
-        with _translated("look for leftovers"):
+        with self._translated("look for leftovers"):
             folders = {prefix.rstrip("/") for prefix in self._objects.list_with_delimiter()["common_prefixes"]}
         for run_id in sorted(folders - referred - {INCOMING, *REGISTERED_NAMES.values()}):
             if self._is_abandoned(run_id, latest):
                 self._delete_run(run_id)
 
     def _remove_incoming(self, latest: datetime) -> None:
-        with _translated("look for leftovers"):
+        with self._translated("look for leftovers"):
             found = [meta for page in self._objects.list(INCOMING) for meta in page]
             for meta in found:
                 if meta["last_modified"] < latest:
@@ -220,7 +222,7 @@ class ObjectModelStore:
 
     def _is_abandoned(self, run_id: str, latest: datetime) -> bool:
         """Whether a folder is a version's, by its own description: others may keep theirs in the same bucket."""
-        with _translated(f"look at {run_id}"):
+        with self._translated(f"look at {run_id}"):
             try:
                 found = self._objects.get(f"{run_id}/meta.json")
                 written, encoded = found.meta["last_modified"], bytes(found.bytes())
@@ -238,7 +240,7 @@ class ObjectModelStore:
 
     def _delete(self, key: str) -> None:
         # It may be half removed already; a local directory minds, S3 does not.
-        with _translated("remove a version"), suppress(FileNotFoundError):
+        with self._translated("remove a version"), suppress(FileNotFoundError):
             self._objects.delete(key)
 
     def _run_of(self, family: Family, version: int) -> str | None:
@@ -251,7 +253,7 @@ class ObjectModelStore:
             raise ModelDamaged(family, version, f"its pointer cannot be read: {error}") from error
 
     def _get(self, key: str) -> bytes | None:
-        with _translated(f"read {key}"):
+        with self._translated(f"read {key}"):
             try:
                 return bytes(self._objects.get(key).bytes())
             except FileNotFoundError:
@@ -263,6 +265,9 @@ class ObjectModelStore:
         temporary = f"{INCOMING}/{uuid4()}"
         self._objects.put(temporary, content)
         self._objects.rename(temporary, key, overwrite=True)
+
+    def _translated(self, operation: str) -> AbstractContextManager[None]:
+        return _translated(operation, self._masked)
 
 
 class S3Access(NamedTuple):
@@ -276,12 +281,19 @@ class S3Access(NamedTuple):
         return f"S3Access(endpoint={self.endpoint!r})"
 
 
-def open_model_store(url: str, access: S3Access | None = None, *, make: bool = True) -> ObjectModelStore:
-    """The model store in the object storage at `url`. Raises StoreSettingError, StoreUnavailable."""
-    return ObjectModelStore(open_objects(url, access, make=make))
+def open_model_store(
+    url: str, access: S3Access | None = None, *, make: bool = True, masked: Masking = mask_addresses
+) -> ObjectModelStore:
+    """The model store in the object storage at `url`; `masked` takes secrets out of what errors say.
+
+    Raises StoreSettingError, StoreUnavailable.
+    """
+    return ObjectModelStore(open_objects(url, access, make=make, masked=masked), masked=masked)
 
 
-def open_objects(url: str, access: S3Access | None = None, *, make: bool = True) -> ObjectStore:
+def open_objects(
+    url: str, access: S3Access | None = None, *, make: bool = True, masked: Masking = mask_addresses
+) -> ObjectStore:
     """Object storage at `file:///FOLDER` or `s3://BUCKET[/PREFIX]`, which needs `access`.
 
     A missing folder is made, or else stands for a store that is empty. Touches no network. Raises
@@ -292,20 +304,21 @@ def open_objects(url: str, access: S3Access | None = None, *, make: bool = True)
         case "file" if parts.path.startswith("/") and not parts.netloc:
             if not make and not Path(unquote(parts.path)).is_dir():
                 return MemoryStore()
-            with _translated(f"open {url}"):
+            with _translated(f"open {masked(url)}", masked):
                 return LocalStore.from_url(url, automatic_cleanup=True, mkdir=True)
         case "s3" if parts.netloc:
             if access is None:
-                raise StoreSettingError(url, "needs an access key and a secret key")
-            return _s3(parts.netloc, parts.path.strip("/"), access)
+                raise StoreSettingError(masked(url), "needs an access key and a secret key")
+            return _s3(parts.netloc, parts.path.strip("/"), access, masked)
         case _:
-            raise StoreSettingError(url, "write file:///FOLDER or s3://BUCKET")
+            raise StoreSettingError(masked(url), "write file:///FOLDER or s3://BUCKET")
 
 
-def _s3(bucket: str, prefix: str, access: S3Access) -> S3Store:
+def _s3(bucket: str, prefix: str, access: S3Access, masked: Masking) -> S3Store:
     if access.endpoint is not None and not is_endpoint(access.endpoint):
-        raise StoreSettingError("the S3 endpoint", f"{access.endpoint!r} is no http:// or https:// address")
-    with _translated(f"open s3://{bucket}"):
+        shown = masked(access.endpoint)
+        raise StoreSettingError("the S3 endpoint", f"{shown!r} is no http:// or https:// address")
+    with _translated(masked(f"open s3://{bucket}"), masked):
         return open_s3(
             bucket,
             prefix,
@@ -326,9 +339,9 @@ def _marker_key(family: Family, alias: Alias) -> str:
 
 
 @contextmanager
-def _translated(operation: str) -> Iterator[None]:
+def _translated(operation: str, masked: Masking) -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError, *UNREADABLE) as error:
         # The first line says what happened; what follows is the library's own view of its internals.
-        raise StoreUnavailable(operation, str(error).partition("\n")[0]) from error
+        raise StoreUnavailable(operation, masked(str(error).partition("\n")[0])) from error

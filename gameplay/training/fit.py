@@ -34,6 +34,7 @@ from gameplay.training.dataset import Dataset, Part
 from gameplay.training.estimators import HYPERPARAMETERS, Fitted, Hyperparameters, fit
 from gameplay.training.plots import confusion_matrix
 from ledger.events import TrainingCompleted, VersionRun
+from ledger.masking import Masking, mask_addresses
 from ledger.vocabulary import FAMILY_OF_POLICY, Alias, Family, Policy
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ def train(
     folds: int = 0,
     known: Known = lambda _family, _version: None,
     clock: Callable[[], float] = time.monotonic,
+    masked: Masking = mask_addresses,
 ) -> TrainingCompleted:
     """Train and register one version; the event says what went wrong, nothing is raised.
 
@@ -79,10 +81,10 @@ def train(
         _copy(store, job.family, ModelFiles(version, run_id, trained.card, trained.onnx))
     except ModelError as error:
         log.warning("training %s for %s failed: %s", job.family, job.alias, error)
-        return _failed(job, source, clock() - started_seconds, str(error))
+        return _failed(job, source, clock() - started_seconds, masked(str(error)))
     except Exception as error:  # a run's outermost frame: three libraries fit and convert, each with its own
         log.exception("training %s for %s failed", job.family, job.alias)
-        return _failed(job, source, clock() - started_seconds, f"{type(error).__name__}: {error}")
+        return _failed(job, source, clock() - started_seconds, masked(f"{type(error).__name__}: {error}"))
     return _succeeded(job, source, clock() - started_seconds, trained.card, version, run_id)
 
 
@@ -96,6 +98,7 @@ def train_all(
     known: Known,
     folds: int = 0,
     workers: int = 2,
+    masked: Masking = mask_addresses,
 ) -> Generator[TrainingCompleted]:
     """Train many; each event as it comes, recorded. Families run side by side, one family's jobs in their order.
 
@@ -109,7 +112,7 @@ def train_all(
     def run(family: Family) -> None:
         for job in jobs:
             if job.family == family and not leaving.is_set():
-                event = train(job, registry, store, source=source, folds=folds, known=known)
+                event = train(job, registry, store, source=source, folds=folds, known=known, masked=masked)
                 record(event)
                 done.put(event)
 

@@ -128,6 +128,7 @@ def retrain(
         source=source,
         record=core.ledger.record,
         known=core.promotion.known_run,
+        masked=core.settings.masking(),
         folds=folds,
     )
     with closing(training) as runs:

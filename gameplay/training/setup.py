@@ -94,6 +94,7 @@ def _train(
         source=SOURCE,
         record=core.ledger.record,
         known=core.promotion.known_run,
+        masked=core.settings.masking(),
     )
     with closing(training) as trained:
         for event in track(trained, "Training the first models", len(jobs)):

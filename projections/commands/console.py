@@ -60,7 +60,7 @@ def print_json(value: Any) -> None:
 
 
 def _hexadecimal(value: Any) -> Any:
-    """With text for bytes, which msgspec would write as base64: a hash has one form, whoever prints it."""
+    """With text for bytes, which msgspec would write as base64: a hash has one form in every command."""
     match value:
         case bytes():
             return value.hex()
