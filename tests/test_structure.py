@@ -109,6 +109,7 @@ TESTS_OF_THE_WHOLE = frozenset({"crash", "fuzz", "lifecycle", "ops", "prometheus
 
 # Tests in a package's folders that bear no module's name: they ask one question of several modules.
 TESTS_OF_SEVERAL = {
+    "gameplay/commands/test_secrets": "no command prints or records a secret",
     "gameplay/promotion/test_convergence": "the registry converges to the ledger, crash by crash",
     "gameplay/promotion/test_identity": "a number that was handed out again moves nothing, wherever it comes in",
     "gameplay/serving/test_restart": "a service that is killed keeps what it has answered",
