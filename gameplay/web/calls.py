@@ -1,13 +1,15 @@
 """Calls: what each declares about itself, and the Starlette routes made from them."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from gameplay.config import Settings
 from gameplay.web.access import Guard
@@ -36,18 +38,37 @@ class Call:
         return ("GET", "HEAD") if self.method == "GET" else (self.method,)
 
 
-def routes(calls: Iterable[Call], settings: Settings) -> list[Route]:
+def routes(calls: Sequence[Call], settings: Settings) -> list[Route]:
     """Two routes for each call: a trailing slash makes no difference.
 
     Starlette would redirect instead, to an address under which the client may not reach this process.
     """
-    plain = [_route(call, call.path, settings) for call in calls]
-    return plain + [_route(call, f"{call.path}/", settings) for call in calls if call.path != "/"]
+    found = [_route(call, path, settings) for call in calls for path in _spellings(call.path)]
+    methods: dict[str, list[str]] = {}
+    for call in calls:
+        methods.setdefault(call.path, []).extend(call.methods)
+    # Last, because they take every method. Starlette's own 405 names the methods of one route, and not of a path.
+    others = [Route(path, OtherMethod(methods[one])) for one in methods for path in _spellings(one)]
+    return found + others
 
 
 def label_of(path: str) -> str:
     """The path of the call to which a route's path belongs."""
     return path.rstrip("/") or "/"
+
+
+def _spellings(path: str) -> tuple[str, ...]:
+    return (path,) if path == "/" else (path, f"{path}/")
+
+
+class OtherMethod:
+    """ASGI application: answers the methods that no call on a path takes. A function would take GET alone."""
+
+    def __init__(self, methods: Iterable[str]) -> None:
+        self._headers = {"Allow": ", ".join(methods)}
+
+    async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise HTTPException(405, headers=self._headers)
 
 
 def _route(call: Call, path: str, settings: Settings) -> Route:

@@ -429,7 +429,7 @@ def test_a_slash_at_the_end_is_no_other_place(client: TestClient) -> None:
         )
         assert plain.status_code == slashed.status_code, path
         wrong = client.put(f"{path.rstrip('/')}/", follow_redirects=False)
-        assert (wrong.status_code, wrong.headers["allow"] != "") == (405, True)
+        assert (wrong.status_code, wrong.headers["allow"]) == (405, ", ".join(call.methods))
 
 
 def test_head_is_get_without_a_body(client: TestClient) -> None:
