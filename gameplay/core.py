@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -14,8 +15,9 @@ from gameplay.promotion.state import Promotion
 from ledger.clock import ClockGuard
 from ledger.engines.database import open_engine, open_reader
 from ledger.engines.sqlite import file_of
-from ledger.errors import IdentityError, LedgerError, SchemaError
+from ledger.errors import IdentityError, LedgerError, SchemaError, StorageError
 from ledger.events import Rule, VersionRun
+from ledger.files import make_folder, problem_of
 from ledger.identity import read_id
 from ledger.sealing.keys import open_signer
 from ledger.sealing.seals import Sealer, last_seal
@@ -126,6 +128,8 @@ def open_core(
     another is given. A database that is not the ledger known outside is refused, unless the caller is `accepting`
     it. Raises StorageError, SchemaError, StoreError, IdentityError.
     """
+    if not read_only:
+        _make_folder(settings.data_dir)
     copies = Copies(settings.data_dir, _archive(settings, make=not read_only))
     engine = _open_reader(settings) if read_only else _open_writer(settings, copies, accepting=accepting)
     ledger = Ledger(engine, guard=ClockGuard(jump_seconds_max=settings.clock_ahead_seconds))
@@ -155,6 +159,14 @@ def rule_of(settings: Settings) -> Rule:
         minimum_games=settings.promotion_minimum_games,
         minimum_predictions=settings.promotion_minimum_predictions,
     )
+
+
+def _make_folder(path: Path) -> None:
+    """Before anything else is written into it: what other parts make on the way, anybody could enter."""
+    try:
+        make_folder(path)
+    except OSError as error:
+        raise StorageError(f"cannot make the folder {path}: {problem_of(error)}") from error
 
 
 def _open_writer(settings: Settings, copies: Copies, *, accepting: bool) -> Engine:

@@ -49,7 +49,7 @@ class ClockGuard:
             raise ClockError(jump, self.jump_seconds_max)
 
     def accept(self, accepted_seconds: float) -> bool:
-        """Believe the clock again if somebody has accepted it at `accepted_seconds`, after its jump.
+        """Believe the clock again if an operator has accepted it at `accepted_seconds`, after its jump.
 
         The acceptance came within the time since the guard was made, which bounds how far the clock can have gone
         on from it. False where it is about another time than the present one.

@@ -17,7 +17,7 @@ class InvalidTextError(LedgerError, ValueError):
 
 
 class OvertakenError(LedgerError):
-    """What the caller decided from has changed since; nothing was written. Read again and decide anew."""
+    """What the caller decided from has changed since; nothing was written. Read again and decide again."""
 
 
 class ConflictError(OvertakenError):

@@ -160,7 +160,7 @@ class GameFinished(Fact, frozen=True, kw_only=True, tag="game.finished", tag_fie
 
 
 class GameAbandoned(Fact, frozen=True, kw_only=True, tag="game.abandoned", tag_field="type"):
-    """Nobody played on for `idle_seconds`."""
+    """The player did not go on for `idle_seconds`."""
 
     game_id: Identifier
     player_kind: PlayerKind
@@ -298,7 +298,7 @@ class ReportedAssignment(Fact, frozen=True, kw_only=True):
 class Report(Fact, frozen=True, kw_only=True):
     """What an outside automation said of the cycle that it ran, kept as it was said.
 
-    `body_sha256` (hexadecimal) tells a repeated report from another one under the same key.
+    `body_sha256` (hexadecimal) distinguishes a repeated report from another one under the same key.
     """
 
     body_sha256: Identifier
@@ -427,7 +427,7 @@ class FailedModel(Fact, frozen=True, kw_only=True):
 
 
 class ModelsReloaded(Fact, frozen=True, kw_only=True, tag="serving.models_reloaded", tag_field="type"):
-    """Somebody asked for a reload. A start loads models without an event."""
+    """A caller asked for a reload. A start loads models without an event."""
 
     model_type: Family
     loaded: tuple[LoadedModel, ...]

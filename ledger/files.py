@@ -19,6 +19,12 @@ def problem_of(error: OSError) -> str:
     return f"disk full ({said})" if error.errno in _FULL else said
 
 
+def name_full(problem: str) -> str:
+    """As `problem_of`, of what a library says of such an error in its own words."""
+    numbers = (f"(os error {number})" for number in _FULL)
+    return f"disk full: {problem}" if any(number in problem for number in numbers) else problem
+
+
 def make_folder(path: Path) -> None:
     """Make a folder that its owner alone can enter, and those above it; one that exists stays as it is.
 

@@ -1,4 +1,4 @@
-"""One way to meet other processes at a stream: look again, decide anew, append again; not without an end."""
+"""One way to meet other processes at a stream: look again, decide again, append again, up to a limit."""
 
 import random
 import time
@@ -22,7 +22,7 @@ def retry(
 ) -> Outcome:
     """What `attempt` returns, made again for as long as it raises OvertakenError, ATTEMPTS_MAX times in all.
 
-    An attempt reads the stream, decides and appends at the version it has read; it has to read anew each time.
+    An attempt reads the stream, decides and appends at the version it has read; it has to read each time.
     Raises the last OvertakenError (a second or two after the first), and whatever else the attempt raises.
     """
     draw = (rng or random.SystemRandom()).uniform

@@ -95,7 +95,7 @@ seals = Table(
     sqlite_strict=True,
 )
 
-# One row, made with the table: by it a start tells the ledger from any other.
+# One row, made with the table: a start knows the ledger by it.
 ledger_identity = Table(
     "ledger_identity",
     metadata,

@@ -29,6 +29,7 @@ from gameplay.models.errors import (
     StoreSettingError,
     StoreUnavailable,
 )
+from ledger.files import name_full
 from ledger.masking import Masking, mask_addresses
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from projections.audit.s3 import is_endpoint, open_s3
@@ -344,4 +345,4 @@ def _translated(operation: str, masked: Masking) -> Iterator[None]:
         yield
     except (BaseError, OSError, *UNREADABLE) as error:
         # The first line says what happened; what follows is the library's own view of its internals.
-        raise StoreUnavailable(operation, masked(str(error).partition("\n")[0])) from error
+        raise StoreUnavailable(operation, name_full(masked(str(error).partition("\n")[0]))) from error

@@ -222,7 +222,7 @@ def beside(path: Path) -> tuple[Path, Path]:
 def bound_wal(engine: Engine, *, bytes_max: int = WAL_BYTES_MAX) -> bool:
     """Give back the disk that a write-ahead log took while a reader held it; False where it is not too large.
 
-    Only the last step takes the write lock, when little is left to copy, and it waits for nobody: a reader, or a
+    Only the last step takes the write lock, when little is left to copy, and it does not wait: a reader, or a
     program that ships the log elsewhere, keeps it as long as it likes. Raises StorageError.
     """
     file = engine.get_execution_options()[DATABASE]
@@ -264,7 +264,7 @@ def _prepare(dbapi_connection: Any, _record: object) -> None:
     _switch_to_wal(dbapi_connection)
     dbapi_connection.execute("PRAGMA synchronous = FULL")
     dbapi_connection.execute("PRAGMA foreign_keys = ON")
-    # The log grows for as long as a reader holds it; when it begins anew it is cut to this.
+    # The log grows for as long as a reader holds it; when it starts over it is cut to this.
     dbapi_connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
 
 

@@ -91,7 +91,7 @@ class Signer:
         return format_checkpoint(checkpoint, Signature(self.name, self.verifier.key_id, signature))
 
     def text(self) -> str:
-        """The key as one line that nobody else may have."""
+        """The key as one line that stays with its owner."""
         encoded = base64.b64encode(_ED25519 + self._seed).decode()
         return f"PRIVATE+KEY+{self.name}+{self.verifier.key_id.hex()}+{encoded}"
 

@@ -77,7 +77,7 @@ class Sealer:
     def _compare(self, archive: Archive) -> None:
         """The archive's newest checkpoint must be among the seals, or nothing is signed.
 
-        A log that was written anew has a chain that fits, and its writer has taken away the seals that do not.
+        A log that was rewritten has a chain that fits, and its writer has taken away the seals that do not.
         Signed with the true key it would be as good as the true one. So there is no sealing either while the
         archive does not answer: the next seal covers what this one would have.
         """

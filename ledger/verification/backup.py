@@ -50,7 +50,7 @@ def back_up(engine: Engine, target: Path, progress: Callable[[int], None] | None
 def _copy(engine: Engine, partial: Path) -> None:
     partial.touch(mode=0o600)
     with transaction(engine) as connection, closing(sqlite3.connect(partial)) as copy:
-        # In one transaction: without it every write by somebody else would start the copy anew.
+        # In one transaction: without it every write of another process would start the copy again.
         connection.exec_driver_sql("SELECT 1 FROM sqlite_master")
         source: Any = connection.connection.driver_connection
         source.backup(copy, pages=PAGES_A_STEP)

@@ -151,7 +151,7 @@ def _removed_before(row: Row, following: Row) -> int | None:
 
 
 def _near_payloads(payload: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """(what was there, what is there now, the payload with it put back): one word or one digit is another."""
+    """(the word before, the word now, the payload with it put back): one word or one digit is another."""
     if len(payload) > BITS_TRIED_BYTES:
         return
     for words in _WORDS:

@@ -21,7 +21,7 @@ FINDINGS_MAX = 10
 
 
 class Anchor(NamedTuple):
-    """A chain hash that somebody wrote down elsewhere."""
+    """A chain hash that was written down elsewhere."""
 
     position: int
     chain_hash: bytes
@@ -251,7 +251,7 @@ class _Walk:
     def _check_claims(self, leaves: list[bytes]) -> None:
         """Extend the Merkle tree, stopping at each size that a checkpoint speaks of."""
         if not self._claims or self.findings:
-            return  # after the first break every root is another one, which tells nothing new
+            return  # after the first break every root is another one, which says nothing new
         start = 0
         while self._claims and (stop := self._claims[-1].size - self._edge.size) <= len(leaves) - start:
             claim = self._claims.pop()
@@ -260,7 +260,7 @@ class _Walk:
             if self._edge.root() != claim.root:
                 since = self._held_sizes.get(claim.source, 0) + 1
                 where = f"position {since}" if since == claim.size else f"positions {since} to {claim.size}"
-                problem = f"{claim.source} over {claim.size} events has another root: {where} were written anew"
+                problem = f"{claim.source} over {claim.size} events has another root: {where} were rewritten"
                 self.add(claim.size, "rewritten", problem)
                 return
             self._claims_held += 1
@@ -288,7 +288,7 @@ class _Walk:
         self.add(position, found.kind, found.text)
         if (other_position := found.other_position) is not None:
             self._explained[other_position] = found.other_hash
-            # What stands before the log's first position has been seen already, when nobody knew what it was.
+            # What stands before the log's first position was met first, when it could not be explained.
             self.findings = [
                 finding
                 for finding in self.findings

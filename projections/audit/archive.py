@@ -1,6 +1,6 @@
-"""The witness outside the database: every seal's note, kept in the object storage where the models are.
+"""The checkpoint archive outside the database: every seal's note, kept in the object storage where the models are.
 
-Whoever can rewrite the database, seals and all, would have to rewrite these too.
+A person who can rewrite the database, seals and all, would have to rewrite these too.
 """
 
 import re
@@ -16,6 +16,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from ledger.errors import LedgerError
+from ledger.files import name_full
 from projections.audit.s3 import is_endpoint, open_s3
 
 FOLDER = "seals"
@@ -36,22 +37,22 @@ class CheckpointArchive:
         self._objects = objects
 
     def __call__(self, size: int, note: bytes) -> None:
-        """Keep a note for ever; the same one may come again. Raises WitnessError."""
+        """Keep a note for ever; the same one may come again. Raises ArchiveError."""
         with _translated("write to"):
             try:
                 self._objects.put(_path(size), note, mode="create")
             except AlreadyExistsError as error:
                 if self._note(_path(size)) != note:
-                    raise ArchiveError(f"the witness has another seal over {size} events") from error
+                    raise ArchiveError(f"the checkpoint archive has another seal over {size} events") from error
 
     def notes(self) -> list[tuple[int, bytes]]:
-        """Every (size, note), by size. Raises WitnessError."""
+        """Every (size, note), by size. Raises ArchiveError."""
         with _translated("read"), ThreadPoolExecutor(READERS) as readers:
             paths = self._paths()
             return list(zip(sorted(paths), readers.map(self._note, map(paths.get, sorted(paths))), strict=True))
 
     def newest(self, after: int = 0) -> tuple[int, bytes] | None:
-        """The (size, note) of the most events, if they are more than `after`. Raises WitnessError."""
+        """The (size, note) of the most events, if they are more than `after`. Raises ArchiveError."""
         with _translated("read"):
             paths = self._paths(after)
             size = max(paths, default=0)
@@ -76,16 +77,18 @@ class CheckpointArchive:
 
 
 def open_archive(url: str, endpoint: str | None = None, credentials: Path | None = None) -> CheckpointArchive:
-    """The witness in a folder, given as its path or as file:///FOLDER, or at s3://BUCKET[/PREFIX].
+    """The checkpoint archive in a folder, given as its path or as file:///FOLDER, or at s3://BUCKET[/PREFIX].
 
     The latter takes the endpoint, unless it is AWS's own, and a file with keys in the form of AWS's credentials:
-    `aws_access_key_id` and `aws_secret_access_key` in the section `default`. Raises WitnessError.
+    `aws_access_key_id` and `aws_secret_access_key` in the section `default`. Raises ArchiveError.
     """
     parts = _parts(url)
     if parts.scheme == "s3" and parts.netloc:
         return CheckpointArchive(_s3(parts.netloc, parts.path.strip("/"), endpoint, credentials))
     if parts.scheme not in ("", "file") or parts.netloc:
-        raise ArchiveError(f"{url} is no witness: name a folder that has `{FOLDER}`, or s3://BUCKET/PREFIX")
+        raise ArchiveError(
+            f"{url} is no checkpoint archive: name a folder that has `{FOLDER}`, or s3://BUCKET/PREFIX"
+        )
     path = Path(unquote(parts.path)).absolute()
     if not (path / FOLDER).is_dir():
         raise ArchiveError(f"there is no folder {path / FOLDER}")
@@ -94,7 +97,7 @@ def open_archive(url: str, endpoint: str | None = None, credentials: Path | None
 
 def _s3(bucket: str, prefix: str, endpoint: str | None, credentials: Path | None) -> S3Store:
     if endpoint is not None and not is_endpoint(endpoint):
-        raise ArchiveError(f"the witness's endpoint {endpoint!r} is no http:// or https:// address")
+        raise ArchiveError(f"the checkpoint archive's endpoint {endpoint!r} is no http:// or https:// address")
     if credentials is None:
         raise ArchiveError(f"s3://{bucket} needs keys: name their file with --archive-credentials")
     access_key, secret_key = _read_keys(credentials)
@@ -143,4 +146,6 @@ def _translated(operation: str) -> Iterator[None]:
         yield
     except (BaseError, OSError) as error:
         # The first line says what happened; what follows is the library's own view of its internals.
-        raise ArchiveError(f"cannot {operation} the witness: {str(error).partition(chr(10))[0]}") from error
+        raise ArchiveError(
+            f"cannot {operation} the checkpoint archive: {name_full(str(error).partition(chr(10))[0])}"
+        ) from error

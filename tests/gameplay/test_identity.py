@@ -68,6 +68,7 @@ def test_a_ledger_is_known_outside_from_its_birth_to_its_newest_event(settings: 
     assert known(settings).read() == newest
     assert (at_birth.position if at_birth else None, newest.position) == (0, 5)
     assert stat.S_IMODE((settings.data_dir / "ledger.id").stat().st_mode) == 0o600
+    assert stat.S_IMODE(settings.data_dir.stat().st_mode) == 0o700
 
 
 def remove_ledger(settings: Settings) -> None:

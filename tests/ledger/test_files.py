@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.files import make_folder, make_private, new_file, problem_of
+from ledger.files import make_folder, make_private, name_full, new_file, problem_of
 
 
 def mode_of(path: Path) -> int:
@@ -83,3 +83,10 @@ def test_a_full_disk_is_called_by_its_name(number: int) -> None:
 def test_another_problem_is_called_as_the_system_calls_it() -> None:
     assert problem_of(OSError(errno.EACCES, "Permission denied")) == "Permission denied"
     assert problem_of(OSError("no number")) == "no number"
+
+
+def test_a_full_disk_in_the_words_of_a_library_is_named_too() -> None:
+    said = "Generic LocalFileSystem error: Unable to copy data to file: No space left on device (os error 28)"
+
+    assert name_full(said) == f"disk full: {said}"
+    assert name_full("Permission denied (os error 13)") == "Permission denied (os error 13)"

@@ -1,4 +1,5 @@
 import base64
+import re
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -115,6 +116,33 @@ def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     assert read_verifier(public_path(path)).text() == first.verifier.text()
     assert sorted(one.name for one in path.parent.iterdir()) == ["seal.key", "seal.key.pub"]
     assert open_signer(tmp_path / "other.key").name != first.name
+
+
+def test_a_key_that_is_lost_is_named_and_no_other_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "seal.key"
+    lost = open_signer(path).verifier.label
+    path.unlink()
+
+    with pytest.raises(KeyFileError, match=rf"seal\.key is lost, .* put back the key {re.escape(lost)}"):
+        open_signer(path)
+
+    assert not path.exists()
+
+
+def test_no_key_is_made_for_a_log_that_has_seals(tmp_path: Path) -> None:
+    with pytest.raises(KeyFileError, match="the log has seals"):
+        open_signer(tmp_path / "new" / "seal.key", make=False)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_beside_another_ones_public_half_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "seal.key"
+    open_signer(path)
+    public_path(path).write_text(f"{STRANGER.verifier.text()}\n", "utf-8")
+
+    with pytest.raises(KeyFileError, match=r"seal\.key\.pub is not the public half of"):
+        open_signer(path)
 
 
 def test_many_who_make_a_key_at_once_get_the_same_one(tmp_path: Path) -> None:

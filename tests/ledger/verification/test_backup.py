@@ -1,5 +1,7 @@
 import os
+import resource
 import shutil
+import signal
 import stat
 import threading
 from pathlib import Path
@@ -93,6 +95,24 @@ def test_a_backup_replaces_no_file(ledger: Ledger, engine: Engine, tmp_path: Pat
         back_up(engine, tmp_path / "backup.db")
 
     assert (tmp_path / "backup.db").read_text() == "mine"
+
+
+def test_a_backup_onto_a_full_disk_leaves_nothing(ledger: Ledger, engine: Engine, tmp_path: Path) -> None:
+    append(ledger, 50)
+    folder = tmp_path / "full"
+    folder.mkdir()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, hard))
+    try:
+        with pytest.raises((BackupError, StorageError)):
+            back_up(engine, folder / "backup.db")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+
+    assert os.listdir(folder) == []
+    assert ledger.head().position == 100
 
 
 def test_a_backup_into_no_folder_is_refused(engine: Engine, tmp_path: Path) -> None:

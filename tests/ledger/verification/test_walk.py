@@ -158,7 +158,7 @@ def test_many_removed_events_are_counted(tmp_path: Path) -> None:
     assert first.problem.startswith("2000 events taken out here")
 
 
-def test_what_was_written_anew_lies_between_two_seals(tmp_path: Path) -> None:
+def test_what_was_rewritten_lies_between_two_seals(tmp_path: Path) -> None:
     with closing(make_ledger(tmp_path / "ledger.db", 60)) as vandal:
         fill_with_games(vandal.writable, 90, seed=2)
         seal_head(vandal.writable, SIGNER)
@@ -169,7 +169,7 @@ def test_what_was_written_anew_lies_between_two_seals(tmp_path: Path) -> None:
         (finding,) = vandal.findings()
 
     assert (finding.position, finding.kind) == (second.size, "rewritten")
-    assert f"positions {first.size + 1} to {second.size} were written anew" in finding.problem
+    assert f"positions {first.size + 1} to {second.size} were rewritten" in finding.problem
 
 
 def test_another_winner_is_named_as_such(vandal: Vandal, rows: list[Row]) -> None:

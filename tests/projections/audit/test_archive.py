@@ -122,7 +122,7 @@ def test_notes_in_a_bucket_are_read_over_http(s3: S3Server, keys: Path, prefix: 
 
 def test_a_bucket_that_is_not_there_is_an_error_without_secrets(s3: S3Server, keys: Path) -> None:
     for endpoint in (s3.endpoint, "http://127.0.0.1:1"):
-        with pytest.raises(ArchiveError, match="cannot read the witness") as caught:
+        with pytest.raises(ArchiveError, match="cannot read the checkpoint archive") as caught:
             open_archive("s3://no-such-bucket", endpoint, keys).notes()
 
         assert STORE_SECRET not in str(caught.value)
