@@ -158,3 +158,20 @@ def test_json_has_what_the_tables_have(example: Path) -> None:
     assert decision["b"].keys() == {"version", "wins", "games"}
     assert (decision["reordered"], decision["p_so_far"][-1]) == (False, decision["p_value"])
     assert logged["summary"]
+
+
+@pytest.mark.parametrize(
+    ("former", "words"),
+    [
+        (["decisions", "--model", "xgboost"], ["decisions", "--model-type", "xgboost"]),
+        (["log", "--family", "xgboost"], ["log", "--model-type", "xgboost"]),
+        (["verify", "--witness", "/nowhere"], ["verify", "--archive", "/nowhere"]),
+        (["verify", "--witness-endpoint", "x"], ["verify", "--archive-endpoint", "x"]),
+        (["verify", "--witness-credentials", "x"], ["verify", "--archive-credentials", "x"]),
+    ],
+)
+def test_a_former_name_of_an_option_is_taken_and_not_shown(
+    example: Path, former: list[str], words: list[str]
+) -> None:
+    assert ask(example, *former) == ask(example, *words)
+    assert f"{former[1]} " not in ask(example, former[0], "--help").output
