@@ -20,6 +20,9 @@ NAMESPACE: Final = "mlops-poc"
 APP: Final = "rps-app"
 CONTAINER_PORT: Final = 8080
 SERVICE_PORT: Final = 80
+AUDIT_APP: Final = "rps-audit"
+AUDIT_PORT: Final = 9477
+AUDIT_HOST: Final = f"{AUDIT_APP}.{NAMESPACE}.svc.cluster.local"
 SERVICE_HOST: Final = f"{APP}.{NAMESPACE}.svc.cluster.local"
 SERVICE_URL: Final = f"http://{SERVICE_HOST}"
 """No slash at the end: the JSON plugins append the path to it."""

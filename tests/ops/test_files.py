@@ -14,8 +14,17 @@ from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.folder import current_dashboard, differences, rendered
 from gameplay.observability.provisioning.files import COMPACT, PRETTY
 from gameplay.observability.provisioning.scraping import RULE_FILE, RULE_TEST_FILE
-from gameplay.observability.site import DASHBOARD_UID, DATASOURCE_UIDS, LEDGER_UID, PROMETHEUS_UID, SERVICE_URL
+from gameplay.observability.site import (
+    AUDIT_PORT,
+    DASHBOARD_UID,
+    DATASOURCE_UIDS,
+    LEDGER_UID,
+    PROMETHEUS_UID,
+    SERVICE_URL,
+)
 from gameplay.telemetry import OPT_OUTS
+from projections.cli import rps_audit
+from projections.commands.watch import PORT
 from tests.prometheus.conftest import require
 
 OPS = Path(__file__).parents[2] / "ops"
@@ -168,9 +177,32 @@ def test_alloy_scrapes_as_prometheus_does() -> None:
     alloy = (OPS / "alloy-config.alloy").read_text()
     (prometheus,) = documents("prometheus.yml")
 
-    scraped = re.findall(r'job_name\s+= "([\w-]+)"\s+params\s+= \{ scope = \["(\w+)"\] \}', alloy)
-    assert scraped == [(job["job_name"], job["params"]["scope"][0]) for job in prometheus["scrape_configs"]]
+    scraped = re.findall(r'job_name\s+= "([\w-]+)"(?:\s+params\s+= \{ scope = \["(\w+)"\] \})?', alloy)
+    jobs = prometheus["scrape_configs"]
+    assert scraped == [(job["job_name"], job.get("params", {}).get("scope", [""])[0]) for job in jobs]
     assert 'regex         = "rps_.*_created"' in alloy
+
+
+def test_the_watch_runs_where_it_is_scraped_and_on_the_ledger_of_the_service() -> None:
+    deployment, service = documents("k8s-audit.yaml")
+    claim, served = documents("k8s-deployment.yaml")
+    pod, beside = (one["spec"]["template"]["spec"] for one in (deployment, served))
+    (container,) = pod["containers"]
+    alloy = (OPS / "alloy-config.alloy").read_text()
+    (prometheus,) = documents("prometheus.yml")
+
+    assert AUDIT_PORT == PORT == container["ports"][0]["containerPort"] == service["spec"]["ports"][0]["port"]
+    address = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc.cluster.local:{PORT}"
+    assert f'"{address}"' in alloy
+    assert prometheus["scrape_configs"][-1]["static_configs"] == [{"targets": [f"127.0.0.1:{PORT}"]}]
+    assert service["spec"]["selector"] == deployment["spec"]["template"]["metadata"]["labels"]
+    assert pod["volumes"][0]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    assert pod["securityContext"] == beside["securityContext"]
+    (affinity,) = pod["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert affinity["labelSelector"]["matchLabels"] == served["spec"]["template"]["metadata"]["labels"]
+    with rps_audit.make_context("rps-audit", list(container["args"][1:]), ignore_unknown_options=True) as context:
+        assert context.params["database"] == "sqlite:////data/ledger.db"
+    assert container["args"][3] in rps_audit.commands
 
 
 def test_alloys_blocks_and_references_close() -> None:

@@ -11,7 +11,7 @@ from gameplay.observability.dashboard.history_targets import INFINITY, SIMPOD
 from gameplay.observability.dashboard.variants import importable, plugin_of, translated
 from gameplay.observability.dashboard.visuals import Json
 from gameplay.observability.provisioning.grafana import dashboards_file, datasources_file
-from gameplay.observability.provisioning.kubernetes import deployment, service
+from gameplay.observability.provisioning.kubernetes import audit, deployment, service
 from gameplay.observability.provisioning.scraping import RULE_FILE, RULE_TEST_FILE, alloy_file, prometheus_file
 
 PRETTY = "grafana-dashboard.pretty.json"
@@ -41,6 +41,7 @@ def documents(dashboard: Json) -> dict[str, Any]:
         "alloy-config.alloy": alloy_file(),
         "k8s-deployment.yaml": deployment(),
         "k8s-service.yaml": [service()],
+        "k8s-audit.yaml": audit(),
     }
 
 

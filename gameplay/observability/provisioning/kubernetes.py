@@ -1,8 +1,16 @@
-"""The service in Kubernetes: one pod with its ledger on a volume, and the Service in front of it."""
+"""The service in Kubernetes: one pod with its ledger on a volume, its Service, and the audit beside it."""
 
 from typing import Any
 
-from gameplay.observability.site import APP, CONTAINER_PORT, DASHBOARD_UID, NAMESPACE, SERVICE_PORT
+from gameplay.observability.site import (
+    APP,
+    AUDIT_APP,
+    AUDIT_PORT,
+    CONTAINER_PORT,
+    DASHBOARD_UID,
+    NAMESPACE,
+    SERVICE_PORT,
+)
 from gameplay.telemetry import OPT_OUTS
 from projections.read_models.counters import SINCE_DATE
 
@@ -11,7 +19,10 @@ DATA_FOLDER = "/data"
 SECRET = "rps-app"
 GRAFANA_URL = "https://grafana.example.com"
 
+# The ledger's files belong to this user alone.
+_USER = {"runAsNonRoot": True, "runAsUser": 10_001, "fsGroup": 10_001}
 _LABELS = {"app": APP}
+_AUDIT_LABELS = {"app": AUDIT_APP}
 
 
 def deployment() -> list[dict[str, Any]]:
@@ -30,6 +41,56 @@ def service() -> dict[str, Any]:
             "ports": [{"name": "http", "port": SERVICE_PORT, "targetPort": "http"}],
         },
     }
+
+
+def audit() -> list[dict[str, Any]]:
+    """`rps-audit watch` as a Deployment and a Service of its own: its end makes no pod of the service unready."""
+    metadata = {"name": AUDIT_APP, "namespace": NAMESPACE, "labels": _AUDIT_LABELS}
+    # The volume can be mounted on one node only, the one on which the service runs.
+    beside = {"labelSelector": {"matchLabels": _LABELS}, "topologyKey": "kubernetes.io/hostname"}
+    pod = {
+        "enableServiceLinks": False,
+        "securityContext": _USER,
+        "affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [beside]}},
+        "containers": [_watch()],
+        "volumes": [_volume()],
+    }
+    spec = {
+        "replicas": 1,
+        "selector": {"matchLabels": _AUDIT_LABELS},
+        "template": {"metadata": {"labels": _AUDIT_LABELS}, "spec": pod},
+    }
+    ports = [{"name": "metrics", "port": AUDIT_PORT, "targetPort": "metrics"}]
+    return [
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec},
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata,
+            "spec": {"selector": _AUDIT_LABELS, "ports": ports},
+        },
+    ]
+
+
+def _watch() -> dict[str, Any]:
+    """Before the first start of the service there is no ledger: the watch ends, and Kubernetes starts it again."""
+    return {
+        "name": AUDIT_APP,
+        "image": IMAGE,
+        "args": ["rps-audit", "--database", f"sqlite:///{DATA_FOLDER}/ledger.db", "watch", "--host", "0.0.0.0"],
+        "ports": [{"name": "metrics", "containerPort": AUDIT_PORT}],
+        "volumeMounts": [_mount()],
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
+    }
+
+
+def _volume() -> dict[str, Any]:
+    return {"name": "data", "persistentVolumeClaim": {"claimName": f"{APP}-data"}}
+
+
+def _mount() -> dict[str, Any]:
+    """Not read-only, for the watch either: readers of SQLite's log share its index with the writer."""
+    return {"name": "data", "mountPath": DATA_FOLDER}
 
 
 def _scraping() -> dict[str, str]:
@@ -54,10 +115,10 @@ def _deployment() -> dict[str, Any]:
     pod = {
         # Or Kubernetes sets RPS_APP_PORT and the like for the Service, and unknown RPS_ variables are refused.
         "enableServiceLinks": False,
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 10_001, "fsGroup": 10_001},
+        "securityContext": _USER,
         "terminationGracePeriodSeconds": 30,
         "containers": [_container()],
-        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": f"{APP}-data"}}],
+        "volumes": [_volume()],
     }
     return {
         "apiVersion": "apps/v1",
@@ -90,7 +151,7 @@ def _container() -> dict[str, Any]:
         "env": [{"name": name, "value": value} for name, value in environment.items()],
         # RPS_INTERNAL_TOKEN and the other secrets; without the token no report from outside the pod is accepted.
         "envFrom": [{"secretRef": {"name": SECRET, "optional": True}}],
-        "volumeMounts": [{"name": "data", "mountPath": DATA_FOLDER}],
+        "volumeMounts": [_mount()],
         "resources": {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}},
         # The first start plays games and trains before it serves, which takes a minute or two.
         "startupProbe": {**_probe("/healthz"), "periodSeconds": 5, "failureThreshold": 120},

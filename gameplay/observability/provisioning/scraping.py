@@ -8,6 +8,9 @@ from typing import Any
 
 from gameplay.observability.site import (
     APP,
+    AUDIT_HOST,
+    AUDIT_JOB,
+    AUDIT_PORT,
     CONTAINER_PORT,
     NAMESPACE,
     PROCESS_JOB,
@@ -21,10 +24,11 @@ from projections.metrics.series import LEDGER_INSTANCE, LEDGER_JOB
 RULE_FILE = "prometheus-rules.yml"
 RULE_TEST_FILE = "prometheus-rules.test.yml"
 LOCAL_TARGET = f"127.0.0.1:{CONTAINER_PORT}"
+LOCAL_WATCH = f"127.0.0.1:{AUDIT_PORT}"
 
 
-def prometheus_file(target: str = LOCAL_TARGET) -> dict[str, Any]:
-    """A configuration for one service at `target`, as it runs on a developer's machine."""
+def prometheus_file(target: str = LOCAL_TARGET, watch: str = LOCAL_WATCH) -> dict[str, Any]:
+    """A configuration for one service and one `rps-audit watch`, as they run on a developer's machine."""
     return {
         "global": {"scrape_interval": f"{SCRAPE_SECONDS}s", "scrape_timeout": f"{SCRAPE_TIMEOUT_SECONDS}s"},
         "rule_files": [RULE_FILE],
@@ -39,6 +43,7 @@ def prometheus_file(target: str = LOCAL_TARGET) -> dict[str, Any]:
                 "params": {"scope": ["ledger"]},
                 "static_configs": [{"targets": [target], "labels": {"instance": LEDGER_INSTANCE}}],
             },
+            {"job_name": AUDIT_JOB, "static_configs": [{"targets": [watch]}]},
         ],
     }
 
@@ -106,6 +111,15 @@ prometheus.scrape "rps_ledger" {{
   }}]
   job_name        = "{LEDGER_JOB}"
   params          = {{ scope = ["ledger"] }}
+  scrape_interval = "{SCRAPE_SECONDS}s"
+  scrape_timeout  = "{SCRAPE_TIMEOUT_SECONDS}s"
+  forward_to      = [prometheus.remote_write.metrics.receiver]
+}}
+
+// What `rps-audit watch` has verified, and what it has found.
+prometheus.scrape "rps_audit" {{
+  targets         = [{{ __address__ = "{AUDIT_HOST}:{AUDIT_PORT}" }}]
+  job_name        = "{AUDIT_JOB}"
   scrape_interval = "{SCRAPE_SECONDS}s"
   scrape_timeout  = "{SCRAPE_TIMEOUT_SECONDS}s"
   forward_to      = [prometheus.remote_write.metrics.receiver]

@@ -173,6 +173,9 @@ def test_metrics_are_packed_when_asked(served: TestClient) -> None:
 
 
 def test_the_scopes_share_nothing_and_are_everything(served: TestClient) -> None:
+    # A job has no last run before its first, and then every later scrape has a series more.
+    wait_until(lambda: "rps_job_last_run_timestamp_seconds" in names(served.get("/metrics?scope=process").text))
+
     ledger, process, both = (
         names(served.get("/metrics", params=params).text)
         for params in ({"scope": "ledger"}, {"scope": "process"}, {})
