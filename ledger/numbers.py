@@ -37,6 +37,11 @@ def parse_alpha(text: str) -> Decimal:
         alpha = parse_decimal(text)
     except InvalidTextError:
         raise problem from None
-    if not (float(alpha) > 0 and alpha < 1):
+    if not is_alpha(alpha):
         raise problem
     return alpha
+
+
+def is_alpha(value: Decimal) -> bool:
+    """Whether a number is a significance level: between 0 and 1, and not 0 as a float, which is divided by."""
+    return not value.is_nan() and 0 < value < 1 and float(value) > 0

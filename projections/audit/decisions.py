@@ -142,7 +142,7 @@ def _check_own(recorded: Decided, count: SpanCount | None) -> Iterator[Mismatch]
             position=event.evidence.through_position if event.evidence else 0,
         )
     except RuleError as error:
-        yield Mismatch(f"rule.{error.part}", error.found, error.expected)
+        yield Mismatch(f"rule.{error.field}", error.found, error.expected)
         return
     if recorded.entry.schema_version < _WITH_STATISTICS:
         decided = structs.replace(decided, statistics=None, verdicts=())

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from ledger.events import Evidence, Rule, Tally
+from ledger.numbers import is_alpha
 from ledger.vocabulary import Decision, ReasonCode
 from projections.decision.e_process import is_reached, log_e_value
 
@@ -15,11 +16,11 @@ ANYTIME_SIGN: Final = "anytime-sign/1"
 
 
 class RuleError(ValueError):
-    """A rule that nothing can be decided by; `part` is the field that is at fault."""
+    """A rule that nothing can be decided by; `field` is what is at fault."""
 
-    def __init__(self, part: str, found: str, expected: str) -> None:
-        super().__init__(f"{found!r} is no {part} to decide by: it has to be {expected}")
-        self.part = part
+    def __init__(self, field: str, found: str, expected: str) -> None:
+        super().__init__(f"{found!r} is no {field} to decide by: it has to be {expected}")
+        self.field = field
         self.found = found
         self.expected = expected
 
@@ -35,13 +36,13 @@ class Verdict(NamedTuple):
 
 
 class Tested(NamedTuple):
-    """What a test says of B's games against Production's: `reading` its numbers, `bound` what makes B better."""
+    """What a test says of B's games against Production's, and as text its statistic and its criterion."""
 
     better: bool
     z_statistic: float | None
     p_value: float
-    reading: str
-    bound: str
+    statistic: str
+    criterion: str
 
 
 def decide(evidence: Evidence, rule: Rule) -> Verdict:
@@ -76,9 +77,9 @@ def decide(evidence: Evidence, rule: Rule) -> Verdict:
             None,
         )
     z, p = tested.z_statistic, tested.p_value
-    rates = f"B won {_share(b.window)} against Production's {_share(production.window)}, {tested.reading}"
+    rates = f"B won {_share(b.window)} against Production's {_share(production.window)}, {tested.statistic}"
     if not tested.better:
-        return Verdict("retain_production", "not_better", f"{rates}: not {tested.bound}.", z, p)
+        return Verdict("retain_production", "not_better", f"{rates}: not {tested.criterion}.", z, p)
     if min(production.own.games, b.own.games) < minimum:
         return Verdict(
             "insufficient_data",
@@ -88,7 +89,7 @@ def decide(evidence: Evidence, rule: Rule) -> Verdict:
             z,
             p,
         )
-    return Verdict("swap_production_b", "better", f"{rates}: {tested.bound}.", z, p)
+    return Verdict("swap_production_b", "better", f"{rates}: {tested.criterion}.", z, p)
 
 
 def z_test(b: Tally, production: Tally, alpha: str) -> Tested | None:
@@ -137,13 +138,15 @@ def tosses(b: Tally, production: Tally) -> tuple[int, int]:
 
 
 def read_alpha(text: str) -> Decimal:
-    """The alpha that a text means. Raises RuleError for what is no decimal between 0 and 1."""
+    """The alpha of a recorded rule. Raises RuleError for what is no decimal between 0 and 1.
+
+    A setting has no exponent. Earlier releases took one, and what they decided has to come out again.
+    """
     try:
         alpha = Decimal(text)
     except InvalidOperation:
         alpha = Decimal("NaN")
-    # As a float it must not be zero: one over it, or its logarithm, would be nothing to compare with.
-    if alpha.is_nan() or not (float(alpha) > 0 and alpha < 1):
+    if not is_alpha(alpha):
         raise RuleError("alpha", text, "a decimal between 0 and 1")
     return alpha
 

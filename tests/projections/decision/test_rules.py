@@ -259,3 +259,9 @@ def test_an_alpha_that_is_none_is_told(name: str, alpha: str) -> None:
 def test_a_rule_that_nobody_knows_is_told() -> None:
     with pytest.raises(RuleError, match=r"'coin/1' is no name .* one of ztest/1, anytime-sign/1"):
         decide(compared((0, 0), (0, 0)), rule(name="coin/1"))
+
+
+def test_an_alpha_with_an_exponent_decides_as_it_did_when_settings_took_one() -> None:
+    asked = compared((12, 20), (8, 20))
+
+    assert decide(asked, rule(alpha="2e-1")).decision == decide(asked, rule(alpha="0.2")).decision
