@@ -123,6 +123,7 @@ TESTS_OF_SEVERAL = {
     "migrations/test_migrations": "the migrations add up to the schema",
     "projections/commands/test_commands": "options that several commands share",
     "projections/commands/test_damage": "every command on a damaged file",
+    "projections/test_first_release": "a ledger of the first release, through every fold",
     "projections/test_golden_state": "the states of all projections after one story",
 }
 
