@@ -15,7 +15,7 @@ from ledger.masking import MASK, Masking, credentials
 from ledger.numbers import parse_alpha, parse_decimal, parse_whole
 from ledger.times import parse_time
 from ledger.vocabulary import PlayerKind
-from projections.read_models.counters import SINCE_DATE
+from projections.since import SINCE_DATE
 
 PLAYER_KINDS: tuple[PlayerKind, ...] = get_args(PlayerKind)
 COUNT_MAX = 1_000_000_000

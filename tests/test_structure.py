@@ -45,6 +45,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "projections": (
         "errors",
+        "since",
         "schema",
         "fold",
         "positions",

@@ -90,7 +90,7 @@ def diff(ops: Ops, file: Path, as_json: bool) -> None:
         print_json({"changes": found})
         return
     for change in found:
-        click.echo(change)
+        say(change)
 
 
 @dashboard.command()

@@ -5,7 +5,7 @@ import click
 from ledger.store import Ledger
 from ledger.times import parse_time
 from projections.audit.compare import counters_since
-from projections.read_models.counters import SINCE_DATE
+from projections.since import SINCE_DATE
 
 since_option = click.option(
     "--metrics-since",

@@ -1,7 +1,5 @@
 """Label tuples -> numbers: every counter and histogram of the contract, born at zero for every known label."""
 
-from typing import Final
-
 from msgspec import Struct, field
 
 from ledger.events import (
@@ -29,8 +27,6 @@ from projections.projection import Handler, Projection, on
 
 TRAINING_BUCKETS_SECONDS = (10, 30, 60, 120, 300, 600, 1800, 3600)
 DIFFICULTY = "standard"
-SINCE_DATE: Final = "2025-10-10T08:00:00Z"
-"""From when on counters count where nothing else is said."""
 
 ByOne = dict[str, int]
 ByTwo = dict[tuple[str, str], int]

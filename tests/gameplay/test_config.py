@@ -37,6 +37,7 @@ GOOD: dict[str, tuple[str, str, object]] = {
     "RPS_GAME_IDLE_SECONDS": ("60", "game_idle_seconds", 60),
     "RPS_SHARED": ("1", "shared", True),
     "RPS_OPEN_GAMES_MAX": ("500", "open_games_max", 500),
+    "RPS_CLOCK_AHEAD_MAX": ("60", "clock_ahead_seconds", 60),
     "RPS_TRAIN_SCHEDULE": ("0 3 * * *", "train_schedule", "0 3 * * *"),
     "TRAINING_DATA_SINCE_DATE": ("2026-01-01", "training_since_us", 1_767_225_600_000_000),
     "TRAINING_LEGACY_GAME_STRIDE": ("1", "training_legacy_stride", 1),

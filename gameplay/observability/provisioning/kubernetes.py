@@ -12,7 +12,7 @@ from gameplay.observability.site import (
     SERVICE_PORT,
 )
 from gameplay.telemetry import OPT_OUTS
-from projections.read_models.counters import SINCE_DATE
+from projections.since import SINCE_DATE
 
 IMAGE = "rps-app:latest"
 DATA_FOLDER = "/data"

@@ -34,6 +34,13 @@ COMMANDS = (
 )
 
 
+def test_every_setting_that_may_hold_a_secret_holds_one_here() -> None:
+    addresses = {name for name in VARIABLES if name.endswith(("_URL", "_URI", "_ENDPOINT"))}
+    secret = {name for name, one in VARIABLES.items() if one.metadata["secret"]}
+
+    assert secret | addresses == PLANTED.keys() | {"RPS_DATABASE_URL"}
+
+
 def test_no_command_prints_or_records_a_secret(data_dir: Path) -> None:
     said = ""
     for words in COMMANDS:

@@ -7,7 +7,7 @@ from ledger.times import parse_time
 from projections.commands.replaying import step_between
 from projections.commands.since import since_us
 from projections.decision.rules import KNOWN_RULES
-from projections.read_models.counters import SINCE_DATE
+from projections.since import SINCE_DATE
 from tests.projections.sabotage import database, writable_copy
 from tests.projections.terminal import Answer, ask, on_terminal
 
