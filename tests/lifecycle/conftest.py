@@ -20,7 +20,7 @@ from gameplay.web.app import create_app
 from ledger.events import Assignment
 from ledger.vocabulary import ALIASES, FAMILIES, POLICIES, Family
 from tests.gameplay.servers import S3Server
-from tests.gameplay.web_clients import wait_until
+from tests.gameplay.web_clients import BASE_URL, wait_until
 
 FIRST_GAMES = 256
 GAMES_A_POLICY = 20
@@ -38,7 +38,7 @@ def silently(steps: Iterable[Any], _what: str, _total: int) -> Iterable[Any]:
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(settings)) as client:
+    with TestClient(create_app(settings), base_url=BASE_URL) as client:
         wait_until(lambda: client.get("/readyz").status_code == 200)
         yield client
 

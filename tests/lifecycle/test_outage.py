@@ -12,7 +12,7 @@ from gameplay.models.store import open_model_store
 from gameplay.web.app import create_app
 from ledger.vocabulary import ALIASES, FAMILIES
 from tests.gameplay.servers import MlflowServer, S3Server
-from tests.gameplay.web_clients import ok, play, play_on, samples, service_behind, start, wait_until
+from tests.gameplay.web_clients import BASE_URL, ok, play, play_on, samples, service_behind, start, wait_until
 
 TICKERS = ("rps_model_games_since_production_swap", "rps_model_promotion_cycles_since_swap")
 
@@ -71,7 +71,7 @@ def test_games_go_on_without_store_and_registry_and_recover_without_a_restart(
     settings: Settings, s3: S3Server
 ) -> None:
     s3.stop()
-    with TestClient(create_app(settings)) as client:
+    with TestClient(create_app(settings), base_url=BASE_URL) as client:
         wait_until(lambda: client.get("/metrics").status_code == 200)
         before = tickers(client)
 
@@ -103,7 +103,7 @@ def test_versions_come_from_mlflow_while_the_store_is_down_and_games_outlast_bot
     settings: Settings, s3: S3Server, mlflow: MlflowServer
 ) -> None:
     s3.stop()
-    with TestClient(create_app(settings)) as client:
+    with TestClient(create_app(settings), base_url=BASE_URL) as client:
         wait_until(lambda: client.get("/metrics").status_code == 200)
         mlflow.start()  # it was not there when the service began
         wait_until(lambda: recovered(client))
