@@ -143,7 +143,7 @@ def _unequal_rows(
     before, after = by_id(stored), by_id(replayed)
     for row_id, row in before.items():
         if row_id in after and not isinstance(row["detail"], dict):
-            # Told once: every path of what should be there would be a line of its own.
+            # Listed once: every path of the expected value would be a line of its own.
             yield differs(f"{row_id}.detail", row.pop("detail"), "a JSON object")
             del after[row_id]["detail"]
     yield from _unequal(differs, before, after)

@@ -1,4 +1,4 @@
-"""Every promotion decision, derived anew: games recounted from raw events, then the test, the verdict, the plan.
+"""Every promotion decision, derived again: games recounted from raw events, then the test, the verdict, the plan.
 
 What a cycle decided is a function of its evidence and its rule, and the evidence a function of the log between
 two recorded positions. So each decision can be made again, and must come out as it is recorded.
@@ -17,7 +17,7 @@ from ledger.vocabulary import FAMILIES, PLAYED_ALIASES, Family
 from projections.audit.promotions import Decided, Move, Promotions, read_promotions
 from projections.audit.recount import GameProblem, Span, SpanCount, recount
 from projections.audit.replay import flatten, plain
-from projections.decision.cycle import assignments, decide_cycle, is_withdrawal, tickers_after
+from projections.decision.cycle import assignments, decide_cycle, is_cancellation, tickers_after
 from projections.decision.evidence import gather
 from projections.decision.rules import KNOWN_RULES, RuleError, pooled_z_test
 from projections.fold import Progress
@@ -67,7 +67,7 @@ class MoveProblem(NamedTuple):
 
 
 class Audit(NamedTuple):
-    """All decisions, by position, the games that contradict themselves, and moves that nobody planned so."""
+    """All decisions, by position, the games that contradict themselves, and moves that differ from their plan."""
 
     decisions: list[Checked]
     problems: list[GameProblem]
@@ -84,16 +84,16 @@ def check_decisions(
     families: Sequence[Family] = FAMILIES,
     progress: Progress | None = None,
 ) -> Audit:
-    """Derive every decision of the families anew; `progress` hears how many entries were read since.
+    """Derive every decision of the families again; `progress` hears how many entries were read since.
 
     Raises ProjectionError for an assignment that leaves an alias out.
     """
-    told = {family: read_promotions(ledger, family) for family in families}
-    pending = [(one, _span(one.event)) for stream in told.values() for one in stream.decided]
+    streams = {family: read_promotions(ledger, family) for family in families}
+    pending = [(one, _span(one.event)) for stream in streams.values() for one in stream.decided]
     counted = recount(ledger, [span for _, span in pending if span], progress)
     decisions = [_check(one, counted.counts.get(span) if span else None) for one, span in pending]
     problems = [problem for problem in counted.problems if problem.family in families]
-    moves = [problem for family, stream in told.items() for problem in _check_moves(family, stream)]
+    moves = [problem for family, stream in streams.items() for problem in _check_moves(family, stream)]
     return Audit(sorted(decisions, key=lambda one: one.position), problems, moves)
 
 
@@ -153,14 +153,14 @@ def _check_own(recorded: Decided, count: SpanCount | None) -> Iterator[Mismatch]
 
 
 def _check_move(move: Move) -> Iterator[Mismatch]:
-    """What ended a plan has to be what it said, or nothing at all where an operator has withdrawn it."""
+    """What ended a plan has to be what it said, or nothing at all where an operator has cancelled it."""
     if move.overtaken:
         yield Mismatch("completion", "later", "before anything else is decided or planned")
     if move.end is None:
         return
-    if _is_withdrawn(move):
+    if _is_cancelled(move):
         kept = move.assignment and assignments(move.assignment, move.assignment)
-        yield from _differences("withdrawal", move.end.assignments, kept)
+        yield from _differences("cancellation", move.end.assignments, kept)
         return
     completion = AliasesAssigned(
         model_type=move.plan.model_type,
@@ -180,23 +180,23 @@ def _check_move(move: Move) -> Iterator[Mismatch]:
 
 
 def _move_notes(move: Move) -> Iterator[str]:
-    if _is_withdrawn(move):
-        yield "its plan was withdrawn"
+    if _is_cancelled(move):
+        yield "its plan was cancelled"
 
 
-def _is_withdrawn(move: Move) -> bool:
-    return move.end is not None and move.end.plan == move.planned.version and is_withdrawal(move.end)
+def _is_cancelled(move: Move) -> bool:
+    return move.end is not None and move.end.plan == move.planned.version and is_cancellation(move.end)
 
 
-def _check_moves(family: Family, told: Promotions) -> Iterator[MoveProblem]:
-    """The moves of which no decision tells: a training's, an operator's."""
-    with_decision = {one.move.planned.position for one in told.decided if one.move is not None}
-    for move in told.moves:
+def _check_moves(family: Family, stream: Promotions) -> Iterator[MoveProblem]:
+    """The moves that belong to no decision: a training's, an operator's."""
+    with_decision = {one.move.planned.position for one in stream.decided if one.move is not None}
+    for move in stream.moves:
         if move.planned.position not in with_decision:
             for one in _check_move(move):
                 problem = f"{one.field} is {one.recorded}, the plan gives {one.recomputed}"
                 yield MoveProblem(move.planned.position, family, problem)
-    for entry, event in told.strays:
+    for entry, event in stream.strays:
         yield MoveProblem(entry.position, family, f"it completes version {event.plan}, which is no open plan")
 
 
@@ -211,7 +211,7 @@ def _check_positions(recorded: Decided) -> Iterator[Mismatch]:
 
 
 def _check_report(recorded: Decided, count: SpanCount | None) -> Iterator[Mismatch]:
-    """The decision was somebody else's; the ledger's own evidence and tickers beside it can be checked."""
+    """An outside automation decided; the ledger's own evidence and tickers beside it can be checked."""
     event = recorded.event
     yield from _differences("trigger", event.trigger, "report")
     yield from _differences("reason_code", event.reason_code, "reported")

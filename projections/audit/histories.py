@@ -80,7 +80,7 @@ class Histories(Struct, frozen=True):
 
     @property
     def compared(self) -> dict[int, Tally]:
-        """The versions that stood behind Production or B in either history, in order, with their tallies."""
+        """The versions that were behind Production or B in either history, in order, with their tallies."""
         periods = (*self.actual_periods, *self.counterfactual_periods)
         versions = {version for period in periods for version in (period.production, period.b)}
         return {version: self.tallies.get(version, NO_GAMES) for version in sorted(versions)}

@@ -1,4 +1,4 @@
-"""A family's promotion stream as a story: its decisions, each with what stood before it, and its moves.
+"""A family's promotion stream, read in order: its decisions, each with the state before it, and its moves.
 
 A move is a plan with what ended it. At most one is open, and nothing is decided, planned or adopted meanwhile; so
 whatever assigns aliases while one is open has to be its end.
@@ -26,7 +26,7 @@ class Move(Struct):
 
 
 class Decided(Struct):
-    """A cycle as the stream tells it, with what the stream says stood before it."""
+    """A recorded cycle, with the state that the stream gives before it."""
 
     entry: Entry
     event: CycleDecided
@@ -42,7 +42,7 @@ class Decided(Struct):
 
 
 class Promotions(Struct):
-    """Everything that the stream tells, in its order; `strays` name a plan that was not open."""
+    """What the stream holds, in its order; `strays` name a plan that was not open."""
 
     decided: list[Decided] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
@@ -68,19 +68,19 @@ class Promotions(Struct):
 
 def read_promotions(ledger: Ledger, family: Family) -> Promotions:
     """The family's stream, read from its beginning. Raises ProjectionError."""
-    told = Promotions()
+    stream = Promotions()
     for entry in ledger.read_stream(promotion_stream(family)):
         match decode(entry, ledger.codec):
             case CycleDecided() as event:
-                _decide(told, entry, event)
+                _decide(stream, entry, event)
             case AliasesPlanned() as event:
-                _plan(told, entry, event)
+                _plan(stream, entry, event)
             case AliasesAssigned() as event:
-                _assign(told, entry, event)
+                _assign(stream, entry, event)
             case _:
-                pass  # nobody writes anything else here; if somebody has, it says nothing of decisions
-        told.previous_position = entry.position
-    return told
+                pass  # no service writes anything else here, and it says nothing of decisions
+        stream.previous_position = entry.position
+    return stream
 
 
 def assignment_after(entry: Entry, event: AliasesPlanned | AliasesAssigned) -> Assignment:
@@ -91,46 +91,46 @@ def assignment_after(entry: Entry, event: AliasesPlanned | AliasesAssigned) -> A
     return Assignment(**versions)
 
 
-def _decide(told: Promotions, entry: Entry, event: CycleDecided) -> None:
-    if told.open_move is not None:
-        told.open_move.overtaken = True
-    told.decided.append(
+def _decide(stream: Promotions, entry: Entry, event: CycleDecided) -> None:
+    if stream.open_move is not None:
+        stream.open_move.overtaken = True
+    stream.decided.append(
         Decided(
             entry=entry,
             event=event,
-            assignment=told.assignment,
-            swaps=told.swaps,
-            last_swap_position=told.last_swap_position,
-            previous_position=told.previous_position,
-            previous_cycle=told.latest.event.cycle if told.latest else 0,
-            cycles_since_swap=told.cycles_since_swap,
-            log_e_max=told.log_e_max,
+            assignment=stream.assignment,
+            swaps=stream.swaps,
+            last_swap_position=stream.last_swap_position,
+            previous_position=stream.previous_position,
+            previous_cycle=stream.latest.event.cycle if stream.latest else 0,
+            cycles_since_swap=stream.cycles_since_swap,
+            log_e_max=stream.log_e_max,
         )
     )
-    told.cycles_since_swap += 1
+    stream.cycles_since_swap += 1
     if event.statistics is not None:
-        told.log_e_max = event.statistics.log_e_max
+        stream.log_e_max = event.statistics.log_e_max
 
 
-def _plan(told: Promotions, entry: Entry, event: AliasesPlanned) -> None:
-    if told.open_move is not None:
-        told.open_move.overtaken = True
-    move = Move(entry, event, told.assignment)
-    told.moves.append(move)
-    if told.latest is not None and event.cycle == told.latest.event.cycle and told.latest.move is None:
-        told.latest.move = move
+def _plan(stream: Promotions, entry: Entry, event: AliasesPlanned) -> None:
+    if stream.open_move is not None:
+        stream.open_move.overtaken = True
+    move = Move(entry, event, stream.assignment)
+    stream.moves.append(move)
+    if stream.latest is not None and event.cycle == stream.latest.event.cycle and stream.latest.move is None:
+        stream.latest.move = move
 
 
-def _assign(told: Promotions, entry: Entry, event: AliasesAssigned) -> None:
-    if told.open_move is not None:
-        told.open_move.end = event
+def _assign(stream: Promotions, entry: Entry, event: AliasesAssigned) -> None:
+    if stream.open_move is not None:
+        stream.open_move.end = event
     elif event.plan is not None:
-        told.strays.append((entry, event))
-    if told.latest is not None and event.cycle == told.latest.event.cycle:
-        told.latest.swapped |= event.swapped
-    told.assignment = assignment_after(entry, event)
+        stream.strays.append((entry, event))
+    if stream.latest is not None and event.cycle == stream.latest.event.cycle:
+        stream.latest.swapped |= event.swapped
+    stream.assignment = assignment_after(entry, event)
     if event.swapped:
-        told.swaps += 1
-        told.last_swap_position = entry.position
-        told.cycles_since_swap = 0
-        told.log_e_max = 0.0
+        stream.swaps += 1
+        stream.last_swap_position = entry.position
+        stream.cycles_since_swap = 0
+        stream.log_e_max = 0.0

@@ -22,7 +22,7 @@ READ_MODELS = (*STATES, history.NAME)
 
 
 def rebuild(ledger: Ledger, names: Sequence[str], *, since_us: int, progress: Progress | None = None) -> int:
-    """Replace what is stored of the named read models by a full replay; returns the position it stands at.
+    """Replace what is stored of the named read models by a full replay; returns its position.
 
     A service may go on meanwhile. Raises ProjectionError or StorageError; then everything stays as it was.
     """

@@ -87,8 +87,8 @@ class _Game(Struct):
     bot_score_tenths: int = 0
     rounds: int = 0
     fallback_affected: bool = False
-    told: bool = False
-    """Its first contradiction is told; those that follow from it would only hide other games."""
+    reported: bool = False
+    """Its first contradiction is reported; those that follow from it would only hide other games."""
 
 
 class _Counter:
@@ -154,8 +154,8 @@ class _Counter:
         game.user_score_tenths += deltas[0]
         game.bot_score_tenths += deltas[1]
         game.rounds += 1
-        if not game.told and (problem := _odd_round(game, event, deltas)):
-            game.told = True
+        if not game.reported and (problem := _odd_round(game, event, deltas)):
+            game.reported = True
             self._complain(entry, event, problem)
 
     def _finish(self, entry: Entry, event: GameFinished) -> None:
@@ -163,7 +163,7 @@ class _Counter:
         if game is None:
             self._complain(entry, event, "it never started")
             return
-        if not game.told and (problem := _odd_end(game, event)):
+        if not game.reported and (problem := _odd_end(game, event)):
             self._complain(entry, event, problem)
         started = game.started
         if (
@@ -219,28 +219,28 @@ def _odd_round(game: _Game, event: RoundPlayed, deltas: tuple[int, int]) -> str 
         "bot_score_tenths": game.bot_score_tenths,
     }
     for name, value in given.items():
-        if (told := getattr(event, name)) != value:
+        if (said := getattr(event, name)) != value:
             moves = f"{event.user_move} against {event.bot_move}"
-            return f"round {game.rounds}, {moves}, says {name} = {told} where it has to be {value}"
+            return f"round {game.rounds}, {moves}, says {name} = {said} where it has to be {value}"
     return None
 
 
 def _odd_end(game: _Game, event: GameFinished) -> str | None:
     scores = (game.user_score_tenths, game.bot_score_tenths)
     if (event.user_score_tenths, event.bot_score_tenths) != scores:
-        told = f"{event.user_score_tenths}:{event.bot_score_tenths}"
-        return f"its end says {told} (tenths), its rounds say {scores[0]}:{scores[1]}"
+        said = f"{event.user_score_tenths}:{event.bot_score_tenths}"
+        return f"its end says {said} (tenths), its rounds say {scores[0]}:{scores[1]}"
     if event.winner != (winner := _winner(*scores)):
         return f"its end says that the winner is {event.winner}, its rounds say {winner}"
     if event.rounds != game.rounds:
         return f"its end says {event.rounds} rounds, there are {game.rounds}"
     if event.fallback_affected != game.fallback_affected:
-        said, found = event.fallback_affected, game.fallback_affected
-        return f"its end says fallback_affected = {said}, its rounds say {found}"
+        recorded, found = event.fallback_affected, game.fallback_affected
+        return f"its end says fallback_affected = {recorded}, its rounds say {found}"
     for name in ("model_type", "alias", "model_version", "swap_count", "in_metrics"):
-        told, began = getattr(event, name), getattr(game.started, name)
-        if told != began:
-            return f"its end says {name} = {told}, its start says {began}"
+        said, began = getattr(event, name), getattr(game.started, name)
+        if said != began:
+            return f"its end says {name} = {said}, its start says {began}"
     return None
 
 

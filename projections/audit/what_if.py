@@ -31,7 +31,7 @@ from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES, Family
 from projections.audit.histories import Cycle, Histories, Period
 from projections.audit.promotions import assignment_after
-from projections.decision.cycle import decide_cycle, is_swap, is_withdrawal
+from projections.decision.cycle import decide_cycle, is_cancellation, is_swap
 from projections.decision.rules import RuleError
 from projections.errors import ProjectionError
 from projections.fold import Progress, Reader, decode, walk
@@ -229,7 +229,7 @@ class _CounterfactualState(Struct):
             self._move(entry, after)
 
     def _assign(self, entry: Entry, event: AliasesAssigned) -> None:
-        if is_withdrawal(event):
+        if is_cancellation(event):
             # The plan is cancelled, and with it the counterfactual move that waits for it.
             self.waiting = None
             return

@@ -1,4 +1,4 @@
-"""One promotion cycle, decided: from a family's standing to the events that say so. Pure.
+"""One promotion cycle, decided: from a family's promotion state to the events that say so. Pure.
 
 A cycle makes one kind of move: it swaps Production and B, or it reorders the challengers, or neither.
 """
@@ -78,7 +78,7 @@ def decide_cycle(
 def plan(
     cause: PlanCause, family: Family, before: Assignment, after: Assignment, *, cycle: int | None = None
 ) -> AliasesPlanned:
-    """The plan that leads from one lineup to another, in absolute versions."""
+    """The plan from one assignment to another, in absolute versions."""
     swapped = is_swap(before, after)
     return AliasesPlanned(
         model_type=family,
@@ -116,7 +116,7 @@ def is_swap(before: Assignment | None, after: Assignment) -> bool:
     return (before.Production, before.B) == (after.B, after.Production)
 
 
-def is_withdrawal(event: AliasesAssigned) -> bool:
+def is_cancellation(event: AliasesAssigned) -> bool:
     """Whether an operator has closed a plan that could not be completed: it is named, and nothing moves."""
     kept = all(change.before == change.after for change in event.assignments)
     outside = event.cause == "manual" and event.cycle is None

@@ -1,4 +1,4 @@
-"""The evidence for one decision, as integers, from a family's window and standing."""
+"""The evidence for one decision, as integers, from a family's window and promotion state."""
 
 from ledger.events import Arm, Assignment, Evidence
 from projections.read_models.standings import PromotionState
@@ -6,7 +6,7 @@ from projections.read_models.tickers import Window
 
 
 def gather(window: Window, promotion: PromotionState, assignment: Assignment, through_position: int) -> Evidence:
-    """What stands at `through_position`: each alias's games in the window, and its present version's own."""
+    """The evidence up to `through_position`: each alias's games in the window, and its present version's own."""
     return Evidence(
         after_position=window.since_position,
         through_position=through_position,

@@ -29,6 +29,6 @@ def rank(
 
 
 def reorder(assignment: Assignment, ranking: tuple[RankedChallenger, ...]) -> Assignment:
-    """The lineup with the best challenger behind B and the others behind the shadows, in their order."""
+    """The assignment with the best challenger behind B and the others behind the shadows, in their order."""
     versions = [ranked.version for ranked in ranking]
     return Assignment(Production=assignment.Production, B=versions[0], shadow1=versions[1], shadow2=versions[2])

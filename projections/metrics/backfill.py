@@ -190,8 +190,8 @@ class _Writer:
         """Write the day's file."""
         if self._day is None or not self._lines:
             return
-        moment = datetime.fromtimestamp(self._day * DAY_SECONDS, UTC)
-        path = self._out / f"{_FILE_PREFIX}{moment:%Y-%m-%d}.om"
+        day = datetime.fromtimestamp(self._day * DAY_SECONDS, UTC)
+        path = self._out / f"{_FILE_PREFIX}{day:%Y-%m-%d}.om"
         with path.open("wb") as file:
             for name, series in self._lines.items():
                 file.write(self._heads[name])
@@ -227,7 +227,7 @@ class _Writer:
 def _grid(
     first_us: int, last_us: int, step: int, now_seconds: float, from_us: int | None, to_us: int | None
 ) -> tuple[int, int]:
-    """The first and the last time of the samples, in seconds: all is zero at the one, all is told at the other."""
+    """The first and the last time of the samples, in seconds: before the first event, after the last."""
     start = (first_us // 1_000_000 - 1) // step * step
     end = -(-last_us // (step * 1_000_000)) * step
     if from_us is not None and to_us is not None and from_us > to_us:

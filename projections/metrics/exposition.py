@@ -61,7 +61,7 @@ class Exposition:
     """Renders `/metrics` in each of the FORMATS.
 
     The ledger's part is a function of the position, so it is kept until that moves; the rest of the process is
-    collected anew each time.
+    collected each time.
     """
 
     def __init__(self, read_models: ReadModels, process: CollectorRegistry) -> None:
@@ -127,7 +127,7 @@ def ledger_samples(read_models: ReadModels) -> dict[str, Samples]:
     return {
         **_counter_samples(read_models.counters.state),
         **_ticker_samples(read_models.tickers.state),
-        **_standing_samples(read_models.standings.state),
+        **_promotion_samples(read_models.standings.state),
         "rps_active_games": {(): read_models.open_games.state.active()},
         "rps_ledger_position": {(): position},
         "rps_projection_position": {(name,): position for name in names},
@@ -172,8 +172,8 @@ def _ticker_samples(state: Tickers) -> dict[str, Samples]:
     }
 
 
-def _standing_samples(state: PromotionStates) -> dict[str, Samples]:
-    """A gauge without a value yet is absent: a made-up 0 or 1 would page somebody."""
+def _promotion_samples(state: PromotionStates) -> dict[str, Samples]:
+    """A gauge without a value yet is absent: a made-up 0 or 1 would set off an alert."""
     families = state.families.items()
     evaluated = [(family, promotion.evaluation) for family, promotion in families if promotion.evaluation]
     return {

@@ -1,8 +1,8 @@
 """A digest of all rows of the promotion history, kept up at the cost of the rows that a fold changes.
 
 It is the sum of the rows' hashes: a row that changes takes its old hash out and puts its new one in, and the order
-does not matter. It finds what a hand or a fault has changed. Somebody who changes the digest as well is found by
-`rps-audit compare`, which folds every row again.
+does not matter. It finds what a person or a fault has changed in the table. `rps-audit compare`, which folds every
+row again, finds a change of the digest as well.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""Where each family stands: its aliases, what each version has shown since the last swap, the open plan.
+"""The promotion state of each family: its aliases, what each version has shown since the last swap, the open plan.
 
-Games and predictions are kept by **version**, so that a challenger moved behind another alias takes its own
-record along and nobody else's.
+Games and predictions are kept by **version**, so that a challenger that moves to another alias takes its own
+record along, and no other.
 """
 
 from msgspec import Struct, field
@@ -93,7 +93,7 @@ class PromotionState(Struct):
     ranks: dict[str, int] = field(default_factory=dict)
     """Challenger -> place at the last ranking, before any move that followed; 1 is next in line."""
     adopted_swap: bool = False
-    """The newest change of an alias was a swap that the registry told of, and no report has claimed it yet."""
+    """The newest change of an alias was a swap found in the registry, and no report has claimed it yet."""
 
     def assignment(self) -> Assignment | None:
         """The version behind every alias; None until all four are known."""
@@ -112,7 +112,7 @@ class PromotionState(Struct):
 
 
 class PromotionStates(Struct):
-    """The standing of each family."""
+    """The promotion state of each family."""
 
     families: dict[str, PromotionState] = field(
         default_factory=lambda: {family: PromotionState() for family in FAMILIES}
@@ -193,13 +193,13 @@ def _training_completed(state: PromotionStates, event: TrainingCompleted, _entry
         promotion.runs[event.model_version] = event.run_id
     if event.model_version is not None and event.holdout_accuracy is not None:
         promotion.holdout_accuracies[event.model_version] = event.holdout_accuracy
-        _forget_oldest(promotion)
+        _drop_oldest(promotion)
 
 
-def _forget_oldest(promotion: PromotionState) -> None:
+def _drop_oldest(promotion: PromotionState) -> None:
     """Keep the accuracies of what is behind an alias and of the newest, so that the state does not grow for ever.
 
-    A version that is behind no alias now may come back: somebody rolls back to it.
+    A version that is behind no alias now may come back: an operator rolls back to it.
     """
     accuracies, behind = promotion.holdout_accuracies, set(promotion.aliases.values())
     idle = sorted(version for version in accuracies if version not in behind)
@@ -208,7 +208,7 @@ def _forget_oldest(promotion: PromotionState) -> None:
 
 
 def projection() -> Projection[PromotionStates]:
-    """The standings."""
+    """The promotion states."""
     handlers = (
         on(PredictionMade, _prediction_made),
         on(GameFinished, _game_finished),

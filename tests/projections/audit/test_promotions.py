@@ -138,7 +138,7 @@ def completed(planned: AliasesPlanned, version: int, **changes: Any) -> AliasesA
     return aliases_assigned(plan=version, **{name: getattr(planned, name) for name in fields} | changes)
 
 
-def withdrawn(version: int, versions: Versions = FIRST_VERSIONS) -> AliasesAssigned:
+def cancelled(version: int, versions: Versions = FIRST_VERSIONS) -> AliasesAssigned:
     return aliases_assigned(cause="manual", plan=version, assignments=assignments(versions, versions))
 
 
@@ -147,7 +147,7 @@ def test_a_plan_that_an_operator_withdrew_is_right_and_noted(winning: Ledger) ->
     event, planned = decide(winning)
     assert planned is not None
     version = tell(winning, event, planned)
-    tell(winning, withdrawn(version))
+    tell(winning, cancelled(version))
     again, planned_again = decide(winning)
     assert planned_again is not None
     version = tell(winning, again, planned_again)
@@ -156,19 +156,19 @@ def test_a_plan_that_an_operator_withdrew_is_right_and_noted(winning: Ledger) ->
     audit = check_decisions(winning)
 
     assert audit.agrees
-    assert [one.notes for one in audit.decisions] == [("its plan was withdrawn",), ()]
+    assert [one.notes for one in audit.decisions] == [("its plan was cancelled",), ()]
     assert audit.decisions[1].event.cycle == 2
 
 
-def test_a_withdrawal_that_tells_of_other_aliases_is_named(winning: Ledger) -> None:
+def test_a_cancellation_of_other_aliases_is_named(winning: Ledger) -> None:
     event, planned = decide(winning)
     assert planned is not None
     version = tell(winning, event, planned)
-    tell(winning, withdrawn(version, (1, 2, 3, 9)))
+    tell(winning, cancelled(version, (1, 2, 3, 9)))
 
     (one,) = check_decisions(winning).decisions
 
-    assert {mismatch.field for mismatch in one.mismatches} == {"withdrawal.3.before", "withdrawal.3.after"}
+    assert {mismatch.field for mismatch in one.mismatches} == {"cancellation.3.before", "cancellation.3.after"}
 
 
 def test_a_plan_that_is_open_is_no_mismatch_until_something_else_is_decided(winning: Ledger) -> None:

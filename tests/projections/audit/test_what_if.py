@@ -139,7 +139,7 @@ class Story:
         self.tell(decided, plan("promotion", "feedforward_nn", self.assignment, after, cycle=self.cycles))
         return self.ledger.version("promotion-feedforward_nn"), after
 
-    def withdraw(self) -> None:
+    def cancel(self) -> None:
         """An operator closes the open plan."""
         self.assign(self.assignment, "manual", plan=self.ledger.version("promotion-feedforward_nn"))
 
@@ -266,12 +266,12 @@ def test_what_an_outside_hand_does_happens_in_both_histories(story: Story) -> No
     assert outcome.counterfactual_periods[-1][2:] == outcome.actual_periods[-1][2:] == (2, 1)
 
 
-def test_a_move_that_was_withdrawn_comes_in_neither_history(story: Story) -> None:
+def test_a_move_that_was_cancelled_comes_in_neither_history(story: Story) -> None:
     """Both rules swap; the plan could not be completed, and an operator closed it. The games go on counting."""
     story.play(1, won=0, lost=3)
     story.play(2, won=3, lost=0)
     story.plan_swap()
-    story.withdraw()
+    story.cancel()
     story.play(2, won=1, lost=0)
     story.cycle("retain_production")
 
@@ -287,11 +287,11 @@ def test_a_move_that_was_withdrawn_comes_in_neither_history(story: Story) -> Non
     assert outcome.cycles[1].counterfactual.evidence.b == arm(2, 4, 4)
 
 
-def test_what_moves_after_a_withdrawal_does_not_bring_the_old_move_back(story: Story) -> None:
+def test_what_moves_after_a_cancellation_does_not_bring_the_old_move_back(story: Story) -> None:
     story.play(1, won=0, lost=3)
     story.play(2, won=3, lost=0)
     story.plan_swap()
-    story.withdraw()
+    story.cancel()
     trained = assignment((1, 2, 3, 5))
     story.tell(plan("training", "feedforward_nn", story.assignment, trained))
     story.assign(trained, "training", plan=story.ledger.version("promotion-feedforward_nn"))
