@@ -14,7 +14,7 @@ from ledger.errors import InvalidTextError
 from ledger.masking import MASK, Masking, credentials
 from ledger.numbers import parse_alpha, parse_decimal, parse_whole
 from ledger.times import parse_time
-from ledger.vocabulary import PlayerKind
+from ledger.vocabulary import ALIASES, Alias, PlayerKind
 from projections.since import SINCE_DATE
 
 PLAYER_KINDS: tuple[PlayerKind, ...] = get_args(PlayerKind)
@@ -89,6 +89,14 @@ def _kinds(value: str) -> frozenset[PlayerKind]:
     if unknown or not words:
         raise ValueError(f"write any of {' '.join(PLAYER_KINDS)}, not {' '.join(unknown) or 'nothing'}")
     return frozenset(kind for kind in PLAYER_KINDS if kind in words)
+
+
+def _aliases(value: str) -> frozenset[Alias]:
+    words = value.replace(",", " ").split()
+    unknown = sorted(set(words) - set(ALIASES))
+    if unknown or not words:
+        raise ValueError(f"write any of {' '.join(ALIASES)}, not {' '.join(unknown) or 'nothing'}")
+    return frozenset(alias for alias in ALIASES if alias in words)
 
 
 def _words(value: str) -> list[str]:
@@ -166,6 +174,9 @@ class Settings:
     )
     train_schedule: str | None = _setting(
         "RPS_TRAIN_SCHEDULE", None, _schedule, "Cron line of the training runs, or off."
+    )
+    train_aliases: frozenset[Alias] = _setting(
+        "RPS_TRAIN_ALIASES", frozenset(ALIASES), _aliases, "Aliases that a training may move."
     )
     training_since_us: int = _setting(
         "TRAINING_DATA_SINCE_DATE", 0, parse_time, "Training leaves out games that started earlier."

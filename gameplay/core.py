@@ -8,9 +8,10 @@ from sqlalchemy import Engine
 
 from gameplay.config import Settings
 from gameplay.identity import Copies, renew_last
+from gameplay.models.deadlines import RegistryInTime, StoreInTime
 from gameplay.models.loaded import Models
 from gameplay.models.registry import MlflowRegistry, Registry
-from gameplay.models.store import ModelStore, S3Access, open_model_store, open_objects
+from gameplay.models.store import ModelStore, open_model_store, open_objects
 from gameplay.promotion.state import Promotion
 from ledger.clock import ClockGuard
 from ledger.engines.database import open_engine, open_reader
@@ -26,6 +27,7 @@ from ledger.vocabulary import ALIASES, FAMILIES, Family
 from migrations import REVISION, current_revision, upgrade
 from projections.audit.archive import CheckpointArchive
 from projections.decision.rules import Z_TEST
+from projections.objects import S3Access
 from projections.read_models.all import ReadModels
 from projections.read_models.standings import OpenPlan, PromotionState
 
@@ -139,13 +141,16 @@ def open_core(
     masked = settings.masking()
     if registry is None:
         artifacts = (settings.data_dir.absolute() / "artifacts").as_uri()
-        registry = MlflowRegistry(
+        mlflow = MlflowRegistry(
             settings.mlflow_tracking_uri,
             artifact_location=artifacts,
             make=not (read_only or accepting),
             masked=masked,
         )
-    store = open_model_store(settings.model_store_url, _s3_access(settings), make=not read_only, masked=masked)
+        registry = RegistryInTime(mlflow)
+    store = StoreInTime(
+        open_model_store(settings.model_store_url, _s3_access(settings), make=not read_only, masked=masked)
+    )
     models = Models(store, registry, known=partial(_known_run, read_models), refill=not read_only)
     promotion = Promotion(ledger, read_models, registry, rule=rule_of(settings), store=store, load=models.identify)
     return Core(settings, engine, ledger, read_models, registry, store, models, promotion, copies, read_only)

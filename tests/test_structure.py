@@ -49,6 +49,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "schema",
         "fold",
         "positions",
+        "objects",
         "projection",
         "snapshots",
         "projector",
@@ -135,6 +136,8 @@ ENVIRONMENT_READERS = {
 }
 BROAD_HANDLERS = {
     "gameplay.serving.cross_family": "the task's outermost loop: no round may end it",
+    "gameplay.models.deadlines": "a call's outermost frame: what it raises is raised to who waits for it",
+    "projections.objects": "a panic is no Exception, and its class cannot be imported: translated, once",
     "gameplay.models.graph": "the runtime's errors have no root but Exception: translated, once",
     "gameplay.models.loaded": "the loading thread's outermost loop: without it nothing would be loaded again",
     "gameplay.serving.scheduler": "a job's outermost frame: an extension's panic is no Exception",

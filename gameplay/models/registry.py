@@ -9,7 +9,7 @@ import os
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import fmean, stdev
@@ -113,6 +113,16 @@ class MlflowRegistry:
         # Two threads that open a new SQLite database at once would both try to make its tables.
         self._alone = threading.Lock()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the client is there: to make it takes seconds, of which a call has no part."""
+        return self._opened is not None
+
+    def open(self) -> None:
+        """Make the client. Raises RegistryUnavailable."""
+        with self._translated("open the registry"):
+            self._client()
+
     def aliases(self, family: Family) -> dict[Alias, int]:
         """The version behind each alias that is set; others than our four are left out."""
         with self._translated("read the aliases"):
@@ -130,10 +140,13 @@ class MlflowRegistry:
             found = self._client().get_model_version(REGISTERED_NAMES[family], str(version))
         return _run_of(family, version, found)
 
-    def register(self, family: Family, run: TrainedModel) -> Registered:
+    def register(
+        self, family: Family, run: TrainedModel, *, still_wanted: Callable[[], bool] = lambda: True
+    ) -> Registered:
         """Log a run with its files, then register its graph as the next version. Raises RegistryUnavailable.
 
-        The version comes last: a crash leaves a run without one, never a version without its files.
+        The version comes last: a crash leaves a run without one, never a version without its files. It is not made
+        when the caller has given up waiting, and would never hear of it.
         """
         with self._translated("register a version"):
             client = self._client()
@@ -142,10 +155,14 @@ class MlflowRegistry:
             with ExitStack() as failing:
                 # Else it would be shown as running for ever. Should this fail too, the error has the first in tow.
                 failing.callback(client.set_terminated, info.run_id, "FAILED")
-                version = self._log_and_register(client, family, run, info)
+                source = self._log(client, run, info)
+                _ensure_model(client, REGISTERED_NAMES[family])
+                if not still_wanted():
+                    raise RegistryUnavailable("register a version", "it came too late")
+                created = client.create_model_version(REGISTERED_NAMES[family], source, info.run_id)
                 failing.pop_all()
             client.set_terminated(info.run_id)
-        return Registered(version, info.run_id)
+        return Registered(int(created.version), info.run_id)
 
     def download(self, family: Family, version: int) -> ModelFiles:
         """The files of a version. Raises VersionMissing, RegistryUnavailable."""
@@ -218,15 +235,14 @@ class MlflowRegistry:
                 return {}
             raise
 
-    def _log_and_register(self, client: "MlflowClient", family: Family, run: TrainedModel, info: "RunInfo") -> int:
+    def _log(self, client: "MlflowClient", run: TrainedModel, info: "RunInfo") -> str:
+        """Describe the run and upload its files; where they lie."""
         _describe(client, info.run_id, run.card)
         with tempfile.TemporaryDirectory(prefix="rps-model-") as folder:
             with self._alone, _hushed():
                 _write_files(Path(folder), run)
             client.log_artifacts(info.run_id, folder)
-        _ensure_model(client, REGISTERED_NAMES[family])
-        source = f"{info.artifact_uri}/model"
-        return int(client.create_model_version(REGISTERED_NAMES[family], source, info.run_id).version)
+        return f"{info.artifact_uri}/model"
 
     def _experiment(self, client: "MlflowClient") -> str:
         from mlflow.exceptions import MlflowException

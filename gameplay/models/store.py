@@ -6,19 +6,16 @@ It is a copy of what the registry holds, close to the service:
     <run id>/meta.json                       version, run id and card
     <registered name>/versions/<version>     names the run
     <registered name>/.alias_<alias>         names version and run, for people and scripts
+    <run id>/.alias_<alias>                  says the same where scripts look that know the run
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
-from urllib.parse import unquote, urlsplit
+from typing import Protocol
 from uuid import uuid4
 
 import msgspec
-from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 
 from gameplay.models.artifacts import REGISTERED_NAMES, ModelCard, ModelFiles, digest
 from gameplay.models.errors import (
@@ -29,18 +26,22 @@ from gameplay.models.errors import (
     StoreSettingError,
     StoreUnavailable,
 )
-from ledger.files import name_full
 from ledger.masking import Masking, mask_addresses
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
-from projections.audit.s3 import is_endpoint, open_s3
-
-if TYPE_CHECKING:  # its stubs alone have these
-    from obstore.store import ClientConfig, RetryConfig
+from projections.objects import (
+    AddressError,
+    AlreadyExistsError,
+    ObjectStore,
+    Patience,
+    S3Access,
+    failures,
+    open_bucket,
+    open_folder,
+    parse_address,
+)
 
 # A version that does not come in time is taken from the registry instead; waiting would gain nothing.
-_CLIENT: "ClientConfig" = {"timeout": "3s", "connect_timeout": "1s"}
-_RETRY: "RetryConfig" = {"max_retries": 1, "retry_timeout": timedelta(seconds=3)}
-
+PATIENCE = Patience(request_seconds=3, connect_seconds=1, retries=1)
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)
 
@@ -71,8 +72,8 @@ class ModelStore(Protocol):
         """Say which version an alias names."""
         ...
 
-    def markers(self, family: Family) -> dict[Alias, Marker]:
-        """What each alias that is marked names."""
+    def sweep_markers(self, family: Family) -> None:
+        """Remove what says of other versions that an alias names them."""
         ...
 
     def versions(self, family: Family) -> dict[int, str]:
@@ -155,23 +156,44 @@ class ObjectModelStore:
             raise PointerTaken(family, files.version, f"it is run {run_id}, not run {files.run_id}")
 
     def set_marker(self, family: Family, alias: Alias, version: int) -> None:
-        """Say which version an alias names, whether or not the store has it. Raises StoreUnavailable."""
+        """Say which version an alias names, whether or not the store has it. Raises StoreUnavailable.
+
+        The marker in the run's folder comes first and the former run's goes last: a crash in between leaves one
+        too many, never none.
+        """
         try:
             run_id = self._run_of(family, version)
         except ModelDamaged:
-            run_id = None  # as good as not there; whoever loads the version or syncs the store hears of it
-        marker = Marker(version, run_id)
+            run_id = None  # as good as not there; loading the version or a sync says so
+        before = self._marker(family, alias)
         with self._translated(f"mark {alias}"):
-            self._replace(_marker_key(family, alias), msgspec.json.encode(marker))
+            if run_id is not None:
+                line = f"{REGISTERED_NAMES[family]}@{alias} v{version}\n"
+                self._replace(_run_marker_key(run_id, alias), line.encode())
+            self._replace(_marker_key(family, alias), msgspec.json.encode(Marker(version, run_id)))
+        if before is not None and before.run_id not in (None, run_id):
+            self._delete(_run_marker_key(before.run_id, alias))
 
-    def markers(self, family: Family) -> dict[Alias, Marker]:
-        """What each alias that is marked names. Raises StoreUnavailable."""
-        found: dict[Alias, Marker] = {}
-        for alias in ALIASES:
-            if encoded := self._get(_marker_key(family, alias)):
-                with self._translated(f"read the marker of {alias}"):
-                    found[alias] = msgspec.json.decode(encoded, type=Marker)
-        return found
+    def sweep_markers(self, family: Family) -> None:
+        """Remove the markers in the folders of runs that their aliases do not name. Raises StoreUnavailable."""
+        named = {alias: marker.run_id for alias in ALIASES if (marker := self._marker(family, alias))}
+        for run_id in self.versions(family).values():
+            for alias in self._marked(run_id):
+                if named.get(alias) != run_id:
+                    self._delete(_run_marker_key(run_id, alias))
+
+    def _marker(self, family: Family, alias: Alias) -> Marker | None:
+        """What an alias's marker says; None where there is none, or none that can be read."""
+        encoded = self._get(_marker_key(family, alias))
+        try:
+            return msgspec.json.decode(encoded, type=Marker) if encoded else None
+        except UNREADABLE:
+            return None
+
+    def _marked(self, run_id: str) -> list[Alias]:
+        with self._translated("look at markers"):
+            paths = {meta["path"] for page in self._objects.list(run_id) for meta in page}
+        return [alias for alias in ALIASES if _run_marker_key(run_id, alias) in paths]
 
     def versions(self, family: Family) -> dict[int, str]:
         """Every version of a family that is kept, with its run id. Raises StoreUnavailable.
@@ -236,6 +258,8 @@ class ObjectModelStore:
         return meta.run_id == run_id and written < latest
 
     def _delete_run(self, run_id: str) -> None:
+        for alias in self._marked(run_id):
+            self._delete(_run_marker_key(run_id, alias))
         for name in ("model.onnx", "meta.json"):
             self._delete(f"{run_id}/{name}")
 
@@ -271,17 +295,6 @@ class ObjectModelStore:
         return _translated(operation, self._masked)
 
 
-class S3Access(NamedTuple):
-    """How to reach an S3 API; an endpoint of None is AWS's own."""
-
-    endpoint: str | None
-    access_key: str
-    secret_key: str
-
-    def __repr__(self) -> str:
-        return f"S3Access(endpoint={self.endpoint!r})"
-
-
 def open_model_store(
     url: str, access: S3Access | None = None, *, make: bool = True, masked: Masking = mask_addresses
 ) -> ObjectModelStore:
@@ -300,35 +313,17 @@ def open_objects(
     A missing folder is made, or else stands for a store that is empty. Touches no network. Raises
     StoreSettingError, StoreUnavailable.
     """
-    parts = urlsplit(url)
-    match parts.scheme:
-        case "file" if parts.path.startswith("/") and not parts.netloc:
-            if not make and not Path(unquote(parts.path)).is_dir():
-                return MemoryStore()
+    try:
+        place = parse_address(url)
+        if isinstance(place, Path):
             with _translated(f"open {masked(url)}", masked):
-                return LocalStore.from_url(url, automatic_cleanup=True, mkdir=True)
-        case "s3" if parts.netloc:
-            if access is None:
-                raise StoreSettingError(masked(url), "needs an access key and a secret key")
-            return _s3(parts.netloc, parts.path.strip("/"), access, masked)
-        case _:
-            raise StoreSettingError(masked(url), "write file:///FOLDER or s3://BUCKET")
-
-
-def _s3(bucket: str, prefix: str, access: S3Access, masked: Masking) -> S3Store:
-    if access.endpoint is not None and not is_endpoint(access.endpoint):
-        shown = masked(access.endpoint)
-        raise StoreSettingError("the S3 endpoint", f"{shown!r} is no http:// or https:// address")
-    with _translated(masked(f"open s3://{bucket}"), masked):
-        return open_s3(
-            bucket,
-            prefix,
-            endpoint=access.endpoint,
-            access_key=access.access_key,
-            secret_key=access.secret_key,
-            client=_CLIENT,
-            retry=_RETRY,
-        )
+                return open_folder(place, make=make)
+        if access is None:
+            raise StoreSettingError(masked(url), "needs an access key and a secret key")
+        with _translated(masked(f"open s3://{place.name}"), masked):
+            return open_bucket(place, access, PATIENCE)
+    except AddressError as error:
+        raise StoreSettingError("the model store", masked(str(error))) from error
 
 
 def _pointer_key(family: Family, version: int) -> str:
@@ -339,10 +334,9 @@ def _marker_key(family: Family, alias: Alias) -> str:
     return f"{REGISTERED_NAMES[family]}/.alias_{alias}"
 
 
-@contextmanager
-def _translated(operation: str, masked: Masking) -> Iterator[None]:
-    try:
-        yield
-    except (BaseError, OSError, *UNREADABLE) as error:
-        # The first line says what happened; what follows is the library's own view of its internals.
-        raise StoreUnavailable(operation, name_full(masked(str(error).partition("\n")[0]))) from error
+def _run_marker_key(run_id: str, alias: Alias) -> str:
+    return f"{run_id}/.alias_{alias}"
+
+
+def _translated(operation: str, masked: Masking) -> AbstractContextManager[None]:
+    return failures(lambda problem: StoreUnavailable(operation, masked(problem)))

@@ -14,6 +14,7 @@ from gameplay.models.errors import (
 from gameplay.promotion.applying import complete
 from gameplay.promotion.assignments import assigned, merged
 from gameplay.promotion.state import Promotion, StateAt
+from gameplay.refusals import Unavailable
 from ledger.errors import OvertakenError
 from ledger.events import AliasesAssigned, Assignment, VersionRun
 from ledger.vocabulary import ALIASES, Alias, Family
@@ -57,7 +58,7 @@ def adopt(promotion: Promotion, family: Family) -> AliasesAssigned | None:
     An inconsistent registry (an alias missing, a version that does not exist or cannot be served, half an
     exchange) is not adopted; `problems` says what is wrong with it. Raises RegistryError, StoreError.
     """
-    with promotion.lock:
+    with promotion.turn(family):
         state = promotion.state(family)
         if state.promotion.plan:
             return None
@@ -116,7 +117,7 @@ def bootstrap(promotion: Promotion, family: Family, first: Assignment) -> Aliase
     There is nothing yet that a plan could move from: the registry is set, and its aliases are adopted. A crash in
     between leaves aliases that the next set-up adopts, or finds incomplete.
     """
-    with promotion.lock:
+    with promotion.turn(family):
         known = promotion.state(family).promotion.run
         promotion.backends.apply(family, assignments(None, first), known)
         return adopt(promotion, family)
@@ -135,7 +136,7 @@ def _complete_and_adopt(promotion: Promotion, family: Family, found: Adoption) -
     except ModelUnavailable as error:
         found.registry = error.registry
         return promotion.problems.get(family, str(error))
-    except ModelError as error:
+    except (ModelError, Unavailable) as error:
         return str(error)
     return None
 

@@ -32,7 +32,7 @@ def complete(promotion: Promotion, family: Family) -> None:
 
     Raises RegistryError, StoreError or ModelUnavailable when that cannot be done now; `problems` says so too.
     """
-    with promotion.lock:
+    with promotion.turn(family):
         state = promotion.state(family)
         while open_plan := state.promotion.plan:
             runs = _apply(promotion, state, open_plan.assignments)
@@ -50,7 +50,7 @@ def cancel(promotion: Promotion, family: Family) -> AliasesAssigned | None:
     For a plan that can never be completed, because a version of it is gone for good. What was set of it already
     is set back. Raises RegistryError, StoreError or ModelUnavailable; then the plan is still open.
     """
-    with promotion.lock:
+    with promotion.turn(family):
         state = promotion.state(family)
         open_plan = state.promotion.plan
         while open_plan and state.promotion.plan == open_plan:

@@ -26,7 +26,7 @@ def cycle(
     the next cycle or start. `tick` is the firing of a schedule that the cycle is for: one process decides it, the
     others get None. Raises Conflict while the family has no aliases.
     """
-    with promotion.lock:
+    with promotion.turn(family):
         return promotion.retry(family, lambda: _cycle(promotion, family, trigger, source, tick))
 
 
@@ -77,7 +77,7 @@ def _tick_id(family: Family, tick: datetime, index: int) -> str:
 def _move(
     promotion: Promotion, family: Family, choose: Callable[[Assignment], Assignment], cause: PlanCause
 ) -> bool:
-    with promotion.lock:
+    with promotion.turn(family):
         return promotion.retry(family, lambda: _move_once(promotion, family, choose, cause))
 
 

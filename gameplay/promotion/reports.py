@@ -53,7 +53,7 @@ def record(promotion: Promotion, report: Reported, key: str | None) -> Recorded:
     Invalid for aliases that cannot be as they are reported; Unavailable when the registry is asked for a version
     that the ledger does not know, and does not answer.
     """
-    with promotion.lock:
+    with promotion.turn(report.model_type):
         return promotion.retry(report.model_type, lambda: _record(promotion, report, key))
 
 

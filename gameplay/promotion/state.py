@@ -2,24 +2,27 @@
 
 import copy
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
 from gameplay.models.registry import Registry
 from gameplay.models.store import ModelStore
 from gameplay.promotion.backends import Backends, Loader
-from gameplay.refusals import Conflict
+from gameplay.refusals import Conflict, Unavailable
 from ledger.errors import OvertakenError
 from ledger.events import Assignment, Event, Rule, VersionRun
 from ledger.retry import retry
 from ledger.store import Ledger, Receipt
 from ledger.streams import promotion_stream
-from ledger.vocabulary import Family
+from ledger.vocabulary import FAMILIES, Family
 from projections.read_models.all import ReadModels
 from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
 
 Outcome = TypeVar("Outcome")
+
+TURN_SECONDS_MAX = 5.0
 
 
 class StateAt(NamedTuple):
@@ -41,8 +44,8 @@ class StateAt(NamedTuple):
 class Promotion:
     """All families, as one process sees them: what is decided and planned in `planning`, and done in `applying`.
 
-    One thread at a time holds `lock`; other processes are met at the ledger, whose append takes a family only at
-    the state that was looked at.
+    One thread at a time has a family's turn; other processes are met at the ledger, whose append takes a family
+    only at the state that was looked at.
     """
 
     def __init__(
@@ -54,12 +57,14 @@ class Promotion:
         rule: Rule,
         store: ModelStore | None = None,
         load: Loader | None = None,
+        turn_seconds_max: float = TURN_SECONDS_MAX,
     ) -> None:
         self.rule = rule
         self.ledger = ledger
         self.read_models = read_models
         self.backends = Backends(registry, store, load)
-        self.lock = threading.RLock()
+        self._turns = {family: threading.RLock() for family in FAMILIES}
+        self._turn_seconds_max = turn_seconds_max
         self.not_completed: dict[Family, str] = {}
         self.not_adopted: dict[Family, str] = {}
 
@@ -74,6 +79,21 @@ class Promotion:
         not_adopted, not_completed = self.not_adopted.copy(), self.not_completed.copy()
         families = self.read_models.standings.state.families
         return not_adopted | {family: text for family, text in not_completed.items() if families[family].plan}
+
+    @contextmanager
+    def turn(self, family: Family) -> Iterator[None]:
+        """The family's aliases, for this thread alone. Raises Unavailable when another one keeps them for long.
+
+        It keeps them while it asks registry and store, which may take as long as their deadlines allow. To wait
+        for all of that would use up the threads that answer requests.
+        """
+        turn = self._turns[family]
+        if not turn.acquire(timeout=self._turn_seconds_max):
+            raise Unavailable(f"the aliases of {family} are being moved; try again in a moment")
+        try:
+            yield
+        finally:
+            turn.release()
 
     def state(self, family: Family) -> StateAt:
         """The family at the head."""

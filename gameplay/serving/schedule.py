@@ -12,7 +12,7 @@ from gameplay.cron import Crontab
 from gameplay.models.errors import ModelError
 from gameplay.promotion.adoption import watch
 from gameplay.promotion.planning import cycle
-from gameplay.refusals import Conflict, Refusal
+from gameplay.refusals import Refusal
 from gameplay.serving.abandonment import Abandonment
 from gameplay.serving.clocks import Clocks
 from gameplay.serving.job_metrics import JobMetrics
@@ -148,8 +148,8 @@ class Schedule:
         for family in FAMILIES:
             try:
                 cycle(self._core.promotion, family, trigger="schedule", source="scheduler", tick=due)
-            except Conflict as conflict:
-                log.warning("no promotion cycle: %s", conflict)
+            except Refusal as refusal:
+                log.warning("no promotion cycle: %s", refusal)
 
     def _train(self, _due: datetime) -> None:
         self._training.run()

@@ -54,6 +54,7 @@ def sync(
                 _sync_version(core, family, version, synced, registry_error)
             for alias, version in chosen.items():
                 core.store.set_marker(family, alias, version)
+            core.store.sweep_markers(family)
             if clean:
                 _clean(core, family, wanted[family] | trained[family], synced)
         if clean:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gameplay.config import Settings
 from gameplay.core import Core
 from gameplay.promotion.planning import assign
-from gameplay.refusals import Conflict
+from gameplay.refusals import Conflict, Unavailable
 from gameplay.training.dataset import Dataset, read_dataset
 from gameplay.training.fit import Job, train_all
 from gameplay.training.runs import Run, runs_of
@@ -88,8 +88,8 @@ def candidates(
 ) -> list[Candidate]:
     """Each alias with what there is to learn for it. Raises Conflict while a family has no aliases.
 
-    `force` trains although there are too few rows, but not while a plan is open: the versions would find no place,
-    and the next run would register as many again.
+    `force` trains although there are too few rows, but no alias that RPS_TRAIN_ALIASES leaves out, and not while a
+    plan is open: the versions would find no place, and the next run would register as many again.
     """
     found = []
     for family in families:
@@ -100,7 +100,8 @@ def candidates(
             learned = _learned(runs.get(version))
             new_rows = dataset.rows_after(learned.through_position)
             too_few = None if force else _too_few(core.settings, len(dataset.rows), new_rows, learned.rows)
-            found.append(Candidate(family, alias, version, new_rows, blocked or too_few))
+            reason = blocked or _left_out(core.settings, alias) or too_few
+            found.append(Candidate(family, alias, version, new_rows, reason))
     return found
 
 
@@ -154,8 +155,8 @@ def _place(core: Core, family: Family, outcomes: Sequence[Outcome]) -> None:
     try:
         if not assign(core.promotion, family, trained, cause="training"):
             problem = "the plan stays open: the next cycle or start completes it"
-    except Conflict as conflict:
-        problem = str(conflict)
+    except (Conflict, Unavailable) as refusal:
+        problem = str(refusal)
     if problem:
         log.warning("%s: new versions are registered, but not in place: %s", family, problem)
     for outcome in outcomes:
@@ -167,6 +168,10 @@ def _open_plan(promotion_state: PromotionState) -> str | None:
     if promotion_state.plan is None:
         return None
     return f"a plan is open ({promotion_state.plan.version}): the next cycle or start completes it"
+
+
+def _left_out(settings: Settings, alias: Alias) -> str | None:
+    return None if alias in settings.train_aliases else "RPS_TRAIN_ALIASES leaves it to the promotion"
 
 
 def _too_few(settings: Settings, rows: int, new_rows: int, rows_before: int) -> str | None:

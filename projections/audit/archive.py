@@ -4,24 +4,31 @@ A person who can rewrite the database, seals and all, would have to rewrite thes
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
 from configparser import Error as ConfigError
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
-
-from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore, ObjectStore, S3Store
 
 from ledger.errors import LedgerError
-from ledger.files import name_full
-from projections.audit.s3 import is_endpoint, open_s3
+from projections.objects import (
+    AddressError,
+    AlreadyExistsError,
+    ObjectStore,
+    Patience,
+    S3Access,
+    check_endpoint,
+    failures,
+    open_bucket,
+    open_folder,
+    parse_address,
+)
 
 FOLDER = "seals"
 READERS = 16
 """So many notes are read at once: one after the other, each would wait for its own round trip."""
+PATIENCE = Patience(request_seconds=10, connect_seconds=3, retries=2)
 _SIZE = re.compile(rf"{FOLDER}/([0-9]+)\.note").fullmatch
 _SECTION = "default"
 
@@ -82,44 +89,24 @@ def open_archive(url: str, endpoint: str | None = None, credentials: Path | None
     The latter takes the endpoint, unless it is AWS's own, and a file with keys in the form of AWS's credentials:
     `aws_access_key_id` and `aws_secret_access_key` in the section `default`. Raises ArchiveError.
     """
-    parts = _parts(url)
-    if parts.scheme == "s3" and parts.netloc:
-        return CheckpointArchive(_s3(parts.netloc, parts.path.strip("/"), endpoint, credentials))
-    if parts.scheme not in ("", "file") or parts.netloc:
-        raise ArchiveError(
-            f"{url} is no checkpoint archive: name a folder that has `{FOLDER}`, or s3://BUCKET/PREFIX"
-        )
-    path = Path(unquote(parts.path)).absolute()
-    if not (path / FOLDER).is_dir():
-        raise ArchiveError(f"there is no folder {path / FOLDER}")
-    return CheckpointArchive(LocalStore(path))
-
-
-def _s3(bucket: str, prefix: str, endpoint: str | None, credentials: Path | None) -> S3Store:
-    if endpoint is not None and not is_endpoint(endpoint):
-        raise ArchiveError(f"the checkpoint archive's endpoint {endpoint!r} is no http:// or https:// address")
-    if credentials is None:
-        raise ArchiveError(f"s3://{bucket} needs keys: name their file with --archive-credentials")
-    access_key, secret_key = _read_keys(credentials)
-    with _translated("open"):
-        return open_s3(
-            bucket,
-            prefix,
-            endpoint=endpoint,
-            access_key=access_key,
-            secret_key=secret_key,
-            client={"timeout": "10s", "connect_timeout": "3s"},
-            retry={"max_retries": 2},
-        )
-
-
-def _parts(url: str) -> SplitResult:
     try:
-        parts = urlsplit(url)
-        _ = parts.port  # it is looked at when it is asked for
-    except ValueError as error:
-        raise ArchiveError(f"{url!r} is no address: {error}") from error
-    return parts
+        place = parse_address(url, bare=True)
+        check_endpoint(endpoint)
+    except AddressError as error:
+        raise ArchiveError(f"{error}; name a folder that has `{FOLDER}`, or s3://BUCKET/PREFIX") from error
+    if isinstance(place, Path):
+        if not (place.absolute() / FOLDER).is_dir():
+            raise ArchiveError(f"there is no folder {place.absolute() / FOLDER}")
+        with _translated("open"):
+            return CheckpointArchive(open_folder(place.absolute(), make=False))
+    if credentials is None:
+        raise ArchiveError(f"s3://{place.name} needs keys: name their file with --archive-credentials")
+    access = S3Access(endpoint, *_read_keys(credentials))
+    try:
+        with _translated("open"):
+            return CheckpointArchive(open_bucket(place, access, PATIENCE))
+    except AddressError as error:
+        raise ArchiveError(str(error)) from error
 
 
 def _read_keys(path: Path) -> tuple[str, str]:
@@ -140,12 +127,5 @@ def _path(size: int) -> str:
     return f"{FOLDER}/{size:020d}.note"
 
 
-@contextmanager
-def _translated(operation: str) -> Iterator[None]:
-    try:
-        yield
-    except (BaseError, OSError) as error:
-        # The first line says what happened; what follows is the library's own view of its internals.
-        raise ArchiveError(
-            f"cannot {operation} the checkpoint archive: {name_full(str(error).partition(chr(10))[0])}"
-        ) from error
+def _translated(operation: str) -> AbstractContextManager[None]:
+    return failures(lambda problem: ArchiveError(f"cannot {operation} the checkpoint archive: {problem}"))

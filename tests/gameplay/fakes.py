@@ -2,7 +2,7 @@
 
 from gameplay.models.artifacts import ModelFiles, Registered, TrainedModel
 from gameplay.models.errors import RegistryUnavailable, StoreUnavailable, VersionMissing
-from gameplay.models.store import Marker, ModelStore
+from gameplay.models.store import ModelStore
 from ledger.vocabulary import Alias, Family
 
 
@@ -90,8 +90,8 @@ class SwitchedStore:
     def set_marker(self, family: Family, alias: Alias, version: int) -> None:
         self._reach().set_marker(family, alias, version)
 
-    def markers(self, family: Family) -> dict[Alias, Marker]:
-        return self._reach().markers(family)
+    def sweep_markers(self, family: Family) -> None:
+        self._reach().sweep_markers(family)
 
     def versions(self, family: Family) -> dict[int, str]:
         return self._reach().versions(family)

@@ -14,7 +14,8 @@ from uuid import uuid4
 from moto.server import ThreadedMotoServer
 
 from gameplay.config import Settings
-from gameplay.models.store import ObjectModelStore, S3Access, open_model_store
+from gameplay.models.store import ObjectModelStore, open_model_store, open_objects
+from projections.objects import ObjectStore, S3Access
 
 HOST = "127.0.0.1"
 START_SECONDS_MAX = 60.0
@@ -51,6 +52,10 @@ class S3Server:
         request = urllib.request.Request(f"{self.endpoint}/{name}", method="PUT")
         with urllib.request.urlopen(request, timeout=10):
             return name
+
+    def objects(self, bucket: str) -> ObjectStore:
+        """The bucket, as any client has it."""
+        return open_objects(f"s3://{bucket}", self.access)
 
     def store(self, bucket: str) -> ObjectModelStore:
         return open_model_store(f"s3://{bucket}", self.access)

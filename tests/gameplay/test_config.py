@@ -44,6 +44,7 @@ GOOD: dict[str, tuple[str, str, object]] = {
     "MIN_NEW_ROWS_FOR_TRAINING": ("500", "training_minimum_new_rows", 500),
     "MIN_TOTAL_ROWS": ("900", "training_minimum_rows", 900),
     "RPS_CROSS_FAMILY_SHARE": ("0.1", "cross_family_share", 0.1),
+    "RPS_TRAIN_ALIASES": ("B, shadow1", "train_aliases", frozenset({"B", "shadow1"})),
     "RPS_CROSS_FAMILY_FOR": ("human, bot", "cross_family_for", frozenset({"human", "bot"})),
     "RPS_ALLOWED_HOSTS": ("rps.example, RPS, ::2", "allowed_hosts", frozenset({"rps.example", "rps", "::2"})),
     "RPS_ALLOWED_ORIGINS": (
@@ -85,6 +86,8 @@ BAD: list[tuple[str, str]] = [
     ("TRAINING_LEGACY_GAME_STRIDE", "0"),
     ("MIN_TOTAL_ROWS", "many"),
     ("RPS_CROSS_FAMILY_SHARE", "2"),
+    ("RPS_TRAIN_ALIASES", "production"),
+    ("RPS_TRAIN_ALIASES", ","),
     ("RPS_CROSS_FAMILY_FOR", "humans"),
     ("RPS_CROSS_FAMILY_FOR", ","),
     ("RPS_ALLOWED_HOSTS", "https://rps.example"),

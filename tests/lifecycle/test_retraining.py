@@ -15,7 +15,6 @@ from gameplay.config import Settings
 from gameplay.core import Core, open_core
 from gameplay.models.artifacts import REGISTERED_NAMES
 from gameplay.models.errors import TrainingError
-from gameplay.models.registry import MlflowRegistry
 from gameplay.promotion import planning
 from gameplay.serving.overview import overview
 from gameplay.serving.schedule import CATCH_UP_SECONDS
@@ -37,6 +36,7 @@ from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from projections.decision.cycle import plan
 from tests.builders import assignment, training_completed
+from tests.gameplay.markers import markers_in
 from tests.lifecycle.conftest import silently
 
 LINE: Family = "multinomial_logistic"
@@ -75,8 +75,8 @@ def test_new_versions_take_the_aliases_by_one_plan_when_there_is_more_to_learn(c
     assert (planned.cause, assigned.cause, planned.swapped) == ("training", "training", False)
     assert core.promotion.state(LINE).assignment() == assignment((5, 6, 7, 8))
     assert core.registry.aliases(LINE) == dict(zip(ALIASES, (5, 6, 7, 8), strict=True))
-    markers = core.store.markers(LINE)
-    assert {alias: marker.version for alias, marker in markers.items()} == core.registry.aliases(LINE)
+    markers = markers_in(core.settings.data_dir / "models", LINE)
+    assert {alias: version for alias, (version, _run_id) in markers.items()} == core.registry.aliases(LINE)
     assert [(run.alias, run.status, run.source) for run in runs(core)[-4:]] == [
         (alias, "success", "test") for alias in ALIASES
     ]
@@ -90,8 +90,8 @@ def test_a_run_can_be_read_in_mlflow_and_made_again_bit_for_bit(core: Core) -> N
     assert outcome.event.model_version is not None
     assert outcome.event.run_id is not None
 
-    assert isinstance(core.registry, MlflowRegistry)
-    run = core.registry._client().get_run(outcome.event.run_id)
+    client = MlflowClient(core.settings.mlflow_tracking_uri)
+    run = client.get_run(outcome.event.run_id)
     files = core.registry.download(LINE, outcome.event.model_version)
     source = files.card.source
     again = read_dataset(
@@ -109,7 +109,9 @@ def test_a_run_can_be_read_in_mlflow_and_made_again_bit_for_bit(core: Core) -> N
     assert {"holdout_accuracy", "folds_mean_accuracy", "folds_sd_accuracy", "fold_2_rows"} <= set(run.data.metrics)
     for opponent, score in files.card.by_opponent.items():
         assert run.data.metrics[f"holdout_vs_{opponent}_accuracy"] == score.accuracy
-    paths = {file.path for file in core.registry._client().list_artifacts(outcome.event.run_id)}
+    paths = {
+        file.path for file in MlflowClient(core.settings.mlflow_tracking_uri).list_artifacts(outcome.event.run_id)
+    }
     assert {"confusion_matrix.png", "dataset.json", "estimator.pkl", "model"} <= paths
     assert sum(fold.rows for fold in files.card.folds) == source.rows
     assert fit_model(Job(LINE, "B", again), HYPERPARAMETERS[LINE]["B"]).onnx == files.onnx
@@ -341,3 +343,17 @@ def test_a_model_that_mlflow_counts_from_one_again_moves_nothing_until_it_is_rep
 
 def folder_bytes(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_training_moves_the_aliases_that_it_may_and_no_other(core: Core) -> None:
+    play_more(core)
+    core.settings = replace(core.settings, train_aliases=frozenset({"B", "shadow1"}))
+
+    for force in (False, True):
+        reasons = {one.alias: one.reason for one in due(core, force=force)}
+        assert (reasons["B"], reasons["shadow1"]) == (None, None)
+        assert reasons["Production"] == reasons["shadow2"] == "RPS_TRAIN_ALIASES leaves it to the promotion"
+
+    outcomes = train(core, due(core))
+    assert [outcome.placed for outcome in outcomes] == [False, True, True, False]
+    assert core.promotion.state(LINE).assignment() == assignment((1, 5, 6, 4))

@@ -154,3 +154,14 @@ def test_a_version_that_is_taken_back_is_gone_and_its_number_is_not_given_again(
         registry.run_of("xgboost", landed.version)
     assert "discarded" in client.get_run(landed.run_id).data.tags
     assert registry.register("xgboost", trained()).version > landed.version
+
+
+def test_a_version_is_not_registered_for_a_caller_that_has_gone(
+    registry: MlflowRegistry, client: MlflowClient
+) -> None:
+    before = client.search_model_versions("name='rps_bot_xgboost'")
+
+    with pytest.raises(RegistryUnavailable, match="it came too late"):
+        registry.register("xgboost", trained(), still_wanted=lambda: False)
+
+    assert client.search_model_versions("name='rps_bot_xgboost'") == before

@@ -16,9 +16,12 @@ from gameplay.models.errors import (
     StoreSettingError,
     StoreUnavailable,
 )
-from gameplay.models.store import Marker, ObjectModelStore, S3Access, open_model_store
+from gameplay.models.store import ObjectModelStore, open_model_store
+from projections.objects import S3Access
+from tests.endpoints import WRONG_ENDPOINTS
 from tests.gameplay.faults import CrashError, crash
 from tests.gameplay.graphs import files
+from tests.gameplay.markers import markers_in, run_markers_in
 from tests.gameplay.servers import S3Server
 
 
@@ -39,7 +42,7 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
             return MemoryStore()
         case "s3":
             server: S3Server = request.getfixturevalue("s3")
-            return server.store(server.new_bucket())._objects
+            return server.objects(server.new_bucket())
         case _:
             return LocalStore(tmp_path / "models", mkdir=True)
 
@@ -76,6 +79,7 @@ def test_the_layout_is_the_documented_one(store: ObjectModelStore, objects: Obje
         "run-xgboost-3/meta.json",
         "rps_bot_xgboost/versions/3",
         "rps_bot_xgboost/.alias_Production",
+        "run-xgboost-3/.alias_Production",
     }
     assert bytes(objects.get("rps_bot_xgboost/.alias_Production").bytes()) == (
         b'{"version":3,"run_id":"run-xgboost-3"}'
@@ -119,7 +123,7 @@ def test_a_version_is_marked_although_its_pointer_is_bad(store: ObjectModelStore
 
     store.set_marker("xgboost", "B", 3)
 
-    assert store.markers("xgboost") == {"B": Marker(3, None)}
+    assert markers_in(objects, "xgboost") == {"B": (3, None)}
 
 
 def test_a_version_that_is_put_again_replaces_the_first_copy(store: ObjectModelStore) -> None:
@@ -154,14 +158,57 @@ def test_of_two_runs_that_come_for_one_number_at_once_one_gets_it() -> None:
     assert store.get_model("xgboost", 3).run_id == "another"
 
 
-def test_markers_name_version_and_run(store: ObjectModelStore) -> None:
+def test_markers_name_version_and_run(store: ObjectModelStore, objects: ObjectStore) -> None:
     store.put_model("xgboost", files(3))
     store.set_marker("xgboost", "B", 2)
     store.set_marker("xgboost", "B", 3)
     store.set_marker("xgboost", "shadow1", 9)
 
-    assert store.markers("xgboost") == {"B": Marker(3, "run-xgboost-3"), "shadow1": Marker(9, None)}
-    assert store.markers("feedforward_nn") == {}
+    assert markers_in(objects, "xgboost") == {"B": (3, "run-xgboost-3"), "shadow1": (9, None)}
+    assert markers_in(objects, "feedforward_nn") == {}
+
+
+def test_the_folder_of_a_run_says_which_aliases_name_it(store: ObjectModelStore, objects: ObjectStore) -> None:
+    for version in (3, 4):
+        store.put_model("xgboost", files(version))
+    store.set_marker("xgboost", "Production", 3)
+    store.set_marker("xgboost", "B", 4)
+    store.set_marker("xgboost", "Production", 4)
+    store.set_marker("xgboost", "Production", 4)
+
+    assert run_markers_in(objects) == {
+        "run-xgboost-4/.alias_Production": "rps_bot_xgboost@Production v4\n",
+        "run-xgboost-4/.alias_B": "rps_bot_xgboost@B v4\n",
+    }
+    store.set_marker("xgboost", "B", 3)
+    assert "run-xgboost-4/.alias_B" not in run_markers_in(objects)
+
+
+@pytest.mark.parametrize("step", range(1, 6))
+def test_a_move_of_a_marker_that_dies_anywhere_is_put_right_by_the_next(step: int) -> None:
+    objects = Dying()
+    store = ObjectModelStore(objects)
+    for version in (3, 4):
+        store.put_model("xgboost", files(version))
+    store.set_marker("xgboost", "B", 3)
+    objects.left = step
+    with pytest.raises(CrashError):
+        store.set_marker("xgboost", "B", 4)
+    assert run_markers_in(objects), "one too many rather than none"
+
+    store.set_marker("xgboost", "B", 4)
+    store.sweep_markers("xgboost")
+
+    assert run_markers_in(objects) == {"run-xgboost-4/.alias_B": "rps_bot_xgboost@B v4\n"}
+
+
+def test_a_version_that_is_removed_takes_its_markers_along(store: ObjectModelStore, objects: ObjectStore) -> None:
+    store.put_model("xgboost", files(3))
+    store.set_marker("xgboost", "B", 3)
+
+    store.remove("xgboost", 3)
+
+    assert run_markers_in(objects) == {}
 
 
 def test_versions_are_listed_with_their_runs(store: ObjectModelStore) -> None:
@@ -328,30 +375,28 @@ def test_a_file_url_makes_its_folder(tmp_path: Path) -> None:
     assert (tmp_path / "a folder" / "models" / "rps_bot_xgboost" / "versions" / "3").is_file()
 
 
-@pytest.mark.parametrize("url", ["", "models", "file://models", "file:models", "gs://bucket", "s3://", "s3:"])
+@pytest.mark.parametrize(
+    "url",
+    ["", "models", "file://models", "file:models", "gs://bucket", "s3://", "s3:", "s3://buck\net", "s3://a b"],
+)
 def test_a_url_that_names_no_store_is_refused(url: str) -> None:
     with pytest.raises(StoreSettingError):
         open_model_store(url, S3Access("http://127.0.0.1:1", "key", "secret"))
 
 
-@pytest.mark.parametrize(
-    "endpoint",
-    [
-        *("", "minio:9000", "127.0.0.1:9000", "http://", "ftp://minio", "//minio"),
-        *(
-            "http://minio:9000\n",
-            "http://min\nio",
-            "http://minio:0",
-            "http://minio:99999",
-            "http://mi nio",
-            "http://ä",
-        ),
-    ],
-)
-def test_an_endpoint_without_a_scheme_is_refused(endpoint: str) -> None:
+@pytest.mark.parametrize("endpoint", WRONG_ENDPOINTS)
+def test_an_endpoint_that_is_no_address_is_refused(endpoint: str) -> None:
     with pytest.raises(StoreSettingError) as caught:
         open_model_store("s3://bucket", S3Access(endpoint, "key", "swordfish"))
     assert "swordfish" not in str(caught.value)
+
+
+@pytest.mark.parametrize("access_key", ["", "k ey", "key\n", "k\u00e9y"])
+def test_a_key_that_cannot_be_one_is_refused_and_not_repeated(access_key: str) -> None:
+    for access in (S3Access(None, access_key, "swordfish"), S3Access(None, "key", access_key + "swordfish\n")):
+        with pytest.raises(StoreSettingError, match="a character that no key has") as caught:
+            open_model_store("s3://bucket", access)
+        assert "swordfish" not in str(caught.value)
 
 
 def test_s3_without_keys_is_refused() -> None:

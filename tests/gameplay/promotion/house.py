@@ -1,8 +1,10 @@
 """One family on one database and one registry, in which processes come and go."""
 
+from pathlib import Path
+
 from sqlalchemy import Engine
 
-from gameplay.models.store import ObjectModelStore
+from gameplay.models.store import open_model_store
 from gameplay.promotion import applying, planning
 from gameplay.promotion.backends import Loader
 from gameplay.promotion.state import Promotion
@@ -33,6 +35,7 @@ from tests.gameplay.faults import (
     registry_with_versions,
 )
 from tests.gameplay.graphs import trained
+from tests.gameplay.markers import markers_in
 
 FAMILY: Family = "xgboost"
 RULE = Rule(name=Z_TEST, alpha="0.20", minimum_games=3, minimum_predictions=30)
@@ -41,11 +44,12 @@ RULE = Rule(name=Z_TEST, alpha="0.20", minimum_games=3, minimum_predictions=30)
 class House:
     """One database and one registry, in which processes come and go."""
 
-    def __init__(self, engine: Engine, store: ObjectModelStore | None = None) -> None:
+    def __init__(self, engine: Engine, folder: Path | None = None) -> None:
         self.engine = engine
         self.ledger = FaultyLedger(engine)
         self.registry = registry_with_versions(count=6)
-        self.store = store
+        self.folder = folder
+        self.store = open_model_store(folder.as_uri()) if folder else None
         self._games = 0
 
     def process(self, load: Loader | None = None) -> Promotion:
@@ -128,8 +132,8 @@ class House:
 
     def markers(self) -> dict[Alias, int]:
         """The version that each marker in the store names."""
-        assert self.store is not None
-        return {alias: marker.version for alias, marker in self.store.markers(FAMILY).items()}
+        assert self.folder is not None
+        return {alias: version for alias, (version, _run_id) in markers_in(self.folder, FAMILY).items()}
 
     def assert_converged(self) -> None:
         assert self.registered() == self.aliases()

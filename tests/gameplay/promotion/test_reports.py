@@ -365,3 +365,44 @@ def test_two_bodies_are_one_by_their_value(body: bytes, same: bool) -> None:
     first = body_digest({"a": {"x": 2, "y": 1}, "b": [1, 2]})
 
     assert (body_digest(msgspec.json.decode(body)) == first) is same
+
+
+def test_reports_at_once_are_all_recorded(faulty: FaultyLedger, promotion: Promotion) -> None:
+    answers: list[Recorded] = []
+
+    def send(sender: int) -> None:
+        keys = [f"{sender}-{number}" for number in range(10)]
+        answers.extend(record(promotion, reported(body=key), key) for key in keys)
+
+    threads = [threading.Thread(target=send, args=(sender,)) for sender in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(answers) == 80
+    cycles = [event.cycle for event in events(faulty) if isinstance(event, CycleDecided)]
+    assert cycles == list(range(1, 81))
+
+
+def test_a_report_does_not_wait_for_ever_for_a_registry_that_hangs(
+    faulty: FaultyLedger, registry: FaultyRegistry
+) -> None:
+    mine = Promotion(faulty, ReadModels(faulty), registry, rule=rule(), turn_seconds_max=0.01)
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        hangs.set()
+        goes_on.wait()
+
+    registry.at_call(1, hang)
+    slow = threading.Thread(target=adoption.adopt, args=(mine, FAMILY))
+    slow.start()
+    hangs.wait()
+
+    with pytest.raises(Unavailable, match="the aliases of xgboost are being moved; try again"):
+        record(mine, reported(), None)
+
+    goes_on.set()
+    slow.join()
+    record(mine, reported(), None)

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from gameplay.core import Core, open_core
-from gameplay.models.store import ObjectModelStore
 from gameplay.promotion import adoption, planning
 from gameplay.serving.sync import sync
 from ledger.vocabulary import ALIASES, FAMILIES
 from tests.builders import assignment, training_completed
 from tests.gameplay.faults import FaultyRegistry
+from tests.gameplay.markers import markers_in, run_markers_in
 from tests.gameplay.servers import S3Server
 
 
@@ -38,7 +38,9 @@ def remote(s3: S3Server, bucket: str, registry: FaultyRegistry, data_dir: Path) 
     core.close()
 
 
-def test_the_twelve_are_copied_to_s3_and_marked(remote: Core, registry: FaultyRegistry) -> None:
+def test_the_twelve_are_copied_to_s3_and_marked(
+    remote: Core, registry: FaultyRegistry, s3: S3Server, bucket: str
+) -> None:
     first, second = (sync(remote, FAMILIES, ALIASES) for _ in range(2))
 
     assert (len(first.copied), len(first.kept), first.errors) == (12, 0, [])
@@ -46,8 +48,22 @@ def test_the_twelve_are_copied_to_s3_and_marked(remote: Core, registry: FaultyRe
     for family in FAMILIES:
         assert sorted(remote.store.versions(family)) == [1, 2, 3, 4]
         assert remote.store.get_model(family, 3) == registry.kept[family, 3]
-        markers = remote.store.markers(family)
-        assert [markers[alias].version for alias in ALIASES] == [1, 2, 3, 4]
+        markers = markers_in(s3.objects(bucket), family)
+        assert [markers[alias] for alias in ALIASES] == [(n, f"run-{family}-{n}") for n in (1, 2, 3, 4)]
+    assert len(run_markers_in(s3.objects(bucket))) == 12
+
+
+def test_markers_that_a_crash_left_behind_are_put_right(remote: Core, s3: S3Server, bucket: str) -> None:
+    sync(remote, FAMILIES, ALIASES)
+    objects, right = s3.objects(bucket), run_markers_in(s3.objects(bucket))
+    objects.put("run-xgboost-2/.alias_Production", b"rps_bot_xgboost@Production v2\n")
+    objects.delete("run-xgboost-1/.alias_Production")
+    objects.put("run-xgboost-3/.alias_of_another_tool", b"")
+
+    sync(remote, FAMILIES, ALIASES)
+
+    stray = {"run-xgboost-3/.alias_of_another_tool": ""}
+    assert run_markers_in(objects) == {**right, **stray}, "what is not ours stays"
 
 
 def test_a_damaged_copy_on_s3_is_replaced(remote: Core, registry: FaultyRegistry) -> None:
@@ -89,10 +105,9 @@ def test_cleaning_keeps_what_an_open_plan_leads_to_and_what_was_trained_just_now
 
 
 @pytest.mark.parametrize("key", ["run-xgboost-2/meta.json", "rps_bot_xgboost/versions/2"])
-def test_an_unreadable_copy_is_replaced(remote: Core, key: str) -> None:
+def test_an_unreadable_copy_is_replaced(remote: Core, s3: S3Server, bucket: str, key: str) -> None:
     sync(remote, ("xgboost",), ALIASES)
-    assert isinstance(remote.store, ObjectModelStore)
-    remote.store._objects.put(key, b"{")
+    s3.objects(bucket).put(key, b"{")
 
     synced = sync(remote, ("xgboost",), ALIASES)
 

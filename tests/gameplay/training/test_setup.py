@@ -16,6 +16,7 @@ from gameplay.training.setup import is_set_up, set_up
 from ledger.events import AliasesAssigned, GameStarted, TrainingCompleted
 from ledger.vocabulary import ALIASES, FAMILIES, Family
 from tests.gameplay.faults import CrashError, FaultyRegistry, crash, refuse, registry_with_versions
+from tests.gameplay.markers import markers_in
 
 GAMES = 120
 LAST: Family = "multinomial_logistic"
@@ -109,8 +110,8 @@ def test_a_set_up_that_dies_again_and_again_is_finished_in_the_end(
             aliases = core.promotion.state(family).promotion.aliases
             assert aliases == registry.named[family]
             assert len(set(aliases.values())) == len(ALIASES)
-        markers = core.store.markers(LAST)
-        assert {alias: marker.version for alias, marker in markers.items()} == registry.named[LAST]
+        markers = markers_in(tmp_path / "models", LAST)
+        assert {alias: version for alias, (version, _run_id) in markers.items()} == registry.named[LAST]
 
     with core_over(tmp_path, registry) as core:
         assert is_set_up(core)

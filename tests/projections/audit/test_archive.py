@@ -5,6 +5,7 @@ import pytest
 from obstore.store import LocalStore, MemoryStore
 
 from projections.audit.archive import FOLDER, ArchiveError, CheckpointArchive, open_archive
+from tests.endpoints import WRONG_ENDPOINTS
 from tests.gameplay.servers import STORE_KEY, STORE_SECRET, S3Server
 
 KEYS = f"[default]\naws_access_key_id = {STORE_KEY}\naws_secret_access_key = {STORE_SECRET}\n"
@@ -129,19 +130,7 @@ def test_a_bucket_that_is_not_there_is_an_error_without_secrets(s3: S3Server, ke
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "endpoint",
-    [
-        "",
-        "minio:9000",
-        "http://",
-        "ftp://minio",
-        "//minio",
-        "http://mi nio",
-        "http://minio:port",
-        "http://a:99999",
-    ],
-)
+@pytest.mark.parametrize("endpoint", WRONG_ENDPOINTS)
 def test_an_endpoint_that_is_no_address_is_refused(keys: Path, endpoint: str) -> None:
     with pytest.raises(ArchiveError, match="is no"):
         open_archive("s3://bucket", endpoint, keys)
