@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import httpx2
 import msgspec
@@ -32,6 +32,7 @@ class SimulatedGame(NamedTuple):
     winner: Winner
 
 
+Answer = TypeVar("Answer")
 Listen = Callable[[PlayAnswer], None]
 
 _start_answer = msgspec.json.Decoder(StartAnswer)
@@ -58,14 +59,14 @@ class ScriptedPlayer:
         """Play one game to its end. Raises SimulationError."""
         seed = self._seeds.getrandbits(SEED_BITS)
         answered = self._post("/start_game", {"policy": policy, "player_name": self._name})
-        started = _start_answer.decode(answered)
+        started = _read(_start_answer, answered)
         past: list[PastRound] = []
         while True:
             asked = self._call("GET", "/round_points", params={"game_id": started.game_id})
-            points = _in_tenths(_points_answer.decode(asked).round_points)
+            points = _in_tenths(_read(_points_answer, asked).round_points)
             move = scripted_move(self._name, seed, view_of(past, points, "user"))
             body = {"game_id": started.game_id, "user_move": move, "round": len(past) + 1}
-            played = _play_answer.decode(self._post("/play", body))
+            played = _read(_play_answer, self._post("/play", body))
             past.append(_past_round(points, played))
             if listen is not None:
                 listen(played)
@@ -92,8 +93,18 @@ class ScriptedPlayer:
 
 
 def connect(url: str) -> httpx2.Client:
-    """A client for the service at `url`."""
-    return httpx2.Client(base_url=url, timeout=TIMEOUT_SECONDS)
+    """A client for the service at `url`. Raises SimulationError for what is no address."""
+    try:
+        return httpx2.Client(base_url=url, timeout=TIMEOUT_SECONDS)
+    except httpx2.InvalidURL as error:
+        raise SimulationError(f"{url!r} is no address such as http://127.0.0.1:8080: {error}") from error
+
+
+def _read(decoder: "msgspec.json.Decoder[Answer]", content: bytes) -> "Answer":
+    try:
+        return decoder.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise SimulationError(f"this is no answer of a game: {error}; is it `rps serve` that answers?") from error
 
 
 def _in_tenths(values: MoveValues) -> Points:

@@ -13,7 +13,7 @@ from gameplay.client.capture import CapturedRound
 from gameplay.client.parity import CONFIDENCE, ParityReport, check
 from gameplay.client.simulate import ScriptedPlayer, SimulationError, connect
 from gameplay.commands.opened import check_ledger
-from gameplay.commands.settings import pass_settings
+from gameplay.commands.settings import pass_settings, service_url
 from gameplay.config import Settings
 from gameplay.core import open_core
 from gameplay.game.answers import PlayAnswer
@@ -85,7 +85,7 @@ def capture(
         if replay:
             rounds = _replayed(core.ledger, user, policy, games)
         else:
-            address = url or f"http://{settings.host}:{settings.port}"
+            address = url or service_url(settings)
             rounds = _played(address, user, policy, games, sleep_seconds=sleep, seed=seed)
         captures.write(path, rounds)
         report = check(core.ledger, core.models, rounds, strict=strict_parity)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-from gameplay.config import read_settings
+from gameplay.config import Settings, read_settings
 
 Result = TypeVar("Result")
 
@@ -20,3 +20,9 @@ def pass_settings(command: Callable[..., Result]) -> Callable[..., Result]:
         return command(read_settings(), *arguments, **options)
 
     return with_settings
+
+
+def service_url(settings: Settings) -> str:
+    """The address of the service that these settings describe."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import click
 
 from gameplay.client.simulate import ScriptedPlayer, SimulatedGame, SimulationError, connect
-from gameplay.commands.settings import pass_settings
+from gameplay.commands.settings import pass_settings, service_url
 from gameplay.config import Settings
 from ledger.vocabulary import BOTS, MODEL_TYPE_OF_OPPONENT, BotName, Opponent
 from projections.commands.console import json_option, print_json, print_table, track
@@ -46,7 +46,7 @@ def simulate(
     Example: rps simulate --user cal --policy forrest --games 20
     """
     try:
-        with connect(url or f"http://{settings.host}:{settings.port}") as client:
+        with connect(url or service_url(settings)) as client:
             player = ScriptedPlayer(client, user, seed=seed)
             steps = player.games(policy, games, sleep_seconds=sleep)
             played = list(track(steps, f"{user} plays {policy}", games))

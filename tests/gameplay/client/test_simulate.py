@@ -5,6 +5,9 @@ import sys
 import httpx2
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from gameplay.client.simulate import ScriptedPlayer, SimulationError, connect
@@ -44,6 +47,22 @@ def test_another_answer_than_200_is_told() -> None:
 
     with pytest.raises(SimulationError, match="POST /start_game was answered 404"):
         ScriptedPlayer(client, "cal").game("forrest")
+
+
+@pytest.mark.parametrize("body", ["<html>", "{}", "[1]", '{"game_id": 7}', "\ufffe"])
+def test_an_answer_of_another_program_is_told(body: str) -> None:
+    def answered(_request: Request) -> Response:
+        return Response(body.encode("utf-16" if body == "\ufffe" else "utf-8"))
+
+    client: httpx2.Client = TestClient(Starlette(routes=[Route("/start_game", answered, methods=["POST"])]))
+
+    with pytest.raises(SimulationError, match="this is no answer of a game"):
+        ScriptedPlayer(client, "cal").game("forrest")
+
+
+def test_what_is_no_address_is_told() -> None:
+    with pytest.raises(SimulationError, match="is no address such as http"):
+        connect("http://a\x01b")
 
 
 def test_a_client_loads_no_server() -> None:
