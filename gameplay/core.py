@@ -140,7 +140,9 @@ def open_core(
     read_models = ReadModels(ledger, since_us=settings.metrics_since_us, read_only=read_only)
     masked = settings.masking()
     if registry is None:
-        artifacts = (settings.data_dir.absolute() / "artifacts").as_uri()
+        # A server has its own place for artifacts: a path of this machine would mean nothing to the others.
+        served = settings.mlflow_tracking_uri.startswith(("http://", "https://"))
+        artifacts = None if served else (settings.data_dir.absolute() / "artifacts").as_uri()
         mlflow = MlflowRegistry(
             settings.mlflow_tracking_uri,
             artifact_location=artifacts,

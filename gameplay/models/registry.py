@@ -6,6 +6,7 @@ database as long again, and the service answers before either.
 
 import logging
 import os
+import sqlite3
 import tempfile
 import threading
 import warnings
@@ -28,6 +29,7 @@ from gameplay.models.artifacts import (
     digest,
 )
 from gameplay.models.errors import RegistryUnavailable, VersionMissing
+from gameplay.models.relocation import follow
 from gameplay.telemetry import disable_telemetry
 from ledger.masking import Masking, mask_addresses
 from ledger.vocabulary import ALIASES, Alias, Family
@@ -206,7 +208,7 @@ class MlflowRegistry:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST" and family is not None and version is not None:
                 raise VersionMissing(family, version, problem) from error
             raise RegistryUnavailable(operation, problem) from error
-        except (OSError, SQLAlchemyError, ImportError) as error:
+        except (OSError, SQLAlchemyError, sqlite3.Error, ImportError) as error:
             # Not everything comes as MLflow's own error: files, its database, an artifact store's missing client.
             raise RegistryUnavailable(operation, self._masked(str(error))) from error
 
@@ -217,6 +219,8 @@ class MlflowRegistry:
                     raise RegistryUnavailable(
                         "open the registry", self._masked(f"there is no {self.tracking_uri}")
                     )
+                if self._make and self._artifact_location is not None:
+                    follow(self.tracking_uri, EXPERIMENT, self._artifact_location)
                 # It announces every table that it makes and every version that it registers.
                 logging.getLogger("mlflow").setLevel(logging.WARNING)
                 with _hushed():
