@@ -33,6 +33,8 @@ _TOLERANCES = {"statistics.exact_p": 1e-6, "statistics.": 1e-9}
 
 _WITH_STATISTICS = 2
 """Schema version of a cycle from which on it records its statistics and the verdict of every rule."""
+_FIRST_RULES = 2
+"""How many rules there were then; later ones stand behind them."""
 
 
 class Mismatch(msgspec.Struct, frozen=True):
@@ -146,6 +148,9 @@ def _check_own(recorded: Decided, count: SpanCount | None) -> Iterator[Mismatch]
         return
     if recorded.entry.schema_version < _WITH_STATISTICS:
         decided = structs.replace(decided, statistics=None, verdicts=())
+    # A rule that was added after the cycle had no verdict in it.
+    of_then = decided.verdicts[: max(len(event.verdicts), _FIRST_RULES)]
+    decided = structs.replace(decided, verdicts=of_then)
     yield from _differences("", event, decided)
     # A decision is about numbers; which run is behind each is what the plan adds from the ledger and the registry.
     plan = recorded.move and structs.replace(recorded.move.plan, runs=())

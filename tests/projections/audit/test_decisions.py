@@ -6,6 +6,7 @@ from msgspec import to_builtins
 from ledger.events import AliasesAssigned, CycleDecided, Event, GameFinished
 from ledger.store import Entry, Ledger
 from projections.audit.decisions import Audit, check_decisions
+from projections.decision import look, rules
 from tests.builders import aliases_assigned, cycle_decided, report
 from tests.projections.findings import decided, mismatched
 from tests.projections.sabotage import Edit, database, edit, execute
@@ -38,6 +39,15 @@ def test_every_decision_is_derived_as_it_is_recorded(copy: Ledger, events: list[
     }
     assert any(event.reordered for _, event in recorded)
     assert sum(heard) > 0
+
+
+def test_a_rule_that_is_added_later_changes_no_decision_of_before(
+    copy: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(rules._TESTS, "later/1", rules.z_test)
+    monkeypatch.setattr(look, "KNOWN_RULES", (*rules.KNOWN_RULES, "later/1"))
+
+    assert check_decisions(copy).agrees
 
 
 def test_the_example_has_what_makes_counting_hard(events: list[tuple[Entry, Event]]) -> None:
