@@ -21,6 +21,7 @@ from gameplay.web.training import TrainingBody
 from projections.metrics.series import LEDGER_SERIES
 from tests.command_lines import commands
 from tests.gameplay.fakes import FakeRegistry
+from tests.test_structure import ROOMS
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -94,6 +95,35 @@ def test_every_field_of_a_request_is_described(body: type[msgspec.Struct]) -> No
     text = HTTP.read_text("utf-8")
 
     assert [field for field in body.__struct_fields__ if f"`{field}`" not in text] == []
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_the_picture_shows_every_room(package: str) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    (picture,) = re.findall(rf"^  subgraph {package}\[.*?\]\n(.*?)^  end$", page, re.MULTILINE | re.DOTALL)
+
+    # Two rooms of one name in two packages need two names in the picture: gcli, pcli.
+    drawn = {re.sub("^[gp](?=cli|commands)", "", room) for room in re.findall(r"\w+", picture)}
+    assert [room for room in ROOMS[package] if room not in drawn] == [], "docs/architecture.md draws the rooms"
+
+
+def test_decisions_have_numbers_of_their_own() -> None:
+    numbers = [page.name.partition("-")[0] for page in (ROOT / "docs" / "decisions").glob("*.md")]
+
+    assert sorted(numbers) == [f"{number:04}" for number in range(1, len(numbers) + 1)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_of_ours_that_a_page_names_exists(page: Path) -> None:
+    named = set(
+        re.findall(
+            r"`((?:ledger|projections|gameplay|migrations|tests|docs|ops|scripts|bench)/[\w/.-]+)`",
+            page.read_text("utf-8"),
+        )
+    )
+
+    # A key file is the reader's own.
+    assert {path for path in named if "/." not in path and not (ROOT / path).exists()} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
