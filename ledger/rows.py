@@ -58,6 +58,11 @@ RawRow = tuple[int, bytes, bytes, int, bytes, int, int, bytes, bytes]
 """The columns of a Row, without their names."""
 
 
+assert Row._fields == tuple(column.name for column in events.columns), (
+    "a row has the table's columns, in their order"
+)
+
+
 class Extent(NamedTuple):
     """How far the log goes, and how far it has ever gone (None where the database does not remember)."""
 

@@ -52,6 +52,11 @@ class Entry(NamedTuple):
     chain_hash: bytes
 
 
+assert Entry._fields == tuple(column.name for column in COLUMNS), (
+    "an entry has the table's columns, in their order"
+)
+
+
 class Receipt(NamedTuple):
     """Where an append landed: positions first..last, and the stream's version after it."""
 

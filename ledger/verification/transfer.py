@@ -58,6 +58,11 @@ class ExportedEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     payload_base64: str | None = None
 
 
+# The columns that come before the two that JSON cannot hold.
+_AS_THEY_ARE = Entry._fields[:-2]
+assert Entry._fields[-2:] == ("payload", "chain_hash")
+assert ExportedEntry.__struct_fields__[: len(_AS_THEY_ARE)] == _AS_THEY_ARE
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(ExportedEntry).decode
 
@@ -91,17 +96,12 @@ def _exported(entry: Entry) -> ExportedEntry:
     if column := misfit(entry):
         raise DamagedError(f"{column} of position {entry.position}")
     plain = _is_json(entry.payload)
+    kept: dict[str, Any] = {name: getattr(entry, name) for name in _AS_THEY_ARE}
     return ExportedEntry(
-        entry.position,
-        entry.event_id,
-        entry.stream,
-        entry.version,
-        entry.type,
-        entry.schema_version,
-        entry.recorded_us,
-        entry.chain_hash.hex(),
-        msgspec.Raw(entry.payload) if plain else _ABSENT,
-        None if plain else base64.b64encode(entry.payload).decode(),
+        **kept,
+        chain_hash=entry.chain_hash.hex(),
+        payload=msgspec.Raw(entry.payload) if plain else _ABSENT,
+        payload_base64=None if plain else base64.b64encode(entry.payload).decode(),
     )
 
 
@@ -142,17 +142,8 @@ def _imported(number: int, line: bytes) -> Entry:
             payload = bytes(read.payload)
         else:
             payload = base64.b64decode(read.payload_base64, validate=True)
-        entry = Entry(
-            read.position,
-            read.event_id,
-            read.stream,
-            read.version,
-            read.type,
-            read.schema_version,
-            read.recorded_us,
-            payload,
-            bytes.fromhex(read.chain_hash),
-        )
+        kept = (getattr(read, name) for name in _AS_THEY_ARE)
+        entry = Entry._make((*kept, payload, bytes.fromhex(read.chain_hash)))
         leaf(*entry[:-1])
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError, struct.error) as error:
         raise NotExportedError(number, f"it is no exported entry: {error}") from error
