@@ -34,8 +34,11 @@ def outcome(error: BaseException) -> Result:
         (StorageError("no [bold] room\nleft"), "no [bold] room\\nleft"),
         (StorageError("refused hush-hush"), "refused ***"),
         (Problem("no answer from http://ada:hush-hush@h"), "no answer from http://***@h"),
-        (OSError(errno.ENOSPC, "No space left on device", "out.jsonl"), "out.jsonl: No space left on device"),
-        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "out.jsonl"),
+            "out.jsonl: disk full (No space left on device)",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk full (No space left on device)"),
         (PermissionError(errno.EACCES, "Permission denied", "/srv"), "/srv: Permission denied"),
     ],
 )
@@ -78,7 +81,7 @@ def test_a_full_disk_behind_the_output_is_said(example: Path, words: tuple[str, 
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
 
-    assert (done.returncode, done.stderr) == (2, "rps-audit: No space left on device\n")
+    assert (done.returncode, done.stderr) == (2, "rps-audit: disk full (No space left on device)\n")
 
 
 def test_an_interrupted_command_ends_with_status_130(example: Path) -> None:
