@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
+from ledger.codec import DECODE_ERRORS
+from ledger.errors import StorageError
 from projections.schema import StoredRow
 
 TITLES = {
@@ -73,9 +75,16 @@ _AS_STORED = frozenset(KEYS) & frozenset(StoredRow.__struct_fields__)
 
 
 def render(row: StoredRow, *, detail: bool = False) -> dict[str, Any]:
-    """The public form of a stored row; `detail` adds the nested lists and the evidence."""
-    nested = msgspec.json.decode(row.detail, type=Detail)
-    shown = structs.asdict(history_row(row, nested))
+    """The public form of a stored row; `detail` adds the nested lists and the evidence.
+
+    Raises StorageError for a row that no fold has written.
+    """
+    try:
+        nested = msgspec.json.decode(row.detail, type=Detail)
+        shown = structs.asdict(history_row(row, nested))
+    except (*DECODE_ERRORS, LookupError, ValueError, TypeError, OverflowError) as error:
+        repair = "`rps-audit rebuild --projection promotion_history` folds the table again"
+        raise StorageError(f"row {row.id} of promotion_history is not one that was folded: {repair}") from error
     return {**shown, **structs.asdict(nested)} if detail else shown
 
 

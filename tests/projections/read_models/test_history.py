@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from sqlalchemy import Engine
 
+from ledger.errors import StorageError
 from ledger.events import Event, Report
 from ledger.store import Ledger
 from ledger.vocabulary import DECISIONS, FAMILIES, Decision
@@ -433,6 +434,22 @@ def test_rows_that_something_else_has_changed_are_folded_again_and_counted(
     assert read_models.projector.discarded[history.NAME] == 1
     assert f"promotion_history is folded again: {damage}" in caplog.text
     assert restarted(ledger).projector.discarded[history.NAME] == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["detail = x'ff'", "detail = x'7b7d'", "decision = 'coin'", "alpha = 'small'", f"recorded_us = {2**62}"],
+)
+def test_a_row_that_cannot_be_shown_is_named_with_what_repairs_it(
+    engine: Engine, ledger: Ledger, change: str
+) -> None:
+    append(ledger, cycle_decided())
+    served = caught_up(ledger)
+    execute(engine, f"UPDATE promotion_history SET {change}")
+    (spoiled,) = served.history.rows(Query())
+
+    with pytest.raises(StorageError, match=r"row 1 of promotion_history .* rebuild"):
+        render(spoiled)
 
 
 def test_a_fold_over_spoiled_rows_does_not_make_them_good(engine: Engine, ledger: Ledger) -> None:
