@@ -1,7 +1,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
-BIN := .venv/bin
-READY := .venv/.ready
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
 PIP := python -m pip --disable-pip-version-check
 RANGES := $(PYTHON) -c 'import sys, tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	print(*(project["optional-dependencies"]["dev"] if sys.argv[1:] else project["dependencies"]), sep="\n")'
@@ -12,14 +13,14 @@ RANGES := $(PYTHON) -c 'import sys, tomllib; project = tomllib.load(open("pyproj
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
-setup: $(READY) ## make .venv with everything that the project needs
+setup: $(READY) ## make the virtual environment with everything that the project needs
 
 # Again only when the pins or the project change; every other target depends on it.
 $(READY): requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Python 3.11 or newer is needed; name it if it has another name: make PYTHON=python3.12" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { \
-		rm -rf .venv; echo "Python's venv module is needed (on Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
+		rm -rf $(VENV); echo "Python's venv module is needed (on Debian: apt-get install python3-venv)" >&2; exit 1; }
 	$(BIN)/$(PIP) install -q -r requirements-dev.txt
 	$(BIN)/$(PIP) install -q --no-deps -e .
 	@touch $@
