@@ -1,7 +1,6 @@
 """A database that is not the ledger known outside it: refused by name, or accepted on the record."""
 
 import shutil
-import sqlite3
 import stat
 from collections.abc import Callable
 from contextlib import closing
@@ -9,10 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 
+import migrations
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
-from ledger.engines.database import disposing, open_engine
+from ledger.engines.database import disposing, open_engine, writing
 from ledger.errors import IdentityError
 from ledger.events import LedgerAccepted
 from ledger.identity import LinkFile, newest_link, read_id
@@ -192,11 +194,15 @@ def test_another_ledger_can_be_begun_in_the_place_of_one_that_is_gone(settings: 
 
 def test_a_ledger_from_before_becomes_known(settings: Settings, database: Path) -> None:
     settings.data_dir.mkdir()
-    with disposing(open_engine(f"sqlite:///{database}")) as engine:
-        upgrade(engine)
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("DROP TABLE ledger_identity")
-        connection.execute("UPDATE alembic_version SET version_num = '0002'")
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with (
+        disposing(open_engine(f"sqlite:///{database}")) as engine,
+        engine.connect() as connection,
+        writing(connection).begin(),
+    ):
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
 
     with closing(opened(settings)) as core:
         found = read_id(core.engine)
