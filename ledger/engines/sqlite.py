@@ -4,6 +4,8 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -116,14 +118,12 @@ class SqliteFile(Sqlite):
             if self._id is None and self._make:
                 self._make_file()
             self.check_name()
-            connection = sqlite3.connect(f"{_address(self._path)}?mode=rw", uri=True, check_same_thread=False)
-            try:
-                self._id = self._id or self._found(self._path)
-                self.check_name()
-            except ReplacedError:
-                connection.close()
-                raise
-            return connection
+            return _connected(f"{_address(self._path)}?mode=rw", self._prepare)
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        self._id = self._id or self._found(self._path)
+        self.check_name()
+        _prepare_writer(connection)
 
     def check(self, connection: Connection) -> None:
         """Raise ReplacedError when the name is not that of the file which this connection writes."""
@@ -178,7 +178,6 @@ def open_engine(url: URL, *, must_exist: bool) -> Engine:
         execution_options={DATABASE: file},
         pool_timeout=CONNECTION_SECONDS_MAX,
     )
-    event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -193,10 +192,9 @@ def open_reader(url: URL, *, traceless: bool) -> Engine:
     address = f"{_address(path)}?mode=ro{'&immutable=1' if still else ''}"
     engine = create_engine(
         url,
-        creator=lambda: sqlite3.connect(address, uri=True, check_same_thread=False),
+        creator=lambda: _connected(address, _prepare_reader),
         execution_options={DATABASE: StillFile(path) if still else Sqlite()},
     )
-    event.listen(engine, "connect", _prepare_reader)
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -259,7 +257,17 @@ def _address(path: Path) -> str:
     return f"file:{quote(str(path.absolute()))}"
 
 
-def _prepare(dbapi_connection: Any, _record: object) -> None:
+def _connected(address: str, prepare: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
+    """A connection that is prepared, or closed: where a listener of SQLAlchemy's fails, it would be left open."""
+    connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+    with ExitStack() as failing:
+        failing.callback(connection.close)
+        prepare(connection)
+        failing.pop_all()
+    return connection
+
+
+def _prepare_writer(dbapi_connection: sqlite3.Connection) -> None:
     _prepare_any(dbapi_connection)
     _switch_to_wal(dbapi_connection)
     dbapi_connection.execute("PRAGMA synchronous = FULL")
@@ -268,17 +276,17 @@ def _prepare(dbapi_connection: Any, _record: object) -> None:
     dbapi_connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
 
 
-def _prepare_reader(dbapi_connection: Any, _record: object) -> None:
+def _prepare_reader(dbapi_connection: sqlite3.Connection) -> None:
     _prepare_any(dbapi_connection)
     dbapi_connection.execute("PRAGMA query_only = ON")
 
 
-def _prepare_any(dbapi_connection: Any) -> None:
+def _prepare_any(dbapi_connection: sqlite3.Connection) -> None:
     dbapi_connection.isolation_level = None  # or pysqlite would decide where transactions begin
     dbapi_connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
 
-def _switch_to_wal(dbapi_connection: Any) -> None:
+def _switch_to_wal(dbapi_connection: sqlite3.Connection) -> None:
     """Set the journal mode, waiting for others as long as the busy timeout says.
 
     The mode stays in the file, so only the very first connection changes anything. But the change turns a read
