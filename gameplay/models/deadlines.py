@@ -99,6 +99,10 @@ class RegistryInTime:
         """As the registry's."""
         return self._run("look for a version", self._seconds, lambda _: self._registry.run_of(family, version))
 
+    def versions(self, family: Family) -> dict[int, str]:
+        """As the registry's."""
+        return self._run("list the versions", self._seconds, lambda _: self._registry.versions(family))
+
     def register(self, family: Family, run: TrainedModel) -> Registered:
         """As the registry's; a call that has been abandoned makes no version any more."""
         return self._run(

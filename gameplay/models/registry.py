@@ -68,6 +68,10 @@ class Registry(Protocol):
         """The run that the family's version came of. Raises VersionMissing."""
         ...
 
+    def versions(self, family: Family) -> dict[int, str]:
+        """Every version of the family that came of a run, with its run."""
+        ...
+
     def register(self, family: Family, run: TrainedModel) -> Registered:
         """Keep a trained model as the family's next version. Moves no alias."""
         ...
@@ -141,6 +145,17 @@ class MlflowRegistry:
         with self._translated("look for a version", family, version):
             found = self._client().get_model_version(REGISTERED_NAMES[family], str(version))
         return _run_of(family, version, found)
+
+    def versions(self, family: Family) -> dict[int, str]:
+        """Every version of the family that came of a run, with its run. Raises RegistryUnavailable."""
+        with self._translated("list the versions"):
+            client, token = self._client(), None
+            found: dict[int, str] = {}
+            while True:
+                page = client.search_model_versions(f"name='{REGISTERED_NAMES[family]}'", page_token=token)
+                found |= {int(one.version): str(one.run_id) for one in page if one.run_id}
+                if not (token := page.token):
+                    return found
 
     def register(
         self, family: Family, run: TrainedModel, *, still_wanted: Callable[[], bool] = lambda: True

@@ -32,6 +32,7 @@ from gameplay.models.store import ModelStore
 from gameplay.training.code_version import code_version, libraries
 from gameplay.training.dataset import Dataset, Part
 from gameplay.training.estimators import HYPERPARAMETERS, Fitted, Hyperparameters, fit
+from gameplay.training.landing import Landing
 from gameplay.training.plots import confusion_matrix
 from ledger.events import TrainingCompleted, VersionRun
 from ledger.masking import Masking, mask_addresses
@@ -74,18 +75,8 @@ def train(
     `source` says who asked for it; with `folds` the data is cross-validated too. A version that gets a number
     behind which the ledger has `known` another run is taken back. The event is not yet recorded.
     """
-    started_seconds = clock()
-    try:
-        trained = fit_model(job, hyperparameters or HYPERPARAMETERS[job.family][job.alias], folds=folds)
-        version, run_id = _register(registry, job.family, trained, known)
-        _copy(store, job.family, ModelFiles(version, run_id, trained.card, trained.onnx))
-    except ModelError as error:
-        log.warning("training %s for %s failed: %s", job.family, job.alias, error)
-        return _failed(job, source, clock() - started_seconds, masked(str(error)))
-    except Exception as error:  # a run's outermost frame: three libraries fit and convert, each with its own
-        log.exception("training %s for %s failed", job.family, job.alias)
-        return _failed(job, source, clock() - started_seconds, masked(f"{type(error).__name__}: {error}"))
-    return _succeeded(job, source, clock() - started_seconds, trained.card, version, run_id)
+    fitted = _fitted(job, source, hyperparameters, folds, clock, masked)
+    return _landed(fitted, registry, store, known, clock, masked)
 
 
 def train_all(
@@ -96,24 +87,28 @@ def train_all(
     source: str,
     record: Callable[[TrainingCompleted], object],
     known: Known,
+    landing: Landing | None = None,
     folds: int = 0,
     workers: int = 2,
     masked: Masking = mask_addresses,
 ) -> Generator[TrainingCompleted]:
     """Train many; each event as it comes, recorded. Families run side by side, one family's jobs in their order.
 
-    Whoever leaves early waits for the runs that are under way, and no other begins. `record` is called on the
-    thread that has registered the version: left to the caller, a version would be in the registry and not in the
-    ledger whenever the caller goes away. What it raises is raised here.
+    A caller that leaves early waits for the runs that are under way, and no other begins. `record` is called on
+    the thread that has registered the version, and in `landing` with it: left to the caller, a version would be in
+    the registry and not in the ledger whenever the caller goes away. What it raises is raised here.
     """
+    landing = landing or Landing()
     done: SimpleQueue[TrainingCompleted | Future[None]] = SimpleQueue()
     leaving = threading.Event()
 
     def run(family: Family) -> None:
         for job in jobs:
             if job.family == family and not leaving.is_set():
-                event = train(job, registry, store, source=source, folds=folds, known=known, masked=masked)
-                record(event)
+                fitted = _fitted(job, source, None, folds, time.monotonic, masked)
+                with landing:
+                    event = _landed(fitted, registry, store, known, time.monotonic, masked)
+                    record(event)
                 done.put(event)
 
     families = list(dict.fromkeys(job.family for job in jobs))
@@ -132,6 +127,66 @@ def train_all(
         finally:
             leaving.set()
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Fitted(NamedTuple):
+    """A job with its model, or with what went wrong."""
+
+    job: Job
+    source: str
+    started_seconds: float
+    trained: TrainedModel | None
+    error: str | None
+
+
+def _fitted(
+    job: Job,
+    source: str,
+    hyperparameters: Hyperparameters | None,
+    folds: int,
+    clock: Callable[[], float],
+    masked: Masking,
+) -> _Fitted:
+    started_seconds, trained, problem = clock(), None, None
+    try:
+        trained = fit_model(job, hyperparameters or HYPERPARAMETERS[job.family][job.alias], folds=folds)
+    except ModelError as error:
+        problem = _problem(job, error)
+    except Exception as error:  # a run's outermost frame: three libraries fit and convert, each with its own
+        log.exception("training %s for %s failed", job.family, job.alias)
+        problem = f"{type(error).__name__}: {error}"
+    return _Fitted(job, source, started_seconds, trained, masked(problem) if problem else None)
+
+
+def _landed(
+    fitted: _Fitted,
+    registry: Registry,
+    store: ModelStore,
+    known: Known,
+    clock: Callable[[], float],
+    masked: Masking,
+) -> TrainingCompleted:
+    """Register and copy the model; the event of the run, whatever became of it."""
+    job, trained, problem = fitted.job, fitted.trained, fitted.error
+    if trained is not None:
+        try:
+            landed = _register(registry, job.family, trained, known)
+            files = ModelFiles(landed.version, landed.run_id, trained.card, trained.onnx)
+            _copy(store, job.family, files)
+        except ModelError as error:
+            problem = _problem(job, error)
+        except Exception as error:  # a run's outermost frame, as above
+            log.exception("registering %s for %s failed", job.family, job.alias)
+            problem = f"{type(error).__name__}: {error}"
+        else:
+            return succeeded(files, fitted.source, clock() - fitted.started_seconds)
+    assert problem is not None
+    return _failed(job, fitted.source, clock() - fitted.started_seconds, masked(problem))
+
+
+def _problem(job: Job, error: ModelError) -> str:
+    log.warning("training %s for %s failed: %s", job.family, job.alias, error)
+    return str(error)
 
 
 def fit_model(job: Job, hyperparameters: Hyperparameters, *, folds: int = 0) -> TrainedModel:
@@ -226,17 +281,17 @@ def _copy(store: ModelStore, family: Family, files: ModelFiles) -> None:
         log.warning("version %d of %s is not copied: %s", files.version, family, error)
 
 
-def _succeeded(
-    job: Job, source: str, duration_seconds: float, card: ModelCard, version: int, run_id: str
-) -> TrainingCompleted:
+def succeeded(files: ModelFiles, source: str, duration_seconds: float | None) -> TrainingCompleted:
+    """The event of a run that gave a version, from its card."""
+    card = files.card
     return TrainingCompleted(
-        model_type=job.family,
-        alias=job.alias,
+        model_type=card.family,
+        alias=card.alias,
         status="success",
         source=source,
         duration_seconds=duration_seconds,
-        model_version=version,
-        run_id=run_id,
+        model_version=files.version,
+        run_id=files.run_id,
         rows=card.source.rows,
         training_accuracy=card.training.accuracy,
         holdout_accuracy=card.holdout.accuracy,

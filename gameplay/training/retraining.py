@@ -16,6 +16,8 @@ from gameplay.promotion.planning import assign
 from gameplay.refusals import Conflict, Unavailable
 from gameplay.training.dataset import Dataset, read_dataset
 from gameplay.training.fit import Job, train_all
+from gameplay.training.landing import Landing, ends_between_versions
+from gameplay.training.recovery import recover
 from gameplay.training.runs import Run, runs_of
 from ledger.events import TrainingCompleted
 from ledger.store import Ledger
@@ -122,6 +124,9 @@ def retrain(
     """
     outcomes = {(one.family, one.alias): Outcome(one) for one in chosen}
     jobs = [Job(one.family, one.alias, dataset) for one in chosen if one.reason is None]
+    if jobs:
+        recover(core, dict.fromkeys(one.family for one in jobs))
+    landing = Landing()
     training = train_all(
         jobs,
         core.registry,
@@ -130,9 +135,10 @@ def retrain(
         record=core.ledger.record,
         known=core.promotion.known_run,
         masked=core.settings.masking(),
+        landing=landing,
         folds=folds,
     )
-    with closing(training) as runs:
+    with ends_between_versions(landing), closing(training) as runs:
         for event in track(runs, "Training", len(jobs)):
             assert event.alias is not None
             outcome = outcomes[event.model_type, event.alias]

@@ -13,6 +13,8 @@ from gameplay.models.errors import TrainingError
 from gameplay.promotion.adoption import adopt, bootstrap
 from gameplay.training.bot_games import play_bot_games
 from gameplay.training.fit import Job, train_all
+from gameplay.training.landing import Landing, ends_between_versions
+from gameplay.training.recovery import recover
 from gameplay.training.retraining import read_training_data
 from ledger.events import Assignment, TrainingCompleted
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
@@ -87,6 +89,9 @@ def _train(
         for alias in ALIASES
     ]
     versions: dict[tuple[Family, Alias], int] = {}
+    # The ledger is new: what the registry has beside these may be of one before it.
+    recover(core, families, rows_digests={dataset.source.rows_digest, first_games.source.rows_digest})
+    landing = Landing()
     training = train_all(
         jobs,
         core.registry,
@@ -95,8 +100,9 @@ def _train(
         record=core.ledger.record,
         known=core.promotion.known_run,
         masked=core.settings.masking(),
+        landing=landing,
     )
-    with closing(training) as trained:
+    with ends_between_versions(landing), closing(training) as trained:
         for event in track(trained, "Training the first models", len(jobs)):
             assert isinstance(event, TrainingCompleted)
             if event.model_version is None or event.alias is None:

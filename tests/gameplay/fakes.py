@@ -34,6 +34,10 @@ class FakeRegistry:
         self._reach()
         return self._find(family, version).run_id
 
+    def versions(self, family: Family) -> dict[int, str]:
+        self._reach()
+        return {version: files.run_id for (kept, version), files in self.kept.items() if kept == family}
+
     def register(self, family: Family, run: TrainedModel) -> Registered:
         self._reach()
         version = 1 + max((number for kept, number in self.kept if kept == family), default=0)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from gameplay.models.artifacts import Registered, TrainedModel
 from gameplay.models.errors import RegistryUnavailable
 from ledger.events import Event
 from ledger.store import PAGE_ENTRIES, Entry, Ledger, Receipt
@@ -34,6 +35,7 @@ class FaultyRegistry(FakeRegistry):
         self.assigned = 0
         self._actions: dict[int, Action] = {}
         self._at_assignments: dict[int, Action] = {}
+        self._at_registrations: dict[int, Action] = {}
 
     def at_call(self, number: int, action: Action) -> None:
         """1 is the next call."""
@@ -42,6 +44,15 @@ class FaultyRegistry(FakeRegistry):
     def at_assignment(self, number: int, action: Action) -> None:
         """1 is the next alias that is set."""
         self._at_assignments[self.assigned + number] = action
+
+    def at_registration(self, number: int, action: Action) -> None:
+        """1 is the next version that is registered."""
+        self._at_registrations[self.registered + number] = action
+
+    def register(self, family: Family, run: TrainedModel) -> Registered:
+        if action := self._at_registrations.pop(self.registered + 1, None):
+            action()
+        return super().register(family, run)
 
     def forget(self) -> None:
         """Let nothing happen that has not happened yet."""

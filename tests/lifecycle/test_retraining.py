@@ -23,6 +23,7 @@ from gameplay.training.dataset import read_dataset
 from gameplay.training.estimators import HYPERPARAMETERS
 from gameplay.training.fit import Job, fit_model
 from gameplay.training.process import TrainingProcess
+from gameplay.training.recovery import recover
 from gameplay.training.retraining import (
     NOTICE_SECONDS,
     Candidate,
@@ -357,3 +358,22 @@ def test_a_training_moves_the_aliases_that_it_may_and_no_other(core: Core) -> No
     outcomes = train(core, due(core))
     assert [outcome.placed for outcome in outcomes] == [False, True, True, False]
     assert core.promotion.state(LINE).assignment() == assignment((1, 5, 6, 4))
+
+
+def test_a_version_that_a_killed_training_left_is_recorded_by_the_next(core: Core) -> None:
+    play_more(core)
+    dataset = read_training_data(core.ledger, core.settings)
+    left = core.registry.register(LINE, fit_model(Job(LINE, "B", dataset), HYPERPARAMETERS[LINE]["B"]))
+    client, name = MlflowClient(core.settings.mlflow_tracking_uri), REGISTERED_NAMES[LINE]
+    client.create_model_version(name, "elsewhere", None)  # another tool's, without our card
+
+    (outcome,) = train(core, due(core, aliases=("B",)))
+
+    recovered, trained = runs(core)[-2:]
+    assert (recovered.source, recovered.model_version, recovered.run_id) == ("recovery", *left)
+    assert (recovered.alias, recovered.rows, recovered.duration_seconds) == ("B", len(dataset.rows), None)
+    assert (outcome.placed, trained.model_version) == (True, left.version + 2)
+    known = core.promotion.known_run(LINE, left.version)
+    assert known is not None
+    assert known.run_id == left.run_id
+    assert recover(core, (LINE,)) == 0

@@ -88,8 +88,7 @@ def test_the_first_versions_learn_from_what_a_training_would_read(
 def test_a_set_up_that_dies_again_and_again_is_finished_in_the_end(
     tmp_path: Path, registry: FaultyRegistry
 ) -> None:
-    # One call for the aliases of each family, and two for each version of the two that are adopted.
-    registry.at_call(len(FAMILIES) + 2 * 2 * len(ALIASES) + 2, refuse)
+    registry.at_registration(2, refuse)
     with core_over(tmp_path, registry) as core:
         with pytest.raises(TrainingError, match="it was told not to"):
             set_up(core, quietly, games=GAMES)
