@@ -99,10 +99,10 @@ EXTRA = {
 }
 # What any room of a package may import, and then no other.
 ONE_ROOM = {"projections": frozenset({"obstore", "numpy", "scipy", "matplotlib", "pyarrow"})}
-ONLY_HOME = {"mlflow": "gameplay.models.registry"}
-ONE_HOME = frozenset({"sklearn", "xgboost", "skl2onnx", "onnxmltools", "onnxruntime"})
+ONLY_MODULE = {"mlflow": "gameplay.models.registry"}
+ONE_MODULE = frozenset({"sklearn", "xgboost", "skl2onnx", "onnxmltools", "onnxruntime"})
 # They take a second or more to import, which those who do not need them should not pay.
-HEAVY = ONE_HOME | {"mlflow", "onnx", "matplotlib", "alembic", "scipy", "numpy", "pyarrow"}
+HEAVY = ONE_MODULE | {"mlflow", "onnx", "matplotlib", "alembic", "scipy", "numpy", "pyarrow"}
 # `rps-audit` starts fast: these are imported by the function that needs them.
 IN_FUNCTIONS = {"projections": frozenset({"numpy", "scipy", "matplotlib", "pyarrow"})}
 
@@ -204,19 +204,19 @@ def _repeats(parts: list[str]) -> bool:
 
 
 def strayed_libraries(source: Source) -> list[str]:
-    """Libraries that are imported by another module than their home, or that have two homes."""
-    homes: dict[str, set[str]] = {}
+    """Libraries that are imported by another module than their own, or by two modules or rooms."""
+    importers: dict[str, set[str]] = {}
     for found in source.imports:
-        homes.setdefault(found.package, set()).add(found.importer.name)
+        importers.setdefault(found.package, set()).add(found.importer.name)
     strayed = [
-        f"{library} is imported by {importer}, not by {home} alone"
-        for library, home in ONLY_HOME.items()
-        for importer in sorted(homes.get(library, set()) - {home})
+        f"{library} is imported by {importer}, not by {only} alone"
+        for library, only in ONLY_MODULE.items()
+        for importer in sorted(importers.get(library, set()) - {only})
     ]
     shared = [
-        f"{library} is imported by {', '.join(sorted(homes[library]))}: one module is enough"
-        for library in sorted(ONE_HOME & homes.keys())
-        if len(homes[library]) > 1
+        f"{library} is imported by {', '.join(sorted(importers[library]))}: one module is enough"
+        for library in sorted(ONE_MODULE & importers.keys())
+        if len(importers[library]) > 1
     ]
     return [*strayed, *shared, *_spread(source)]
 
