@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from gameplay.config import VARIABLES, Settings
 from gameplay.models.artifacts import REGISTERED_NAMES
-from gameplay.observability.process_series import PROCESS_LABELS, STORED_LABELS
+from gameplay.observability.process_series import AUDIT_LABELS, PROCESS_LABELS, STORED_LABELS
 from gameplay.web.app import CALLS, create_app
 from gameplay.web.games import PlayRound, StartGame
 from gameplay.web.report_body import ReportBody
@@ -62,10 +62,10 @@ def test_the_series_of_the_process_are_listed_as_a_scrape_shows_them(tmp_path: P
     assert scraped.items() <= {name: set(labels) for name, labels in PROCESS_LABELS.items()}.items()
 
 
-def test_the_series_of_the_process_are_described() -> None:
+def test_the_series_of_the_process_and_of_the_watch_are_described() -> None:
     text = METRICS.read_text("utf-8")
 
-    families = {re.sub("_(bucket|sum|count)$", "", name) for name in OF_THE_PROCESS}
+    families = {re.sub("_(bucket|sum|count)$", "", name) for name in (*OF_THE_PROCESS, *AUDIT_LABELS)}
     assert [name for name in (*families, *BROUGHT_ALONG) if not re.search(rf"\b{name}", text)] == []
 
 
