@@ -10,7 +10,7 @@ from gameplay.commands.settings import pass_settings
 from gameplay.config import Settings
 from gameplay.core import Core
 from gameplay.training.dataset import Dataset
-from gameplay.training.retraining import Outcome, candidates, read_training_data, retrain
+from gameplay.training.retraining import Retrained, candidates, read_training_data, retrain
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from projections.commands.console import (
     finding,
@@ -67,7 +67,7 @@ def _read(core: Core) -> Dataset:
         return read_training_data(core.ledger, core.settings, progress=to)
 
 
-def _record(outcome: Outcome, dataset: Dataset) -> dict[str, Any]:
+def _record(outcome: Retrained, dataset: Dataset) -> dict[str, Any]:
     candidate, event, source = outcome.candidate, outcome.event, dataset.source
     return {
         "model_type": candidate.family,
@@ -100,7 +100,7 @@ def _title(dataset: Dataset) -> str:
     )
 
 
-def _rows(outcomes: Sequence[Outcome]) -> Iterator[tuple[str | int | float | None, ...]]:
+def _rows(outcomes: Sequence[Retrained]) -> Iterator[tuple[str | int | float | None, ...]]:
     for outcome in outcomes:
         candidate, event = outcome.candidate, outcome.event
         moved = f"v{candidate.version} -> v{event.model_version}" if outcome.placed and event else None

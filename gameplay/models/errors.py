@@ -74,7 +74,7 @@ class ModelMissing(StoreError):  # noqa: N818
 
 
 class ModelDamaged(StoreError):  # noqa: N818
-    """The model store holds a version that cannot be used; another copy in its place mends it."""
+    """The model store holds a version that cannot be used; another copy of it repairs that."""
 
     def __init__(self, family: Family, version: int, problem: str) -> None:
         super().__init__(f"version {version} of {family} in the model store is damaged: {problem}")

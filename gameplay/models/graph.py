@@ -36,7 +36,7 @@ class Graph:
         # A row is microseconds of work: handing it to a pool costs more than doing it.
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # what fails is raised, and told by whoever asked
+        options.log_severity_level = 4  # what fails is raised, and the caller says so
         try:
             session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors have no root but this

@@ -1,6 +1,7 @@
-"""How far an accuracy may be from what it was counted to be. The only module that imports scipy."""
+"""How far an accuracy may be from what it was counted to be."""
 
 import math
+from statistics import NormalDist
 from typing import NamedTuple
 
 from gameplay.models.artifacts import Score
@@ -50,8 +51,5 @@ def difference(one: Score, other: Score, confidence: float) -> Interval:
 
 
 def _quantile(confidence: float) -> float:
-    # Its import takes about a second, which only who needs an interval should pay.
-    from scipy.special import ndtri
-
     assert 0 < confidence < 1
-    return float(ndtri((1 + confidence) / 2))
+    return NormalDist().inv_cdf((1 + confidence) / 2)

@@ -142,8 +142,8 @@ class Models:
     ) -> dict[Key, str | ModelUnavailable]:
         """Load many at once; each key gets its source or its error.
 
-        After `seconds_max` nobody waits any longer: what is under way goes on in the background, and what has not
-        begun is left to the next who asks.
+        After `seconds_max` the caller waits no longer: what is under way goes on in the background, and what has
+        not begun is left to the next caller.
         """
         pool = ThreadPoolExecutor(LOADERS, thread_name_prefix="model-preload")
         try:
@@ -261,7 +261,7 @@ class Models:
             log.warning("version %d of %s is not copied: %s", files.version, family, error)
 
     def _is_due(self, failure: _Failure) -> bool:
-        # Another version has come since: what was out of reach is back, and nobody has to wait five minutes.
+        # Another version has come since: what was out of reach is back, and five minutes need not pass.
         came_back = failure.failed_at_seconds < self._fetched_at_seconds
         return came_back or self._clock() >= failure.retry_at_seconds
 

@@ -52,7 +52,9 @@ def follow(tracking_uri: str, experiment: str, artifacts: str) -> None:
                 (artifacts, len(before) + 1, before, len(before) + 1, f"{before}/"),
             )
         connection.execute("COMMIT")
-    log.warning("the data folder has moved: MLflow's paths now lead to %s, no longer to %s", artifacts, before)
+    log.warning(
+        "the data folder has moved: MLflow's paths are now under %s, no longer under %s", artifacts, before
+    )
 
 
 def _exists(connection: sqlite3.Connection, table: str, column: str) -> bool:

@@ -47,7 +47,7 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)
 
 INCOMING = "incoming"
 LEFTOVER_AGE = timedelta(hours=1)
-"""What is written now takes seconds; an older temporary object belongs to nobody."""
+"""What is written now takes seconds; an older temporary object is a dead writer's."""
 
 
 class Marker(msgspec.Struct, frozen=True):
@@ -224,7 +224,7 @@ class ObjectModelStore:
     def remove_leftovers(self) -> None:
         """Remove what writers that died have left behind, an hour ago or earlier. Raises StoreUnavailable.
 
-        These are temporary objects, and the folders of runs to which no pointer leads.
+        These are temporary objects, and the folders of runs that no pointer names.
         """
         latest = datetime.now(UTC) - LEFTOVER_AGE
         self._remove_incoming(latest)
@@ -285,8 +285,8 @@ class ObjectModelStore:
                 return None
 
     def _replace(self, key: str, content: bytes) -> None:
-        # A reader sees the old bytes or the new ones, and what a crash leaves behind is under a key that
-        # nobody reads.
+        # A reader sees the old bytes or the new ones, and what a crash leaves behind is under a key that is
+        # never read.
         temporary = f"{INCOMING}/{uuid4()}"
         self._objects.put(temporary, content)
         self._objects.rename(temporary, key, overwrite=True)

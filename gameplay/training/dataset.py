@@ -1,7 +1,7 @@
 """What the players did, as rows to learn from: a fold of the ledger's games.
 
 A row is what a model would have seen before a round, its target what the player then did. The target is the
-player's move whoever the opponent was, so every family learns from the games of all policies and bots.
+player's move, no matter who the opponent was, so every family learns from the games of all policies and bots.
 """
 
 from collections import Counter

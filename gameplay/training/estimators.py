@@ -106,7 +106,7 @@ def fit(hyperparameters: Hyperparameters, split: Split) -> Fitted:
     """Fit on the training part; the validation part only says when to stop. Raises TrainingError."""
     missing = [move for index, move in enumerate(MOVES) if index not in split.training.targets]
     if missing:
-        # The estimator would number its classes anew, and rock's probability would be another move's.
+        # The estimator would number its classes again, and rock's probability would be another move's.
         raise TrainingError(f"no player ever plays {' or '.join(missing)} in the training games")
     match hyperparameters:
         case Net():

@@ -50,8 +50,8 @@ class Landing:
 def ends_between_versions(landing: Landing) -> Iterator[None]:
     """Ctrl-C and SIGTERM end the process at once, but for a version that lands: it is recorded first.
 
-    Fits under way cannot be stopped, and an end that waited for them would take a minute. Only the main thread is
-    told of signals; anywhere else this changes nothing.
+    Fits under way cannot be stopped, and an end that waited for them would take a minute. Only the main thread
+    gets signals; anywhere else this changes nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""New versions for the aliases, from the games since: which are due, their training, and putting them in place.
+"""New versions for the aliases, from the games since: which are due, their training, and the aliases' move.
 
 Where nothing has been learned yet nothing is retrained: a family gets its first versions from the set-up.
 """
@@ -54,7 +54,7 @@ class _Learned(NamedTuple):
 
 
 @dataclass
-class Outcome:
+class Retrained:
     """What became of a candidate: no run, or a run and whether its version is behind the alias now."""
 
     candidate: Candidate
@@ -116,13 +116,13 @@ def retrain(
     track: Track,
     folds: int = FOLDS,
     notice_seconds: float = NOTICE_SECONDS,
-) -> list[Outcome]:
-    """Train a version for each candidate that is due, record every run, and put the good ones in place.
+) -> list[Retrained]:
+    """Train a version for each candidate that is due, record every run, and move the aliases to the good ones.
 
-    A family's new versions take their places together, by one plan. A version that cannot be put in place now
-    stays registered, and its outcome tells the problem.
+    A family's aliases move together, by one plan. A version to which its alias cannot be moved now stays
+    registered, and its outcome says why.
     """
-    outcomes = {(one.family, one.alias): Outcome(one) for one in chosen}
+    outcomes = {(one.family, one.alias): Retrained(one) for one in chosen}
     jobs = [Job(one.family, one.alias, dataset) for one in chosen if one.reason is None]
     if jobs:
         recover(core, dict.fromkeys(one.family for one in jobs))
@@ -150,7 +150,7 @@ def retrain(
     return list(outcomes.values())
 
 
-def _place(core: Core, family: Family, outcomes: Sequence[Outcome]) -> None:
+def _place(core: Core, family: Family, outcomes: Sequence[Retrained]) -> None:
     trained: dict[Alias, int] = {}
     for outcome in outcomes:
         if outcome.event is not None and outcome.event.model_version is not None:
@@ -164,7 +164,7 @@ def _place(core: Core, family: Family, outcomes: Sequence[Outcome]) -> None:
     except (Conflict, Unavailable) as refusal:
         problem = str(refusal)
     if problem:
-        log.warning("%s: new versions are registered, but not in place: %s", family, problem)
+        log.warning("%s: new versions are registered, but behind no alias: %s", family, problem)
     for outcome in outcomes:
         if outcome.candidate.alias in trained:
             outcome.placed, outcome.problem = problem is None, problem

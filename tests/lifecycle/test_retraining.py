@@ -27,7 +27,7 @@ from gameplay.training.recovery import recover
 from gameplay.training.retraining import (
     NOTICE_SECONDS,
     Candidate,
-    Outcome,
+    Retrained,
     candidates,
     read_training_data,
     retrain,
@@ -53,7 +53,7 @@ def due(core: Core, *, aliases: Sequence[Alias] = ALIASES, force: bool = False) 
     return candidates(core, read_training_data(core.ledger, core.settings), (LINE,), aliases, force=force)
 
 
-def train(core: Core, chosen: Sequence[Candidate]) -> list[Outcome]:
+def train(core: Core, chosen: Sequence[Candidate]) -> list[Retrained]:
     dataset = read_training_data(core.ledger, core.settings)
     return retrain(core, dataset, chosen, source="test", track=silently, folds=3, notice_seconds=0)
 
