@@ -74,7 +74,17 @@ def _cycles(family: Family, decisions: int, rule: Rule) -> Iterator[CycleDecided
             "B": Tally(games=number + 3, wins=number // 2 + 1),
         }
         window = Window(cycles=number, scores=scores)
-        yield decide_cycle(family, promotion, window, rule, trigger="schedule", source="bench", position=number)[0]
+        decided, _ = decide_cycle(
+            family,
+            promotion,
+            window,
+            rule,
+            trigger="schedule",
+            source="bench",
+            position=number,
+            decided_us=number,
+        )
+        yield decided
 
 
 def _game(rng: random.Random) -> tuple[GameStarted, list[Event]]:

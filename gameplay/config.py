@@ -14,12 +14,14 @@ from ledger.errors import InvalidTextError
 from ledger.masking import MASK, Masking, credentials
 from ledger.numbers import parse_alpha, parse_decimal, parse_whole
 from ledger.times import parse_time
-from ledger.vocabulary import ALIASES, Alias, PlayerKind
+from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family, PlayerKind
+from projections.decision.rules import ANYTIME_SIGN, KNOWN_RULES, Z_TEST
 from projections.since import SINCE_DATE
 
 PLAYER_KINDS: tuple[PlayerKind, ...] = get_args(PlayerKind)
 COUNT_MAX = 1_000_000_000
 SHOWN_MAX = 80
+FAIR_SPLIT = 0.5
 
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:]*").fullmatch
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?").fullmatch
@@ -81,6 +83,24 @@ def _schedule(value: str) -> str | None:
         return None
     Crontab(value)
     return value
+
+
+def _rules(value: str) -> tuple[tuple[Family, str], ...]:
+    """(family, rule): one rule for all, or several `family=rule`."""
+    chosen: dict[Family, str] = {}
+    for word in value.replace(",", " ").split():
+        family, named, rule = word.rpartition("=")
+        if rule not in KNOWN_RULES:
+            raise ValueError(f"{rule!r} is no rule: there are {', '.join(KNOWN_RULES)}")
+        families = [one for one in FAMILIES if one == family or not named]
+        if not families:
+            raise ValueError(f"{family!r} is no family: there are {', '.join(FAMILIES)}")
+        if twice := [one for one in families if one in chosen]:
+            raise ValueError(f"it names two rules for {', '.join(twice)}")
+        chosen |= dict.fromkeys(families, rule)
+    if not chosen:
+        raise ValueError(f"write one of {', '.join(KNOWN_RULES)}, or such as xgboost={KNOWN_RULES[-1]}")
+    return tuple(chosen.items())
 
 
 def _kinds(value: str) -> frozenset[PlayerKind]:
@@ -164,6 +184,15 @@ class Settings:
     ab_split: float = _setting("AB_SPLIT_RATIO", 0.5, _share, "B's share of the games.")
     promotion_schedule: str | None = _setting(
         "RPS_PROMOTION_SCHEDULE", "*/30 * * * *", _schedule, "Cron line of the promotion cycles, or off."
+    )
+    promotion_rule: tuple[tuple[Family, str], ...] = _setting(
+        "RPS_PROMOTION_RULE", (), _rules, "Rule of all families, or of some as xgboost=anytime-sign/1,..."
+    )
+    promotion_settle_seconds: int = _setting(
+        "RPS_PROMOTION_SETTLE_SECONDS",
+        1800,
+        _natural,
+        "anytime-sign/1 counts a game when it is so old.",
     )
     promotion_alpha: str = _setting("RPS_PROMOTION_ALPHA", "0.20", _alpha, "Swap when p is below it.")
     promotion_minimum_games: int = _setting(
@@ -307,7 +336,22 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
                 )
                 problem = f"it is not {error.expected}" if isinstance(error, InvalidTextError) else str(error)
                 raise SettingError(masked(f"{variable}={value} does not parse: {problem}")) from None
-    return Settings(**values, library_secrets=_library_secrets(environ))
+    settings = Settings(**values, library_secrets=_library_secrets(environ))
+    if unfair := _unfair(settings):
+        raise SettingError(unfair)
+    return settings
+
+
+def _unfair(settings: Settings) -> str | None:
+    """What keeps the anytime rule from a fair coin, which it takes for granted."""
+    if ANYTIME_SIGN not in dict(settings.promotion_rule).values():
+        return None
+    if not settings.ab_testing:
+        return f"RPS_PROMOTION_RULE: {ANYTIME_SIGN} compares games of B, and ENABLE_AB_TESTING=false makes none"
+    if settings.ab_split != FAIR_SPLIT:
+        needed = f"RPS_PROMOTION_RULE: {ANYTIME_SIGN} needs a fair coin for each game"
+        return f"{needed}: set AB_SPLIT_RATIO to {FAIR_SPLIT}, not {settings.ab_split}, or keep {Z_TEST}"
+    return None
 
 
 def _meant(variable: str) -> str:

@@ -17,7 +17,7 @@ from ledger.clock import ClockGuard
 from ledger.engines.database import open_engine, open_reader
 from ledger.engines.sqlite import file_of
 from ledger.errors import IdentityError, LedgerError, SchemaError, StorageError
-from ledger.events import Rule, VersionRun
+from ledger.events import VersionRun
 from ledger.files import make_folder, problem_of
 from ledger.identity import read_id
 from ledger.sealing.keys import open_signer
@@ -26,7 +26,6 @@ from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, Family
 from migrations import REVISION, current_revision, upgrade
 from projections.audit.archive import CheckpointArchive
-from projections.decision.rules import Z_TEST
 from projections.objects import S3Access
 from projections.read_models.all import ReadModels
 from projections.read_models.standings import OpenPlan, PromotionState
@@ -154,18 +153,8 @@ def open_core(
         open_model_store(settings.model_store_url, _s3_access(settings), make=not read_only, masked=masked)
     )
     models = Models(store, registry, known=partial(_known_run, read_models), refill=not read_only)
-    promotion = Promotion(ledger, read_models, registry, rule=rule_of(settings), store=store, load=models.identify)
+    promotion = Promotion(ledger, read_models, registry, store=store, load=models.identify)
     return Core(settings, engine, ledger, read_models, registry, store, models, promotion, copies, read_only)
-
-
-def rule_of(settings: Settings) -> Rule:
-    """The decision rule that the settings describe."""
-    return Rule(
-        name=Z_TEST,
-        alpha=settings.promotion_alpha,
-        minimum_games=settings.promotion_minimum_games,
-        minimum_predictions=settings.promotion_minimum_predictions,
-    )
 
 
 def _make_folder(path: Path) -> None:

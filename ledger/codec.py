@@ -22,6 +22,11 @@ def _without_statistics(fields: Payload) -> Payload:
     return {**fields, "statistics": None, "verdicts": []}
 
 
+def _without_time(fields: Payload) -> Payload:
+    """A cycle once counted all finished games, whenever they were assigned: its own time did not matter."""
+    return {**fields, "decided_us": None}
+
+
 def _without_runs(fields: Payload) -> Payload:
     """Assignments once named versions by their numbers alone."""
     return {**fields, "runs": []}
@@ -29,6 +34,7 @@ def _without_runs(fields: Payload) -> Payload:
 
 UPCASTS: Mapping[tuple[str, int], Upcast] = {
     ("promotion.cycle_decided", 1): _without_statistics,
+    ("promotion.cycle_decided", 2): _without_time,
     ("promotion.aliases_planned", 1): _without_runs,
     ("promotion.aliases_assigned", 1): _without_runs,
 }

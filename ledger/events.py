@@ -7,8 +7,23 @@ means a new schema version and an upcast in `ledger.codec`.
 
 from typing import Annotated, get_args
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
+from ledger.facts import (
+    Count,
+    Difference,
+    Digest,
+    Fact,
+    Identifier,
+    Probabilities,
+    Round,
+    Seconds,
+    Share,
+    Tenths,
+    Text,
+    Version,
+)
+from ledger.reported import Report
 from ledger.vocabulary import (
     Alias,
     Cause,
@@ -29,24 +44,6 @@ from ledger.vocabulary import (
     Trigger,
     Winner,
 )
-
-Count = Annotated[int, Meta(ge=0, le=2**53)]
-Version = Annotated[int, Meta(ge=1, le=2**53)]
-Round = Annotated[int, Meta(ge=1, le=10_000)]
-Tenths = Annotated[int, Meta(ge=0, le=100_000)]
-Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-Difference = Annotated[float, Meta(ge=-1.0, le=1.0)]
-Seconds = Annotated[float, Meta(ge=0.0)]
-Identifier = Annotated[str, Meta(min_length=1, max_length=200)]
-Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
-"""32 bytes in hexadecimal."""
-Text = Annotated[str, Meta(max_length=4_000)]
-Probabilities = tuple[Share, Share, Share]
-"""Of rock, paper and scissors, in this order."""
-
-
-class Fact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A part of an event: immutable, and strict about unknown fields when decoded."""
 
 
 class Points(Fact, frozen=True, kw_only=True):
@@ -176,12 +173,17 @@ class GameAbandoned(Fact, frozen=True, kw_only=True, tag="game.abandoned", tag_f
 
 
 class Rule(Fact, frozen=True, kw_only=True):
-    """A decision rule with every parameter it used; `alpha` is a decimal string, so that it stays exact."""
+    """A decision rule with every parameter it used; `alpha` is a decimal string, so that it stays exact.
+
+    With `settle_seconds` the games are counted in the order in which they were assigned: those that were assigned
+    so long ago, each with what it had come to by then. Without, finished games are counted.
+    """
 
     name: Identifier
     alpha: Identifier
     minimum_games: Count
     minimum_predictions: Count
+    settle_seconds: Count | None = None
 
 
 class Tally(Fact, frozen=True, kw_only=True):
@@ -266,67 +268,20 @@ class RankedChallenger(Fact, frozen=True, kw_only=True):
     predictions: Count
 
 
-class ReportedRanking(Fact, frozen=True, kw_only=True):
-    """A challenger's place as an outside automation reported it."""
-
-    alias: Alias
-    rank: Annotated[int, Meta(ge=1, le=3)]
-    source_alias: Alias | None = None
-    accuracy: Share | None = None
-    total_predictions: Count | None = None
-
-
-class ReportedAccuracy(Fact, frozen=True, kw_only=True):
-    """An alias's action accuracy as an outside automation reported it."""
-
-    alias: Alias
-    source_alias: Alias | None = None
-    accuracy: Share | None = None
-    total_predictions: Count | None = None
-
-
-class ReportedAssignment(Fact, frozen=True, kw_only=True):
-    """An alias's version as an outside automation reported it."""
-
-    alias: Alias
-    version: Version | None = None
-    source_alias: Alias | None = None
-    previous_version: Version | None = None
-    changed: bool | None = None
-
-
-class Report(Fact, frozen=True, kw_only=True):
-    """What an outside automation said of the cycle that it ran, kept as it was said.
-
-    `body_sha256` (hexadecimal) distinguishes a repeated report from another one under the same key.
-    """
-
-    body_sha256: Identifier
-    production_wins: Count | None = None
-    production_total_games: Count | None = None
-    b_wins: Count | None = None
-    b_total_games: Count | None = None
-    production_games_since_swap: Count | None = None
-    b_games_since_swap: Count | None = None
-    promotion_cycles_since_swap: Count | None = None
-    alias_rankings: tuple[ReportedRanking, ...] = ()
-    alias_accuracies: tuple[ReportedAccuracy, ...] = ()
-    alias_assignments: tuple[ReportedAssignment, ...] = ()
-    created_us: Count | None = None
-
-
 class CycleDecided(Fact, frozen=True, kw_only=True, tag="promotion.cycle_decided", tag_field="type"):
     """One promotion cycle: what was compared, by which rule, with which outcome.
 
     `rule` and `evidence` are null only for a report made before the ledger knew the family's aliases, or
     where the rule is the reporter's own. `reordered`: this cycle also moves challengers. `statistics` is null and
-    `verdicts` empty in a report, and in cycles of releases that did not record them.
+    `verdicts` empty in a report, and in cycles of releases that did not record them. `decided_us` is the cycle's
+    own time, from which a rule's `settle_seconds` are counted back; null in a report and before.
     """
 
     model_type: Family
     cycle: Version
     trigger: Trigger
     source: Identifier
+    decided_us: Count | None
     rule: Rule | None
     evidence: Evidence | None
     z_statistic: float | None
@@ -340,6 +295,14 @@ class CycleDecided(Fact, frozen=True, kw_only=True, tag="promotion.cycle_decided
     reordered: bool
     tickers: Tickers
     report: Report | None = None
+
+
+class RuleSet(Fact, frozen=True, kw_only=True, tag="promotion.rule_set", tag_field="type"):
+    """From here on the family's cycles decide by this rule. `actor`: who set it, `settings` where a start did."""
+
+    model_type: Family
+    rule: Rule
+    actor: Identifier
 
 
 class AliasChange(Fact, frozen=True, kw_only=True):
@@ -476,6 +439,7 @@ Event = (
     | GameFinished
     | GameAbandoned
     | CycleDecided
+    | RuleSet
     | AliasesPlanned
     | AliasesAssigned
     | TrainingCompleted

@@ -230,6 +230,10 @@ class Ledger:
         database_of(self.engine).check_name()
         self._check_clock()
 
+    def now_us(self) -> int:
+        """The time that an entry appended now would bear: the clock's, and never before the newest entry's."""
+        return max(int(self._clock() * 1_000_000), self.head().recorded_us)
+
     def ahead_seconds(self) -> float:
         """How far the newest entry's time is ahead of the clock; negative when it is behind."""
         return self.head().recorded_us / 1_000_000 - self._clock()

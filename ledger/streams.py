@@ -16,6 +16,7 @@ from ledger.events import (
     ModelsReloaded,
     PredictionMade,
     RoundPlayed,
+    RuleSet,
     TrainingCompleted,
 )
 from ledger.vocabulary import Family
@@ -75,7 +76,7 @@ def stream_of(event: Event) -> str:
             | GameAbandoned()
         ):
             return game_stream(event.game_id)
-        case CycleDecided() | AliasesPlanned() | AliasesAssigned():
+        case CycleDecided() | RuleSet() | AliasesPlanned() | AliasesAssigned():
             return promotion_stream(event.model_type)
         case TrainingCompleted():
             return training_stream(event.model_type)

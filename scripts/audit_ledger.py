@@ -22,11 +22,11 @@ from ledger.events import (
     CycleDecided,
     Event,
     GameStarted,
-    Report,
     Rule,
     TrainingCompleted,
 )
 from ledger.ids import keyed_id
+from ledger.reported import Report
 from ledger.sealing.keys import Signer, public_path
 from ledger.sealing.seals import seal_head
 from ledger.store import Ledger
@@ -156,7 +156,14 @@ class Author:
         promotion = self.read_models.standings.state.families[family]
         window = self.read_models.tickers.state.windows[family]
         decided, planned = decide_cycle(
-            family, promotion, window, RULE, trigger="schedule", source="scheduler", position=position
+            family,
+            promotion,
+            window,
+            RULE,
+            trigger="schedule",
+            source="scheduler",
+            position=position,
+            decided_us=self.ledger.now_us(),
         )
         stream = promotion_stream(family)
         if planned is None:
@@ -181,6 +188,7 @@ class Author:
             cycle=promotion.cycle + 1,
             trigger="report",
             source="promotion-dag",
+            decided_us=None,
             rule=None,
             evidence=evidence,
             z_statistic=1.7,

@@ -28,18 +28,16 @@ from ledger.events import (
     Points,
     PredictionMade,
     RankedChallenger,
-    Report,
-    ReportedAccuracy,
-    ReportedAssignment,
-    ReportedRanking,
     RoundPlayed,
     Rule,
+    RuleSet,
     RuleVerdict,
     Statistics,
     Tally,
     Tickers,
     TrainingCompleted,
 )
+from ledger.reported import Report, ReportedAccuracy, ReportedAssignment, ReportedRanking
 from ledger.vocabulary import ALIASES
 
 Versions = tuple[int, int, int, int]
@@ -290,6 +288,7 @@ def cycle_decided(**changes: Any) -> CycleDecided:
             cycle=1,
             trigger="schedule",
             source="scheduler",
+            decided_us=1_760_083_199_000_000,
             rule=rule(),
             evidence=evidence(),
             z_statistic=2.2376,
@@ -302,6 +301,17 @@ def cycle_decided(**changes: Any) -> CycleDecided:
             ranking=ranking(),
             reordered=False,
             tickers=tickers(),
+        ),
+        **changes,
+    )
+
+
+def rule_set(**changes: Any) -> RuleSet:
+    return replace(
+        RuleSet(
+            model_type="feedforward_nn",
+            rule=rule(name="anytime-sign/1", settle_seconds=1_800),
+            actor="settings",
         ),
         **changes,
     )
@@ -400,6 +410,7 @@ def one_of_each() -> tuple[Event, ...]:
         game_finished(),
         game_abandoned(),
         cycle_decided(),
+        rule_set(),
         aliases_planned(),
         aliases_assigned(),
         training_completed(),

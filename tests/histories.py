@@ -12,8 +12,8 @@ from ledger.events import (
     Assignment,
     CycleDecided,
     Event,
-    Report,
 )
+from ledger.reported import Report
 from ledger.vocabulary import (
     ALIASES,
     DECISIONS,

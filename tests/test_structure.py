@@ -27,6 +27,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "numbers",
         "times",
         "vocabulary",
+        "facts",
+        "reported",
         "events",
         "codec",
         "chain",

@@ -10,7 +10,8 @@ from gameplay.game.answers import PlayAnswer
 from gameplay.game.features import features
 from gameplay.game.games import Game, fold
 from gameplay.game.policies import UNIFORM
-from ledger.events import GameFinished, PredictionMade, Probabilities, wire_name
+from ledger.events import GameFinished, PredictionMade, wire_name
+from ledger.facts import Probabilities
 from ledger.files import new_file
 from ledger.store import PAGE_ENTRIES, Ledger
 from ledger.streams import game_stream

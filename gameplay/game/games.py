@@ -21,9 +21,9 @@ from ledger.events import (
     InferenceFellBack,
     Points,
     PredictionMade,
-    Probabilities,
     RoundPlayed,
 )
+from ledger.facts import Probabilities
 from ledger.vocabulary import BOTS, Alias, FallbackReason, Family, Move, ProbabilitySource
 
 

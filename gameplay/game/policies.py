@@ -3,7 +3,8 @@
 from typing import Final
 
 from gameplay.game.rules import BEATEN_BY, BEATS, DRAW_TENTHS, winner, worth
-from ledger.events import Points, Probabilities
+from ledger.events import Points
+from ledger.facts import Probabilities
 from ledger.vocabulary import MOVES, Move
 
 UNIFORM: Final[Probabilities] = (1 / 3, 1 / 3, 1 / 3)

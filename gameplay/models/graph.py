@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gameplay.game.features import FEATURE_NAMES
 from gameplay.models.errors import GraphError
 from gameplay.telemetry import disable_telemetry
-from ledger.events import Probabilities
+from ledger.facts import Probabilities
 
 Rows = npt.NDArray[np.float32]
 

@@ -30,7 +30,8 @@ from gameplay.models.graph import Graph, Rows
 from gameplay.models.identity import contradiction, registered, stored
 from gameplay.models.registry import Registry
 from gameplay.models.store import ModelStore
-from ledger.events import Assignment, Probabilities, VersionRun
+from ledger.events import Assignment, VersionRun
+from ledger.facts import Probabilities
 from ledger.vocabulary import ALIASES, MOVES, Family, Move, ProbabilitySource
 
 log = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from ledger.events import AliasesPlanned, Assignment, CycleDecided, Event
 from ledger.ids import keyed_id
 from ledger.vocabulary import Alias, Family, PlanCause, Trigger
 from projections.decision.cycle import decide_cycle, plan
+from projections.decision.rules import DEFAULT
 
 
 def cycle(
@@ -35,7 +36,7 @@ def preview(promotion: Promotion, family: Family) -> tuple[CycleDecided, Aliases
     state = promotion.state(family)
     if state.promotion.plan:
         raise Conflict(f"{family} has an open plan; it is completed before anything new is decided")
-    return _decide(promotion, state, "manual", "dry run")
+    return _decide(state, "manual", "dry run")
 
 
 def move(promotion: Promotion, family: Family, after: Assignment, *, cause: PlanCause) -> bool:
@@ -59,7 +60,7 @@ def _cycle(
     if tick is not None and promotion.ledger.find(_tick_id(family, tick, 0)):
         return None
     state = promotion.state_to_plan_from(family)
-    decided, planned = _decide(promotion, state, trigger, source)
+    decided, planned = _decide(state, trigger, source)
     batch: list[Event] = [decided] if planned is None else [decided, _with_runs(planned, state)]
     ids = [_tick_id(family, tick, index) for index in range(len(batch))] if tick else None
     try:
@@ -102,16 +103,16 @@ def _with_runs(planned: AliasesPlanned, state: StateAt) -> AliasesPlanned:
     return replace(planned, runs=tuple(runs[version] for version in sorted(runs)))
 
 
-def _decide(
-    promotion: Promotion, state: StateAt, trigger: Trigger, source: str
-) -> tuple[CycleDecided, AliasesPlanned | None]:
+def _decide(state: StateAt, trigger: Trigger, source: str) -> tuple[CycleDecided, AliasesPlanned | None]:
     state.assignment()
     return decide_cycle(
         state.family,
         state.promotion,
         state.window,
-        promotion.rule,
+        state.promotion.rule or DEFAULT,
         trigger=trigger,
         source=source,
         position=state.position,
+        decided_us=state.now_us,
+        assigned=state.assigned,
     )

@@ -11,8 +11,9 @@ from gameplay.promotion.assignments import assigned, merged, with_versions
 from gameplay.promotion.state import Promotion, StateAt
 from gameplay.refusals import Conflict, Invalid
 from ledger.errors import DuplicateError, OvertakenError
-from ledger.events import Assignment, CycleDecided, Event, Report, VersionRun
+from ledger.events import Assignment, CycleDecided, Event, VersionRun
 from ledger.ids import keyed_id, new_id
+from ledger.reported import Report
 from ledger.store import Entry
 from ledger.vocabulary import ALIASES, Alias, Decision, Family
 from projections.decision.cycle import swap, tickers_after, versions_of
@@ -118,6 +119,7 @@ def _events(report: Reported, state: StateAt, moves: _Moves, runs: Mapping[int, 
         cycle=state.promotion.cycle + 1,
         trigger="report",
         source=report.source,
+        decided_us=None,
         rule=None,
         evidence=gather(state.window, state.promotion, assignment, state.position) if assignment else None,
         z_statistic=report.z_statistic,

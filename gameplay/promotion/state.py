@@ -11,12 +11,13 @@ from gameplay.models.store import ModelStore
 from gameplay.promotion.backends import Backends, Loader
 from gameplay.refusals import Conflict, Unavailable
 from ledger.errors import OvertakenError
-from ledger.events import Assignment, Event, Rule, VersionRun
+from ledger.events import Assignment, Event, VersionRun
 from ledger.retry import retry
 from ledger.store import Ledger, Receipt
 from ledger.streams import promotion_stream
 from ledger.vocabulary import FAMILIES, Family
 from projections.read_models.all import ReadModels
+from projections.read_models.assigned_games import AssignedGames
 from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
 
@@ -32,6 +33,10 @@ class StateAt(NamedTuple):
     position: int
     promotion: PromotionState
     window: Window
+    assigned: AssignedGames | None
+    """The games in the order in which they were assigned, where the family's rule counts them so."""
+    now_us: int
+    """A time before which nothing was recorded after this position."""
 
     def assignment(self) -> Assignment:
         """The family's aliases. Raises Conflict while it has none."""
@@ -54,12 +59,10 @@ class Promotion:
         read_models: ReadModels,
         registry: Registry,
         *,
-        rule: Rule,
         store: ModelStore | None = None,
         load: Loader | None = None,
         turn_seconds_max: float = TURN_SECONDS_MAX,
     ) -> None:
-        self.rule = rule
         self.ledger = ledger
         self.read_models = read_models
         self.backends = Backends(registry, store, load)
@@ -97,12 +100,15 @@ class Promotion:
 
     def state(self, family: Family) -> StateAt:
         """The family at the head."""
+        now_us = self.ledger.now_us()  # before the fold, so that what comes later has a later time
         with self.read_models.projector.current() as position:
             return StateAt(
                 family,
                 position,
                 copy.deepcopy(self.read_models.standings.state.families[family]),
                 copy.deepcopy(self.read_models.tickers.state.windows[family]),
+                copy.deepcopy(self.read_models.assigned_games.state.windows.get(family)),
+                now_us,
             )
 
     def known_run(self, family: Family, version: int) -> VersionRun | None:

@@ -15,6 +15,7 @@ from gameplay.core import Core, open_core
 from gameplay.models.errors import RegistryError
 from gameplay.models.registry import Registry
 from gameplay.promotion.adoption import adopt_all
+from gameplay.promotion.rules import SETTINGS_ACTOR, rules_of, set_rules
 from gameplay.refusals import Unavailable
 from gameplay.serving.clocks import Clocks
 from gameplay.serving.cross_family import CrossFamily
@@ -170,6 +171,7 @@ def _prepare(service: Service, schedule: Schedule) -> None:
         log.exception("the projections have stopped")
         return
     service.caught_up = True
+    set_rules(core.promotion, rules_of(core.settings), actor=SETTINGS_ACTOR)
     schedule.start()  # before anything that another machine may keep waiting
     wanted = core.wanted_versions()
     core.models.preload([(family, version) for family in FAMILIES for version in sorted(wanted[family])])

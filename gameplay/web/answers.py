@@ -14,7 +14,8 @@ from gameplay.game.features import features
 from gameplay.game.games import Game
 from gameplay.game.policies import UNIFORM, expected_values
 from gameplay.game.rules import TARGET_TENTHS, round_points
-from ledger.events import Points, Probabilities, RoundPlayed
+from ledger.events import Points, RoundPlayed
+from ledger.facts import Probabilities
 from ledger.vocabulary import MOVES, Winner
 
 DIFFICULTY_MODE = "normal"

@@ -13,7 +13,7 @@ from gameplay.web.answers import play_answer, points_answer, start_answer
 from gameplay.web.bodies import Line, MaybeLine, answer, decode, read_body
 from gameplay.web.queries import one
 from gameplay.web.state import service_of
-from ledger.events import Round
+from ledger.facts import Round
 from ledger.vocabulary import POLICIES, Move, Opponent
 
 ANONYMOUS = "Player"

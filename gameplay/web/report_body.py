@@ -12,14 +12,8 @@ from gameplay.refusals import Invalid
 from gameplay.web.bodies import Line, Prose, decode
 from gameplay.web.numbers import QuotedNumbersDecoder
 from gameplay.web.queries import parse_instant
-from ledger.events import (
-    Count,
-    Report,
-    ReportedAccuracy,
-    ReportedAssignment,
-    ReportedRanking,
-    Share,
-)
+from ledger.facts import Count, Share
+from ledger.reported import Report, ReportedAccuracy, ReportedAssignment, ReportedRanking
 from ledger.vocabulary import Decision, Family
 
 CLOCK_SKEW_SECONDS = 5

@@ -14,7 +14,8 @@ from gameplay.training.runs import runs_of
 from gameplay.web.bodies import Line, answer, decode, read_body
 from gameplay.web.numbers import QuotedNumbersDecoder
 from gameplay.web.state import lanes_of, service_of
-from ledger.events import Share, TrainingCompleted, Version, VersionRun
+from ledger.events import TrainingCompleted, VersionRun
+from ledger.facts import Share, Version
 from ledger.vocabulary import Alias, Family, TrainingStatus
 
 # A year. Without a limit, two absurd reports would add up to an infinite histogram for ever.

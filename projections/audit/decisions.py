@@ -17,10 +17,12 @@ from ledger.vocabulary import FAMILIES, PLAYED_ALIASES, Family
 from projections.audit.promotions import Decided, Move, Promotions, read_promotions
 from projections.audit.recount import GameProblem, Span, SpanCount, recount
 from projections.audit.replay import flatten, plain
+from projections.audit.settled import RuleWindow, SettledSpan, recount_settled
 from projections.decision.cycle import assignments, decide_cycle, is_cancellation, tickers_after
 from projections.decision.evidence import gather
 from projections.decision.rules import KNOWN_RULES, RuleError, pooled_z_test
 from projections.fold import Progress
+from projections.read_models.assigned_games import SECOND_US, AssignedGames, Settled
 from projections.read_models.counting import NO_GAMES
 from projections.read_models.history_fold import counts_of_evidence, counts_of_report
 from projections.read_models.standings import PromotionState
@@ -33,8 +35,10 @@ _TOLERANCES = {"statistics.exact_p": 1e-6, "statistics.": 1e-9}
 
 _WITH_STATISTICS = 2
 """Schema version of a cycle from which on it records its statistics and the verdict of every rule."""
+_WITH_TIME = 3
+"""And from which on it records its own time."""
 _FIRST_RULES = 2
-"""How many rules there were then; later ones stand behind them."""
+"""How many rules there were when cycles began to record verdicts; later ones stand behind them."""
 
 
 class Mismatch(msgspec.Struct, frozen=True):
@@ -91,22 +95,48 @@ def check_decisions(
     Raises ProjectionError for an assignment that leaves an alias out.
     """
     streams = {family: read_promotions(ledger, family) for family in families}
-    pending = [(one, _span(one.event)) for stream in streams.values() for one in stream.decided]
+    pending = [(one, _span(one)) for stream in streams.values() for one in stream.decided]
     counted = recount(ledger, [span for _, span in pending if span], progress)
-    decisions = [_check(one, counted.counts.get(span) if span else None) for one, span in pending]
+    settled = _recount_settled(ledger, [one for one, _ in pending])
+    decisions = [
+        _check(one, counted.counts.get(span) if span else None, settled.get(one.entry.position))
+        for one, span in pending
+    ]
     problems = [problem for problem in counted.problems if problem.family in families]
     moves = [problem for family, stream in streams.items() for problem in _check_moves(family, stream)]
     return Audit(sorted(decisions, key=lambda one: one.position), problems, moves)
 
 
-def _span(event: CycleDecided) -> Span | None:
-    evidence = event.evidence
+def _span(recorded: Decided) -> Span | None:
+    """What to count finished games and predictions in: since the swap, whatever window the rule has."""
+    evidence = recorded.event.evidence
     if evidence is None:
         return None
-    return Span(event.model_type, evidence.after_position, evidence.through_position)
+    settles = _settled_span(recorded) is not None
+    after = recorded.last_swap_position if settles else evidence.after_position
+    return Span(recorded.event.model_type, after, evidence.through_position)
 
 
-def _check(recorded: Decided, count: SpanCount | None) -> Checked:
+def _recount_settled(ledger: Ledger, recorded: Sequence[Decided]) -> dict[int, Settled]:
+    """Position of a decision -> what was settled, for those by a rule that counts games as they were assigned."""
+    spans = {one.entry.position: span for one in recorded if (span := _settled_span(one))}
+    counts = recount_settled(ledger, spans.values())
+    return {position: counts[span] for position, span in spans.items()}
+
+
+def _settled_span(recorded: Decided) -> SettledSpan | None:
+    """What to count games in as they were assigned, for a rule that does so."""
+    event = recorded.event
+    if event.rule is None or event.rule.settle_seconds is None:
+        return None
+    if event.evidence is None or event.decided_us is None:
+        return None
+    settle_us = event.rule.settle_seconds * SECOND_US
+    window = RuleWindow(event.model_type, recorded.window_position, recorded.swaps, settle_us)
+    return SettledSpan(window, event.evidence.through_position, event.decided_us)
+
+
+def _check(recorded: Decided, count: SpanCount | None, settled: Settled | None) -> Checked:
     event = recorded.event
     mismatches = list(_check_positions(recorded))
     notes: list[str] = []
@@ -116,22 +146,27 @@ def _check(recorded: Decided, count: SpanCount | None) -> Checked:
         mismatches += _check_report(recorded, count)
         notes += _report_notes(event)
     else:
-        mismatches += _check_own(recorded, count)
+        mismatches += _check_own(recorded, count, settled)
     if recorded.move is not None:
         mismatches += _check_move(recorded.move)
         notes += _move_notes(recorded.move)
     return Checked(recorded.entry.position, recorded.entry.recorded_us, event, tuple(mismatches), tuple(notes))
 
 
-def _check_own(recorded: Decided, count: SpanCount | None) -> Iterator[Mismatch]:
+def _check_own(recorded: Decided, count: SpanCount | None, settled: Settled | None) -> Iterator[Mismatch]:
     event = recorded.event
     if event.trigger == "report":
         yield Mismatch("trigger", event.trigger, "schedule or manual: a report brings itself and no rule")
     if event.rule is None:
         yield Mismatch("rule.name", None, f"one of {', '.join(KNOWN_RULES)}")
         return
+    if recorded.rule is not None:
+        yield from _differences("rule", event.rule, recorded.rule)
     if recorded.assignment is None or count is None:
         yield Mismatch("evidence", "none", "a family without aliases cannot decide")
+        return
+    if event.rule.settle_seconds is not None and settled is None:
+        yield Mismatch("decided_us", event.decided_us, "the cycle's time, from which the rule counts back")
         return
     try:
         decided, planned = decide_cycle(
@@ -142,12 +177,16 @@ def _check_own(recorded: Decided, count: SpanCount | None) -> Iterator[Mismatch]
             trigger=event.trigger,
             source=event.source,
             position=event.evidence.through_position if event.evidence else 0,
+            decided_us=event.decided_us or 0,
+            assigned=settled and _assigned(recorded, settled),
         )
     except RuleError as error:
         yield Mismatch(f"rule.{error.field}", error.found, error.expected)
         return
     if recorded.entry.schema_version < _WITH_STATISTICS:
         decided = structs.replace(decided, statistics=None, verdicts=())
+    if recorded.entry.schema_version < _WITH_TIME:
+        decided = structs.replace(decided, decided_us=None)
     # A rule that was added after the cycle had no verdict in it.
     of_then = decided.verdicts[: max(len(event.verdicts), _FIRST_RULES)]
     decided = structs.replace(decided, verdicts=of_then)
@@ -208,6 +247,9 @@ def _check_moves(family: Family, stream: Promotions) -> Iterator[MoveProblem]:
 def _check_positions(recorded: Decided) -> Iterator[Mismatch]:
     """The evidence must have been taken after whatever came before on the stream, and before the decision."""
     evidence = recorded.event.evidence
+    decided_us = recorded.event.decided_us
+    if decided_us is not None and decided_us > recorded.entry.recorded_us:
+        yield Mismatch("decided_us", decided_us, f"{recorded.entry.recorded_us} or before")
     if evidence is None:
         return
     if not recorded.previous_position <= evidence.through_position < recorded.entry.position:
@@ -260,6 +302,11 @@ def _promotion_state(recorded: Decided, count: SpanCount) -> PromotionState:
         records=count.records,
         log_e_max=recorded.log_e_max,
     )
+
+
+def _assigned(recorded: Decided, settled: Settled) -> AssignedGames:
+    """The window with everything settled: what is not is nothing to the decision."""
+    return AssignedGames(recorded.window_position, 0, settled.aliases, settled.versions)
 
 
 def _window(recorded: Decided, count: SpanCount) -> Window:

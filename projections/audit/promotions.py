@@ -6,7 +6,7 @@ whatever assigns aliases while one is open has to be its end.
 
 from msgspec import Struct, field
 
-from ledger.events import AliasesAssigned, AliasesPlanned, Assignment, CycleDecided
+from ledger.events import AliasesAssigned, AliasesPlanned, Assignment, CycleDecided, Rule, RuleSet
 from ledger.store import Entry, Ledger
 from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, Family
@@ -37,6 +37,10 @@ class Decided(Struct):
     previous_cycle: int
     cycles_since_swap: int
     log_e_max: float
+    rule: Rule | None
+    """What the stream says the cycle had to decide by; None where no rule had been set."""
+    window_position: int
+    """Where the window of a rule begins that counts games as they were assigned."""
     move: Move | None = None
     swapped: bool = False
 
@@ -53,7 +57,9 @@ class Promotions(Struct):
     previous_position: int = 0
     cycles_since_swap: int = 0
     log_e_max: float = 0.0
-    """Of the looks since the last swap; 0 where none recorded it, because E begins at 1."""
+    """Of the looks since the last swap or rule; 0 where none recorded it, because E begins at 1."""
+    rule: Rule | None = None
+    window_position: int = 0
 
     @property
     def latest(self) -> Decided | None:
@@ -73,6 +79,8 @@ def read_promotions(ledger: Ledger, family: Family) -> Promotions:
         match decode(entry, ledger.codec):
             case CycleDecided() as event:
                 _decide(stream, entry, event)
+            case RuleSet() as event:
+                stream.rule, stream.window_position, stream.log_e_max = event.rule, entry.position, 0.0
             case AliasesPlanned() as event:
                 _plan(stream, entry, event)
             case AliasesAssigned() as event:
@@ -105,6 +113,8 @@ def _decide(stream: Promotions, entry: Entry, event: CycleDecided) -> None:
             previous_cycle=stream.latest.event.cycle if stream.latest else 0,
             cycles_since_swap=stream.cycles_since_swap,
             log_e_max=stream.log_e_max,
+            rule=stream.rule,
+            window_position=stream.window_position,
         )
     )
     stream.cycles_since_swap += 1
@@ -134,3 +144,4 @@ def _assign(stream: Promotions, entry: Entry, event: AliasesAssigned) -> None:
         stream.last_swap_position = entry.position
         stream.cycles_since_swap = 0
         stream.log_e_max = 0.0
+        stream.window_position = entry.position

@@ -15,6 +15,7 @@ from ledger.events import (
     ModelsReloaded,
     PredictionMade,
     RoundPlayed,
+    RuleSet,
     TrainingCompleted,
 )
 from ledger.times import show_time
@@ -47,11 +48,14 @@ def summary(event: Event) -> str:
             return f"{event.status} for {event.alias}{version}"
         case ModelsReloaded():
             return f"{len(event.loaded)} loaded, {len(event.failed)} failed"
-        case LedgerAccepted() | ClockAccepted():
-            return _accepted(event)
+        case RuleSet() | LedgerAccepted() | ClockAccepted():
+            return _by_hand(event)
 
 
-def _accepted(event: LedgerAccepted | ClockAccepted) -> str:
+def _by_hand(event: RuleSet | LedgerAccepted | ClockAccepted) -> str:
+    """What a person has ordered, by a command or by a setting."""
+    if isinstance(event, RuleSet):
+        return f"{event.rule.name}, alpha {event.rule.alpha}, set by {event.actor}"
     if isinstance(event, ClockAccepted):
         return f"the clock's {show_time(event.clock_us)} stands: {event.reason}"
     known = f", where position {event.known.position} was known" if event.known else ""

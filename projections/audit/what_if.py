@@ -59,9 +59,9 @@ class Change(Struct, frozen=True):
     minimum_predictions: int | None = None
 
     def applied(self, rule: Rule) -> Rule:
-        """The rule with the changes."""
+        """The rule with the changes. By any rule finished games are counted: only those say how a version did."""
         changes = {key: value for key, value in structs.asdict(self).items() if value is not None}
-        return structs.replace(rule, **changes)
+        return structs.replace(rule, **changes, settle_seconds=None)
 
 
 def what_if(
@@ -92,6 +92,7 @@ class _Due(NamedTuple):
 
     position: int
     through_position: int
+    recorded_us: int
     event: CycleDecided
 
 
@@ -115,7 +116,7 @@ def _cycles(ledger: Ledger, family: Family) -> list[_Due]:
     for entry in ledger.read_stream(promotion_stream(family)):
         event = decode(entry, ledger.codec)
         if isinstance(event, CycleDecided) and event.rule is not None and event.evidence is not None:
-            due.append(_Due(entry.position, event.evidence.through_position, event))
+            due.append(_Due(entry.position, event.evidence.through_position, entry.recorded_us, event))
     return due[::-1]
 
 
@@ -205,6 +206,7 @@ class _CounterfactualState(Struct):
                 trigger=due.event.trigger,
                 source=due.event.source,
                 position=due.through_position,
+                decided_us=due.event.decided_us or due.recorded_us,
             )
         except RuleError as error:
             raise ProjectionError(due.position, wire_name(CycleDecided), str(error)) from error

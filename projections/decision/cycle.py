@@ -15,10 +15,11 @@ from ledger.events import (
 )
 from ledger.vocabulary import ALIASES, Alias, Decision, Family, PlanCause, Trigger
 from projections.decision import ranking
-from projections.decision.evidence import gather
+from projections.decision.evidence import gather, gather_settled
 from projections.decision.exact_test import boschloo_p
 from projections.decision.look import ExactTest, measure, verdicts
 from projections.decision.rules import decide
+from projections.read_models.assigned_games import AssignedGames
 from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
 
@@ -32,16 +33,23 @@ def decide_cycle(
     trigger: Trigger,
     source: str,
     position: int,
+    decided_us: int,
+    assigned: AssignedGames | None = None,
     exact_p: ExactTest = boschloo_p,
 ) -> tuple[CycleDecided, AliasesPlanned | None]:
-    """The cycle's decision at `position`, and the plan when something moves.
+    """The cycle's decision at `position` and `decided_us`, and the plan when something moves.
 
-    The family must have its aliases, and no open plan. Raises RuleError.
+    The family must have its aliases, and no open plan. `assigned` are its games in the order in which they were
+    assigned, for a rule that counts them so. Raises RuleError.
     """
     assignment = promotion.assignment()
     assert assignment is not None
     assert promotion.plan is None, "an open plan is completed before anything new is decided"
-    evidence = gather(window, promotion, assignment, position)
+    if rule.settle_seconds is None:
+        evidence = gather(window, promotion, assignment, position)
+    else:
+        assert assigned is not None, "the games of a rule with settle_seconds are kept since it was set"
+        evidence = gather_settled(assigned, assignment, position, decided_us)
     verdict = decide(evidence, rule)
     ranked: tuple[RankedChallenger, ...] = ()
     after = assignment
@@ -57,6 +65,7 @@ def decide_cycle(
         cycle=promotion.cycle + 1,
         trigger=trigger,
         source=source,
+        decided_us=decided_us,
         rule=rule,
         evidence=evidence,
         z_statistic=verdict.z_statistic,

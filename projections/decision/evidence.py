@@ -1,6 +1,9 @@
 """The evidence for one decision, as integers, from a family's window and promotion state."""
 
 from ledger.events import Arm, Assignment, Evidence
+from ledger.vocabulary import PlayedAlias
+from projections.read_models.assigned_games import AssignedGames
+from projections.read_models.counting import NO_GAMES
 from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
 
@@ -12,6 +15,24 @@ def gather(window: Window, promotion: PromotionState, assignment: Assignment, th
         through_position=through_position,
         production=_arm(window, promotion, "Production", assignment.Production),
         b=_arm(window, promotion, "B", assignment.B),
+    )
+
+
+def gather_settled(
+    games: AssignedGames, assignment: Assignment, through_position: int, decided_us: int
+) -> Evidence:
+    """What is settled at `decided_us` of the games assigned in the rule's window."""
+    settled = games.settled(decided_us)
+
+    def arm(alias: PlayedAlias, version: int) -> Arm:
+        own = settled.versions.get(version, NO_GAMES)
+        return Arm(version=version, window=settled.aliases.get(alias, NO_GAMES), own=own)
+
+    return Evidence(
+        after_position=games.since_position,
+        through_position=through_position,
+        production=arm("Production", assignment.Production),
+        b=arm("B", assignment.B),
     )
 
 

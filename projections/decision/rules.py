@@ -58,11 +58,12 @@ def decide(evidence: Evidence, rule: Rule) -> Verdict:
     read_alpha(rule.alpha)
     production, b = evidence.production, evidence.b
     minimum = max(rule.minimum_games, 1)  # rates of no games are no rates
+    since = _since(rule)
     if min(production.window.games, b.window.games) < minimum:
         return Verdict(
             "insufficient_data",
             "too_few_games",
-            f"Production has {production.window.games} and B {b.window.games} games since the last swap;"
+            f"Production has {production.window.games} and B {b.window.games} games {since};"
             f" each needs {minimum}.",
             None,
             None,
@@ -72,7 +73,7 @@ def decide(evidence: Evidence, rule: Rule) -> Verdict:
         return Verdict(
             "retain_production",
             "zero_variance",
-            "All games since the last swap ended alike, so there is no difference to test.",
+            f"All games {since} ended alike, so there is no difference to test.",
             None,
             None,
         )
@@ -85,7 +86,7 @@ def decide(evidence: Evidence, rule: Rule) -> Verdict:
             "insufficient_data",
             "version_too_new",
             f"{rates}, but Production's version {production.version} has {production.own.games} and B's version"
-            f" {b.version} {b.own.games} games of their own since the last swap; each needs {minimum}.",
+            f" {b.version} {b.own.games} games of their own {since}; each needs {minimum}.",
             z,
             p,
         )
@@ -155,7 +156,15 @@ _TESTS: Final[dict[str, Callable[[Tally, Tally, str], Tested | None]]] = {
     Z_TEST: z_test,
     ANYTIME_SIGN: anytime_sign,
 }
+DEFAULT: Final = Rule(name=Z_TEST, alpha="0.20", minimum_games=3, minimum_predictions=30)
+"""What a family's cycles decide by until another rule is set."""
 KNOWN_RULES: Final = tuple(_TESTS)
+
+
+def _since(rule: Rule) -> str:
+    if rule.settle_seconds is None:
+        return "since the last swap"
+    return f"since the rule was set or the last swap, if later, and assigned {rule.settle_seconds} s ago or more"
 
 
 def _share(tally: Tally) -> str:

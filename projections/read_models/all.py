@@ -3,7 +3,7 @@
 from ledger.store import Ledger
 from projections.projection import Tracked
 from projections.projector import Projector
-from projections.read_models import counters, open_games, standings, tickers
+from projections.read_models import assigned_games, counters, open_games, standings, tickers
 from projections.read_models.history import History
 
 
@@ -22,6 +22,7 @@ class ReadModels:
         self.tickers = Tracked(tickers.projection())
         self.standings = Tracked(standings.projection())
         self.open_games = Tracked(open_games.projection())
+        self.assigned_games = Tracked(assigned_games.projection())
         self.history = history or History(ledger)
-        self.tracked = (self.counters, self.tickers, self.standings, self.open_games)
+        self.tracked = (self.counters, self.tickers, self.standings, self.open_games, self.assigned_games)
         self.projector = Projector(ledger, self.tracked, None if read_only else self.history)

@@ -14,6 +14,8 @@ from ledger.events import (
     CycleDecided,
     GameFinished,
     PredictionMade,
+    Rule,
+    RuleSet,
     Tally,
     TrainingCompleted,
     VersionRun,
@@ -89,7 +91,9 @@ class PromotionState(Struct):
     plan: OpenPlan | None = None
     evaluation: Evaluation | None = None
     log_e_max: float = 0.0
-    """The largest ln E of the looks since the last swap: E begins at 1."""
+    """The largest ln E of the looks since the last swap or the last change of the rule: E begins at 1."""
+    rule: Rule | None = None
+    """What the cycles decide by; None until it is set."""
     ranks: dict[str, int] = field(default_factory=dict)
     """Challenger -> place at the last ranking, before any move that followed; 1 is next in line."""
     adopted_swap: bool = False
@@ -162,6 +166,13 @@ def _evaluation(event: CycleDecided, evaluated_us: int) -> Evaluation:
     )
 
 
+def _rule_set(state: PromotionStates, event: RuleSet, entry: Entry) -> None:
+    promotion = state.families[event.model_type]
+    promotion.stream_version = entry.version
+    promotion.rule = event.rule
+    promotion.log_e_max = 0.0
+
+
 def _aliases_planned(state: PromotionStates, event: AliasesPlanned, entry: Entry) -> None:
     promotion = state.families[event.model_type]
     promotion.stream_version = entry.version
@@ -213,8 +224,9 @@ def projection() -> Projection[PromotionStates]:
         on(PredictionMade, _prediction_made),
         on(GameFinished, _game_finished),
         on(CycleDecided, _cycle_decided),
+        on(RuleSet, _rule_set),
         on(AliasesPlanned, _aliases_planned),
         on(AliasesAssigned, _aliases_assigned),
         on(TrainingCompleted, _training_completed),
     )
-    return Projection("standings", 3, PromotionStates, handlers)
+    return Projection("standings", 4, PromotionStates, handlers)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from gameplay.config import VARIABLES, SettingError, Settings, read_settings
 from ledger.events import Rule
 from ledger.masking import MASK
+from ledger.vocabulary import FAMILIES
 from projections.decision.rules import KNOWN_RULES, decide
 from tests.builders import evidence
 from tests.numbers import NO_NUMBERS
@@ -31,6 +32,12 @@ GOOD: dict[str, tuple[str, str, object]] = {
     "ENABLE_AB_TESTING": ("false", "ab_testing", False),
     "AB_SPLIT_RATIO": ("0.25", "ab_split", 0.25),
     "RPS_PROMOTION_SCHEDULE": ("0 * * * *", "promotion_schedule", "0 * * * *"),
+    "RPS_PROMOTION_RULE": (
+        "xgboost=anytime-sign/1, feedforward_nn=ztest/1",
+        "promotion_rule",
+        (("xgboost", "anytime-sign/1"), ("feedforward_nn", "ztest/1")),
+    ),
+    "RPS_PROMOTION_SETTLE_SECONDS": ("60", "promotion_settle_seconds", 60),
     "RPS_PROMOTION_ALPHA": ("0.05", "promotion_alpha", "0.05"),
     "RPS_PROMOTION_MINIMUM_GAMES": ("10", "promotion_minimum_games", 10),
     "RPS_PROMOTION_MINIMUM_PREDICTIONS": ("100", "promotion_minimum_predictions", 100),
@@ -70,6 +77,16 @@ BAD: list[tuple[str, str]] = [
     ("RPS_PROMOTION_SCHEDULE", "* * * *"),
     ("RPS_PROMOTION_SCHEDULE", "61 * * * *"),
     ("RPS_PROMOTION_SCHEDULE", "0 0 31 2 *"),
+    ("RPS_PROMOTION_RULE", "coin/1"),
+    ("RPS_PROMOTION_RULE", "ztest"),
+    ("RPS_PROMOTION_RULE", ","),
+    ("RPS_PROMOTION_RULE", "xgboost"),
+    ("RPS_PROMOTION_RULE", "xgboost="),
+    ("RPS_PROMOTION_RULE", "=ztest/1"),
+    ("RPS_PROMOTION_RULE", "catboost=ztest/1"),
+    ("RPS_PROMOTION_RULE", "xgboost=ztest/1,xgboost=anytime-sign/1"),
+    ("RPS_PROMOTION_RULE", "ztest/1,xgboost=anytime-sign/1"),
+    ("RPS_PROMOTION_SETTLE_SECONDS", "0"),
     ("RPS_PROMOTION_ALPHA", "0"),
     ("RPS_PROMOTION_ALPHA", "1"),
     ("RPS_PROMOTION_ALPHA", "NaN"),
@@ -134,6 +151,23 @@ def test_an_alpha_that_the_settings_take_decides(alpha: str, name: str) -> None:
     verdict = decide(evidence(), rule)
 
     assert verdict.decision in ("swap_production_b", "retain_production")
+
+
+def test_a_rule_without_a_family_is_every_family_s() -> None:
+    settings = read_settings({"RPS_PROMOTION_RULE": "anytime-sign/1"})
+
+    assert dict(settings.promotion_rule) == dict.fromkeys(FAMILIES, "anytime-sign/1")
+
+
+@pytest.mark.parametrize("rule", ["anytime-sign/1", "xgboost=anytime-sign/1,feedforward_nn=ztest/1"])
+@pytest.mark.parametrize(
+    ("variable", "text"), [("AB_SPLIT_RATIO", "0.4"), ("AB_SPLIT_RATIO", "1"), ("ENABLE_AB_TESTING", "false")]
+)
+def test_the_anytime_rule_is_refused_without_a_fair_coin(rule: str, variable: str, text: str) -> None:
+    with pytest.raises(SettingError, match=variable):
+        read_settings({"RPS_PROMOTION_RULE": rule, variable: text})
+
+    read_settings({"RPS_PROMOTION_RULE": "ztest/1", variable: text})
 
 
 def test_every_variable_is_tried_here() -> None:

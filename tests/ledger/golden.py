@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TypedDict
 
 from ledger.codec import Codec
-from ledger.events import Event, FailedModel, Report
+from ledger.events import Event, FailedModel
+from ledger.reported import Report
 from tests.builders import (
     aliases_assigned,
     aliases_planned,
@@ -25,6 +26,8 @@ from tests.builders import (
     prediction_made,
     report,
     round_played,
+    rule,
+    rule_set,
     statistics,
     training_completed,
 )
@@ -105,6 +108,7 @@ def samples() -> tuple[Event, ...]:
             reason_code="reported",
             report=Report(body_sha256=report().body_sha256),
         ),
+        rule_set(rule=rule(settle_seconds=None), actor="a person"),
         aliases_planned(cause="manual", cycle=None, swapped=False, reordered=True),
         aliases_assigned(
             cause="promotion", cycle=1, plan=3, swapped=True, assignments=assignments((1, 2, 3, 4), (2, 1, 3, 4))

@@ -18,7 +18,8 @@ from sqlalchemy import Engine
 from ledger import schema as log
 from ledger.codec import Codec
 from ledger.engines.database import open_engine
-from ledger.events import Event, Report
+from ledger.events import Event
+from ledger.reported import Report
 from ledger.store import Ledger
 from ledger.streams import stream_of
 from projections import schema as read_models
@@ -106,6 +107,8 @@ def golden_history() -> tuple[Event, ...]:
             report=Report(body_sha256="0"),
         ),
         builders.aliases_planned(cause="training", cycle=None, swapped=False, assignments=REORDERED),
+        builders.rule_set(),
+        builders.game_started(game_id="settling", swap_count=1, model_version=2),
         builders.models_reloaded(),
         builders.ledger_accepted(),
         builders.clock_accepted(),

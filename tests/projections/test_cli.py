@@ -223,6 +223,7 @@ def test_status_says_what_is_there(example: Path) -> None:
         "tickers",
         "standings",
         "open_games",
+        "assigned_games",
         "promotion_history",
     }
     assert found["intact"]

@@ -15,9 +15,9 @@ from ledger.events import (
     GameStarted,
     InferenceFellBack,
     PredictionMade,
-    Probabilities,
     RoundPlayed,
 )
+from ledger.facts import Probabilities
 from ledger.vocabulary import ALIASES, BOTS, MOVES, Alias, Move
 from tests.builders import game_abandoned, game_started, training_completed
 from tests.gameplay.plays import started as bots_started

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from gameplay.game.policies import FINISH_BONUS, UNIFORM, choose, expected_values
 from gameplay.game.rules import BEATEN_BY, most_valuable, round_points
-from ledger.events import Points, Probabilities
+from ledger.events import Points
+from ledger.facts import Probabilities
 from ledger.vocabulary import MOVES, Move
 
 POINTS = Points(rock=10, paper=12, scissors=17)

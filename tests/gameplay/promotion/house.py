@@ -1,5 +1,7 @@
 """One family on one database and one registry, in which processes come and go."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -44,9 +46,9 @@ RULE = Rule(name=Z_TEST, alpha="0.20", minimum_games=3, minimum_predictions=30)
 class House:
     """One database and one registry, in which processes come and go."""
 
-    def __init__(self, engine: Engine, folder: Path | None = None) -> None:
+    def __init__(self, engine: Engine, folder: Path | None = None, clock: Callable[[], float] = time.time) -> None:
         self.engine = engine
-        self.ledger = FaultyLedger(engine)
+        self.ledger = FaultyLedger(engine, clock=clock)
         self.registry = registry_with_versions(count=6)
         self.folder = folder
         self.store = open_model_store(folder.as_uri()) if folder else None
@@ -55,7 +57,7 @@ class House:
     def process(self, load: Loader | None = None) -> Promotion:
         """A promotion as a new process would have it; several share the registry."""
         ledger = self.ledger
-        return Promotion(ledger, ReadModels(ledger), self.registry, rule=RULE, store=self.store, load=load)
+        return Promotion(ledger, ReadModels(ledger), self.registry, store=self.store, load=load)
 
     def bootstrap(self) -> None:
         for family in FAMILIES:

@@ -11,7 +11,8 @@ from gameplay.promotion import adoption, applying, planning
 from gameplay.promotion.assignments import merged
 from gameplay.promotion.reports import Reported, record
 from gameplay.refusals import Conflict
-from ledger.events import AliasesAssigned, AliasesPlanned, Report
+from ledger.events import AliasesAssigned, AliasesPlanned
+from ledger.reported import Report
 from ledger.vocabulary import ALIASES
 from projections.decision.cycle import versions_of
 from tests.builders import Versions, assignment

@@ -8,7 +8,8 @@ from gameplay.promotion import adoption, applying, planning
 from gameplay.promotion.reports import Recorded, Reported, body_digest, record
 from gameplay.promotion.state import Promotion
 from gameplay.refusals import Conflict, Invalid, Unavailable
-from ledger.events import AliasesAssigned, CycleDecided, Event, Report, ReportedAssignment, ReportedRanking
+from ledger.events import AliasesAssigned, CycleDecided, Event
+from ledger.reported import Report, ReportedAssignment, ReportedRanking
 from ledger.store import Ledger
 from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, Alias, Decision, Family
@@ -16,7 +17,7 @@ from projections.decision.cycle import plan
 from projections.read_models.all import ReadModels
 from projections.read_models.history import Query
 from projections.read_models.history_row import render
-from tests.builders import Versions, aliases_assigned, assignment, game_finished, game_started, rule
+from tests.builders import Versions, aliases_assigned, assignment, game_finished, game_started
 from tests.gameplay.faults import FaultyLedger, FaultyRegistry, registry_with_versions
 
 FAMILY: Family = "xgboost"
@@ -37,7 +38,7 @@ def registry() -> FaultyRegistry:
 
 @pytest.fixture
 def promotion(faulty: FaultyLedger, registry: FaultyRegistry) -> Promotion:
-    return Promotion(faulty, ReadModels(faulty), registry, rule=rule())
+    return Promotion(faulty, ReadModels(faulty), registry)
 
 
 def reported(decision: Decision = "retain_production", body: str = "a", **changes: object) -> Reported:
@@ -274,7 +275,7 @@ def test_a_version_that_does_not_exist_is_refused_for_every_alias(
 
 def test_a_report_for_a_family_without_aliases_is_kept(engine: Engine) -> None:
     ledger = Ledger(engine)
-    promotion = Promotion(ledger, ReadModels(ledger), FaultyRegistry(), rule=rule())
+    promotion = Promotion(ledger, ReadModels(ledger), FaultyRegistry())
 
     recorded = record(promotion, reported("swap_production_b"), None)
 
@@ -285,7 +286,7 @@ def test_a_report_for_a_family_without_aliases_is_kept(engine: Engine) -> None:
 
 def test_a_re_rank_of_a_family_without_aliases_counts_once_and_moves_nothing(engine: Engine) -> None:
     ledger = Ledger(engine)
-    promotion = Promotion(ledger, ReadModels(ledger), FaultyRegistry(), rule=rule())
+    promotion = Promotion(ledger, ReadModels(ledger), FaultyRegistry())
 
     recorded = record(promotion, reported("alias_reorder", reorder_applied=True), None)
 
@@ -311,7 +312,7 @@ def test_the_same_key_at_once_is_recorded_once(faulty: FaultyLedger, registry: F
     answers: list[Recorded] = []
 
     def send() -> None:
-        mine = Promotion(faulty, ReadModels(faulty), registry, rule=rule())
+        mine = Promotion(faulty, ReadModels(faulty), registry)
         answers.append(record(mine, reported("swap_production_b"), "k"))
 
     threads = [threading.Thread(target=send) for _ in range(6)]
@@ -329,7 +330,7 @@ def test_the_same_key_at_once_is_recorded_once(faulty: FaultyLedger, registry: F
 def test_a_report_yields_to_a_decision_made_meanwhile(
     faulty: FaultyLedger, promotion: Promotion, registry: FaultyRegistry
 ) -> None:
-    other = Promotion(faulty, ReadModels(faulty), registry, rule=rule())
+    other = Promotion(faulty, ReadModels(faulty), registry)
     faulty.before_append(1, lambda: planning.cycle(other, FAMILY, trigger="schedule", source="scheduler"))
 
     recorded = record(promotion, reported(), None)
@@ -388,7 +389,7 @@ def test_reports_at_once_are_all_recorded(faulty: FaultyLedger, promotion: Promo
 def test_a_report_does_not_wait_for_ever_for_a_registry_that_hangs(
     faulty: FaultyLedger, registry: FaultyRegistry
 ) -> None:
-    mine = Promotion(faulty, ReadModels(faulty), registry, rule=rule(), turn_seconds_max=0.01)
+    mine = Promotion(faulty, ReadModels(faulty), registry, turn_seconds_max=0.01)
     hangs, goes_on = threading.Event(), threading.Event()
 
     def hang() -> None:

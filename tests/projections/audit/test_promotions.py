@@ -107,7 +107,14 @@ def decide(ledger: Ledger, name: str = Z_TEST) -> tuple[CycleDecided, AliasesPla
     window = read_models.tickers.state.windows["feedforward_nn"]
     asked = rule(name=name)
     return decide_cycle(
-        "feedforward_nn", promotion, window, asked, trigger="schedule", source="scheduler", position=position
+        "feedforward_nn",
+        promotion,
+        window,
+        asked,
+        trigger="schedule",
+        source="scheduler",
+        position=position,
+        decided_us=ledger.now_us(),
     )
 
 

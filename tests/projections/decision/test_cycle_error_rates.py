@@ -51,6 +51,7 @@ class Played:
             trigger="schedule",
             source="scheduler",
             position=self._position,
+            decided_us=self._position,
             exact_p=no_exact_p,
         )
         self._fold(decided)

@@ -158,7 +158,8 @@ BY_ACTION = {
     of(policy=policy, difficulty="standard", model_type=family) for policy, family in FAMILY_OF_POLICY.items()
 } | {of(policy=bot, difficulty="standard", model_type="scripted") for bot in BOTS}
 BY_PROJECTION = {
-    of(projection=name) for name in ("counters", "tickers", "standings", "open_games", "promotion_history")
+    of(projection=name)
+    for name in ("counters", "tickers", "standings", "open_games", "assigned_games", "promotion_history")
 }
 BY_MODEL_TYPE = {of(model_type=family) for family in FAMILIES}
 AT_FIRST: dict[str, set[Labels]] = {

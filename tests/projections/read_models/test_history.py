@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from sqlalchemy import Engine
 
 from ledger.errors import StorageError
-from ledger.events import Event, Report
+from ledger.events import Event
+from ledger.reported import Report
 from ledger.store import Ledger
 from ledger.vocabulary import DECISIONS, FAMILIES, Decision
 from projections.decision.cycle import decide_cycle
@@ -215,7 +216,7 @@ def test_a_swaps_own_row_shows_zeros(ledger: Ledger) -> None:
     )
     window = Window(cycles=5, scores={"Production": tally(8, 20), "B": tally(15, 20)})
     decided, planned = decide_cycle(
-        FAMILY, promotion, window, rule(), trigger="schedule", source="scheduler", position=0
+        FAMILY, promotion, window, rule(), trigger="schedule", source="scheduler", position=0, decided_us=BEGIN_US
     )
     assert planned is not None
     append(ledger, decided, planned)

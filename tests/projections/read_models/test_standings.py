@@ -1,6 +1,7 @@
 import pytest
 
-from ledger.events import Event, ReportedRanking
+from ledger.events import Event
+from ledger.reported import ReportedRanking
 from ledger.vocabulary import Decision
 from projections.read_models import standings
 from projections.read_models.standings import ACCURACIES_KEPT, Evaluation, PromotionState, PromotionStates, Record

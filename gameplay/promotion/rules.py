@@ -1,0 +1,50 @@
+"""The rule of each family: what the settings ask for becomes the ledger's, as an event."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from gameplay.config import Settings
+from gameplay.promotion.state import Promotion
+from ledger.events import Rule, RuleSet
+from ledger.vocabulary import FAMILIES, Family
+from projections.decision.rules import ANYTIME_SIGN, DEFAULT
+
+SETTINGS_ACTOR = "settings"
+
+
+def rules_of(settings: Settings) -> dict[Family, Rule]:
+    """The rule that the settings ask for, of every family."""
+    named = dict(settings.promotion_rule)
+    return {family: _rule(settings, named.get(family, DEFAULT.name)) for family in FAMILIES}
+
+
+def set_rules(promotion: Promotion, rules: Mapping[Family, Rule], *, actor: str) -> list[RuleSet]:
+    """Record each rule that differs from the ledger's; cycles decide by the ledger's alone.
+
+    A change begins a new window for a rule that counts games as they were assigned, and leaves the tickers as they
+    are. Raises Conflict while other processes keep moving a family's aliases.
+    """
+    events = [
+        promotion.retry(family, partial(_set_rule, promotion, family, rule, actor))
+        for family, rule in rules.items()
+    ]
+    return [event for event in events if event is not None]
+
+
+def _set_rule(promotion: Promotion, family: Family, rule: Rule, actor: str) -> RuleSet | None:
+    state = promotion.state(family)
+    if rule == (state.promotion.rule or DEFAULT):
+        return None
+    event = RuleSet(model_type=family, rule=rule, actor=actor)
+    promotion.append(state, [event])
+    return event
+
+
+def _rule(settings: Settings, name: str) -> Rule:
+    return Rule(
+        name=name,
+        alpha=settings.promotion_alpha,
+        minimum_games=settings.promotion_minimum_games,
+        minimum_predictions=settings.promotion_minimum_predictions,
+        settle_seconds=settings.promotion_settle_seconds if name == ANYTIME_SIGN else None,
+    )
