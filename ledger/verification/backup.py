@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from ledger.engines.database import open_reader, transaction
+from ledger.engines.database import disposing, open_reader, transaction
 from ledger.errors import LedgerError
 from ledger.files import problem_of
 from ledger.store import Ledger
@@ -60,8 +60,5 @@ def _copy(engine: Engine, partial: Path) -> None:
 
 
 def _verified(partial: Path, progress: Callable[[int], None] | None) -> VerificationReport:
-    engine = open_reader(f"sqlite:///{partial}")
-    try:
+    with disposing(open_reader(f"sqlite:///{partial}")) as engine:
         return audit(Ledger(engine), progress=progress)
-    finally:
-        engine.dispose()

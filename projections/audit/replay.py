@@ -1,5 +1,6 @@
 """The read models at any position: folded in memory from the first event on, writing nothing."""
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,11 @@ class Replay:
 
     def __init__(self, ledger: Ledger, *, since_us: int = 0) -> None:
         self.ledger = ledger
-        self.history = History(Ledger(_scratch(), codec=ledger.codec))
+        scratch = _scratch()
+        weakref.finalize(
+            self, scratch.dispose
+        )  # a replay is dropped when it has been read: it has no end to close it at
+        self.history = History(Ledger(scratch, codec=ledger.codec))
         self.read_models = ReadModels(ledger, since_us=since_us, history=self.history)
 
     @property

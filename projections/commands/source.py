@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 from sqlalchemy import Engine
 
-from ledger.engines.database import open_engine, open_reader, transaction
+from ledger.engines.database import disposing, open_engine, open_reader, transaction
 from ledger.engines.sqlite import file_of
 from ledger.errors import DamagedError, NoLedgerError, SchemaError, StorageError
 from ledger.sealing.keys import Verifier, public_path, read_verifier
@@ -30,13 +31,13 @@ class Source:
         path = file_of(self.url)
         if not path.is_file():
             raise NoLedgerError(f"{path} (--database names another)")
-        return _checked(open_reader(self.url))
+        return _checked(_owned(open_reader(self.url)))
 
     def writer(self) -> Ledger:
         """The ledger, which must exist. Raises NoLedgerError, StorageError, SchemaError."""
         # Looked at first: to open a file for writing puts it into another journal mode, be it a ledger or not.
         self.reader().engine.dispose()
-        return Ledger(open_engine(self.url, must_exist=True))
+        return Ledger(_owned(open_engine(self.url, must_exist=True)))
 
     @contextmanager
     def empty(self) -> Iterator[Ledger]:
@@ -61,12 +62,8 @@ class Source:
                 path.unlink(missing_ok=True)
 
     def _has_tables(self) -> bool:
-        engine = open_reader(self.url)
-        try:
-            with transaction(engine) as connection:
-                return connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").scalar() is not None
-        finally:
-            engine.dispose()
+        with disposing(open_reader(self.url)) as engine, transaction(engine) as connection:
+            return connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").scalar() is not None
 
     def verifiers(self, keys: tuple[Path, ...]) -> list[Verifier]:
         """The public keys to trust: those named, or the one beside the database. Raises KeyFileError."""
@@ -82,6 +79,11 @@ def length(ledger: Ledger) -> int | None:
         return ledger.head().position
     except DamagedError:
         return None
+
+
+def _owned(engine: Engine) -> Engine:
+    """The engine, whose connections are closed when the command has ended."""
+    return click.get_current_context().with_resource(disposing(engine))
 
 
 def _checked(engine: Engine) -> Ledger:
