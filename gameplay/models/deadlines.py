@@ -5,6 +5,7 @@ each call runs on a thread of its own, and its caller waits no longer than the c
 """
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Final, TypeVar
@@ -17,7 +18,7 @@ from ledger.vocabulary import Alias, Family
 
 CALL_SECONDS: Final = 10.0
 TRANSFER_SECONDS: Final = 60.0
-"""For an upload or a download."""
+"""For an upload, and for what goes through many objects."""
 OPENING_SECONDS: Final = 60.0
 """For the first call of all, which imports MLflow and opens or makes its database."""
 CALLS_MAX: Final = 32
@@ -43,6 +44,7 @@ class Calls:
 
     def run(self, operation: str, seconds: float, call: Callable[[StillWanted], Answer]) -> Answer:
         """What the call returns or raises; it can ask whether its caller still waits. Raises LateError."""
+        ends_seconds = time.monotonic() + seconds
         if not self._free.acquire(timeout=seconds):
             raise LateError(f"too many calls have had no answer; none was free for {seconds:g} s")
         answer: Future[Answer] = Future()
@@ -59,7 +61,7 @@ class Calls:
         # Not one of a pool's, whose threads the interpreter waits for at its end.
         threading.Thread(target=work, name=f"{self._backend}: {operation}", daemon=True).start()
         try:
-            if not wait((answer,), seconds).done:
+            if not wait((answer,), max(0.0, ends_seconds - time.monotonic())).done:
                 raise LateError(f"no answer within {seconds:g} s")
             return answer.result()
         finally:
@@ -117,9 +119,8 @@ class RegistryInTime:
 
     def download(self, family: Family, version: int) -> ModelFiles:
         """As the registry's."""
-        return self._run(
-            "download a version", self._transfer_seconds, lambda _: self._registry.download(family, version)
-        )
+        # As short as any call: a version that does not come is asked for again, and its caller does not wait.
+        return self._run("download a version", self._seconds, lambda _: self._registry.download(family, version))
 
     def owner(self) -> str | None:
         """As the registry's."""
