@@ -61,6 +61,8 @@ def _plain(name: str, value: Any) -> str | int | float | bool | list[str] | None
         return str(value)
     if isinstance(value, frozenset):
         return sorted(value)
+    if isinstance(value, tuple):
+        return [f"{family}={rule}" for family, rule in value]
     if value is None and name.endswith("_schedule"):
         return "off"
     assert value is None or isinstance(value, str | int | float)
