@@ -1,5 +1,6 @@
 """What the service and the commands share: the ledger, its read models, the registry and the model store."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from gameplay.promotion.state import Promotion
 from ledger.clock import ClockGuard
 from ledger.engines.database import open_engine, open_reader
 from ledger.engines.sqlite import file_of
-from ledger.errors import IdentityError, LedgerError, SchemaError, StorageError
+from ledger.errors import IdentityError, SchemaError, StorageError
 from ledger.events import VersionRun
 from ledger.files import make_folder, problem_of
 from ledger.identity import read_id
@@ -132,10 +133,29 @@ def open_core(
     if not read_only:
         _make_folder(settings.data_dir)
     copies = Copies(settings.data_dir, _archive(settings, make=not read_only))
-    engine = _open_reader(settings) if read_only else _open_writer(settings, copies, accepting=accepting)
-    ledger = Ledger(engine, guard=ClockGuard(jump_seconds_max=settings.clock_ahead_seconds))
-    if not (read_only or accepting):
-        _check(copies, ledger)
+    with ExitStack() as failing:
+        engine = _open_reader(settings) if read_only else _open_writer(settings, copies, accepting=accepting)
+        failing.callback(engine.dispose)
+        _prepare(engine, read_only=read_only)
+        ledger = Ledger(engine, guard=ClockGuard(jump_seconds_max=settings.clock_ahead_seconds))
+        if not (read_only or accepting):
+            copies.check_file(ledger)
+            copies.check_archive(ledger)
+        core = _around(settings, ledger, copies, registry, read_only=read_only, accepting=accepting)
+        failing.pop_all()
+    return core
+
+
+def _around(
+    settings: Settings,
+    ledger: Ledger,
+    copies: Copies,
+    registry: Registry | None,
+    *,
+    read_only: bool,
+    accepting: bool,
+) -> Core:
+    """What a process has around its ledger."""
     read_models = ReadModels(ledger, since_us=settings.metrics_since_us, read_only=read_only)
     masked = settings.masking()
     if registry is None:
@@ -154,6 +174,7 @@ def open_core(
     )
     models = Models(store, registry, known=partial(_known_run, read_models), refill=not read_only)
     promotion = Promotion(ledger, read_models, registry, store=store, load=models.identify)
+    engine = ledger.engine
     return Core(settings, engine, ledger, read_models, registry, store, models, promotion, copies, read_only)
 
 
@@ -166,36 +187,24 @@ def _make_folder(path: Path) -> None:
 
 
 def _open_writer(settings: Settings, copies: Copies, *, accepting: bool) -> Engine:
-    """The ledger's database, made where there is none and none is known, and migrated."""
+    """The ledger's database, which is made where there is none and none is known outside."""
     path = file_of(settings.database_url)
     if not (accepting or path.exists()):
         copies.check_birth(path)
-    engine = open_engine(settings.database_url)
-    try:
-        upgrade(engine)
-    except LedgerError:
-        engine.dispose()
-        raise
-    return engine
-
-
-def _check(copies: Copies, ledger: Ledger) -> None:
-    try:
-        copies.check_file(ledger)
-        copies.check_archive(ledger)
-    except LedgerError:
-        ledger.engine.dispose()
-        raise
+    return open_engine(settings.database_url)
 
 
 def _open_reader(settings: Settings) -> Engine:
-    """The ledger's database, which must exist and be migrated, for reading alone."""
-    engine = open_reader(settings.database_url, traceless=True)
-    revision = current_revision(engine)
-    if revision != REVISION:
-        engine.dispose()
+    """The ledger's database, which must exist, for reading alone."""
+    return open_reader(settings.database_url, traceless=True)
+
+
+def _prepare(engine: Engine, *, read_only: bool) -> None:
+    """Have the database at the newest migration; one that is only read must be there already."""
+    if not read_only:
+        upgrade(engine)
+    elif (revision := current_revision(engine)) != REVISION:
         raise SchemaError(revision, REVISION)
-    return engine
 
 
 def _known_run(read_models: ReadModels, family: Family, version: int) -> VersionRun | None:
