@@ -59,18 +59,18 @@ SCENARIOS = {
 
 def _checked(url: str, share: str) -> float:
     """A load after which every chosen round has been predicted or counted as dropped."""
-    before = _told(url)
+    before = _recorded(url)
     load = play(url, ROUNDS)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while _samples(url)["rps_cross_family_waiting"]:
         assert time.monotonic() < deadline, "rounds wait for the other families for ever"
         time.sleep(0.05)
-    told = _told(url) - before
-    assert (told == 0) if share == "0" else (told > 0), f"{told} rounds were predicted or dropped"
+    recorded = _recorded(url) - before
+    assert (recorded == 0) if share == "0" else (recorded > 0), f"{recorded} rounds were predicted or dropped"
     return load.rounds_per_second
 
 
-def _told(url: str) -> float:
+def _recorded(url: str) -> float:
     samples = _samples(url)
     return samples["rps_cross_family_seconds_count"] + samples["rps_cross_family_dropped_total"]
 

@@ -18,7 +18,7 @@ from projections.decision.cycle import assignments, decide_cycle
 from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
 
-LINEUP = Assignment(Production=1, B=2, shadow1=3, shadow2=4)
+ASSIGNMENT = Assignment(Production=1, B=2, shadow1=3, shadow2=4)
 GAMES_A_COMMIT = 20
 
 
@@ -48,7 +48,7 @@ def bootstrap(ledger: Ledger) -> None:
             cause="bootstrap",
             cycle=None,
             plan=None,
-            assignments=assignments(None, LINEUP),
+            assignments=assignments(None, ASSIGNMENT),
             runs=(),
             swapped=False,
             reordered=False,
@@ -97,8 +97,8 @@ def _game(rng: random.Random) -> tuple[GameStarted, list[Event]]:
         policy=policy,
         model_type=FAMILY_OF_POLICY[policy],
         alias="B" if alias == "B" else "Production",
-        model_version=getattr(LINEUP, alias),
-        assignment=LINEUP,
+        model_version=getattr(ASSIGNMENT, alias),
+        assignment=ASSIGNMENT,
         swap_count=0,
         assignment_probability=0.5,
         difficulty="standard",
@@ -122,5 +122,5 @@ def _predictions(rng: random.Random) -> tuple[Prediction, ...]:
         rock, paper = sorted((rng.random(), rng.random()))
         probabilities = (rock, paper - rock, 1 - paper)
         predicted = MOVES[probabilities.index(max(probabilities))]
-        made.append(Prediction(alias, getattr(LINEUP, alias), probabilities, predicted, "model"))
+        made.append(Prediction(alias, getattr(ASSIGNMENT, alias), probabilities, predicted, "model"))
     return tuple(made)

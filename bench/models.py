@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.ledgers import LINEUP
+from bench.ledgers import ASSIGNMENT
 from bench.scenario import Outcome, compare
 from bench.servers import small_folder
 from gameplay.config import Settings
@@ -26,15 +26,15 @@ def predictions(folder: Path, family: Family) -> Outcome:
     """`Models.predict`, from a row of features to four checked predictions, against a tenth of a millisecond."""
     core = open_core(Settings(data_dir=small_folder(folder)))
     try:
-        for version in (LINEUP.Production, LINEUP.B, LINEUP.shadow1, LINEUP.shadow2):
+        for version in (ASSIGNMENT.Production, ASSIGNMENT.B, ASSIGNMENT.shadow1, ASSIGNMENT.shadow2):
             core.models.load(family, version)
         rows = _rows()
-        assert all(one.source == "model" for row in rows for one in core.models.predict(family, LINEUP, row))
+        assert all(one.source == "model" for row in rows for one in core.models.predict(family, ASSIGNMENT, row))
         rounds = PREDICTIONS // len(rows)
 
         def all_rows() -> None:
             for row in rows:
-                core.models.predict(family, LINEUP, row)
+                core.models.predict(family, ASSIGNMENT, row)
 
         return compare(
             f"four predictions, {family}",

@@ -55,7 +55,7 @@ class Points(Fact, frozen=True, kw_only=True):
 
 
 class Assignment(Fact, frozen=True, kw_only=True):
-    """The version behind every alias of a family at one moment."""
+    """The version behind every alias of a family at one position."""
 
     Production: Version
     B: Version

@@ -65,7 +65,7 @@ SKILLS: dict[Family, dict[int, float]] = {
 
 @dataclass
 class Clock:
-    """Stands still until somebody moves it."""
+    """Stands still until the caller moves it."""
 
     seconds: float = BEGAN.timestamp()
 

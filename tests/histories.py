@@ -66,7 +66,7 @@ class FamilyState:
 
 
 @dataclass
-class World:
+class Story:
     """Everything that has happened so far, and what may happen next."""
 
     draw: DrawFn
@@ -81,27 +81,27 @@ class World:
     def family(self) -> Family:
         return self.draw(st.sampled_from(FAMILIES[:2]))
 
-    def tell(self, *events: Event) -> None:
+    def record(self, *events: Event) -> None:
         for event in events:
             if isinstance(event, CycleDecided | AliasesPlanned | AliasesAssigned):
                 self.families[event.model_type].stream_version += 1
             self.events.append(event)
 
 
-def start(world: World) -> None:
-    world.games += 1
-    policy = world.draw(st.sampled_from(OPPONENTS))
+def start(story: Story) -> None:
+    story.games += 1
+    policy = story.draw(st.sampled_from(OPPONENTS))
     model_type = MODEL_TYPE_OF_OPPONENT[policy]
     assignment, swap_count, alias = None, 0, None
     if model_type != "scripted":
-        family = world.families[model_type]
-        alias = world.draw(st.sampled_from(PLAYED_ALIASES))
+        family = story.families[model_type]
+        alias = story.draw(st.sampled_from(PLAYED_ALIASES))
         assignment = builders.assignment(family.versions) if family.versions else None
         swap_count = family.swap_count
-    in_metrics = world.draw(st.integers(0, 4)) > 0
-    seat = Seat(f"g{world.games}", policy, model_type, alias, assignment, swap_count, in_metrics)
-    world.seats.append(seat)
-    world.tell(
+    in_metrics = story.draw(st.integers(0, 4)) > 0
+    seat = Seat(f"g{story.games}", policy, model_type, alias, assignment, swap_count, in_metrics)
+    story.seats.append(seat)
+    story.record(
         builders.game_started(
             game_id=seat.game_id,
             policy=policy,
@@ -115,25 +115,25 @@ def start(world: World) -> None:
     )
 
 
-def play(world: World) -> None:
-    if not world.seats:
-        return start(world)
-    seat = world.draw(st.sampled_from(world.seats))
+def play(story: Story) -> None:
+    if not story.seats:
+        return start(story)
+    seat = story.draw(st.sampled_from(story.seats))
     seat.rounds += 1
     common = {"game_id": seat.game_id, "round": seat.rounds, "in_metrics": seat.in_metrics}
     source = "scripted" if seat.model_type == "scripted" else "opening"
     if seat.assignment is not None and seat.model_type != "scripted":
-        actual = world.draw(st.sampled_from(MOVES))
-        fell_back = world.draw(st.integers(0, 5)) == 0
+        actual = story.draw(st.sampled_from(MOVES))
+        fell_back = story.draw(st.integers(0, 5)) == 0
         source = "uniform" if fell_back else "model"
         if fell_back:
             seat.fallback_affected = True
-            reason = world.draw(st.sampled_from(FALLBACK_REASONS))
-            world.tell(builders.fell_back(**common, model_type=seat.model_type, alias=seat.alias, reason=reason))
+            reason = story.draw(st.sampled_from(FALLBACK_REASONS))
+            story.record(builders.fell_back(**common, model_type=seat.model_type, alias=seat.alias, reason=reason))
         for alias in ALIASES:
             if not (fell_back and alias == seat.alias):
-                predicted = world.draw(st.sampled_from(MOVES))
-                world.tell(
+                predicted = story.draw(st.sampled_from(MOVES))
+                story.record(
                     builders.prediction_made(
                         **common,
                         model_type=seat.model_type,
@@ -145,10 +145,10 @@ def play(world: World) -> None:
                         served=alias == seat.alias,
                     )
                 )
-    world.tell(
+    story.record(
         builders.round_played(
             **common,
-            result=world.draw(st.sampled_from(("win", "lose", "draw"))),
+            result=story.draw(st.sampled_from(("win", "lose", "draw"))),
             policy=seat.policy,
             model_type=seat.model_type,
             alias=seat.alias,
@@ -159,10 +159,10 @@ def play(world: World) -> None:
     return None
 
 
-def end(world: World) -> None:
-    if not world.seats:
-        return start(world)
-    seat = world.seats.pop(world.draw(st.integers(0, len(world.seats) - 1)))
+def end(story: Story) -> None:
+    if not story.seats:
+        return start(story)
+    seat = story.seats.pop(story.draw(st.integers(0, len(story.seats) - 1)))
     labels = {
         "game_id": seat.game_id,
         "policy": seat.policy,
@@ -172,11 +172,11 @@ def end(world: World) -> None:
         "swap_count": seat.swap_count,
         "in_metrics": seat.in_metrics,
     }
-    if seat.rounds == 0 or world.draw(st.integers(0, 3)) == 0:
-        world.tell(builders.game_abandoned(**labels, rounds=seat.rounds))
+    if seat.rounds == 0 or story.draw(st.integers(0, 3)) == 0:
+        story.record(builders.game_abandoned(**labels, rounds=seat.rounds))
     else:
-        winner = world.draw(st.sampled_from(("user", "bot", "bot", "tie")))
-        world.tell(
+        winner = story.draw(st.sampled_from(("user", "bot", "bot", "tie")))
+        story.record(
             builders.game_finished(
                 **labels, winner=winner, rounds=seat.rounds, fallback_affected=seat.fallback_affected
             )
@@ -184,25 +184,25 @@ def end(world: World) -> None:
     return None
 
 
-def whole_game(world: World) -> None:
-    start(world)
-    play(world)
-    end(world)
+def whole_game(story: Story) -> None:
+    start(story)
+    play(story)
+    end(story)
 
 
-def cycle(world: World) -> None:
+def cycle(story: Story) -> None:
     """A cycle of the service's own, and perhaps at once its completion."""
-    name = world.family()
-    family = world.families[name]
+    name = story.family()
+    family = story.families[name]
     if family.versions is None or family.plan is not None:
-        return complete(world, name)
+        return complete(story, name)
     family.cycle += 1
-    decision: Decision = world.draw(st.sampled_from(DECISIONS[:3]))
+    decision: Decision = story.draw(st.sampled_from(DECISIONS[:3]))
     swapped = decision == "swap_production_b"
-    after = moved(world, family.versions, swapped) if decision != "insufficient_data" else family.versions
+    after = moved(story, family.versions, swapped) if decision != "insufficient_data" else family.versions
     reordered = not swapped and after != family.versions
-    tested = decision != "insufficient_data" and world.chance()
-    world.tell(
+    tested = decision != "insufficient_data" and story.chance()
+    story.record(
         builders.cycle_decided(
             model_type=name,
             cycle=family.cycle,
@@ -222,32 +222,32 @@ def cycle(world: World) -> None:
             swapped=swapped,
             reordered=reordered,
         )
-        world.tell(plan)
+        story.record(plan)
         family.plan = family.stream_version, plan
-        if world.chance():
-            complete(world, name)
+        if story.chance():
+            complete(story, name)
     return None
 
 
-def moved(world: World, versions: Versions, swapped: bool) -> Versions:
+def moved(story: Story, versions: Versions, swapped: bool) -> Versions:
     production, *challengers = versions
     if swapped:
         return challengers[0], production, challengers[1], challengers[2]
-    b, shadow1, shadow2 = world.draw(st.permutations(challengers))
+    b, shadow1, shadow2 = story.draw(st.permutations(challengers))
     return production, b, shadow1, shadow2
 
 
-def complete(world: World, name: Family) -> None:
+def complete(story: Story, name: Family) -> None:
     """Carry out the family's open plan; a family without aliases gets its first ones."""
-    family = world.families[name]
+    family = story.families[name]
     if family.versions is None:
         family.versions = builders.FIRST_VERSIONS
-        return world.tell(builders.aliases_assigned(model_type=name))
+        return story.record(builders.aliases_assigned(model_type=name))
     if family.plan is None:
         return None
     (version, plan), family.plan = family.plan, None
     take_over(
-        world,
+        story,
         builders.aliases_assigned(
             model_type=name,
             cause=plan.cause,
@@ -261,25 +261,25 @@ def complete(world: World, name: Family) -> None:
     return None
 
 
-def take_over(world: World, assigned: AliasesAssigned) -> None:
-    family = world.families[assigned.model_type]
+def take_over(story: Story, assigned: AliasesAssigned) -> None:
+    family = story.families[assigned.model_type]
     production, b, shadow1, shadow2 = (change.after for change in assigned.assignments)
     family.versions = production, b, shadow1, shadow2
     family.swap_count += assigned.swapped
-    world.tell(assigned)
+    story.record(assigned)
 
 
-def report(world: World) -> None:
+def report(story: Story) -> None:
     """An outside automation tells of its cycle, before the ledger knows the aliases or after."""
-    name = world.family()
-    family = world.families[name]
+    name = story.family()
+    family = story.families[name]
     if family.plan is not None:
-        return complete(world, name)
+        return complete(story, name)
     family.cycle += 1
-    decision = world.draw(st.sampled_from(DECISIONS))
+    decision = story.draw(st.sampled_from(DECISIONS))
     swapped = decision == "swap_production_b" and family.versions is not None
-    reordered = not swapped and (decision == "alias_reorder" or world.chance())
-    world.tell(
+    reordered = not swapped and (decision == "alias_reorder" or story.chance())
+    story.record(
         builders.cycle_decided(
             model_type=name,
             cycle=family.cycle,
@@ -292,13 +292,13 @@ def report(world: World) -> None:
             reason_code="reported",
             ranking=(),
             reordered=reordered,
-            report=builders.report() if world.chance() else Report(body_sha256="0"),
+            report=builders.report() if story.chance() else Report(body_sha256="0"),
         )
     )
     if family.versions is not None and (swapped or reordered):
-        after = moved(world, family.versions, swapped)
+        after = moved(story, family.versions, swapped)
         take_over(
-            world,
+            story,
             builders.aliases_assigned(
                 model_type=name,
                 cause="report",
@@ -311,17 +311,17 @@ def report(world: World) -> None:
     return None
 
 
-def adopt(world: World) -> None:
+def adopt(story: Story) -> None:
     """The registry was moved by somebody else: a swap, or a version that a trainer has made."""
-    name = world.family()
-    family = world.families[name]
+    name = story.family()
+    family = story.families[name]
     if family.versions is None or family.plan is not None:
-        return complete(world, name)
-    swapped = world.chance()
+        return complete(story, name)
+    swapped = story.chance()
     production, b, shadow1, _ = family.versions
     after = (b, production, *family.versions[2:]) if swapped else (production, b, shadow1, family.newest)
     return take_over(
-        world,
+        story,
         builders.aliases_assigned(
             model_type=name,
             cause="registry",
@@ -331,28 +331,28 @@ def adopt(world: World) -> None:
     )
 
 
-def train(world: World) -> None:
-    name = world.family()
-    family = world.families[name]
-    if world.chance():
+def train(story: Story) -> None:
+    name = story.family()
+    family = story.families[name]
+    if story.chance():
         family.newest += 1
-        duration = world.draw(st.sampled_from((None, 0.1, 10.0, 59.7, 4_000.0)))
-        world.tell(
+        duration = story.draw(st.sampled_from((None, 0.1, 10.0, 59.7, 4_000.0)))
+        story.record(
             builders.training_completed(model_type=name, model_version=family.newest, duration_seconds=duration)
         )
     else:
-        world.tell(
+        story.record(
             builders.training_completed(
                 model_type=name, status="failure", model_version=None, holdout_accuracy=None, error="no rows"
             )
         )
 
 
-def reload(world: World) -> None:
-    world.tell(builders.models_reloaded(model_type=world.family()))
+def reload(story: Story) -> None:
+    story.record(builders.models_reloaded(model_type=story.family()))
 
 
-STEPS: tuple[Callable[[World], None], ...] = (
+STEPS: tuple[Callable[[Story], None], ...] = (
     play,
     play,
     end,
@@ -370,11 +370,11 @@ STEPS: tuple[Callable[[World], None], ...] = (
 @st.composite
 def histories(draw: DrawFn, *, steps_max: int = 12) -> list[Event]:
     """At least one event: games, cycles, plans and trainings of two families, and a scripted opponent."""
-    world = World(draw)
+    story = Story(draw)
     if draw(st.booleans()):
-        complete(world, FAMILIES[0])
+        complete(story, FAMILIES[0])
     for step in draw(st.lists(st.sampled_from(STEPS), min_size=1, max_size=steps_max)):
-        step(world)
-    if not world.events:
-        reload(world)
-    return world.events
+        step(story)
+    if not story.events:
+        reload(story)
+    return story.events

@@ -81,7 +81,7 @@ class ModelStore(Protocol):
         ...
 
     def remove(self, family: Family, version: int) -> None:
-        """Forget a version; one that is not there is no error."""
+        """Remove a version; one that is not there is no error."""
         ...
 
     def remove_leftovers(self) -> None:
@@ -211,7 +211,7 @@ class ObjectModelStore:
         return runs
 
     def remove(self, family: Family, version: int) -> None:
-        """Forget a version; one that is not there is no error. Raises ModelDamaged, StoreUnavailable.
+        """Remove a version; one that is not there is no error. Raises ModelDamaged, StoreUnavailable.
 
         The pointer goes last: while it is there, a removal that was interrupted can be taken up again.
         """

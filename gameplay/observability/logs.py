@@ -1,4 +1,4 @@
-"""What the process writes to its log, and what an error that nobody expected writes: without secrets."""
+"""What the process writes to its log, and what an unexpected error writes: without secrets."""
 
 import logging
 import sys

@@ -43,7 +43,7 @@ class Recorded(NamedTuple):
 
 
 def body_digest(value: Any) -> str:
-    """What tells two bodies apart: the SHA-256 of the JSON value, whatever its white space and key order."""
+    """What two bodies are compared by: the SHA-256 of the JSON value, whatever its white space and key order."""
     return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()
 
 

@@ -31,7 +31,7 @@ class Trigger(BaseTrigger):  # type: ignore[misc]  # the library has no types
     def moved(self, due: datetime, step: timedelta, looked: datetime) -> datetime:
         """The next run, planned for `due` before the clock was set by `step`.
 
-        `looked` is the time of the last look for due runs, as the clock tells it now.
+        `looked` is the time of the last look for due runs, as the clock now reads.
         """
 
 

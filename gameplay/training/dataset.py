@@ -215,5 +215,5 @@ def _rows(games: list[_Game]) -> Iterator[npt.NDArray[np.float32]]:
 
 
 def _opponent(event: GameStarted) -> str:
-    # A person's id is nobody's business in a metric's name; a bot's name is what one wants to compare.
+    # A person's id does not belong in a metric's name; bots are compared by their names.
     return event.player_id if event.player_kind == "bot" else event.player_kind

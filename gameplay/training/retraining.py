@@ -186,7 +186,7 @@ def _too_few(settings: Settings, rows: int, new_rows: int, rows_before: int) -> 
     if new_rows < settings.training_minimum_new_rows:
         return f"{new_rows} new rows, {settings.training_minimum_new_rows} needed"
     if rows < rows_before:
-        # Somebody has had more left out since, and what is new would be outweighed by that.
+        # The settings leave out more than they did, and that outweighs what is new.
         return f"{rows} rows, and the present version learned from {rows_before}"
     return None
 

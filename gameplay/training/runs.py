@@ -23,7 +23,7 @@ class Run(NamedTuple):
 def runs_of(ledger: Ledger, family: Family) -> dict[int, Run]:
     """Version -> the run that it came of: the newest, but what is said later of an own run does not replace it.
 
-    Whoever reports an accuracy for a version does not know what it has learned from.
+    A trainer that reports an accuracy for a version does not know what it has learned from.
     """
     runs: dict[int, Run] = {}
     for entry in ledger.read_stream(training_stream(family)):

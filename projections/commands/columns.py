@@ -1,4 +1,4 @@
-"""The columns of a table that there is room for: a row that is broken into many lines tells nothing."""
+"""The columns of a table that there is room for: a row that is broken into many lines cannot be read."""
 
 import shutil
 import sys

@@ -8,7 +8,7 @@ from typing import Final
 from ledger.events import Tally
 
 GAIN: Final = Fraction(1, 10)
-"""The difference that the number of games is told for: ten points."""
+"""The difference that the number of games is for: ten points."""
 POWER: Final = 0.8
 _ARM_SMALL = 30
 _CELL_SMALL = 5

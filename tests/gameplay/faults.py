@@ -15,7 +15,7 @@ Action = Callable[[], object]
 
 
 class CrashError(BaseException):
-    """The process dies here; nobody in it may catch this and go on."""
+    """The process dies here; no handler in it may catch this and go on."""
 
 
 def crash() -> NoReturn:
@@ -23,7 +23,7 @@ def crash() -> NoReturn:
 
 
 def refuse() -> NoReturn:
-    raise RegistryUnavailable("answer", "it was told not to")
+    raise RegistryUnavailable("answer", "the test has stopped it")
 
 
 class FaultyRegistry(FakeRegistry):
@@ -54,7 +54,7 @@ class FaultyRegistry(FakeRegistry):
             action()
         return super().register(family, run)
 
-    def forget(self) -> None:
+    def clear_faults(self) -> None:
         """Let nothing happen that has not happened yet."""
         self._actions.clear()
         self._at_assignments.clear()

@@ -91,9 +91,9 @@ class MlflowServer:
             "--port",
             str(self.port),
         ]
-        homes = {"backend-store-uri": f"sqlite:///{self._folder / 'mlflow.db'}"}
-        homes["artifacts-destination"] = str(self._folder / "artifacts")
-        options = [f"--{name}={value}" for name, value in homes.items()]
+        stores = {"backend-store-uri": f"sqlite:///{self._folder / 'mlflow.db'}"}
+        stores["artifacts-destination"] = str(self._folder / "artifacts")
+        options = [f"--{name}={value}" for name, value in stores.items()]
         self._process = subprocess.Popen(
             [*command, "--workers=1", *options],
             env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},

@@ -21,10 +21,10 @@ def run(data_dir: Path) -> Run:
 
 
 def test_a_ledger_that_is_refused_is_accepted_with_a_reason(run: Run, data_dir: Path) -> None:
-    run("erase", "Nobody")  # a command like any other, from which on the ledger is known
+    run("erase", "Nadia")  # a command like any other, from which on the ledger is known
     known = data_dir / "ledger.id"
     known.write_text(known.read_text().replace('"position":', '"position":9'))
-    refused = run("erase", "Nobody")
+    refused = run("erase", "Nadia")
     assert (refused.exit_code, "run `rps accept-ledger" in refused.stderr) == (EXIT_PROBLEM, True)
 
     accepted = run("accept-ledger", "--reason", "the disk broke", "--json")
@@ -37,7 +37,7 @@ def test_a_ledger_that_is_refused_is_accepted_with_a_reason(run: Run, data_dir: 
         assert (event.reason, event.archived) == ("the disk broke", 0)
         assert json.loads(accepted.stdout)["ledger_id"] == event.ledger_id
         assert LinkFile(known).read() == newest_link(ledger)
-    assert "no player is known" in run("erase", "Nobody").stdout
+    assert "no player is known" in run("erase", "Nadia").stdout
 
 
 def test_a_clock_is_accepted_with_a_reason(run: Run, data_dir: Path) -> None:

@@ -39,7 +39,7 @@ def call(ops: Path, *arguments: str) -> Result:
 
 
 def exported(folder: Path, title: str = "Ranks") -> Path:
-    """A copy of the dashboard as somebody exported it, with one panel renamed."""
+    """A copy of the dashboard as Grafana exports it, with one panel renamed."""
     path = folder / "exported.json"
     path.write_text(json.dumps(edited(title)))
     return path

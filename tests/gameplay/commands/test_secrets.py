@@ -19,7 +19,7 @@ PLANTED = {
     "MINIO_ACCESS_KEY": "access-hush",
     "MINIO_SECRET_KEY": "secret-hush",
     "RPS_INTERNAL_TOKEN": "token-hush",
-    "GRAFANA_DASHBOARD_URL": "https://ada:board-hush@grafana/d/rps",
+    "GRAFANA_DASHBOARD_URL": "https://ada:grafana-hush@grafana/d/rps",
     "GRAFANA_API_KEY": "api-hush",
 }
 SECRETS = ("hush", AWKWARD, quote(AWKWARD, safe=""), quote(AWKWARD), "h/sh", "h#sh", "h%2Fsh")

@@ -155,8 +155,8 @@ def test_features_of_rounds_that_were_not_played_are_zero() -> None:
     first = dict(zip(FEATURE_NAMES, features((), NEXT).tolist(), strict=True))
     third = dict(zip(FEATURE_NAMES, features(ROUNDS[:2], NEXT).tolist(), strict=True))
 
-    told = {"points_rock", "points_paper", "points_scissors", "player_points_to_win", "bot_points_to_win"}
-    assert {name for name, value in first.items() if value} == {*told, "round_number"}
+    announced = {"points_rock", "points_paper", "points_scissors", "player_points_to_win", "bot_points_to_win"}
+    assert {name for name, value in first.items() if value} == {*announced, "round_number"}
     assert (first["player_points_to_win"], first["round_number"]) == (10, 1)
     assert [third[f"player_lag{lag}_{move}"] for lag, move in ((1, "scissors"), (2, "rock"))] == [1, 1]
     assert {third[name] for name in FEATURE_NAMES if "lag3" in name} == {0}

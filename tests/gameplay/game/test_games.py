@@ -115,8 +115,8 @@ def test_the_bot_plays_the_best_answer_to_its_own_alias() -> None:
 def test_a_wrong_prediction_is_told_as_one() -> None:
     made = play(opened(), "paper")[1:]
 
-    told = {(one.predicted, one.actual, one.correct) for one in made if isinstance(one, PredictionMade)}
-    assert told == {("rock", "paper", False)}
+    recorded = {(one.predicted, one.actual, one.correct) for one in made if isinstance(one, PredictionMade)}
+    assert recorded == {("rock", "paper", False)}
 
 
 def test_an_alias_that_fell_back_predicts_nothing_and_tells_each_step() -> None:

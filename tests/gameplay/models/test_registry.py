@@ -21,7 +21,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> MlflowRegistry:
 @pytest.fixture(scope="module")
 def client(registry: MlflowRegistry) -> MlflowClient:
     """MLflow's own client, as other tools have it."""
-    registry.aliases("xgboost")  # the tables are made by whoever comes first
+    registry.aliases("xgboost")  # the first caller makes the tables
     return MlflowClient(registry.tracking_uri)
 
 

@@ -86,7 +86,7 @@ def test_a_version_that_cannot_be_served_is_not_adopted(house: House) -> None:
 
 
 def test_an_exchange_made_in_two_steps_is_one_swap(house: House) -> None:
-    """Whoever exchanges two aliases in the registry sets one after the other; a reload may come in between."""
+    """A tool that exchanges two aliases in the registry sets one after the other; a reload may come in between."""
     process = house.process()
     house.registry.named[FAMILY]["Production"] = 2
     assert adoption.adopt(process, FAMILY) is None

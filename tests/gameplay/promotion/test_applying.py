@@ -112,10 +112,10 @@ def test_a_plan_to_a_lost_version_sets_no_alias_and_can_be_withdrawn(house: Hous
     assert not applying.settle(process, FAMILY)
     assert house.registered() == (1, 2, 3, 4)
     assert "plan 3 stays open" in process.problems[FAMILY]
-    withdrawn = applying.cancel(process, FAMILY)
+    cancelled = applying.cancel(process, FAMILY)
 
-    assert withdrawn is not None
-    assert (withdrawn.cause, withdrawn.plan, withdrawn.swapped) == ("manual", 3, False)
+    assert cancelled is not None
+    assert (cancelled.cause, cancelled.plan, cancelled.swapped) == ("manual", 3, False)
     assert house.aliases() == (1, 2, 3, 4)
     assert (gauges(house)["pending"], gauges(house)["swaps"], gauges(house)["production_games"]) == (False, 0, 6)
     assert applied(house) == [False]
@@ -140,7 +140,7 @@ def test_a_withdrawal_gives_way_to_a_process_that_carries_the_plan_out(house: Ho
 
 @pytest.mark.parametrize("act", ["cycle", "move"])
 def test_a_plan_that_another_process_has_just_made_is_completed_first(house: House, act: str) -> None:
-    """It is made after this process has looked for one, and before it looks at the standing."""
+    """It is made after this process has looked for one, and before it looks at the promotion state."""
     other, process = house.process(), house.process()
 
     def plan_elsewhere() -> None:
@@ -216,7 +216,7 @@ def test_a_registry_that_fails_in_between_is_led_to_the_plan(house: House) -> No
     process = house.process()
 
     cycle(process)
-    assert house.registered() == (2, 2, 3, 4), "both aliases on one version: nobody may read this back"
+    assert house.registered() == (2, 2, 3, 4), "both aliases on one version: this must not be read back"
 
     assert adoption.adopt(process, FAMILY) is None
     assert applying.settle(process, FAMILY)

@@ -30,7 +30,7 @@ Act = tuple[str, str, int]
 
 _acts = st.lists(
     st.tuples(
-        st.sampled_from(["cycle", "cycle", "settle", "adopt", "move", "withdraw", "play"]),
+        st.sampled_from(["cycle", "cycle", "settle", "adopt", "move", "cancel", "play"]),
         st.sampled_from(["", "", *FAULTS]),
         st.integers(1, 5),
     ),
@@ -88,7 +88,7 @@ def trip(house: House, fault: str, at: int) -> None:
 def untrip(house: House) -> None:
     for when in (house.ledger.before_append, house.ledger.after_append):
         when(-1, crash)
-    house.registry.forget()
+    house.registry.clear_faults()
 
 
 def perform(house: House, promotion: Promotion, act: str, number: int) -> None:
@@ -101,7 +101,7 @@ def perform(house: House, promotion: Promotion, act: str, number: int) -> None:
             case "adopt":
                 with suppress(RegistryError):
                     adoption.adopt(promotion, FAMILY)
-            case "withdraw":
+            case "cancel":
                 with suppress(RegistryError):
                     applying.cancel(promotion, FAMILY)
             case "move":

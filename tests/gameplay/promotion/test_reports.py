@@ -56,7 +56,7 @@ def reported(decision: Decision = "retain_production", body: str = "a", **change
     return msgspec.structs.replace(report, **changes)
 
 
-def told(*versions: int) -> dict[str, object]:
+def assigned_to(*versions: int) -> dict[str, object]:
     """A report's assignments: the versions that it says are behind the aliases now."""
     named = zip(ALIASES, versions, strict=False)
     return {
@@ -143,7 +143,7 @@ def test_a_swap_that_adoption_has_recorded_does_not_swap_again(
     planning.cycle(promotion, FAMILY, trigger="schedule", source="a cycle in between")
     record(promotion, reported("swap_production_b"), None)
     assert promotion_state(faulty) == ((2, 1, 3, 4), 1)
-    assert applied(faulty)[-1] is True, "what the report tells of has been done"
+    assert applied(faulty)[-1] is True, "what the report records has been done"
 
     record(promotion, reported("swap_production_b"), None)
     assert promotion_state(faulty) == ((1, 2, 3, 4), 2), "the adopted swap has been claimed; this one is another"
@@ -155,7 +155,7 @@ def test_a_report_that_tells_versions_is_compared_with_the_ledgers(
     faulty: FaultyLedger, promotion: Promotion, versions: tuple[int, ...], swaps: int
 ) -> None:
     for _ in range(2):
-        record(promotion, reported("swap_production_b", said=told(*versions)), None)
+        record(promotion, reported("swap_production_b", said=assigned_to(*versions)), None)
 
     assert promotion_state(faulty)[1] == swaps
     assert counted(faulty) == {"swap_production_b": 2}
@@ -180,7 +180,7 @@ def test_a_reported_re_rank_counts_once(
 
 
 def test_a_re_rank_never_moves_production(faulty: FaultyLedger, promotion: Promotion) -> None:
-    report = reported("retain_production", reorder_applied=True, said=told(6, 5, 2, 3))
+    report = reported("retain_production", reorder_applied=True, said=assigned_to(6, 5, 2, 3))
 
     record(promotion, report, None)
 
@@ -211,7 +211,7 @@ def test_a_swap_beside_which_production_moves_on_is_the_exchange(
     registry.named[FAMILY] = dict(zip(ALIASES, (2, 3, 1, 4), strict=True))
     adoption.adopt(promotion, FAMILY)
 
-    assert promotion_state(faulty) == ((2, 3, 1, 4), 1), "where the challengers have gone, the registry has told"
+    assert promotion_state(faulty) == ((2, 3, 1, 4), 1), "where the challengers have gone, the registry says"
 
 
 def test_an_adopted_swap_may_be_reported_with_its_re_rank(
@@ -241,7 +241,7 @@ def test_one_version_behind_aliases_that_were_on_several_is_refused(
     faulty: FaultyLedger, promotion: Promotion, decision: Decision, versions: tuple[int, ...]
 ) -> None:
     with pytest.raises(Invalid, match="which were on two"):
-        record(promotion, reported(decision, said=told(*versions)), None)
+        record(promotion, reported(decision, said=assigned_to(*versions)), None)
 
     assert faulty.head().position == 1
 

@@ -90,7 +90,7 @@ def test_a_set_up_that_dies_again_and_again_is_finished_in_the_end(
 ) -> None:
     registry.at_registration(2, refuse)
     with core_over(tmp_path, registry) as core:
-        with pytest.raises(TrainingError, match="it was told not to"):
+        with pytest.raises(TrainingError, match="the test has stopped it"):
             set_up(core, quietly, games=GAMES)
         assert counted(core)[::2] == (GAMES, 2)
 
