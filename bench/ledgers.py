@@ -8,7 +8,8 @@ from gameplay.game.games import Game, Prediction, decide_round, evolve
 from gameplay.game.openings import draw_opening
 from ledger.engines.database import open_engine
 from ledger.errors import LedgerError
-from ledger.events import AliasesAssigned, Assignment, CycleDecided, Event, GameStarted, Rule, Tally
+from ledger.events import AliasesAssigned, Assignment, CycleDecided, Event, GameStarted
+from ledger.evidence import Rule, Tally
 from ledger.ids import new_id
 from ledger.store import Ledger
 from ledger.streams import game_stream, promotion_stream

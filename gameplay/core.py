@@ -179,7 +179,7 @@ def _around(
 
 
 def _make_folder(path: Path) -> None:
-    """Before anything else is written into it: what other parts make on the way, anybody could enter."""
+    """Before anything else is written into it: any program could enter what other parts make on the way."""
     try:
         make_folder(path)
     except OSError as error:

@@ -5,13 +5,13 @@ and points are integers in tenths of a point, so that a sum of them is exact. Ch
 means a new schema version and an upcast in `ledger.codec`.
 """
 
-from typing import Annotated, get_args
+from typing import get_args
 
-from msgspec import Meta, field
+from msgspec import field
 
+from ledger.evidence import Evidence, RankedChallenger, Rule, RuleVerdict, Statistics, Tickers
 from ledger.facts import (
     Count,
-    Difference,
     Digest,
     Fact,
     Identifier,
@@ -170,102 +170,6 @@ class GameAbandoned(Fact, frozen=True, kw_only=True, tag="game.abandoned", tag_f
     rounds: Count
     idle_seconds: Count
     in_metrics: bool = field(name="counted")
-
-
-class Rule(Fact, frozen=True, kw_only=True):
-    """A decision rule with every parameter it used; `alpha` is a decimal string, so that it stays exact.
-
-    With `settle_seconds` the games are counted in the order in which they were assigned: those that were assigned
-    so long ago, each with what it had come to by then. Without, finished games are counted.
-    """
-
-    name: Identifier
-    alpha: Identifier
-    minimum_games: Count
-    minimum_predictions: Count
-    settle_seconds: Count | None = None
-
-
-class Tally(Fact, frozen=True, kw_only=True):
-    """Finished games and how many of them the bot won."""
-
-    games: Count
-    wins: Count
-
-
-class Arm(Fact, frozen=True, kw_only=True):
-    """One side of the comparison: the alias's games in the window, and those of the version now behind it."""
-
-    version: Version
-    window: Tally
-    own: Tally
-
-
-class Evidence(Fact, frozen=True, kw_only=True):
-    """What a decision rests on, and the positions it was counted between (after, through)."""
-
-    after_position: Count
-    through_position: Count
-    production: Arm
-    b: Arm
-
-
-class Interval(Fact, frozen=True, kw_only=True):
-    """Where the difference of two win rates lies."""
-
-    lower: Difference
-    upper: Difference
-
-
-class Statistics(Fact, frozen=True, kw_only=True):
-    """What the games of one look say, whatever the rule in force; null where there is nothing to say it by.
-
-    `difference` is B's win rate less Production's, `interval` its 90 % interval for one look, `sequence` the one
-    that holds at every look at once. `exact_p` and `small_sample` are for people: no rule reads them. So many
-    `tosses` were `favourable` to B; `log_e` is the logarithm of E, `log_e_max` its largest in this window so far.
-    `lead_missing` is how many tosses in a row would bring E to its criterion, `games_needed` how many games of
-    each side a B that is better by ten points needs at Production's present rate.
-    """
-
-    difference: Difference | None
-    interval: Interval | None
-    sequence: Interval | None
-    exact_p: Share | None
-    small_sample: bool
-    favourable: Count
-    tosses: Count
-    log_e: float
-    log_e_max: float
-    lead_missing: Count
-    games_needed: Count | None
-
-
-class RuleVerdict(Fact, frozen=True, kw_only=True):
-    """What one rule says of the evidence, with the parameters of the rule in force."""
-
-    rule: Identifier
-    decision: Decision
-    reason_code: ReasonCode
-    z_statistic: float | None
-    p_value: Share | None
-
-
-class Tickers(Fact, frozen=True, kw_only=True):
-    """Games and cycles since the last Production/B swap, as they stand after the cycle."""
-
-    production_games: Count
-    b_games: Count
-    cycles: Count
-
-
-class RankedChallenger(Fact, frozen=True, kw_only=True):
-    """A challenger's place at evaluation, before any move; rank 1 is next in line for Production."""
-
-    alias: Alias
-    version: Version
-    rank: Annotated[int, Meta(ge=1, le=3)]
-    correct: Count
-    predictions: Count
 
 
 class CycleDecided(Fact, frozen=True, kw_only=True, tag="promotion.cycle_decided", tag_field="type"):

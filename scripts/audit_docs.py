@@ -60,7 +60,7 @@ def _prepare(folder: Path) -> str:
 
 
 def tamper(path: Path) -> int:
-    """Have the bot win a game that the player won, as anybody who has the file could; returns its position."""
+    """Have the bot win a game that the player won, as an intruder could; returns its position."""
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DROP TRIGGER events_refuse_update")
         (position,) = connection.execute(

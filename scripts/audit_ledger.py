@@ -22,9 +22,9 @@ from ledger.events import (
     CycleDecided,
     Event,
     GameStarted,
-    Rule,
     TrainingCompleted,
 )
+from ledger.evidence import Rule
 from ledger.ids import keyed_id
 from ledger.reported import Report
 from ledger.sealing.keys import Signer, public_path
@@ -233,7 +233,7 @@ def write_ledger(folder: Path) -> Path:
     for family in FAMILIES:
         for alias in ALIASES:
             author.append(training_stream(family), _trained(family, alias))
-        author.append(promotion_stream(family), assigned(family, "bootstrap", None, _first_lineup()))
+        author.append(promotion_stream(family), assigned(family, "bootstrap", None, _first_assignment()))
     for number in range(DAYS * ROUNDS_A_DAY):
         _quarter_day(author, number)
         if number % SEAL_EVERY_CYCLES == SEAL_EVERY_CYCLES - 1:
@@ -280,7 +280,7 @@ def _completion(planned: AliasesPlanned, plan: int) -> AliasesAssigned:
     )
 
 
-def _first_lineup() -> Assignment:
+def _first_assignment() -> Assignment:
     return Assignment(Production=1, B=2, shadow1=3, shadow2=4)
 
 

@@ -312,7 +312,7 @@ def report(story: Story) -> None:
 
 
 def adopt(story: Story) -> None:
-    """The registry was moved by somebody else: a swap, or a version that a trainer has made."""
+    """The registry was moved from outside: a swap, or a version that a trainer has made."""
     name = story.family()
     family = story.families[name]
     if family.versions is None or family.plan is not None:

@@ -1,4 +1,4 @@
-"""Change a ledger in every way that somebody with the database file can, and see that `verify` names each change.
+"""Change a ledger in every way that an intruder with the file can, and see that `verify` names each change.
 
 `python -m tests.mutations` flips 10,000 sampled bits and makes every structural change; it prints what was
 found, placed and named, and exits 1 when anything went unseen.
@@ -92,7 +92,7 @@ class Vandal:
         self.connection.execute("COMMIT")
 
     def loosen(self) -> None:
-        """Have a table that takes anything, as whoever can write the schema can."""
+        """Have a table that takes anything, as an intruder who can write the schema does."""
         self.connection.execute("PRAGMA writable_schema = ON")
         for words in (" NOT NULL", "STRICT"):
             self.connection.execute("UPDATE sqlite_master SET sql = replace(sql, ?, '')", (words,))
@@ -154,7 +154,7 @@ def sampled_flips(rows: Sequence[Row], count: int, rng: random.Random) -> Iterat
 
 
 def rechained(rows: Sequence[Row]) -> list[Row]:
-    """The rows at dense positions with hashes that fit: what somebody who knows the chain would write."""
+    """The rows at dense positions with hashes that fit: what an intruder who knows the chain would write."""
     previous, fitting = bytes(32), []
     for position, row in enumerate(rows, start=1):
         columns = row._replace(position=position)
@@ -213,7 +213,7 @@ def changes(count: int) -> list[Change]:
             middle,
         ),
         Change(
-            "delete one, renumber, chain anew",
+            "delete one, renumber, chain again",
             lambda rows: rechained(rows[: middle - 1] + rows[middle:]),
             "out of order",
             0,
@@ -229,7 +229,7 @@ def changes(count: int) -> list[Change]:
             middle,
         ),
         Change(
-            "insert one, chain anew",
+            "insert one, chain again",
             lambda rows: rechained([*rows[:middle], extra_row(rows[middle]), *rows[middle:]]),
             "rewritten",
             last,
@@ -273,7 +273,7 @@ def changes(count: int) -> list[Change]:
         Change("cut half off", lambda rows: rows[:middle], "cut tail", middle + 1),
         Change("cut everything off", lambda _rows: [], "cut tail", 1),
         Change(
-            "edit one, chain anew",
+            "edit one, chain again",
             lambda rows: rechained(
                 [
                     *rows[:middle],
@@ -288,7 +288,7 @@ def changes(count: int) -> list[Change]:
 
 
 def make_ledger(path: Path, events: int = EVENTS) -> Vandal:
-    """A sealed ledger of some games in a file, and somebody who can write that."""
+    """A sealed ledger of some games in a file, and an intruder who can write that."""
     ledger = empty_ledger(path)
     bootstrap(ledger)
     fill_with_games(ledger, events)
@@ -329,9 +329,9 @@ def seal_problems(vandal: Vandal, *, every: int = 1) -> list[str]:
     vandal.rewrite(edited)
     vandal.reseal()
     seal_head(vandal.writable, STRANGER)
-    expect("edit, chain anew, sign with another key", "bad seal", vandal.findings())
+    expect("edit, chain again, sign with another key", "bad seal", vandal.findings())
     vandal.reseal()
-    expect("edit, chain anew, remove the seal", "unexpected hash", vandal.findings([anchor]))
+    expect("edit, chain again, remove the seal", "unexpected hash", vandal.findings([anchor]))
     vandal.rewrite(rows[:-1])
     expect("cut off, remove the seal", "cut tail", vandal.findings([anchor]))
     vandal.rewrite(rows)

@@ -28,6 +28,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "times",
         "vocabulary",
         "facts",
+        "evidence",
         "reported",
         "events",
         "codec",

@@ -56,7 +56,7 @@ class ModelInfo(msgspec.Struct, frozen=True):
     probability_source: str
 
 
-class Arm(msgspec.Struct, frozen=True):
+class GameArm(msgspec.Struct, frozen=True):
     """The arm of the A/B comparison that a game is in."""
 
     alias: str
@@ -95,6 +95,6 @@ class PlayAnswer(msgspec.Struct, frozen=True):
     policy: str
     difficulty_mode: str
     model_info: ModelInfo
-    ab_assignment: Arm | None
+    ab_assignment: GameArm | None
     debug: Debug
     message: str

@@ -42,7 +42,7 @@ class Graph:
         except Exception as error:  # its errors have no root but this
             raise GraphError(f"no ONNX graph: {error}") from error
         self._run: Any = session.run
-        # The first run allocates; it also proves the shapes before anybody plays with them.
+        # The first run allocates; it also proves the shapes before a game needs them.
         shape = self.scores(np.zeros((1, len(FEATURE_NAMES)), dtype=np.float32)).shape
         if shape != (1, 3):
             raise GraphError(f"the graph gives scores of shape {shape} for a row, not (1, 3)")

@@ -5,7 +5,8 @@ from functools import partial
 
 from gameplay.config import Settings
 from gameplay.promotion.state import Promotion
-from ledger.events import Rule, RuleSet
+from ledger.events import RuleSet
+from ledger.evidence import Rule
 from ledger.vocabulary import FAMILIES, Family
 from projections.decision.rules import ANYTIME_SIGN, DEFAULT
 

@@ -1,8 +1,8 @@
 """Answers about a game, made from the fold of its stream alone: a retry or another process gives the same ones."""
 
 from gameplay.game.answers import (
-    Arm,
     Debug,
+    GameArm,
     ModelInfo,
     MoveValues,
     PlayAnswer,
@@ -90,10 +90,10 @@ def _scores(rounds: list[RoundPlayed]) -> Scores:
     return Scores(results.count("win"), results.count("lose"), results.count("draw"))
 
 
-def _arm(played: RoundPlayed) -> Arm | None:
+def _arm(played: RoundPlayed) -> GameArm | None:
     if played.alias is None:
         return None
-    return Arm(played.alias, f"{played.model_type}/{played.alias}", played.alias == "B")
+    return GameArm(played.alias, f"{played.model_type}/{played.alias}", played.alias == "B")
 
 
 def _debug(game: Game, played: RoundPlayed) -> Debug:

@@ -50,7 +50,7 @@ class Verifier:
         return f"{self.name}+{self.key_id.hex()}"
 
     def text(self) -> str:
-        """The key as one line that anybody may have: name, key id and key."""
+        """The key as one line that may be given away: name, key id and key."""
         return f"{self.label}+{base64.b64encode(_ED25519 + self._public_bytes).decode()}"
 
     def open(self, signed: bytes) -> SignedCheckpoint:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import structs
 
-from ledger.events import AliasesAssigned, CycleDecided, Tally
+from ledger.events import AliasesAssigned, CycleDecided
+from ledger.evidence import Tally
 from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES, PLAYED_ALIASES, Family
 from projections.audit.promotions import Decided, Move, Promotions, read_promotions

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from ledger.events import CycleDecided, Tally
+from ledger.events import CycleDecided
+from ledger.evidence import Tally
 from projections.read_models.counting import NO_GAMES
 
 GAMES_FEW = 10

@@ -6,7 +6,8 @@ whatever assigns aliases while one is open has to be its end.
 
 from msgspec import Struct, field
 
-from ledger.events import AliasesAssigned, AliasesPlanned, Assignment, CycleDecided, Rule, RuleSet
+from ledger.events import AliasesAssigned, AliasesPlanned, Assignment, CycleDecided, RuleSet
+from ledger.evidence import Rule
 from ledger.store import Entry, Ledger
 from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, Family

@@ -18,8 +18,8 @@ from ledger.events import (
     InferenceFellBack,
     PredictionMade,
     RoundPlayed,
-    Tally,
 )
+from ledger.evidence import Tally
 from ledger.store import Entry, Ledger
 from ledger.streams import is_shadow
 from ledger.vocabulary import Family, Move, Result, Winner

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from ledger.events import Event, GameFinished, GameStarted, Tally
+from ledger.events import Event, GameFinished, GameStarted
+from ledger.evidence import Tally
 from ledger.store import Entry, Ledger
 from ledger.vocabulary import Family
 from projections.fold import Progress, Reader, walk

@@ -22,10 +22,9 @@ from ledger.events import (
     GameStarted,
     LedgerAccepted,
     PredictionMade,
-    Rule,
-    Tally,
     wire_name,
 )
+from ledger.evidence import Rule, Tally
 from ledger.store import Entry, Ledger
 from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES, Family

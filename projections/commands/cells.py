@@ -1,6 +1,7 @@
 """What a cycle looks like in a cell of a table."""
 
-from ledger.events import Arm, CycleDecided
+from ledger.events import CycleDecided
+from ledger.evidence import Arm
 from ledger.times import show_time
 
 REORDER = "reorder"

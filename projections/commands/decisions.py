@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ledger.events import Arm
+from ledger.evidence import Arm
 from ledger.times import show_time
 from ledger.vocabulary import FAMILIES, Family
 from projections.audit.decisions import Audit, Checked, check_decisions

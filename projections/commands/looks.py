@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ledger.events import CycleDecided, Interval
+from ledger.events import CycleDecided
+from ledger.evidence import Interval
 from projections.commands.cells import DECISION_WORDS
 from projections.commands.columns import print_fitting
 from projections.decision.rules import KNOWN_RULES

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ledger.events import Rule
+from ledger.evidence import Rule
 from projections.commands.cells import counted
 from projections.commands.console import json_option, print_json, print_table, progress, remark
 from projections.commands.numbers import AlphaType, DecimalType, WholeType

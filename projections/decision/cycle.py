@@ -3,16 +3,8 @@
 A cycle makes one kind of move: it swaps Production and B, or it reorders the challengers, or neither.
 """
 
-from ledger.events import (
-    AliasChange,
-    AliasesAssigned,
-    AliasesPlanned,
-    Assignment,
-    CycleDecided,
-    RankedChallenger,
-    Rule,
-    Tickers,
-)
+from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, Assignment, CycleDecided
+from ledger.evidence import RankedChallenger, Rule, Tickers
 from ledger.vocabulary import ALIASES, Alias, Decision, Family, PlanCause, Trigger
 from projections.decision import ranking
 from projections.decision.evidence import gather, gather_settled

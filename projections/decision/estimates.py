@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
-from ledger.events import Tally
+from ledger.evidence import Tally
 from projections.decision.intervals import wilson
 
 LEVEL = 0.95

@@ -1,6 +1,7 @@
 """The evidence for one decision, as integers, from a family's window and promotion state."""
 
-from ledger.events import Arm, Assignment, Evidence
+from ledger.events import Assignment
+from ledger.evidence import Arm, Evidence
 from ledger.vocabulary import PlayedAlias
 from projections.read_models.assigned_games import AssignedGames
 from projections.read_models.counting import NO_GAMES

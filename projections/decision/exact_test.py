@@ -2,7 +2,7 @@
 
 import math
 
-from ledger.events import Tally
+from ledger.evidence import Tally
 
 GAMES_MAX = 100
 """Games of one side up to which the test is made: with more it takes seconds, and the z-test says the same."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from statistics import NormalDist
 from typing import NamedTuple
 
-from ledger.events import Tally
+from ledger.evidence import Tally
 from projections.decision.e_process import log_beta
 
 _HALVINGS = 45

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import structs
 
-from ledger.events import Evidence, Interval, Rule, RuleVerdict, Statistics, Tally
+from ledger.evidence import Evidence, Interval, Rule, RuleVerdict, Statistics, Tally
 from projections.decision import intervals
 from projections.decision.e_process import lead_missing, log_e_value
 from projections.decision.rules import KNOWN_RULES, SIGN_A, Verdict, decide, read_alpha, tosses

@@ -1,6 +1,7 @@
 """The order of the challengers, by the action accuracy of the versions behind them since the last swap."""
 
-from ledger.events import Assignment, RankedChallenger
+from ledger.events import Assignment
+from ledger.evidence import RankedChallenger
 from ledger.vocabulary import CHALLENGERS
 from projections.read_models.standings import PromotionState
 

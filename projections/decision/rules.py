@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from ledger.events import Evidence, Rule, Tally
+from ledger.evidence import Evidence, Rule, Tally
 from ledger.numbers import is_alpha
 from ledger.vocabulary import Decision, ReasonCode
 from projections.decision.e_process import is_reached, log_e_value

@@ -5,7 +5,7 @@ from fractions import Fraction
 from statistics import NormalDist
 from typing import Final
 
-from ledger.events import Tally
+from ledger.evidence import Tally
 
 GAIN: Final = Fraction(1, 10)
 """The difference that the number of games is for: ten points."""

@@ -9,7 +9,7 @@ from fractions import Fraction
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ledger.events import Rule
+from ledger.evidence import Rule
 from projections.decision.e_process import fewest_favourable
 from projections.decision.rules import ANYTIME_SIGN, SIGN_A, Z_TEST, read_alpha
 

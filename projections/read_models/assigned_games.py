@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
-from ledger.events import AliasesAssigned, GameFinished, GameStarted, RuleSet, Tally
+from ledger.events import AliasesAssigned, GameFinished, GameStarted, RuleSet
+from ledger.evidence import Tally
 from ledger.store import Entry
 from ledger.vocabulary import FAMILIES
 from projections.projection import Projection, on

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from ledger.events import GameFinished, PredictionMade, Tally
+from ledger.events import GameFinished, PredictionMade
+from ledger.evidence import Tally
 from ledger.store import Entry
 from ledger.streams import is_shadow
 

@@ -7,7 +7,8 @@ import msgspec
 from msgspec import structs
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, CycleDecided, Event, Tickers, wire_name
+from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, CycleDecided, Event, wire_name
+from ledger.evidence import Tickers
 from ledger.store import Entry
 from projections.errors import ProjectionError
 from projections.read_models.history_digest import changed, hash_of

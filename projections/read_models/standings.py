@@ -14,12 +14,11 @@ from ledger.events import (
     CycleDecided,
     GameFinished,
     PredictionMade,
-    Rule,
     RuleSet,
-    Tally,
     TrainingCompleted,
     VersionRun,
 )
+from ledger.evidence import Rule, Tally
 from ledger.store import Entry
 from ledger.vocabulary import ALIASES, FAMILIES, Decision, PlanCause
 from projections.projection import Projection, on

@@ -2,7 +2,8 @@
 
 from msgspec import Struct, field
 
-from ledger.events import AliasesAssigned, CycleDecided, GameFinished, Tally
+from ledger.events import AliasesAssigned, CycleDecided, GameFinished
+from ledger.evidence import Tally
 from ledger.store import Entry
 from ledger.vocabulary import FAMILIES, PLAYED_ALIASES
 from projections.projection import Projection, on

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameplay.config import VARIABLES, SettingError, Settings, read_settings
-from ledger.events import Rule
+from ledger.evidence import Rule
 from ledger.masking import MASK
 from ledger.vocabulary import FAMILIES
 from projections.decision.rules import KNOWN_RULES, decide

@@ -93,7 +93,7 @@ def remove_ledger_and_link(settings: Settings) -> None:
         ),
     ],
 )
-def test_a_ledger_that_is_gone_is_not_begun_anew(
+def test_a_ledger_that_is_gone_is_not_begun_again(
     settings: Settings, database: Path, remove: Callable[[Settings], None], named: str
 ) -> None:
     with closing(opened(settings)) as core:
@@ -183,7 +183,7 @@ def test_another_ledger_can_be_begun_in_the_place_of_one_that_is_gone(settings: 
     with pytest.raises(IdentityError, match="knows ledger"):
         opened(settings)
     with closing(opened(settings, accepting=True)) as core:
-        accepted = core.copies.accept(core.ledger, "begin anew")
+        accepted = core.copies.accept(core.ledger, "begin again")
 
     assert isinstance(accepted, LedgerAccepted)
     assert (accepted.position, accepted.archived) == (0, 1)

@@ -21,7 +21,7 @@ def before(ledger: Ledger) -> list[Entry]:
 
 @pytest.fixture
 def raw(before: list[Entry], engine: Engine) -> Iterator[sqlite3.Connection]:
-    """A connection of somebody who goes around the code; what was there must be there afterwards."""
+    """A connection that goes around the code; what was there must be there afterwards."""
     assert engine.url.database
     with closing(sqlite3.connect(engine.url.database, isolation_level=None)) as connection:
         yield connection

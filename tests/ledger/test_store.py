@@ -59,7 +59,7 @@ async def opened(ledger: Ledger) -> Writer:
     return Writer(ledger)
 
 
-def test_a_receipt_tells_where_the_events_landed(append: Append, ledger: Ledger, clock: Clock) -> None:
+def test_a_receipt_says_where_the_events_landed(append: Append, ledger: Ledger, clock: Clock) -> None:
     first = append("game-g1", [game_started(), round_played()], 0)
     clock.now += 1
     second = append("game-g1", [round_played(round=2)], 2)

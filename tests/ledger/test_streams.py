@@ -18,7 +18,7 @@ def test_every_event_has_a_stream() -> None:
     }
 
 
-def test_what_comes_late_is_told_from_the_game() -> None:
+def test_what_comes_late_is_separate_from_the_game() -> None:
     game_id = new_id()
 
     assert is_shadow(shadow_stream(game_id))

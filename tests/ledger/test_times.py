@@ -46,7 +46,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         ("2025-11-13T02:13:20Z", "2025-11-13T02:13:20.000000Z"),
     ],
 )
-def test_epoch_seconds_milliseconds_and_iso_times_are_told_apart(text: str, shown: str) -> None:
+def test_epoch_seconds_milliseconds_and_iso_times_are_recognized(text: str, shown: str) -> None:
     assert show_time(parse_epoch_or_time(text)) == shown
 
 

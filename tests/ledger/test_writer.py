@@ -195,7 +195,7 @@ def test_a_storage_error_reaches_every_caller_and_the_writer_goes_on(ledger: Led
     assert ledger.head().position == 1
 
 
-def test_a_bug_in_the_thread_hangs_nobody(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_in_the_thread_hangs_no_caller(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
     times = iter([1.0, "noon", 2.0])
     ledger = Ledger(engine, clock=lambda: next(times))  # type: ignore[arg-type, return-value]
 

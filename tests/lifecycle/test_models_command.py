@@ -95,7 +95,7 @@ def test_leftovers_of_dead_writers_are_removed_when_they_are_old(
         objects.head("incoming/half-a-model")
 
 
-def test_the_sync_command_tells_what_it_did(settings: Settings) -> None:
+def test_the_sync_command_reports_what_it_did(settings: Settings) -> None:
     (settings.data_dir / "models" / "rps_bot_xgboost" / "versions" / "2").unlink()
 
     result = command(settings, "sync", "--json")

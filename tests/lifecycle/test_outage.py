@@ -91,10 +91,10 @@ def test_games_go_on_without_store_and_registry_and_recover_without_a_restart(
         wait_until(lambda: recovered(client))
 
         assert sources(client) == {"minio"}
-        told = fallbacks(client, "minio_miss")
+        fallen_back = fallbacks(client, "minio_miss")
         ended = play_on(client, start(client)["game_id"])
         assert ended["model_info"]["probability_source"] == "model"
-        assert fallbacks(client, "minio_miss") == told
+        assert fallbacks(client, "minio_miss") == fallen_back
         assert degraded_games(client) == 2
         assert sum(tickers(client).values()) == sum(before.values()) + 1
 
@@ -109,13 +109,13 @@ def test_versions_come_from_mlflow_while_the_store_is_down_and_games_outlast_bot
         wait_until(lambda: recovered(client))
 
         assert sources(client) == {"mlflow"}
-        told = fallbacks(client, "minio_miss")
+        fallen_back = fallbacks(client, "minio_miss")
         game = start(client)["game_id"]
         play(client, game)
         mlflow.stop()
         assert play_on(client, game)["model_info"]["probability_source"] == "model"
         assert play_on(client, start(client)["game_id"])["model_info"]["probability_source"] == "model"
-        assert fallbacks(client, "minio_miss") == told
+        assert fallbacks(client, "minio_miss") == fallen_back
 
         s3.start()
         answer = ok(client.post("/models/reload", params={"sync_minio": "true"}))

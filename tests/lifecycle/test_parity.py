@@ -39,7 +39,7 @@ Change = Callable[[CapturedRound], CapturedRound]
 
 @pytest.fixture(scope="module")
 def past(played: Path) -> Iterator[Core]:
-    """What the games were played with; nobody serves any more."""
+    """What the games were played with; no service runs any more."""
     core = open_core(Settings(data_dir=played))
     yield core
     core.close()
@@ -64,7 +64,7 @@ def test_twenty_games_of_each_policy_are_without_a_difference(past: Core, policy
     assert sum(one.live.rows for one in report.comparisons) == report.rounds
 
 
-def test_what_clients_are_told_is_what_the_ledger_has(settings: Settings) -> None:
+def test_what_clients_get_is_what_the_ledger_has(settings: Settings) -> None:
     answers: list[PlayAnswer] = []
     with serving(settings) as client:
         for _ in ScriptedPlayer(client, "cal", seed=1).games("logan", 2, listen=answers.append):

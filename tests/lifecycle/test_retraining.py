@@ -203,7 +203,7 @@ def test_a_move_that_came_in_between_is_not_undone(core: Core) -> None:
     assert core.promotion.state(LINE).assignment() == Assignment(Production=2, B=1, shadow1=5, shadow2=4)
 
 
-def test_a_failed_run_is_told_and_moves_nothing(settings: Settings) -> None:
+def test_a_failed_run_is_reported_and_moves_nothing(settings: Settings) -> None:
     core = open_core(replace(settings, mlflow_tracking_uri="http://127.0.0.1:1"))
     core.read_models.projector.start()
 
@@ -278,7 +278,7 @@ def command(settings: Settings, *arguments: str) -> Result:
     return CliRunner().invoke(rps, ["train", *arguments], env={"RPS_DATA_DIR": str(settings.data_dir)})
 
 
-def test_the_command_tells_what_it_left_out_and_why(settings: Settings) -> None:
+def test_the_command_reports_what_it_left_out_and_why(settings: Settings) -> None:
     result = command(settings, "--model-type", LINE, "--json")
 
     assert result.exit_code == 0, result.output
@@ -314,7 +314,7 @@ def test_the_command_fails_when_a_version_is_not_in_place(settings: Settings) ->
 def test_a_model_that_mlflow_counts_from_one_again_moves_nothing_until_it_is_repaired(
     core: Core, settings: Settings
 ) -> None:
-    """It is renamed, as somebody does who wants to keep it; the next training makes a new one of its name."""
+    """It is renamed, as an operator does who wants to keep it; the next training makes a new one of its name."""
     client, name = MlflowClient(settings.mlflow_tracking_uri), REGISTERED_NAMES[LINE]
     store, ledger = folder_bytes(settings.data_dir / "models"), core.promotion.state(LINE).promotion
     client.rename_registered_model(name, "kept-for-later")

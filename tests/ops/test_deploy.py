@@ -26,7 +26,7 @@ def server() -> Iterator[Grafana]:
 
 @pytest.fixture
 def ops(tmp_path: Path) -> Path:
-    """The script and a dashboard beside it, away from anybody's own key file."""
+    """The script and a dashboard beside it, away from the developer's own key file."""
     require("curl")
     folder = tmp_path / "ops"
     folder.mkdir()

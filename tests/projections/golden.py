@@ -162,8 +162,8 @@ def _readable(value: Any) -> Any:
 def _history_sha256() -> str:
     """Of the events' bytes, so that a state may differ only if the history does."""
     encode = Codec().encode
-    told = [(stream_of(event), *encode(event)) for event in golden_history()]
-    return hashlib.sha256(repr(told).encode()).hexdigest()
+    recorded = [(stream_of(event), *encode(event)) for event in golden_history()]
+    return hashlib.sha256(repr(recorded).encode()).hexdigest()
 
 
 def main() -> None:

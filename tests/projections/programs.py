@@ -10,8 +10,8 @@ def require(program: str) -> str:
     """The path of a program. On CI a missing one fails the test, elsewhere it skips it."""
     path = shutil.which(program)
     if path is None:
-        told = f"{program} is not installed (Debian: apt-get install prometheus)"
+        missing = f"{program} is not installed (Debian: apt-get install prometheus)"
         if os.environ.get("CI"):
-            pytest.fail(told)
-        pytest.skip(told)
+            pytest.fail(missing)
+        pytest.skip(missing)
     return path

@@ -32,7 +32,7 @@ def database(ledger: Ledger) -> Path:
 
 
 def execute(path: Path, *statements: str) -> None:
-    """Run SQL as somebody with the file can: no trigger is in the way, and none is missing afterwards."""
+    """Run SQL as an intruder with the file can: no trigger is in the way, and none is missing afterwards."""
     with closing(sqlite3.connect(path)) as connection, connection:
         for trigger in TRIGGERS:
             connection.execute(f"DROP TRIGGER {trigger}")
@@ -43,7 +43,7 @@ def execute(path: Path, *statements: str) -> None:
 
 
 def edit(ledger: Ledger, position: int, change: Edit) -> None:
-    """Change a stored payload, as somebody with the file could."""
+    """Change a stored payload, as an intruder with the file could."""
     (entry,) = ledger.read(position - 1, limit=1)
     payload = msgspec.json.decode(entry.payload, type=dict[str, Any])
     change(payload)

@@ -101,7 +101,7 @@ def insert_raw(ledger: Ledger, event_type: str, payload: bytes, *, schema_versio
 
 
 def execute(engine: Engine, statement: str, **values: object) -> None:
-    """Do what nobody should: change the database behind the code."""
+    """Do what no program should: change the database behind the code."""
     with engine.begin() as connection:
         connection.execute(text(statement), values)
 

@@ -139,7 +139,7 @@ def test_a_wrong_option_is_status_two(example: Path, arguments: list[str]) -> No
 
 
 @pytest.mark.parametrize("command", [*READERS, "rebuild", "backup", "export"])
-def test_a_database_that_is_none_is_told_in_one_line(tmp_path: Path, command: str) -> None:
+def test_what_is_no_database_is_reported_in_one_line(tmp_path: Path, command: str) -> None:
     text, other = tmp_path / "text.db", tmp_path / "other.db"
     text.write_text("no database" * 1_000)
     with closing(sqlite3.connect(other)) as connection:
@@ -155,14 +155,14 @@ def test_a_database_that_is_none_is_told_in_one_line(tmp_path: Path, command: st
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other.db", "text.db"]
 
 
-def test_a_ledger_of_another_release_is_told_how_to_migrate(copy: Path) -> None:
+def test_a_ledger_of_another_release_names_the_migration(copy: Path) -> None:
     with closing(sqlite3.connect(copy)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
 
     assert "rps migrate" in ask(copy, "verify").problem
 
 
-def test_main_tells_a_problem_on_standard_error(tmp_path: Path) -> None:
+def test_main_reports_a_problem_on_standard_error(tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("rps-audit")
 
     done = subprocess.run([program, "status"], cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -173,7 +173,7 @@ def test_main_tells_a_problem_on_standard_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("time", ["[/red]", "two\nlines"])
-def test_main_tells_a_problem_in_one_line_whatever_was_typed(example: Path, time: str) -> None:
+def test_main_reports_a_problem_in_one_line_whatever_was_typed(example: Path, time: str) -> None:
     program = Path(sys.executable).with_name("rps-audit")
     arguments = ("--database", f"sqlite:///{example}", "log", "--since", time)
 
@@ -184,7 +184,7 @@ def test_main_tells_a_problem_in_one_line_whatever_was_typed(example: Path, time
     assert done.stderr.count("\n") == 1
 
 
-def test_main_tells_a_wrong_option_with_status_two(tmp_path: Path) -> None:
+def test_main_reports_a_wrong_option_with_status_two(tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("rps-audit")
 
     done = subprocess.run(
@@ -393,7 +393,7 @@ def test_replay_as_prometheus_is_what_metrics_would_have_said(example: Path) -> 
     assert 'rps_model_promotion_events_total{decision="swap_production_b",model="xgboost"} 0.0\n' in since
 
 
-def test_aliases_are_those_of_the_moment(example: Path) -> None:
+def test_aliases_are_those_at_the_position(example: Path) -> None:
     before, after = (ask(example, "aliases", "--at", at, "--json").json["aliases"] for at in ("1589", "1590"))
 
     assert (before["xgboost"]["Production"], before["xgboost"]["B"]) == (1, 2)

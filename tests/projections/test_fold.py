@@ -74,11 +74,11 @@ def test_a_bug_of_a_reader_stops_the_fold_under_its_name(error: Exception) -> No
     def stumble(_event: Event, _entry: Entry) -> None:
         raise error
 
-    told = [entry for entry, _ in entries([game_started(), game_finished()])]
+    recorded = [entry for entry, _ in entries([game_started(), game_finished()])]
     readers = {"game.finished": (Reader("first", lambda *_: None), Reader("second", stumble))}
 
     with pytest.raises(ProjectionError, match="position 2 ") as raised:
-        fold(told, Codec(), readers)
+        fold(recorded, Codec(), readers)
     assert raised.value.problem == f"second cannot take it in: {type(error).__name__}: {error}"
     assert raised.value.__cause__ is error
 

@@ -33,19 +33,19 @@ def test_a_time_before_the_ledger_is_refused(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("text", "position"), [("1", 1), ("10", 10), ("0,010", 10), ("1970-01-01T00:01:42Z", 6), ("2026-01-01", 10)]
 )
-def test_a_moment_is_a_position_or_a_time(ledger: Ledger, text: str, position: int) -> None:
+def test_a_position_is_given_as_such_or_as_a_time(ledger: Ledger, text: str, position: int) -> None:
     assert resolve(ledger, text) == position
 
 
 @pytest.mark.parametrize(
     "text", ["0", "11", "-1", "yesterday", "", "2026-13-01", "9" * 40, "1,0", ",1", "1,", "1,0000"]
 )
-def test_what_is_no_moment_of_the_ledger_is_refused(ledger: Ledger, text: str) -> None:
+def test_what_is_no_position_of_the_ledger_is_refused(ledger: Ledger, text: str) -> None:
     with pytest.raises((PositionError, InvalidTextError)):
         resolve(ledger, text)
 
 
-def test_an_empty_ledger_has_no_moment(engine: Engine) -> None:
+def test_an_empty_ledger_has_no_position(engine: Engine) -> None:
     with pytest.raises(PositionError, match="no events"):
         position_at(Ledger(engine), 1)
     with pytest.raises(PositionError, match="the ledger has no events"):

@@ -18,9 +18,9 @@ def _remember_round(state: Ids, event: RoundPlayed, _entry: Entry) -> None:
 def test_a_handler_reads_the_classes_it_is_registered_for_and_no_other() -> None:
     projection = Projection("ids", 1, list, [on(GameStarted, _remember), on(RoundPlayed, _remember_round)])
 
-    told = game_started(game_id="a"), round_played(game_id="a", round=4), game_finished(game_id="a")
+    recorded = game_started(game_id="a"), round_played(game_id="a", round=4), game_finished(game_id="a")
 
-    assert folded(projection, *told) == ["a", "a/4"]
+    assert folded(projection, *recorded) == ["a", "a/4"]
 
 
 def test_the_type_checker_refuses_a_handler_of_another_class() -> None:

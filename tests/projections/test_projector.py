@@ -371,9 +371,9 @@ def test_a_poison_event_after_the_snapshots_stops_a_restart(ledger: Ledger) -> N
 def test_a_failure_that_is_raised_again_collects_no_tracebacks(ledger: Ledger) -> None:
     read_models = ReadModels(ledger)
     position = insert_raw(ledger, "game.finished", b"{}")
-    told = [traceback.format_exception(fails(read_models.projector.catch_up, position)) for _ in range(20)]
+    tracebacks = [traceback.format_exception(fails(read_models.projector.catch_up, position)) for _ in range(20)]
 
-    assert len(told[-1]) == len(told[1])
+    assert len(tracebacks[-1]) == len(tracebacks[1])
 
 
 @pytest.mark.parametrize("table", ["promotion_history", "projection_checkpoints"])
@@ -489,7 +489,7 @@ def test_a_second_start_changes_nothing(ledger: Ledger) -> None:
     assert states(read_models) == expected
 
 
-def test_rows_that_another_process_is_folding_anew_are_not_dropped_again(engine: Engine, ledger: Ledger) -> None:
+def test_rows_that_another_process_is_folding_again_are_not_dropped(engine: Engine, ledger: Ledger) -> None:
     """Both have found the rows untrustworthy; the slower one gets the lock when the faster one is done."""
     append(ledger, *STORY)
     caught_up(ledger)
@@ -512,7 +512,7 @@ def test_rows_that_another_process_is_folding_anew_are_not_dropped_again(engine:
     slower.dispose()
 
 
-def test_nobody_sees_half_a_fold_while_appends_go_on(engine: Engine) -> None:
+def test_no_reader_sees_half_a_fold_while_appends_go_on(engine: Engine) -> None:
     ledger = Ledger(engine)
     append(ledger, aliases_assigned())
     read_models = restarted(ledger)

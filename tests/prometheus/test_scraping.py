@@ -83,7 +83,7 @@ def test_the_format_is_the_one_that_is_asked_for(live: Live, accept: str, conten
 
 
 @pytest.mark.parametrize("accept", ["text/plain", PROMETHEUS_2])
-def test_no_counter_tells_when_its_process_began(live: Live, accept: str) -> None:
+def test_no_counter_says_when_its_process_began(live: Live, accept: str) -> None:
     assert b"_created" not in ask(live, "/metrics", Accept=accept).body
 
 

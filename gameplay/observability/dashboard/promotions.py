@@ -167,7 +167,7 @@ def _since_swap() -> Json:
             "Games and cycles since swap",
             "How much evidence has come since Production and B were last swapped, over how many cycles?",
             f"Both sides need {MINIMUM_GAMES} games, the line, before anything is tested. Cycles that rise"
-            " while games do not: nobody plays. A fall to zero is a swap, and nothing else is.",
+            " while games do not: no games are played. A fall to zero is a swap, and nothing else is.",
         ),
         Place(12, 68, 12, 8),
         [

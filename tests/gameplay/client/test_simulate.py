@@ -42,7 +42,7 @@ def test_a_service_that_does_not_listen_is_named() -> None:
         ScriptedPlayer(client, "cal").game("forrest")
 
 
-def test_another_answer_than_200_is_told() -> None:
+def test_another_answer_than_200_is_reported() -> None:
     client: httpx2.Client = TestClient(Starlette())
 
     with pytest.raises(SimulationError, match="POST /start_game was answered 404"):
@@ -50,7 +50,7 @@ def test_another_answer_than_200_is_told() -> None:
 
 
 @pytest.mark.parametrize("body", ["<html>", "{}", "[1]", '{"game_id": 7}', "\ufffe"])
-def test_an_answer_of_another_program_is_told(body: str) -> None:
+def test_an_answer_of_another_program_is_reported(body: str) -> None:
     def answered(_request: Request) -> Response:
         return Response(body.encode("utf-16" if body == "\ufffe" else "utf-8"))
 
@@ -60,7 +60,7 @@ def test_an_answer_of_another_program_is_told(body: str) -> None:
         ScriptedPlayer(client, "cal").game("forrest")
 
 
-def test_what_is_no_address_is_told() -> None:
+def test_what_is_no_address_is_reported() -> None:
     with pytest.raises(SimulationError, match="is no address such as http"):
         connect("http://a\x01b")
 

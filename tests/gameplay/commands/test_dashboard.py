@@ -213,7 +213,7 @@ def test_what_grafana_adds_unasked_is_no_edit(ops: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [0, 1, "short", [1], {"a": 0}])
-def test_every_value_that_somebody_chose_is_an_edit(ops: Path, value: Any) -> None:
+def test_every_chosen_value_is_an_edit(ops: Path, value: Any) -> None:
     chosen = generated_dashboard()
     next(panel for panel in panels(chosen) if panel["id"] == 222)["fieldConfig"]["defaults"]["max"] = value
     replaced(ops, json.dumps(chosen))

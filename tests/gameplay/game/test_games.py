@@ -112,14 +112,14 @@ def test_the_bot_plays_the_best_answer_to_its_own_alias() -> None:
     assert played.bot_move == "scissors"
 
 
-def test_a_wrong_prediction_is_told_as_one() -> None:
+def test_a_wrong_prediction_is_recorded_as_wrong() -> None:
     made = play(opened(), "paper")[1:]
 
     recorded = {(one.predicted, one.actual, one.correct) for one in made if isinstance(one, PredictionMade)}
     assert recorded == {("rock", "paper", False)}
 
 
-def test_an_alias_that_fell_back_predicts_nothing_and_tells_each_step() -> None:
+def test_an_alias_that_fell_back_predicts_nothing_and_records_each_step() -> None:
     game = opened()
 
     made = play(game, "rock", predictions({"shadow1": (MISSED, BROKEN)}))[1:]
@@ -215,7 +215,7 @@ def test_the_end_of_a_game_carries_all_that_a_projection_needs() -> None:
     assert finished.winner == ("user" if game.scores_tenths[0] > game.scores_tenths[1] else "bot")
 
 
-def test_an_abandoned_game_tells_how_far_it_came() -> None:
+def test_an_abandoned_game_records_how_far_it_came() -> None:
     game = opened()
 
     event = decide_abandoned(game, idle_seconds=1_801)

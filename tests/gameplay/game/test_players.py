@@ -14,7 +14,7 @@ def test_a_bots_name_makes_the_player_that_bot(bot: str) -> None:
 
 
 @pytest.mark.parametrize("name", [None, "Zoë", "cal ", "calvin", ""])
-def test_anybody_else_is_known_by_an_id_that_tells_nothing(name: str | None) -> None:
+def test_any_other_player_is_known_by_an_opaque_id(name: str | None) -> None:
     player = identify(name, "s-1")
 
     assert player.kind == "human"

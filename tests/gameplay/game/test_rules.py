@@ -84,7 +84,7 @@ def test_most_valuable_is_a_maximum_when_values_are_any(rock: int, paper: int, s
     assert worth(points, most_valuable(points)) == max(rock, paper, scissors)
 
 
-def test_score_gives_the_played_moves_points_when_somebody_wins() -> None:
+def test_score_gives_the_played_moves_points_when_a_side_wins() -> None:
     assert score("win", "scissors", "paper", PLAIN_ROCK) == (17, 0)
     assert score("lose", "rock", "paper", PLAIN_ROCK) == (0, 12)
 

@@ -268,7 +268,7 @@ def test_a_failed_load_is_repeated_less_and_less_often(
     assert waits[-1] == pytest.approx(RETRY_SECONDS_MAX, abs=0.51)
 
 
-def test_nothing_is_asked_of_the_homes_while_a_load_backs_off(models: Models, registry: FakeRegistry) -> None:
+def test_nothing_is_asked_of_registry_or_store_in_a_back_off(models: Models, registry: FakeRegistry) -> None:
     reasons(models)
     settled(models)
 
@@ -327,7 +327,7 @@ def test_a_load_that_is_asked_for_by_hand_does_not_back_off(models: Models, stor
     assert models.load("xgboost", 1) == "minio"
 
 
-def test_the_background_survives_what_nobody_expected(clock: Clock) -> None:
+def test_the_background_survives_an_unexpected_error(clock: Clock) -> None:
     class BrokenRegistry(FakeRegistry):
         def download(self, family: Family, version: int) -> ModelFiles:
             if version == 1:
@@ -360,7 +360,7 @@ def test_two_callers_load_a_version_once(models: Models, registry: FakeRegistry)
     assert len(registry.downloads) == 1
 
 
-def test_preloading_tells_what_failed(models: Models, store: SwitchedStore) -> None:
+def test_preloading_reports_what_failed(models: Models, store: SwitchedStore) -> None:
     for version in (1, 2):
         store.put_model("xgboost", files(version))
 

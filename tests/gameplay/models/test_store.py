@@ -404,7 +404,7 @@ def test_s3_without_keys_is_refused() -> None:
         open_model_store("s3://bucket")
 
 
-def test_an_unreachable_server_fails_and_tells_no_secret() -> None:
+def test_an_unreachable_server_fails_and_shows_no_secret() -> None:
     access = S3Access("http://127.0.0.1:1", "key", "swordfish")
     store = open_model_store("s3://bucket/some/folder", access)
 

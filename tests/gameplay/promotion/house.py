@@ -10,13 +10,8 @@ from gameplay.models.store import open_model_store
 from gameplay.promotion import applying, planning
 from gameplay.promotion.backends import Loader
 from gameplay.promotion.state import Promotion
-from ledger.events import (
-    AliasesAssigned,
-    AliasesPlanned,
-    CycleDecided,
-    Event,
-    Rule,
-)
+from ledger.events import AliasesAssigned, AliasesPlanned, CycleDecided, Event
+from ledger.evidence import Rule
 from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from projections.decision.cycle import versions_of

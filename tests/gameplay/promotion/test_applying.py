@@ -92,7 +92,7 @@ def test_a_version_that_cannot_be_loaded_keeps_the_plan_open(house: House) -> No
     assert house.aliases() == (2, 1, 3, 4)
 
 
-def test_a_lost_version_behind_an_alias_that_stays_keeps_nobody_from_moving(house: House) -> None:
+def test_a_lost_version_behind_an_alias_that_stays_lets_the_others_move(house: House) -> None:
     house.better_b()
     del house.registry.kept[FAMILY, 4]
 
@@ -101,7 +101,7 @@ def test_a_lost_version_behind_an_alias_that_stays_keeps_nobody_from_moving(hous
     assert house.aliases() == house.registered() == (2, 1, 3, 4)
 
 
-def test_a_plan_to_a_lost_version_sets_no_alias_and_can_be_withdrawn(house: House) -> None:
+def test_a_plan_to_a_lost_version_sets_no_alias_and_can_be_cancelled(house: House) -> None:
     house.better_b()
     house.registry.down = True
     process = house.process()
@@ -123,7 +123,7 @@ def test_a_plan_to_a_lost_version_sets_no_alias_and_can_be_withdrawn(house: Hous
     assert applying.cancel(process, FAMILY) is None
 
 
-def test_a_withdrawal_gives_way_to_a_process_that_carries_the_plan_out(house: House) -> None:
+def test_a_cancellation_gives_way_to_a_process_that_carries_the_plan_out(house: House) -> None:
     house.better_b()
     house.registry.down = True
     cycle(house.process())
@@ -173,7 +173,7 @@ def test_a_plan_that_another_process_has_ended_is_no_problem_any_more(house: Hou
     assert process.problems == {}
 
 
-def test_what_was_set_of_a_withdrawn_plan_is_set_back(house: House) -> None:
+def test_what_was_set_of_a_cancelled_plan_is_set_back(house: House) -> None:
     house.better_b()
     house.registry.at_assignment(2, crash)
     with pytest.raises(CrashError):

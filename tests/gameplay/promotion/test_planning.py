@@ -3,12 +3,8 @@ from sqlalchemy import Engine
 
 from gameplay.promotion import planning
 from gameplay.refusals import Conflict
-from ledger.events import (
-    AliasesAssigned,
-    AliasesPlanned,
-    RankedChallenger,
-    Tickers,
-)
+from ledger.events import AliasesAssigned, AliasesPlanned
+from ledger.evidence import RankedChallenger, Tickers
 from tests.builders import assignment
 from tests.gameplay.promotion.house import FAMILY, House, applied, cycle, gauges
 

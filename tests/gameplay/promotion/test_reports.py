@@ -151,7 +151,7 @@ def test_a_swap_that_adoption_has_recorded_does_not_swap_again(
 
 
 @pytest.mark.parametrize(("versions", "swaps"), [((2, 1, 3, 4), 1), ((2, 1), 1), ((1, 2), 0)])
-def test_a_report_that_tells_versions_is_compared_with_the_ledgers(
+def test_a_reports_versions_are_compared_with_the_ledgers(
     faulty: FaultyLedger, promotion: Promotion, versions: tuple[int, ...], swaps: int
 ) -> None:
     for _ in range(2):
@@ -187,7 +187,7 @@ def test_a_re_rank_never_moves_production(faulty: FaultyLedger, promotion: Promo
     assert promotion_state(faulty) == ((1, 5, 2, 3), 0)
 
 
-def test_a_ranking_that_tells_half_of_the_moves_is_refused(faulty: FaultyLedger, promotion: Promotion) -> None:
+def test_a_ranking_with_half_of_the_moves_is_refused(faulty: FaultyLedger, promotion: Promotion) -> None:
     half = {"alias_rankings": (ReportedRanking(alias="B", rank=1, source_alias="shadow1"),)}
 
     with pytest.raises(Invalid, match="B and shadow1 are both version 3, which were on two"):

@@ -4,7 +4,8 @@ from sqlalchemy import Engine
 from gameplay.config import read_settings
 from gameplay.promotion.rules import rules_of, set_rules
 from gameplay.promotion.state import Promotion
-from ledger.events import RuleSet, Tally
+from ledger.events import RuleSet
+from ledger.evidence import Tally
 from ledger.streams import promotion_stream
 from ledger.vocabulary import FAMILIES
 from projections.audit.decisions import check_decisions

@@ -173,7 +173,7 @@ def test_other_games_are_left_alone(tracking: Track, changes: dict[str, Any], sa
     assert streams == [0]
 
 
-def test_a_test_game_is_predicted_and_not_counted(tracking: Track) -> None:
+def test_a_test_game_is_predicted_and_excluded_from_metrics(tracking: Track) -> None:
     with tracking() as client:
         game_id = start(client, mark_test_game=True)["game_id"]
         model_rounds = play_on(client, game_id)["round"] - 3

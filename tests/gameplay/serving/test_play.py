@@ -406,7 +406,7 @@ def test_a_full_queue_changes_no_game(ready: Ledger) -> None:
     asyncio.run(scenario())
 
 
-def test_a_family_without_versions_plays_uniformly_and_degraded(ledger: Ledger) -> None:
+def test_a_family_without_versions_plays_uniformly_and_is_fallback_affected(ledger: Ledger) -> None:
     class Nobody:
         def predict(
             self, _family: Family, assignment: Assignment | None, _row: npt.NDArray[np.float32]

@@ -29,4 +29,4 @@ def test_a_stop_that_hangs_is_ended_and_what_hangs_is_named(caplog: pytest.LogCa
 
 
 def test_nothing_is_ended_before_a_stop_is_asked_for() -> None:
-    StopDeadline(seconds=0.0, end=lambda: pytest.fail("nobody asked for it"))
+    StopDeadline(seconds=0.0, end=lambda: pytest.fail("it was not asked for"))

@@ -41,7 +41,7 @@ def test_rows_are_what_a_model_would_have_seen_and_targets_what_came(ledger: Led
     assert (dataset.opponents, dataset.policies) == (("cal",), ("gus",))
 
 
-def test_games_that_are_written_together_are_told_apart(ledger: Ledger) -> None:
+def test_games_that_are_written_together_are_separated(ledger: Ledger) -> None:
     games = {
         game_id: [start, *play(start, "dan")] for game_id in "ab" for start in [started(game_id, "dan", "ace")]
     }
@@ -64,7 +64,7 @@ def test_test_games_and_other_events_are_left_out(ledger: Ledger) -> None:
     assert len(read_dataset(ledger).rows) == 0
 
 
-def test_people_are_not_told_apart(ledger: Ledger) -> None:
+def test_people_are_not_distinguished(ledger: Ledger) -> None:
     one_game(ledger, "a", player_kind="human", player_id="an opaque id")
     one_game(ledger, "b", player_kind="script", player_id="another")
 
@@ -91,7 +91,7 @@ def test_bots_games_are_thinned_and_peoples_are_not(ledger: Ledger) -> None:
     assert {who: opponents.count(who) for who in set(opponents)} == {"cal": 3, "dan": 3, "human": 4}
 
 
-def test_scripts_are_thinned_together_whoever_they_say_they_are(ledger: Ledger) -> None:
+def test_scripts_are_thinned_together_whatever_their_names(ledger: Ledger) -> None:
     for number in range(7):
         one_game(ledger, f"script-{number}", player_kind="script", player_id=f"session-{number}")
 

@@ -151,7 +151,7 @@ def test_no_two_versions_of_a_family_say_the_same(ledger: Ledger, family: Family
         assert (predicted[one] != predicted[other]).mean() >= 0.01, (one, other)
 
 
-def test_a_line_sees_as_many_rounds_as_it_is_told(dataset: Dataset) -> None:
+def test_a_line_sees_as_many_rounds_as_asked_for(dataset: Dataset) -> None:
     split = dataset.split()
     blind = [index for index, name in enumerate(FEATURE_NAMES) if "_lag2_" in name or "_lag3_" in name]
     changed = split.holdout.rows.copy()
@@ -188,7 +188,7 @@ def test_a_graph_that_says_something_else_is_refused(dataset: Dataset) -> None:
         compare(fitted, Graph(constant_graph((float("nan"), 0.5, 0.5))), split.holdout)
 
 
-def test_a_move_that_nobody_plays_is_refused(dataset: Dataset) -> None:
+def test_a_move_without_examples_is_refused(dataset: Dataset) -> None:
     without = replace(dataset, targets=np.where(dataset.targets == 2, 1, dataset.targets))
 
     with pytest.raises(TrainingError, match="scissors"):
@@ -234,7 +234,7 @@ def test_a_version_is_trained_although_the_store_is_down(
     assert (event.status, event.model_version) == ("success", 1)
 
 
-def test_a_run_without_a_registry_is_a_failure_that_is_told(
+def test_a_run_without_a_registry_is_a_recorded_failure(
     dataset: Dataset, registry: FakeRegistry, store: SwitchedStore
 ) -> None:
     registry.down = True
@@ -272,7 +272,7 @@ def test_a_number_behind_which_the_ledger_knows_another_run_is_a_failure(
     assert registry.kept == {}, "what the ledger does not know is taken back"
 
 
-def test_too_little_data_is_a_failure_that_is_told(
+def test_too_little_data_is_a_recorded_failure(
     ledger: Ledger, registry: FakeRegistry, store: SwitchedStore
 ) -> None:
     event = train(Job("xgboost", "B", read_dataset(ledger)), registry, store, source="test")
@@ -282,7 +282,7 @@ def test_too_little_data_is_a_failure_that_is_told(
     assert "too few" in event.error
 
 
-def test_what_a_library_raises_is_a_failure_that_is_told(dataset: Dataset, store: SwitchedStore) -> None:
+def test_what_a_library_raises_is_a_recorded_failure(dataset: Dataset, store: SwitchedStore) -> None:
     class BrokenRegistry(FakeRegistry):
         def register(self, family: Family, run: TrainedModel) -> Registered:  # noqa: ARG002
             raise ZeroDivisionError("a bug")

@@ -38,7 +38,7 @@ def columns(frame: dict[str, Any]) -> dict[str, list[Any]]:
     return {field["name"]: field["values"] for field in frame["fields"]}
 
 
-def test_save_and_test_finds_somebody_at_home(serve: Serve) -> None:
+def test_save_and_test_gets_an_answer(serve: Serve) -> None:
     with serve() as client:
         assert ok(client.get(ROOT))["ok"] is True
         assert ok(client.get(f"{ROOT}/"))["ok"] is True

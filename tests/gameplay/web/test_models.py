@@ -229,7 +229,7 @@ def test_a_restart_after_a_training_leaves_running_games_their_versions(
         assert events_of(client, "game.inference_fell_back") == 0
 
 
-def test_a_version_that_only_a_running_game_misses_keeps_nobody_waiting(
+def test_a_version_that_only_a_running_game_misses_delays_no_start(
     serve: Serve, registry: FaultyRegistry, data_dir: Path
 ) -> None:
     with serve() as client:
@@ -244,7 +244,7 @@ def test_a_version_that_only_a_running_game_misses_keeps_nobody_waiting(
         assert play_on(client, game)["model_info"]["probability_source"] == "uniform"
 
 
-def test_a_plan_that_cannot_be_completed_keeps_nobody_waiting(serve: Serve) -> None:
+def test_a_plan_that_cannot_be_completed_delays_no_start(serve: Serve) -> None:
     with serve() as client:
         service = service_behind(client)
         planned = plan("manual", "xgboost", assignment(), assignment((9, 2, 3, 4)))

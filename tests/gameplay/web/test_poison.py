@@ -47,7 +47,7 @@ def test_a_poison_event_is_named_by_every_answer_now_and_after_a_restart(
 
 
 def assert_named(client: TestClient, position: int) -> None:
-    """Every answer that needs the fold says where it stopped, and nobody is told to wait for a replay."""
+    """Every answer that needs the fold says where it stopped, and no answer says to wait for a replay."""
     stopped = f"stopped at position {position} "
     for path in OF_THE_HEAD:
         response = client.get(path)

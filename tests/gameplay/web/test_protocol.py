@@ -268,7 +268,7 @@ def test_a_body_over_the_limit_is_413_and_the_client_sees_it(patient: Connect, s
         assert read_answer(connection).status == 413
 
 
-def test_a_body_that_nobody_reads_ends_the_connection(patient: Connect) -> None:
+def test_an_unread_body_ends_the_connection(patient: Connect) -> None:
     with closing(patient()) as connection:
         connection.sendall(HEALTH + b"Content-Length: 100\r\n\r\nx")
 

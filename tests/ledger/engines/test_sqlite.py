@@ -354,7 +354,7 @@ def test_a_full_disk_is_an_error_of_its_own(engine: Engine, ledger: Ledger) -> N
 
 
 def fill_log(ledger: Ledger, path: Path) -> int:
-    """Write for as long as a reader keeps the log from being used anew; returns how large it has become."""
+    """Write for as long as a reader keeps the log from being used again; returns how large it has become."""
     with ledger.engine.connect() as reader, reader.begin():
         reader.exec_driver_sql("SELECT count(*) FROM events")
         for number in range(20):

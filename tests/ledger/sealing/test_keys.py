@@ -193,6 +193,6 @@ def test_a_key_is_not_made_where_no_file_can_be(tmp_path: Path) -> None:
         open_signer(tmp_path / "file" / "seal.key")
 
 
-def test_two_verifiers_of_one_name_are_told_apart_by_their_ids() -> None:
+def test_two_verifiers_of_one_name_differ_by_their_ids() -> None:
     assert SIGNER.verifier.key_id != STRANGER.verifier.key_id
     assert Verifier("another name", bytes(32)).key_id != Verifier("name", bytes(32)).key_id

@@ -170,7 +170,7 @@ def test_nothing_is_signed_while_the_archive_cannot_be_asked(ledger: Ledger) -> 
 @pytest.mark.parametrize("kept", [0, 1])
 @pytest.mark.parametrize("restarted", [True, False])
 def test_a_history_that_the_archive_contradicts_is_not_signed(ledger: Ledger, restarted: bool, kept: int) -> None:
-    """Somebody writes the log anew after the first seal, and takes away the seals that do not fit it."""
+    """An intruder writes the log again after the first seal, and takes away the seals that do not fit it."""
     archive = Notes()
     sealer = Sealer(ledger, SIGNER, archive)
     for _ in range(2):

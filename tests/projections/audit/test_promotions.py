@@ -54,7 +54,7 @@ def test_a_completion_that_is_not_its_plan_is_named(
     assert field in mismatched(check_decisions(copy))[entry.position]
 
 
-def test_an_assignment_that_leaves_an_alias_out_is_told_with_its_position(
+def test_an_assignment_that_leaves_an_alias_out_is_reported_with_its_position(
     copy: Ledger, events: list[tuple[Entry, Event]]
 ) -> None:
     entry = next(entry for entry, event in events if isinstance(event, AliasesAssigned) and event.plan is not None)

@@ -42,7 +42,7 @@ def test_a_replay_to_the_head_is_what_the_service_has(copy: Ledger) -> None:
     assert replay.history_rows() == read_rows(History(copy))
 
 
-def test_a_state_as_of_a_moment_is_that_of_a_ledger_that_ended_there(
+def test_a_state_at_a_position_is_that_of_a_ledger_that_ended_there(
     ledger_of_games: Ledger, engine: Engine
 ) -> None:
     """Cut anywhere, and from there on replayed in one step or in several."""
@@ -116,7 +116,7 @@ def test_stored_read_models_are_equal_to_a_replay(ledger_of_games: Ledger) -> No
         ),
     ],
 )
-def test_whatever_is_stored_otherwise_is_listed_and_mended(copy: Ledger, statement: str, read_model: str) -> None:
+def test_whatever_is_stored_otherwise_is_listed_and_fixed(copy: Ledger, statement: str, read_model: str) -> None:
     with copy.engine.connect() as connection:
         connection.exec_driver_sql(statement)
         connection.commit()
@@ -164,7 +164,7 @@ def test_a_checkpoint_that_no_read_model_has_is_listed(copy: Ledger) -> None:
     assert [(one.read_model, one.path) for one in compare(copy).differences] == [("extra", "name")]
 
 
-def test_a_detail_that_is_no_json_is_told_in_one_line(copy: Ledger) -> None:
+def test_a_detail_that_is_no_json_is_reported_in_one_line(copy: Ledger) -> None:
     change(copy, "UPDATE promotion_history SET detail = CAST('junk' AS BLOB) WHERE id = 1588")
 
     (difference,) = compare(copy).differences

@@ -89,7 +89,7 @@ def test_cycles_are_exact_until_a_version_is_missing(played: Ledger) -> None:
 
 
 class Story:
-    """A family's history, written event by event; both versions play as told."""
+    """A family's history, written event by event; both versions play as the test says."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -321,7 +321,7 @@ def test_the_anytime_rule_waits_for_more_games(story: Story) -> None:
     assert outcome.exact_until is None
 
 
-def test_a_cycle_of_a_rule_that_nobody_knows_is_told(story: Story) -> None:
+def test_a_cycle_of_an_unknown_rule_is_reported(story: Story) -> None:
     story.rule = rule(name="coin/1")
     story.cycle("retain_production")
 

@@ -65,12 +65,12 @@ def test_compare_says_what_is_not_stored(ledger: Ledger, example: Path, tmp_path
 
     assert empty.status == partly.status == 0
     assert "nothing is stored" in empty.output
-    assert empty.output.count("not stored") == 5
+    assert empty.output.count("not stored") == 6
     assert partly.json["not_stored"] == ["tickers"]
 
 
 def test_diff_gives_whole_numbers_to_the_last_digit_and_times_as_times(example: Path) -> None:
-    rows = told(ask(example, "diff", "1587", "1592", "--projection", "standings"))
+    rows = cells_of(ask(example, "diff", "1587", "1592", "--projection", "standings"))
 
     assert rows["standings.families.xgboost.evaluation.evaluated_us"] == [
         "2025-11-04T03:01:02.000000Z",
@@ -81,7 +81,7 @@ def test_diff_gives_whole_numbers_to_the_last_digit_and_times_as_times(example: 
     assert rows["standings.families.xgboost.cycle"] == ["4", "5", "+1"]
 
 
-def told(answer: Answer) -> dict[str, list[str]]:
+def cells_of(answer: Answer) -> dict[str, list[str]]:
     """The rows of a table: the first cell, and the words of the others."""
     lines = [line.split() for line in answer.output.splitlines() if line.strip()]
     return {line[0]: line[1:] for line in lines}
@@ -109,7 +109,7 @@ def test_a_row_of_the_history_is_named_by_its_id(example: Path) -> None:
     replayed = ask(example, "replay", "--to", "1,592", "--projection", "promotion_history")
     changed = ask(example, "diff", "1587", "1592", "--projection", "promotion_history", "--json").json
 
-    assert told(replayed)["1588.recorded_us"] == ["2025-11-04T09:01:00.000000Z"]
+    assert cells_of(replayed)["1588.recorded_us"] == ["2025-11-04T09:01:00.000000Z"]
     assert {change["path"].split(".")[1] for change in changed["changes"]} == {"1588", "1591"}
 
 
@@ -117,9 +117,9 @@ def test_a_zero_is_shown_where_it_was_counted(example: Path) -> None:
     """Of B's games since a swap there are none yet, which is not the same as nothing to say."""
     replay = ("replay", "--to", "1590", "--projection")
 
-    tickers = told(ask(example, *replay, "tickers"))
-    history = told(ask(example, *replay, "promotion_history"))
-    counters = told(ask(example, *replay, "counters"))
+    tickers = cells_of(ask(example, *replay, "tickers"))
+    history = cells_of(ask(example, *replay, "promotion_history"))
+    counters = cells_of(ask(example, *replay, "counters"))
 
     assert tickers["windows.xgboost.scores.B.wins"] == ["0"]
     assert history["1588.b_games_since_swap"] == ["0"]

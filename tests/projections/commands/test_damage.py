@@ -55,7 +55,7 @@ def overwritten(copied: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", EVERYTHING)
-def test_an_overwritten_page_is_told_in_one_line(overwritten: Path, tmp_path: Path, command: str) -> None:
+def test_an_overwritten_page_is_reported_in_one_line(overwritten: Path, tmp_path: Path, command: str) -> None:
     found = answer(overwritten, command, tmp_path)
 
     if command == "show":  # it looks elsewhere
@@ -106,9 +106,9 @@ def test_a_text_that_is_not_utf_8_crashes_no_command(copied: Path, tmp_path: Pat
 
     assert verified.status == 1
     assert f"position 1588: edited: column {column}" in verified.output
-    told = {command for command, found in answers.items() if found.status == 2}
-    assert {"log", "replay", "aliases", "compare", "diff", "export", "rebuild"} <= told
-    assert {answers[command].problem for command in told} == {
+    reporting = {command for command, found in answers.items() if found.status == 2}
+    assert {"log", "replay", "aliases", "compare", "diff", "export", "rebuild"} <= reporting
+    assert {answers[command].problem for command in reporting} == {
         f"{DAMAGED} (a text is not UTF-8): run `rps-audit verify`"
     }
     assert answers["prove"].status == 1
@@ -125,10 +125,10 @@ def test_a_value_of_another_type_crashes_no_command_that_lists_events(
     with closing(Vandal(copied)) as vandal:
         vandal.loosen()
         vandal.connection.execute(f"UPDATE events SET {column} = NULL WHERE position = 7550")
-    told = f"{DAMAGED} ({column} of position 7550): run `rps-audit verify`"
+    problem = f"{DAMAGED} ({column} of position 7550): run `rps-audit verify`"
 
-    assert ask(copied, "log", "--since", "2025-11-09").problem == told
-    assert ask(copied, "export", str(tmp_path / "export.jsonl")).problem == told
+    assert ask(copied, "log", "--since", "2025-11-09").problem == problem
+    assert ask(copied, "export", str(tmp_path / "export.jsonl")).problem == problem
     assert (
         ask(copied, "show", "7550").problem
         == f"position 7550 holds no event, by its {column}: run `rps-audit verify`"
@@ -136,7 +136,7 @@ def test_a_value_of_another_type_crashes_no_command_that_lists_events(
     assert ask(copied, "verify").status == 1
 
 
-def test_a_schema_that_is_not_utf_8_is_told_in_one_line(copied: Path) -> None:
+def test_a_schema_that_is_not_utf_8_is_reported_in_one_line(copied: Path) -> None:
     copied.write_bytes(copied.read_bytes().replace(b"CREATE TABLE events (", b"CREATE TAB\xf6E events ("))
 
     verified, listed = ask(copied, "verify"), ask(copied, "log")

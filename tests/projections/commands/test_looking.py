@@ -113,7 +113,7 @@ def test_what_only_looks_like_a_position_is_refused(example: Path, position: str
     assert "no position such as 7550" in ask(example, "show", position).problem
 
 
-def test_an_event_that_is_gone_is_told_in_one_line(copied: Path) -> None:
+def test_an_event_that_is_gone_is_reported_in_one_line(copied: Path) -> None:
     execute(copied, "DELETE FROM events WHERE position = 1588")
 
     answer = ask(copied, "show", "1588")
@@ -147,7 +147,7 @@ def test_show_shows_what_no_event_can_have_had(copied: Path, change: str, shown:
     assert ask(copied, "status").status == 1
 
 
-def test_a_pipe_that_nobody_reads_any_more_ends_it_silently(example: Path, tmp_path: Path) -> None:
+def test_a_closed_pipe_ends_it_silently(example: Path, tmp_path: Path) -> None:
     for arguments in (["log", "--limit", "100000"], ["export"], ["replay", "--format", "prometheus"]):
         read, write = os.pipe()
         os.close(read)
@@ -165,10 +165,10 @@ def test_an_interrupt_ends_it_silently(example: Path) -> None:
         assert following.stderr
         following.stdout.readline()
         following.send_signal(signal.SIGINT)
-        remaining, told = following.stdout.read(), following.stderr.read()
+        remaining, errors = following.stdout.read(), following.stderr.read()
 
     assert following.returncode == 128 + signal.SIGINT
-    assert (remaining, told.strip()) == ("", "")
+    assert (remaining, errors.strip()) == ("", "")
 
 
 def test_to_follow_until_a_time_that_is_over_comes_to_an_end(example: Path) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from ledger.events import RuleVerdict
+from ledger.evidence import RuleVerdict
 from projections.commands.looks import e_value, otherwise, print_looks
 from tests.builders import cycle_decided, statistics
 

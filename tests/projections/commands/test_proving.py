@@ -156,12 +156,12 @@ def test_verify_finds_rows_of_the_history_that_were_changed(sealed: Path) -> Non
     execute(sealed, "UPDATE promotion_history SET decision = 'retain_production'")
 
     verified = ask(sealed, "verify")
-    told = ask(sealed, "verify", "--json").json
+    report = ask(sealed, "verify", "--json").json
 
     assert verified.status == 1
     assert "promotion_history: its rows are not those that were folded" in verified.output
-    assert told["intact"]
-    assert "not those that were folded" in told["promotion_history"]
+    assert report["intact"]
+    assert "not those that were folded" in report["promotion_history"]
 
 
 def test_a_proof_is_not_written_when_the_log_was_changed(sealed: Path, tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_proof_takes_no_other_file_s_place(sealed: Path, tmp_path: Path, targe
     assert (tmp_path / target).read_bytes() == before
 
 
-def test_a_proof_that_cannot_be_written_is_told_in_one_line(sealed: Path, tmp_path: Path) -> None:
+def test_a_proof_that_cannot_be_written_is_reported_in_one_line(sealed: Path, tmp_path: Path) -> None:
     answer = ask(sealed, "prove", "77", "--out", str(tmp_path / "none" / "proof.json"))
 
     assert (answer.status, answer.output) == (2, "")

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ledger.events import AliasesAssigned, Event, GameFinished, Tally
+from ledger.events import AliasesAssigned, Event, GameFinished
+from ledger.evidence import Tally
 from ledger.store import Entry
 from ledger.vocabulary import PLAYED_ALIASES, Family
 from projections.decision.cycle import decide_cycle

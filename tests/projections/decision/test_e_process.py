@@ -71,7 +71,7 @@ def test_the_logarithm_keeps_its_digits_where_e_is_no_float_any_more(
 
 @settings(repeatable)
 @given(favourable=small, unfavourable=small, a=st.sampled_from([1, 3, 10, 25]))
-def test_nobody_gains_by_the_next_toss_of_a_fair_coin(favourable: int, unfavourable: int, a: int) -> None:
+def test_the_next_toss_of_a_fair_coin_gains_nothing_on_average(favourable: int, unfavourable: int, a: int) -> None:
     won, lost = e_value(favourable + 1, unfavourable, a), e_value(favourable, unfavourable + 1, a)
 
     assert won + lost == 2 * e_value(favourable, unfavourable, a)

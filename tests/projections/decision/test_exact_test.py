@@ -1,6 +1,6 @@
 import pytest
 
-from ledger.events import Tally
+from ledger.evidence import Tally
 from projections.decision.exact_test import GAMES_MAX, boschloo_p
 
 # Games of each side, wins of B and of Production -> p, to four decimals; made on a fine grid of the common rate.

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ledger.events import Tally
+from ledger.evidence import Tally
 from projections.decision.e_process import log_beta
 from projections.decision.intervals import confidence_sequence, newcombe
 from tests.projections.stories import repeatable

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from ledger.codec import Codec
-from ledger.events import Tally
+from ledger.evidence import Tally
 from projections.decision.exact_test import boschloo_p
 from projections.decision.look import measure, verdicts
 from projections.decision.rules import KNOWN_RULES, RuleError, decide

@@ -65,7 +65,7 @@ def test_versions_without_predictions_keep_their_order_when_no_minimum_is_asked(
     assert places(promotion(), 0) == ["B", "shadow1", "shadow2"]
 
 
-def test_a_reseed_moves_challengers_alone() -> None:
+def test_a_reorder_moves_challengers_alone() -> None:
     before = assignment((1, 2, 3, 4))
     ranked = rank(promotion(v1=(0, 90), v2=(30, 90), v3=(80, 90), v4=(40, 90)), before, 30)
 
@@ -85,7 +85,7 @@ def test_ranks_are_those_before_the_move() -> None:
     assert after.B == 3
 
 
-def test_a_reseed_by_the_present_order_moves_nothing() -> None:
+def test_a_reorder_by_the_present_order_moves_nothing() -> None:
     before = assignment((1, 2, 3, 4))
 
     assert reorder(before, ranking.rank(promotion(), before, 30)) == before

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ledger.events import Evidence, Tally
+from ledger.evidence import Evidence, Tally
 from projections.decision.rules import ANYTIME_SIGN, Z_TEST, RuleError, decide, pooled_z_test
 from tests.builders import arm, evidence, rule, tally
 from tests.projections.stories import repeatable
@@ -234,7 +234,7 @@ def test_the_anytime_rule_swaps_from_its_bound_on(games: int, least: int) -> Non
 
 
 def test_the_anytime_rule_looks_at_tosses_and_not_at_rates() -> None:
-    """The same numbers of favourable and other games give the same verdict, whoever played them."""
+    """The same numbers of favourable and other games give the same verdict, whichever versions played them."""
     one = decide(compared((8, 10), (4, 10)), rule(name=ANYTIME_SIGN))
     other = decide(compared((12, 14), (4, 6)), rule(name=ANYTIME_SIGN))
 
@@ -251,12 +251,12 @@ def test_the_anytime_rule_names_its_numbers() -> None:
 
 @pytest.mark.parametrize("alpha", ["0", "1", "-0.2", "1e-400", "1/5", "NaN", "sNaN", "Infinity", "one in five"])
 @pytest.mark.parametrize("name", [Z_TEST, ANYTIME_SIGN])
-def test_an_alpha_that_is_none_is_told(name: str, alpha: str) -> None:
+def test_what_is_no_alpha_is_refused(name: str, alpha: str) -> None:
     with pytest.raises(RuleError, match="a decimal between 0 and 1"):
         decide(compared((12, 20), (8, 20)), rule(name=name, alpha=alpha))
 
 
-def test_a_rule_that_nobody_knows_is_told() -> None:
+def test_an_unknown_rule_is_refused() -> None:
     with pytest.raises(RuleError, match=r"'coin/1' is no name .* one of ztest/1, anytime-sign/1"):
         decide(compared((0, 0), (0, 0)), rule(name="coin/1"))
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ledger.events import Tally
+from ledger.evidence import Tally
 from projections.decision.sample_size import games_needed, games_needed_for_gain, is_small
 
 # alpha, power, rates -> games of each side, to four decimals; made by another library.

@@ -3,7 +3,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ledger.events import Rule
+from ledger.evidence import Rule
 from projections.decision.estimates import share_by
 from projections.decision.rules import ANYTIME_SIGN, Z_TEST, RuleError, decide
 from projections.decision.simulation import Course, Setting, play, simulate

@@ -87,9 +87,7 @@ def test_the_manifest_says_what_the_files_hold(played: Ledger, written: tuple[Pa
     assert manifest.from_seconds % STEP_SECONDS == manifest.to_seconds % STEP_SECONDS == 0
 
 
-def test_a_file_is_openmetrics_with_the_state_of_each_moment(
-    played: Ledger, written: tuple[Path, Manifest]
-) -> None:
+def test_a_file_is_openmetrics_with_the_state_at_each_time(played: Ledger, written: tuple[Path, Manifest]) -> None:
     out, manifest = written
     # Of a histogram's second time the library's parser keeps one bucket; Prometheus is asked about those below.
     lines = (out / manifest.files[-1]).read_text("utf-8").splitlines(keepends=True)
@@ -226,7 +224,7 @@ def test_a_time_without_the_ledger_is_refused_for_what_it_is(
 
 
 @pytest.mark.parametrize("made_before", [True, False])
-def test_a_full_disk_is_told_and_nothing_half_written_stays(
+def test_a_full_disk_is_reported_and_nothing_half_written_stays(
     played: Ledger, tmp_path: Path, made_before: bool
 ) -> None:
     out = tmp_path / "out"

@@ -10,7 +10,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from ledger.events import EVENT_TYPES, Event, RuleVerdict
+from ledger.events import EVENT_TYPES, Event
+from ledger.evidence import RuleVerdict
 from ledger.store import Ledger
 from ledger.vocabulary import (
     ALIASES,
@@ -270,22 +271,22 @@ SHOWN: list[tuple[str, Labels, float, list[Event]]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "labels", "value", "told"), SHOWN, ids=[shown[0] for shown in SHOWN])
+@pytest.mark.parametrize(("name", "labels", "value", "recorded"), SHOWN, ids=[shown[0] for shown in SHOWN])
 def test_a_series_shows_what_was_folded(
-    ledger: Ledger, name: str, labels: Labels, value: float, told: list[Event]
+    ledger: Ledger, name: str, labels: Labels, value: float, recorded: list[Event]
 ) -> None:
-    assert scrape(ledger, *told)[name][labels] == value
+    assert scrape(ledger, *recorded)[name][labels] == value
 
 
 def test_a_game_is_active_until_it_ends(ledger: Ledger) -> None:
     read_models = restarted(ledger)
-    for told, active in (
+    for recorded, active in (
         (game_started(game_id="g1"), 1),
         (game_started(game_id="g2"), 2),
         (game_finished(game_id="g1"), 1),
         (game_abandoned(game_id="g2"), 0),
     ):
-        append(ledger, told)
+        append(ledger, recorded)
         assert scraped(read_models)["rps_active_games"] == {(): active}
 
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.events import AliasesAssigned, Event, Tally
+from ledger.events import AliasesAssigned, Event
+from ledger.evidence import Tally
 from ledger.store import Entry
 from projections.projection import Tracked, readers
 from projections.read_models import assigned_games
@@ -19,23 +20,23 @@ RULE_SET = rule_set(rule=rule(name="anytime-sign/1", settle_seconds=SETTLE_SECON
 SWAP: AliasesAssigned = aliases_assigned(swapped=True)
 
 
-def window(*told: tuple[float, Event]) -> AssignedGames | None:
+def window(*recorded: tuple[float, Event]) -> AssignedGames | None:
     """The family's window after events at these seconds."""
     tracked = Tracked(assigned_games.projection())
     taking = readers([tracked])
-    for position, (seconds, event) in enumerate(told, start=1):
+    for position, (seconds, event) in enumerate(recorded, start=1):
         event_type = event.__struct_config__.tag
         assert isinstance(event_type, str)
         recorded_us = int(seconds * SECOND_US)
         for reader in taking.get(event_type, ()):
             reader.take(event, Entry(position, "", "", 1, event_type, 1, recorded_us, b"", b""))
     # As a snapshot would bring it back.
-    tracked.restore(tracked.encode(), len(told))
+    tracked.restore(tracked.encode(), len(recorded))
     return tracked.state.windows.get(FAMILY)
 
 
-def settled(seconds: float, *told: tuple[float, Event]) -> Settled:
-    found = window((0, RULE_SET), *told)
+def settled(seconds: float, *recorded: tuple[float, Event]) -> Settled:
+    found = window((0, RULE_SET), *recorded)
     assert found is not None
     return found.settled(int(seconds * SECOND_US))
 
@@ -82,7 +83,7 @@ def test_a_tied_game_and_a_lost_one_are_not_won(winner: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "recorded",
     [
         [(10, started(in_metrics=False)), (20, finished(in_metrics=False))],
         [(10, started()), (20, finished(fallback_affected=True))],
@@ -91,8 +92,8 @@ def test_a_tied_game_and_a_lost_one_are_not_won(winner: str) -> None:
         [(20, finished())],
     ],
 )
-def test_what_is_no_evidence_is_not_counted(told: list[tuple[float, Event]]) -> None:
-    assert settled(1_000, *told) == Settled({}, {})
+def test_what_is_no_evidence_is_left_out(recorded: list[tuple[float, Event]]) -> None:
+    assert settled(1_000, *recorded) == Settled({}, {})
 
 
 @pytest.mark.parametrize("beginning", [RULE_SET, SWAP])
@@ -110,9 +111,9 @@ def test_a_reorder_leaves_the_window_alone() -> None:
 
 def test_a_version_keeps_its_own_games() -> None:
     later = game_started(game_id="h", alias="B", model_version=3)
-    told = [(10, started()), (20, finished()), (30, aliases_assigned()), (40, later)]
+    recorded = [(10, started()), (20, finished()), (30, aliases_assigned()), (40, later)]
 
-    found = settled(200, *told)
+    found = settled(200, *recorded)
 
     assert found.aliases == {"B": tally(1, 2)}
     assert found.versions == {2: tally(1, 1), 3: tally(0, 1)}
@@ -130,13 +131,13 @@ class Game(NamedTuple):
     looked=st.integers(500, 1_000),
 )
 def test_what_is_settled_is_counted_whenever_it_is_looked_at(games: list[Game], looked: int) -> None:
-    told: list[tuple[float, Event]] = []
+    recorded: list[tuple[float, Event]] = []
     for number, game in enumerate(games):
-        told.append((game.start, started(f"g{number}")))
+        recorded.append((game.start, started(f"g{number}")))
         if game.lasts is not None and game.start + game.lasts <= looked:
-            told.append((game.start + game.lasts, finished(f"g{number}", "bot" if game.won else "user")))
-    told.sort(key=lambda one: one[0])  # stable: a game that lasts no time starts first
+            recorded.append((game.start + game.lasts, finished(f"g{number}", "bot" if game.won else "user")))
+    recorded.sort(key=lambda one: one[0])  # stable: a game that lasts no time starts first
 
     due = [game for game in games if game.start <= looked - SETTLE_SECONDS]
     won = [game for game in due if game.won and game.lasts is not None and game.lasts < SETTLE_SECONDS]
-    assert settled(looked, *told).aliases == ({"B": tally(len(won), len(due))} if due else {})
+    assert settled(looked, *recorded).aliases == ({"B": tally(len(won), len(due))} if due else {})

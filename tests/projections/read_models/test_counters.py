@@ -135,15 +135,15 @@ def test_an_abandoned_game_is_no_game() -> None:
 
 
 def test_a_game_begun_before_a_swap_counts_under_the_alias_that_it_started_with() -> None:
-    told: list[Event] = [
+    recorded: list[Event] = [
         game_started(game_id="old", alias="B", model_version=2, swap_count=0),
         aliases_assigned(swapped=True, assignments=SWAPPED),
         game_finished(game_id="old", alias="B", model_version=2, swap_count=0, winner="bot"),
     ]
 
-    assert counted(*told).alias_games[FAMILY, "B"] == 1
-    assert counted(*told).alias_wins[FAMILY, "B"] == 1
-    assert folded(tickers.projection(), *told).windows[FAMILY].scores["B"].games == 0
+    assert counted(*recorded).alias_games[FAMILY, "B"] == 1
+    assert counted(*recorded).alias_wins[FAMILY, "B"] == 1
+    assert folded(tickers.projection(), *recorded).windows[FAMILY].scores["B"].games == 0
 
 
 @pytest.mark.parametrize(
@@ -164,13 +164,13 @@ def test_a_test_game_is_in_no_counter_but_that_of_events(test_game: Event) -> No
     assert sum(state.events.values()) == 1
 
 
-def test_a_degraded_game_is_a_game_and_no_evidence() -> None:
-    told = (game_started(), game_finished(fallback_affected=True, winner="bot"))
+def test_a_fallback_affected_game_is_a_game_and_no_evidence() -> None:
+    recorded = (game_started(), game_finished(fallback_affected=True, winner="bot"))
 
-    assert counted(*told).games[BRIAN] == 1
-    assert counted(*told).alias_wins[FAMILY, "Production"] == 1
-    assert folded(tickers.projection(), *told) == tickers.Tickers()
-    assert folded(standings.projection(), *told) == standings.PromotionStates()
+    assert counted(*recorded).games[BRIAN] == 1
+    assert counted(*recorded).alias_wins[FAMILY, "Production"] == 1
+    assert folded(tickers.projection(), *recorded) == tickers.Tickers()
+    assert folded(standings.projection(), *recorded) == standings.PromotionStates()
 
 
 def test_a_scripted_opponent_moves_no_models_series() -> None:
@@ -259,12 +259,12 @@ def test_events_are_counted_by_type() -> None:
 
 
 def test_older_events_are_left_out_of_the_counters_by_their_time() -> None:
-    told = [*one_of_each(), *one_of_each()]
+    recorded = [*one_of_each(), *one_of_each()]
     cut_us = BEGIN_US + len(one_of_each()) * SECOND_US
 
-    assert folded(counters.projection(cut_us), *told) == counted(*one_of_each())
-    assert folded(counters.projection(cut_us + 1), *told).events["game.started"] == 0
-    assert folded(counters.projection(BEGIN_US + 10**12), *told) == Counters()
+    assert folded(counters.projection(cut_us), *recorded) == counted(*one_of_each())
+    assert folded(counters.projection(cut_us + 1), *recorded).events["game.started"] == 0
+    assert folded(counters.projection(BEGIN_US + 10**12), *recorded) == Counters()
 
 
 def test_the_cut_is_a_setting_of_the_counters_alone() -> None:

@@ -258,7 +258,7 @@ def test_detail_adds_the_nested_lists(ledger: Ledger) -> None:
     assert found["report"] is None
 
 
-def test_the_ranking_is_told_in_words(ledger: Ledger) -> None:
+def test_the_ranking_is_put_into_words(ledger: Ledger) -> None:
     append(ledger, cycle_decided())
 
     found = row(ledger)
@@ -270,7 +270,7 @@ def test_the_ranking_is_told_in_words(ledger: Ledger) -> None:
     assert found["step2_sources"] == "B, shadow1, shadow2"
 
 
-def test_a_reported_ranking_is_told_as_far_as_it_goes(ledger: Ledger) -> None:
+def test_a_reported_ranking_is_put_into_words_as_far_as_it_goes(ledger: Ledger) -> None:
     append(ledger, cycle_decided(trigger="report", ranking=(), report=report()))
 
     found = row(ledger)
@@ -385,7 +385,7 @@ STALE = [
 
 
 @pytest.mark.parametrize("change", STALE)
-def test_rows_are_made_anew_when_their_checkpoint_does_not_fit(
+def test_rows_are_made_again_when_their_checkpoint_does_not_fit(
     engine: Engine, ledger: Ledger, change: str
 ) -> None:
     append(ledger, cycle_decided(), aliases_planned(), cycle_decided(model_type="xgboost"))

@@ -56,7 +56,7 @@ def test_a_player_has_as_many_games_as_are_open() -> None:
     assert opened(*events, *ends).players == {"ada": 1}
 
 
-def test_test_games_are_open_and_not_counted() -> None:
+def test_test_games_are_open_and_excluded_from_metrics() -> None:
     found = opened(
         game_started(game_id="g1"), game_started(game_id="g2", in_metrics=False), game_started(game_id="g3")
     )

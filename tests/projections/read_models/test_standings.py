@@ -30,12 +30,12 @@ def promotion(*events: Event) -> PromotionState:
     return folded(standings.projection(), *events).families[FAMILY]
 
 
-def test_a_family_has_no_lineup_before_its_first_assignment() -> None:
+def test_a_family_has_no_aliases_before_its_first_assignment() -> None:
     assert promotion().assignment() is None
     assert promotion(aliases_planned(), cycle_decided()).assignment() is None
 
 
-def test_the_lineup_is_the_last_assignments() -> None:
+def test_the_assignment_is_the_last_recorded_one() -> None:
     moved = aliases_assigned(assignments=assignments((1, 2, 3, 4), (1, 5, 2, 3)))
 
     assert promotion(aliases_assigned()).assignment() == assignment((1, 2, 3, 4))
@@ -84,11 +84,11 @@ def test_what_is_no_evidence_makes_no_record(no_evidence: Event) -> None:
     assert promotion(no_evidence).records == {}
 
 
-def test_a_scripted_opponents_game_changes_no_familys_standing() -> None:
+def test_a_scripted_opponents_game_changes_no_familys_state() -> None:
     assert folded(standings.projection(), game_finished(**SCRIPTED)) == PromotionStates()
 
 
-def test_records_begin_anew_with_a_swap_alone() -> None:
+def test_records_begin_again_with_a_swap_alone() -> None:
     shown: list[Event] = [aliases_assigned(), prediction_made(), game_finished()]
     reordered = aliases_assigned(reordered=True, assignments=assignments((1, 2, 3, 4), (1, 3, 2, 4)))
     swapped = aliases_assigned(swapped=True, assignments=SWAPPED)

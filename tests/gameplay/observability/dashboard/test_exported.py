@@ -40,7 +40,7 @@ def panel(of: Dashboard, id_: int) -> Dashboard:
     return next(one for one in panels(of) if one["id"] == id_)
 
 
-def test_a_copy_that_nobody_edited_has_no_changes() -> None:
+def test_an_unedited_copy_has_no_changes() -> None:
     assert changes(generated_dashboard(), normalized(cloned())) == []
 
 
