@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 import anyio
@@ -14,6 +15,8 @@ from starlette.responses import Response
 from gameplay.refusals import Invalid, Refusal, TooLarge, TooSlow
 from gameplay.web.state import limits_of
 from ledger.codec import DECODE_ERRORS
+from ledger.errors import InvalidTextError
+from ledger.numbers import parse_whole
 
 Body = TypeVar("Body", covariant=True)
 
@@ -54,9 +57,9 @@ async def read_body(request: Request) -> bytes:
 
 async def _read(request: Request, limit: int) -> bytes:
     too_large = TooLarge(f"the body is larger than {limit} bytes")
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limit:
-        raise too_large
+    with suppress(InvalidTextError):  # whatever is announced, what comes is counted
+        if parse_whole(request.headers.get("content-length", "")) > limit:
+            raise too_large
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

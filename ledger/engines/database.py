@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, cast
 
-from sqlalchemy import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.engines import sqlite
@@ -101,10 +100,7 @@ def database_of(engine: Engine) -> Database:
 
 
 def _parsed(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise StorageError("the database's URL does not parse: write sqlite:///FILE") from error
+    parsed = sqlite.parse_url(url)
     if parsed.get_backend_name() != "sqlite":
         raise StorageError(f"{parsed.render_as_string()} is not supported: write sqlite:///FILE")
     return parsed

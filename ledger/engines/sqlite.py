@@ -206,9 +206,14 @@ def open_memory() -> Engine:
 
 def file_of(url: str) -> Path:
     """The file that `sqlite:///FILE` names. Raises StorageError on any other URL."""
+    return _path(parse_url(url))
+
+
+def parse_url(url: str) -> URL:
+    """A database's URL in its parts. Raises StorageError, which does not repeat it: it may hold a password."""
     try:
-        return _path(make_url(url))
-    except ArgumentError as error:
+        return make_url(url)
+    except (ArgumentError, ValueError) as error:  # a port that is no number is a bare ValueError
         raise StorageError("the database's URL does not parse: write sqlite:///FILE") from error
 
 

@@ -238,6 +238,13 @@ def test_a_body_that_never_comes_is_408(hurried: Connect, request_: bytes) -> No
         assert is_closed(connection)
 
 
+def test_a_length_of_many_digits_is_a_length(patient: Connect) -> None:
+    with closing(patient()) as connection:
+        connection.sendall(post(0).replace(b": 0", b": " + b"0" * 5_000 + b"2") + b"{}")
+
+        assert read_answer(connection).status == 422
+
+
 def test_a_body_byte_by_byte_is_408(hurried: Connect) -> None:
     with closing(hurried()) as connection:
         connection.sendall(post(10_000))

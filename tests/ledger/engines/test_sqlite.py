@@ -83,7 +83,15 @@ def test_a_database_that_must_exist_is_not_made(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "ledger.db", "sqlite://", "sqlite:///:memory:", "mysql://host/ledger", "postgresql+psycopg://host/x"],
+    [
+        "",
+        "ledger.db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "mysql://host/ledger",
+        "postgresql+psycopg://host/x",
+        "sqlite://host:port/x",
+    ],
 )
 def test_another_url_is_refused(url: str) -> None:
     with pytest.raises(StorageError, match="write sqlite:///FILE"):
