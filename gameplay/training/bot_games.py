@@ -51,12 +51,17 @@ def bot_game(user: BotName, opponent: BotName, rng: random.Random) -> tuple[Game
         bot_seed=rng.getrandbits(SEED_BITS),
         in_metrics=True,
     )
+    return started, play_out(started, user, user_seed)
+
+
+def play_out(started: GameStarted, user: BotName, user_seed: int) -> list[Event]:
+    """All that follows the start of a game between bots, to its end."""
     game = Game(started)
     events: list[Event] = []
     while game.finished is None:
-        points = round_points(game_id, game.next_round)
+        points = round_points(started.game_id, game.next_round)
         user_move = scripted_move(user, user_seed, view_of(game.past, points, "user"))
         for event in decide_round(game, user_move, ()):
             evolve(game, event)
             events.append(event)
-    return started, events
+    return events

@@ -6,7 +6,7 @@ A run moves no alias; that is the promotion's to do. Good or bad, it ends in one
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Final, NamedTuple
@@ -58,27 +58,6 @@ class Job(NamedTuple):
     dataset: Dataset
 
 
-def train(
-    job: Job,
-    registry: Registry,
-    store: ModelStore,
-    *,
-    source: str,
-    hyperparameters: Hyperparameters | None = None,
-    folds: int = 0,
-    known: Known = lambda _family, _version: None,
-    clock: Callable[[], float] = time.monotonic,
-    masked: Masking = mask_addresses,
-) -> TrainingCompleted:
-    """Train and register one version; the event says what went wrong, nothing is raised.
-
-    `source` says who asked for it; with `folds` the data is cross-validated too. A version that gets a number
-    behind which the ledger has `known` another run is taken back. The event is not yet recorded.
-    """
-    fitted = _fitted(job, source, hyperparameters, folds, clock, masked)
-    return _landed(fitted, registry, store, known, clock, masked)
-
-
 def train_all(
     jobs: Sequence[Job],
     registry: Registry,
@@ -91,12 +70,14 @@ def train_all(
     folds: int = 0,
     workers: int = 2,
     masked: Masking = mask_addresses,
+    hyperparameters: Mapping[Family, Mapping[Alias, Hyperparameters]] = HYPERPARAMETERS,
 ) -> Generator[TrainingCompleted]:
     """Train many; each event as it comes, recorded. Families run side by side, one family's jobs in their order.
 
     A caller that leaves early waits for the runs that are under way, and no other begins. `record` is called on
     the thread that has registered the version, and in `landing` with it: left to the caller, a version would be in
-    the registry and not in the ledger whenever the caller goes away. What it raises is raised here.
+    the registry and not in the ledger whenever the caller goes away. What it raises is raised here. A run that
+    fails is an event too, and so is a version with a number behind which the ledger has `known` another run.
     """
     landing = landing or Landing()
     done: SimpleQueue[TrainingCompleted | Future[None]] = SimpleQueue()
@@ -105,9 +86,9 @@ def train_all(
     def run(family: Family) -> None:
         for job in jobs:
             if job.family == family and not leaving.is_set():
-                fitted = _fitted(job, source, None, folds, time.monotonic, masked)
+                fitted = _fitted(job, source, hyperparameters[family][job.alias], folds, masked)
                 with landing:
-                    event = _landed(fitted, registry, store, known, time.monotonic, masked)
+                    event = _landed(fitted, registry, store, known, masked)
                     record(event)
                 done.put(event)
 
@@ -139,17 +120,10 @@ class _Fitted(NamedTuple):
     error: str | None
 
 
-def _fitted(
-    job: Job,
-    source: str,
-    hyperparameters: Hyperparameters | None,
-    folds: int,
-    clock: Callable[[], float],
-    masked: Masking,
-) -> _Fitted:
-    started_seconds, trained, problem = clock(), None, None
+def _fitted(job: Job, source: str, hyperparameters: Hyperparameters, folds: int, masked: Masking) -> _Fitted:
+    started_seconds, trained, problem = time.monotonic(), None, None
     try:
-        trained = fit_model(job, hyperparameters or HYPERPARAMETERS[job.family][job.alias], folds=folds)
+        trained = fit_model(job, hyperparameters, folds=folds)
     except ModelError as error:
         problem = _problem(job, error)
     except Exception as error:  # a run's outermost frame: three libraries fit and convert, each with its own
@@ -159,12 +133,7 @@ def _fitted(
 
 
 def _landed(
-    fitted: _Fitted,
-    registry: Registry,
-    store: ModelStore,
-    known: Known,
-    clock: Callable[[], float],
-    masked: Masking,
+    fitted: _Fitted, registry: Registry, store: ModelStore, known: Known, masked: Masking
 ) -> TrainingCompleted:
     """Register and copy the model; the event of the run, whatever became of it."""
     job, trained, problem = fitted.job, fitted.trained, fitted.error
@@ -179,9 +148,9 @@ def _landed(
             log.exception("registering %s for %s failed", job.family, job.alias)
             problem = f"{type(error).__name__}: {error}"
         else:
-            return succeeded(files, fitted.source, clock() - fitted.started_seconds)
+            return succeeded(files, fitted.source, time.monotonic() - fitted.started_seconds)
     assert problem is not None
-    return _failed(job, fitted.source, clock() - fitted.started_seconds, masked(problem))
+    return _failed(job, fitted.source, time.monotonic() - fitted.started_seconds, masked(problem))
 
 
 def _problem(job: Job, error: ModelError) -> str:

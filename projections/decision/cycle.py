@@ -43,13 +43,7 @@ def decide_cycle(
         assert assigned is not None, "the games of a rule with settle_seconds are kept since it was set"
         evidence = gather_settled(assigned, assignment, position, decided_us)
     verdict = decide(evidence, rule)
-    ranked: tuple[RankedChallenger, ...] = ()
-    after = assignment
-    if verdict.decision == "swap_production_b":
-        after = swap(assignment)
-    elif verdict.decision == "retain_production":
-        ranked = ranking.rank(promotion, assignment, rule.minimum_predictions)
-        after = ranking.reorder(assignment, ranked)
+    after, ranked = _outcome(verdict.decision, promotion, assignment, rule)
     swapped = verdict.decision == "swap_production_b"
     reordered = not swapped and after != assignment
     decided = CycleDecided(
@@ -74,6 +68,18 @@ def decide_cycle(
     if not (swapped or reordered):
         return decided, None
     return decided, plan("promotion", family, assignment, after, cycle=decided.cycle)
+
+
+def _outcome(
+    decision: Decision, promotion: PromotionState, assignment: Assignment, rule: Rule
+) -> tuple[Assignment, tuple[RankedChallenger, ...]]:
+    """The assignment after the cycle, and the challengers' ranking where one was made."""
+    if decision == "swap_production_b":
+        return swap(assignment), ()
+    if decision == "retain_production":
+        ranked = ranking.rank(promotion, assignment, rule.minimum_predictions)
+        return ranking.reorder(assignment, ranked), ranked
+    return assignment, ()
 
 
 def plan(

@@ -5,9 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from gameplay.game.bots import scripted_move, view_of
-from gameplay.game.games import Game, decide_round, evolve
-from gameplay.game.rules import round_points
+from gameplay.training.bot_games import play_out
 from ledger.events import Event, GameStarted
 from ledger.store import Ledger
 from ledger.streams import game_stream
@@ -36,14 +34,7 @@ def started(game_id: str, player: BotName, opponent: BotName, **changes: Any) ->
 
 def play(start: GameStarted, player: BotName, seed: int = 5) -> list[Event]:
     """Everything that follows the start of a game, to its end."""
-    game = Game(start)
-    events: list[Event] = []
-    while game.finished is None:
-        points = round_points(start.game_id, game.next_round)
-        for event in decide_round(game, scripted_move(player, seed, view_of(game.past, points, "user")), ()):
-            evolve(game, event)
-            events.append(event)
-    return events
+    return play_out(start, player, seed)
 
 
 def write_games(ledger: Ledger, players: Iterable[BotName], games: int, *, opponent: BotName = "gus") -> None:

@@ -15,11 +15,12 @@ from gameplay.promotion import adoption
 from gameplay.training.bot_games import play_bot_games
 from gameplay.training.dataset import read_dataset
 from gameplay.training.estimators import Hyperparameters, Line, Net, Trees
-from gameplay.training.fit import Job, train
+from gameplay.training.fit import Job
 from gameplay.web.app import create_app
 from ledger.events import Assignment
 from ledger.vocabulary import ALIASES, FAMILIES, POLICIES, Family
 from tests.gameplay.servers import S3Server
+from tests.gameplay.trainings import train
 from tests.gameplay.web_clients import BASE_URL, wait_until
 
 FIRST_GAMES = 256
@@ -55,7 +56,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         versions: list[int] = []
         for alias, hyperparameters in zip(ALIASES, quick(family), strict=True):
             job = Job(family, alias, dataset)
-            event = train(job, core.registry, core.store, source="setup", hyperparameters=hyperparameters)
+            event = train(job, core.registry, core.store, hyperparameters, source="setup")
             assert event.model_version is not None, event.error
             core.ledger.record(event)
             versions.append(event.model_version)

@@ -10,8 +10,9 @@ from gameplay.core import Core
 from gameplay.promotion import planning
 from gameplay.training.dataset import read_dataset
 from gameplay.training.estimators import Line
-from gameplay.training.fit import Job, train
+from gameplay.training.fit import Job
 from ledger.vocabulary import ALIASES, BotName, Family, Policy
+from tests.gameplay.trainings import train
 from tests.gameplay.web_clients import history, play, play_on, samples, start, wait_until
 from tests.lifecycle.conftest import serving
 
@@ -68,8 +69,7 @@ def put_weak_version_behind_production(core: Core) -> int:
         Job("xgboost", "Production", dataset),
         core.registry,
         core.store,
-        source="test",
-        hyperparameters=Line(inverse_l2=1e-9),
+        Line(inverse_l2=1e-9),
     )
     assert event.model_version is not None, event.error
     core.ledger.record(event)

@@ -48,8 +48,33 @@ def prometheus_file(target: str = LOCAL_TARGET, watch: str = LOCAL_WATCH) -> dic
     }
 
 
+_REMOTE_WRITE = """\
+prometheus.remote_write "metrics" {
+  endpoint {
+    url = sys.env("REMOTE_WRITE_URL")
+
+    basic_auth {
+      username = sys.env("REMOTE_WRITE_USERNAME")
+      password = sys.env("REMOTE_WRITE_PASSWORD")
+    }
+
+    write_relabel_config {
+      source_labels = ["__name__"]
+      regex         = "rps_.*_created"
+      action        = "drop"
+    }
+  }
+}
+"""
+
+
 def alloy_file() -> str:
     """A Grafana Alloy configuration; where to write to, and as whom, comes from its environment."""
+    return f"{_discovery()}\n{_scrapes()}\n{_REMOTE_WRITE}"
+
+
+def _discovery() -> str:
+    """The targets: every pod behind the Service, under the port and path that its annotations name."""
     return f"""\
 // Made by `rps dashboard`. What each process counts for itself, from every pod behind the Service.
 discovery.kubernetes "rps" {{
@@ -93,7 +118,12 @@ discovery.relabel "rps" {{
     target_label  = "instance"
   }}
 }}
+"""
 
+
+def _scrapes() -> str:
+    """The three jobs: each process, the ledger once, and the watch."""
+    return f"""\
 prometheus.scrape "rps_process" {{
   targets         = discovery.relabel.rps.output
   job_name        = "{PROCESS_JOB}"
@@ -123,22 +153,5 @@ prometheus.scrape "rps_audit" {{
   scrape_interval = "{SCRAPE_SECONDS}s"
   scrape_timeout  = "{SCRAPE_TIMEOUT_SECONDS}s"
   forward_to      = [prometheus.remote_write.metrics.receiver]
-}}
-
-prometheus.remote_write "metrics" {{
-  endpoint {{
-    url = sys.env("REMOTE_WRITE_URL")
-
-    basic_auth {{
-      username = sys.env("REMOTE_WRITE_USERNAME")
-      password = sys.env("REMOTE_WRITE_PASSWORD")
-    }}
-
-    write_relabel_config {{
-      source_labels = ["__name__"]
-      regex         = "rps_.*_created"
-      action        = "drop"
-    }}
-  }}
 }}
 """

@@ -20,7 +20,7 @@ from gameplay.models.store import ObjectModelStore
 from gameplay.training.code_version import code_version
 from gameplay.training.dataset import Dataset, read_dataset
 from gameplay.training.estimators import HYPERPARAMETERS, Hyperparameters, Line, Net, Trees, fit
-from gameplay.training.fit import Job, compare, fit_model, train, train_all
+from gameplay.training.fit import Job, compare, fit_model, train_all
 from ledger.errors import ConflictError
 from ledger.events import TrainingCompleted, VersionRun
 from ledger.store import Ledger
@@ -28,6 +28,7 @@ from ledger.vocabulary import ALIASES, BOTS, FAMILIES, Family
 from tests.gameplay.fakes import FakeRegistry, SwitchedStore
 from tests.gameplay.graphs import constant_graph
 from tests.gameplay.plays import write_games
+from tests.gameplay.trainings import train, unknown
 
 SMALL: dict[Family, Hyperparameters] = {
     "feedforward_nn": Net(hidden=(24,), l2=1e-3, learning_rate=5e-3, epochs=40),
@@ -36,10 +37,6 @@ SMALL: dict[Family, Hyperparameters] = {
 }
 CHANCE = 1 / 3
 ROOT = Path(__file__).parents[3]
-
-
-def no_run(_family: Family, _version: int) -> None:
-    """The ledger knows no version yet."""
 
 
 @pytest.fixture
@@ -198,7 +195,7 @@ def test_a_move_without_examples_is_refused(dataset: Dataset) -> None:
 def test_a_trained_version_is_registered_and_copied(
     dataset: Dataset, registry: FakeRegistry, store: SwitchedStore
 ) -> None:
-    event = train(Job("xgboost", "B", dataset), registry, store, source="test", hyperparameters=SMALL["xgboost"])
+    event = train(Job("xgboost", "B", dataset), registry, store, SMALL["xgboost"])
 
     assert (event.status, event.model_version, event.run_id) == ("success", 1, "xgboost-run-1")
     assert (event.model_type, event.alias, event.source, event.error) == ("xgboost", "B", "test", None)
@@ -229,7 +226,7 @@ def test_a_version_is_trained_although_the_store_is_down(
 ) -> None:
     store.down = True
 
-    event = train(Job("xgboost", "B", dataset), registry, store, source="test", hyperparameters=SMALL["xgboost"])
+    event = train(Job("xgboost", "B", dataset), registry, store, SMALL["xgboost"])
 
     assert (event.status, event.model_version) == ("success", 1)
 
@@ -239,7 +236,7 @@ def test_a_run_without_a_registry_is_a_recorded_failure(
 ) -> None:
     registry.down = True
 
-    event = train(Job("xgboost", "B", dataset), registry, store, source="test", hyperparameters=SMALL["xgboost"])
+    event = train(Job("xgboost", "B", dataset), registry, store, SMALL["xgboost"])
 
     assert (event.status, event.model_version, event.run_id) == ("failure", None, None)
     assert event.error is not None
@@ -250,7 +247,7 @@ def test_a_run_without_a_registry_is_a_recorded_failure(
 def test_a_number_behind_which_the_ledger_knows_another_run_is_a_failure(
     dataset: Dataset, registry: FakeRegistry, store: SwitchedStore
 ) -> None:
-    first = train(Job("xgboost", "B", dataset), registry, store, source="test", hyperparameters=SMALL["xgboost"])
+    first = train(Job("xgboost", "B", dataset), registry, store, SMALL["xgboost"])
     kept = store.get_model("xgboost", 1)
     assert first.run_id is not None
     known = VersionRun(version=1, run_id=first.run_id, graph_sha256=None)
@@ -260,8 +257,7 @@ def test_a_number_behind_which_the_ledger_knows_another_run_is_a_failure(
         Job("xgboost", "B", dataset),
         registry,
         store,
-        source="test",
-        hyperparameters=SMALL["xgboost"],
+        SMALL["xgboost"],
         known=lambda _family, version: known if version == 1 else None,
     )
 
@@ -275,7 +271,7 @@ def test_a_number_behind_which_the_ledger_knows_another_run_is_a_failure(
 def test_too_little_data_is_a_recorded_failure(
     ledger: Ledger, registry: FakeRegistry, store: SwitchedStore
 ) -> None:
-    event = train(Job("xgboost", "B", read_dataset(ledger)), registry, store, source="test")
+    event = train(Job("xgboost", "B", read_dataset(ledger)), registry, store)
 
     assert event.status == "failure"
     assert event.error is not None
@@ -289,7 +285,7 @@ def test_what_a_library_raises_is_a_recorded_failure(dataset: Dataset, store: Sw
 
     job = Job("multinomial_logistic", "B", dataset)
 
-    event = train(job, BrokenRegistry(), store, source="test")
+    event = train(job, BrokenRegistry(), store)
 
     assert (event.status, event.error) == ("failure", "ZeroDivisionError: a bug")
 
@@ -301,7 +297,7 @@ def test_the_aliases_of_a_family_get_their_versions_in_order(
     jobs = [Job(family, alias, dataset) for family in families for alias in ALIASES]
 
     recorded: list[TrainingCompleted] = []
-    events = list(train_all(jobs, registry, store, source="test", record=recorded.append, known=no_run))
+    events = list(train_all(jobs, registry, store, source="test", record=recorded.append, known=unknown))
 
     assert len(events) == len(jobs)
     assert recorded == events
@@ -317,7 +313,7 @@ def test_who_leaves_early_leaves_no_version_that_is_not_recorded(
     jobs = [Job("multinomial_logistic", alias, dataset) for alias in ALIASES]
     recorded: list[TrainingCompleted] = []
 
-    with closing(train_all(jobs, registry, store, source="test", record=recorded.append, known=no_run)) as runs:
+    with closing(train_all(jobs, registry, store, source="test", record=recorded.append, known=unknown)) as runs:
         next(runs)
 
     assert {event.model_version for event in recorded} == {version for _, version in registry.kept}
@@ -333,7 +329,7 @@ def test_a_run_that_cannot_be_recorded_is_the_last_one(
     jobs = [Job("multinomial_logistic", alias, dataset) for alias in ALIASES]
 
     with pytest.raises(ConflictError):
-        list(train_all(jobs, registry, store, source="test", record=refuse, known=no_run))
+        list(train_all(jobs, registry, store, source="test", record=refuse, known=unknown))
 
     assert len(registry.kept) == 1
 
@@ -344,6 +340,6 @@ def test_a_version_number_comes_from_the_registry(
     trained = fit_model(Job("multinomial_logistic", "B", dataset), SMALL["multinomial_logistic"])
     registry.keep("multinomial_logistic", ModelFiles(7, "elsewhere", trained.card, trained.onnx))
 
-    event = train(Job("multinomial_logistic", "B", dataset), registry, store, source="test")
+    event = train(Job("multinomial_logistic", "B", dataset), registry, store)
 
     assert event.model_version == 8
