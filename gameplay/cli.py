@@ -24,7 +24,9 @@ COMMANDS: Mapping[str, Lazy] = {
     "config": Lazy("gameplay.commands.config", "config", "Show every setting, and when the jobs run next."),
     "simulate": Lazy("gameplay.commands.simulate", "simulate", "Play games against a running service."),
     "promote": Lazy("gameplay.commands.promotion", "promote", "Run a promotion cycle now."),
-    "promotion": Lazy("gameplay.commands.promotion", "promotion", "Run a promotion cycle, or cancel a plan."),
+    "promotion": Lazy(
+        "gameplay.commands.promotion", "promotion", "Show promotion, run a cycle, or cancel a plan."
+    ),
     "train": Lazy("gameplay.commands.train", "train", "Train new versions where there is enough to learn."),
     "models": Lazy("gameplay.commands.models", "models", "Show the versions behind the twelve aliases."),
     "capture": Lazy("gameplay.commands.capture", "capture", "Write down what is served, and check it."),

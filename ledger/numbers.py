@@ -31,7 +31,7 @@ def parse_decimal(text: str) -> Decimal:
 
 
 def parse_alpha(text: str) -> Decimal:
-    """A significance level. Raises InvalidTextError for what is no decimal between 0 and 1, or is 0 as a float."""
+    """A significance level. Raises InvalidTextError for what is not between 0 and 1, as a float too."""
     problem = InvalidTextError(text, "a decimal between 0 and 1, such as 0.20")
     try:
         alpha = parse_decimal(text)
@@ -43,5 +43,5 @@ def parse_alpha(text: str) -> Decimal:
 
 
 def is_alpha(value: Decimal) -> bool:
-    """Whether a number is a significance level: between 0 and 1, and not 0 as a float, which is divided by."""
-    return not value.is_nan() and 0 < value < 1 and float(value) > 0
+    """Whether a number is a significance level: between 0 and 1 as a float too, for neither has a quantile."""
+    return not value.is_nan() and 0 < float(value) < 1

@@ -1,6 +1,7 @@
-"""`rps promotion` and `rps promote`: a promotion cycle now, what it would decide, or the end of an open plan."""
+"""`rps promotion` and `rps promote`: where promotion stands, a cycle now, or the end of an open plan."""
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import click
@@ -9,14 +10,18 @@ from gameplay.commands.opened import opened
 from gameplay.commands.settings import pass_settings
 from gameplay.config import Settings
 from gameplay.core import Core
+from gameplay.cron import next_firings
 from gameplay.promotion import applying, planning
 from gameplay.refusals import Conflict
 from ledger.events import CycleDecided
+from ledger.times import show_time
 from ledger.vocabulary import FAMILIES, Family
 from projections.commands.console import finding, json_option, model_type_option, print_json, print_table, say
 from projections.commands.looks import print_looks
+from projections.decision.rules import DEFAULT
 
 _HEADINGS = ("family", "decision", "z", "p", "reason")
+_STATUS_HEADINGS = ("family", "cycles", "last cycle", "rule", "open plan", "next cycle")
 
 
 class Cycle(NamedTuple):
@@ -33,7 +38,27 @@ class Cycle(NamedTuple):
 
 @click.group()
 def promotion() -> None:
-    """Run a promotion cycle, or cancel a plan that cannot be carried out."""
+    """Show where promotion stands, run a cycle, or cancel a plan that cannot be carried out."""
+
+
+@promotion.command()
+@model_type_option
+@json_option
+@pass_settings
+def status(settings: Settings, model_type: Family | None, as_json: bool) -> None:
+    """Show each family's last cycle, its open plan and when the next cycle comes. As JSON: one object a family.
+
+    Example: rps promotion status --json
+    """
+    firing = _next_cycle(settings.promotion_schedule)
+    with opened(settings, read_only=True) as core:
+        rows = [_status(core, family, firing) for family in ((model_type,) if model_type else FAMILIES)]
+    if as_json:
+        for row in rows:
+            print_json(row)
+    else:
+        cells = [(*list(row.values())[:-1], firing or "off") for row in rows]
+        print_table("Promotion", _STATUS_HEADINGS, cells)
 
 
 @promotion.command()
@@ -99,6 +124,24 @@ def _run_cycles(settings: Settings, model_type: Family | None, *, dry_run: bool,
         print_looks([one.decided for one in cycles if one.decided])
     if any(cycle.problem for cycle in cycles):
         finding()
+
+
+def _next_cycle(line: str | None) -> str | None:
+    return f"{next_firings(line, datetime.now(UTC), 1)[0]:%Y-%m-%dT%H:%M:%SZ}" if line else None
+
+
+def _status(core: Core, family: Family, next_cycle: str | None) -> dict[str, Any]:
+    """One family's row, in the order of its headings."""
+    promotion = core.promotion.state(family).promotion
+    evaluation, plan = promotion.evaluation, promotion.plan
+    return {
+        "model_type": family,
+        "cycle": promotion.cycle,
+        "last_cycle": show_time(evaluation.evaluated_us) if evaluation else None,
+        "rule": (promotion.rule or DEFAULT).name,
+        "open_plan": plan.version if plan else None,
+        "next_cycle": next_cycle,
+    }
 
 
 def _cancel(settings: Settings, family: Family | None, *, as_json: bool) -> None:

@@ -223,8 +223,9 @@ class MlflowRegistry:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST" and family is not None and version is not None:
                 raise VersionMissing(family, version, problem) from error
             raise RegistryUnavailable(operation, problem) from error
-        except (OSError, SQLAlchemyError, sqlite3.Error, ImportError) as error:
-            # Not everything comes as MLflow's own error: files, its database, an artifact store's missing client.
+        except (OSError, SQLAlchemyError, sqlite3.Error, ImportError, ValueError) as error:
+            # Not everything comes as MLflow's own error: files, its database, an artifact store's missing client,
+            # and an address that does not parse.
             raise RegistryUnavailable(operation, self._masked(str(error))) from error
 
     def _client(self) -> "MlflowClient":

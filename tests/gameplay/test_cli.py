@@ -95,7 +95,9 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 
 @pytest.mark.parametrize(
-    "words", [("promote", "--dry-run"), ("promotion", "cycle", "--dry-run"), ("models",)], ids=" ".join
+    "words",
+    [("promote", "--dry-run"), ("promotion", "cycle", "--dry-run"), ("promotion", "status"), ("models",)],
+    ids=" ".join,
 )
 def test_what_only_looks_leaves_the_data_folder_as_it_is(run: Run, data_dir: Path, words: tuple[str, ...]) -> None:
     before = contents(data_dir)
@@ -250,6 +252,20 @@ def test_a_dry_run_for_people_is_a_table(run: Run) -> None:
     assert result.exit_code == 0
     assert "xgboost" in result.output
     assert "insufficient_data" in result.output
+
+
+@pytest.mark.parametrize(
+    ("line", "said", "shown"), [("0 0 29 2 *", "-02-29T00:00:00Z", "-02-29"), ("off", None, "off")]
+)
+def test_the_status_says_when_the_next_cycle_comes(run: Run, line: str, said: str | None, shown: str) -> None:
+    environment = {"RPS_PROMOTION_SCHEDULE": line, "COLUMNS": "200"}
+
+    rows = [json.loads(row) for row in run("promotion", "status", "--json", **environment).stdout.splitlines()]
+    table = run("promotion", "status", "--model-type", "xgboost", **environment).output
+
+    assert [row["model_type"] for row in rows] == list(FAMILIES)
+    assert all(row["next_cycle"] == said or row["next_cycle"].endswith(said) for row in rows)
+    assert shown in table
 
 
 def test_migrate_says_where_the_database_stands(run: Run) -> None:

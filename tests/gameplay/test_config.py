@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameplay.config import VARIABLES, SettingError, Settings, read_settings
-from ledger.evidence import Rule
+from ledger.evidence import Rule, Tally
 from ledger.masking import MASK
 from ledger.vocabulary import FAMILIES
 from projections.decision.rules import KNOWN_RULES, decide
+from projections.decision.sample_size import games_needed_for_gain
 from tests.builders import evidence
 from tests.numbers import NO_NUMBERS
 
@@ -141,7 +142,7 @@ def refusal(variable: str, text: str) -> str:
     return ""
 
 
-@pytest.mark.parametrize("alpha", ["0." + "0" * 90 + "1", "0." + "9" * 60, "0.5", ".5"])
+@pytest.mark.parametrize("alpha", ["0." + "0" * 90 + "1", "0." + "9" * 16, "0.5", ".5"])
 @pytest.mark.parametrize("name", KNOWN_RULES)
 def test_an_alpha_that_the_settings_take_decides(alpha: str, name: str) -> None:
     """However near to 0 or 1: what only the cycle refuses, it refuses every half an hour."""
@@ -150,6 +151,7 @@ def test_an_alpha_that_the_settings_take_decides(alpha: str, name: str) -> None:
 
     verdict = decide(evidence(), rule)
 
+    assert games_needed_for_gain(Tally(games=10, wins=5), float(alpha)) is not None
     assert verdict.decision in ("swap_production_b", "retain_production")
 
 

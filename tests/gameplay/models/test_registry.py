@@ -143,6 +143,14 @@ def test_a_file_that_is_no_database_is_the_registrys_failure(tmp_path: Path) -> 
         MlflowRegistry(f"sqlite:///{tmp_path / 'mlflow.db'}").aliases("xgboost")
 
 
+@pytest.mark.parametrize("address", ["http://[::1", "postgresql://user:hush@db:port/mlflow"])
+def test_an_address_that_does_not_parse_is_the_registrys_failure(address: str) -> None:
+    with pytest.raises(RegistryUnavailable) as caught:
+        MlflowRegistry(address, make=False).aliases("xgboost")
+
+    assert "hush" not in str(caught.value)
+
+
 def test_a_version_that_is_taken_back_is_gone_and_its_number_is_not_given_again(
     registry: MlflowRegistry, client: MlflowClient
 ) -> None:
