@@ -15,7 +15,7 @@ from ledger.evidence import Tally
 from ledger.store import Entry
 from ledger.vocabulary import FAMILIES
 from projections.projection import Projection, on
-from projections.read_models.counting import NO_GAMES
+from projections.read_models.counting import NO_GAMES, is_evidence
 
 SECOND_US = 1_000_000
 
@@ -99,7 +99,7 @@ def _game_finished(state: State, event: GameFinished, entry: Entry) -> None:
     window.settle(entry.recorded_us)
     if (game := window.recent.get(event.game_id)) is not None:
         game.won = event.winner == "bot"
-        game.counts = not event.fallback_affected
+        game.counts = is_evidence(event)
 
 
 def _rule_set(state: State, event: RuleSet, entry: Entry) -> None:
