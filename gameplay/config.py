@@ -71,6 +71,13 @@ def _natural(value: str) -> int:
     return number
 
 
+def _count(value: str) -> int:
+    number = parse_whole(value)
+    if not 0 <= number <= COUNT_MAX:
+        raise ValueError(f"must lie between 0 and {COUNT_MAX}")
+    return number
+
+
 def _port(value: str) -> int:
     port = parse_whole(value)
     if not 0 <= port <= 65_535:
@@ -200,6 +207,18 @@ class Settings:
     )
     promotion_minimum_predictions: int = _setting(
         "RPS_PROMOTION_MINIMUM_PREDICTIONS", 30, _natural, "Predictions that each challenger needs for a reorder."
+    )
+    guard_sample_ratio: bool = _setting(
+        "RPS_GUARD_SAMPLE_RATIO", True, _flag, "Hold a swap back while the games are not split as they should be."
+    )
+    guard_cooldown_cycles: int = _setting(
+        "RPS_GUARD_COOLDOWN_CYCLES", 0, _count, "Hold a swap back for so many cycles after the last one."
+    )
+    guard_cooldown_seconds: int = _setting(
+        "RPS_GUARD_COOLDOWN_SECONDS", 0, _count, "Hold a swap back for so long after the last one."
+    )
+    guard_fallback_share: float | None = _setting(
+        "RPS_GUARD_FALLBACK_SHARE", None, _share, "Hold a swap back while more of a side's games had a fallback."
     )
     train_schedule: str | None = _setting(
         "RPS_TRAIN_SCHEDULE", None, _schedule, "Cron line of the training runs, or off."

@@ -27,6 +27,16 @@ def _without_time(fields: Payload) -> Payload:
     return {**fields, "decided_us": None}
 
 
+def _without_guards(fields: Payload) -> Payload:
+    """No guard looked at a cycle's games, and none was part of a rule."""
+    return {**fields, "watched": None}
+
+
+def _unguarded(fields: Payload) -> Payload:
+    """A rule was set without guards, which its absence in the fields says already."""
+    return fields
+
+
 def _without_runs(fields: Payload) -> Payload:
     """Assignments once named versions by their numbers alone."""
     return {**fields, "runs": []}
@@ -35,6 +45,8 @@ def _without_runs(fields: Payload) -> Payload:
 UPCASTS: Mapping[tuple[str, int], Upcast] = {
     ("promotion.cycle_decided", 1): _without_statistics,
     ("promotion.cycle_decided", 2): _without_time,
+    ("promotion.cycle_decided", 3): _without_guards,
+    ("promotion.rule_set", 1): _unguarded,
     ("promotion.aliases_planned", 1): _without_runs,
     ("promotion.aliases_assigned", 1): _without_runs,
 }

@@ -9,7 +9,7 @@ from typing import get_args
 
 from msgspec import field
 
-from ledger.evidence import Evidence, RankedChallenger, Rule, RuleVerdict, Statistics, Tickers
+from ledger.evidence import Evidence, RankedChallenger, Rule, RuleVerdict, Statistics, Tickers, Watched
 from ledger.facts import (
     Count,
     Digest,
@@ -178,7 +178,8 @@ class CycleDecided(Fact, frozen=True, kw_only=True, tag="promotion.cycle_decided
     `rule` and `evidence` are null only for a report made before the ledger knew the family's aliases, or
     where the rule is the reporter's own. `reordered`: this cycle also moves challengers. `statistics` is null and
     `verdicts` empty in a report, and in cycles of releases that did not record them. `decided_us` is the cycle's
-    own time, from which a rule's `settle_seconds` are counted back; null in a report and before.
+    own time, from which a rule's `settle_seconds` are counted back, and `watched` what its guards look at; both
+    are null in a report and before. `decision` is the rule's own verdict unless a guard has held a swap back.
     """
 
     model_type: Family
@@ -188,6 +189,7 @@ class CycleDecided(Fact, frozen=True, kw_only=True, tag="promotion.cycle_decided
     decided_us: Count | None
     rule: Rule | None
     evidence: Evidence | None
+    watched: Watched | None
     z_statistic: float | None
     p_value: Share | None
     statistics: Statistics | None

@@ -8,6 +8,15 @@ from ledger.facts import Count, Difference, Fact, Identifier, Share, Version
 from ledger.vocabulary import Alias, Decision, ReasonCode
 
 
+class Guards(Fact, frozen=True, kw_only=True):
+    """What may hold a swap back; 0 and null are off."""
+
+    sample_ratio: bool
+    cooldown_cycles: Count
+    cooldown_seconds: Count
+    fallback_share_max: Share | None
+
+
 class Rule(Fact, frozen=True, kw_only=True):
     """A decision rule with every parameter it used; `alpha` is a decimal string, so that it stays exact.
 
@@ -20,6 +29,7 @@ class Rule(Fact, frozen=True, kw_only=True):
     minimum_games: Count
     minimum_predictions: Count
     settle_seconds: Count | None = None
+    guards: Guards | None = None
 
 
 class Tally(Fact, frozen=True, kw_only=True):
@@ -44,6 +54,29 @@ class Evidence(Fact, frozen=True, kw_only=True):
     through_position: Count
     production: Arm
     b: Arm
+
+
+class Split(Fact, frozen=True, kw_only=True):
+    """Games assigned to each side while B was meant to have this share of them."""
+
+    b_share: Share
+    production: Count
+    b: Count
+
+
+class Watched(Fact, frozen=True, kw_only=True):
+    """What the guards look at, since the last swap: splits, finished games and those in which a fallback chose.
+
+    `seconds` is null before any swap.
+    """
+
+    splits: tuple[Split, ...]
+    production_finished: Count
+    production_fallbacks: Count
+    b_finished: Count
+    b_fallbacks: Count
+    cycles: Count
+    seconds: Count | None
 
 
 class Interval(Fact, frozen=True, kw_only=True):

@@ -31,6 +31,9 @@ ReasonCode = Literal[
     "too_few_games",
     "version_too_new",
     "zero_variance",
+    "sample_ratio_mismatch",
+    "cooling_down",
+    "too_many_fallbacks",
     "reported",
 ]
 Trigger = Literal["schedule", "manual", "report"]
@@ -46,6 +49,8 @@ CHALLENGERS: Final[tuple[Alias, ...]] = ("B", "shadow1", "shadow2")
 POLICIES: Final[tuple[Policy, ...]] = get_args(Policy)
 BOTS: Final[tuple[BotName, ...]] = get_args(BotName)
 DECISIONS: Final[tuple[Decision, ...]] = get_args(Decision)
+GUARD_REASONS: Final[tuple[ReasonCode, ...]] = ("sample_ratio_mismatch", "cooling_down", "too_many_fallbacks")
+"""The reason codes under which a guard holds a swap back."""
 VERDICTS: Final[tuple[Decision, ...]] = ("swap_production_b", "retain_production", "insufficient_data")
 """The decisions that a rule comes to; a reorder is beside them."""
 FALLBACK_REASONS: Final[tuple[FallbackReason, ...]] = get_args(FallbackReason)

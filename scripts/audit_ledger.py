@@ -24,7 +24,6 @@ from ledger.events import (
     GameStarted,
     TrainingCompleted,
 )
-from ledger.evidence import Rule
 from ledger.ids import keyed_id
 from ledger.reported import Report
 from ledger.sealing.keys import Signer, public_path
@@ -44,7 +43,7 @@ from ledger.vocabulary import (
 from migrations import upgrade
 from projections.decision.cycle import assignments, decide_cycle, swap, tickers_after
 from projections.decision.evidence import gather
-from projections.decision.rules import Z_TEST
+from projections.decision.rules import DEFAULT
 from projections.read_models.all import ReadModels
 
 BEGAN = datetime(2025, 11, 3, 8, 0, tzinfo=UTC)
@@ -53,7 +52,6 @@ ROUNDS_A_DAY = 4
 GAMES_A_ROUND = 2
 SEAL_EVERY_CYCLES = 8
 SIGNER = Signer("promotion-ledger/example", bytes(range(32)))
-RULE = Rule(name=Z_TEST, alpha="0.20", minimum_games=3, minimum_predictions=30)
 
 # Version -> how often it knows the player's move; else it guesses. At first they are behind the aliases in order.
 SKILLS: dict[Family, dict[int, float]] = {
@@ -159,7 +157,7 @@ class Author:
             family,
             promotion,
             window,
-            RULE,
+            DEFAULT,
             trigger="schedule",
             source="scheduler",
             position=position,
@@ -191,6 +189,7 @@ class Author:
             decided_us=None,
             rule=None,
             evidence=evidence,
+            watched=None,
             z_statistic=1.7,
             p_value=0.0446,
             statistics=None,

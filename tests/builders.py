@@ -35,9 +35,11 @@ from ledger.evidence import (
     RankedChallenger,
     Rule,
     RuleVerdict,
+    Split,
     Statistics,
     Tally,
     Tickers,
+    Watched,
 )
 from ledger.reported import Report, ReportedAccuracy, ReportedAssignment, ReportedRanking
 from ledger.vocabulary import ALIASES
@@ -87,6 +89,22 @@ def arm(version: int, games: int, wins: int, *, own: tuple[int, int] | None = No
 def evidence(**changes: Any) -> Evidence:
     return replace(
         Evidence(after_position=0, through_position=900, production=arm(1, 20, 8), b=arm(2, 20, 15)),
+        **changes,
+    )
+
+
+def watched(**changes: Any) -> Watched:
+    """What the guards look at, where none of them has anything to say."""
+    return replace(
+        Watched(
+            splits=(Split(b_share=0.5, production=21, b=20),),
+            production_finished=20,
+            production_fallbacks=0,
+            b_finished=20,
+            b_fallbacks=0,
+            cycles=0,
+            seconds=None,
+        ),
         **changes,
     )
 
@@ -293,6 +311,7 @@ def cycle_decided(**changes: Any) -> CycleDecided:
             decided_us=1_760_083_199_000_000,
             rule=rule(),
             evidence=evidence(),
+            watched=watched(),
             z_statistic=2.2376,
             p_value=0.0126,
             statistics=statistics(),

@@ -6,7 +6,7 @@ from functools import partial
 from gameplay.config import Settings
 from gameplay.promotion.state import Promotion
 from ledger.events import RuleSet
-from ledger.evidence import Rule
+from ledger.evidence import Guards, Rule
 from ledger.vocabulary import FAMILIES, Family
 from projections.decision.rules import ANYTIME_SIGN, DEFAULT
 
@@ -48,4 +48,10 @@ def _rule(settings: Settings, name: str) -> Rule:
         minimum_games=settings.promotion_minimum_games,
         minimum_predictions=settings.promotion_minimum_predictions,
         settle_seconds=settings.promotion_settle_seconds if name == ANYTIME_SIGN else None,
+        guards=Guards(
+            sample_ratio=settings.guard_sample_ratio,
+            cooldown_cycles=settings.guard_cooldown_cycles,
+            cooldown_seconds=settings.guard_cooldown_seconds,
+            fallback_share_max=settings.guard_fallback_share,
+        ),
     )

@@ -38,6 +38,8 @@ _WITH_STATISTICS = 2
 """Schema version of a cycle from which on it records its statistics and the verdict of every rule."""
 _WITH_TIME = 3
 """And from which on it records its own time."""
+_WITH_GUARDS = 4
+"""And from which on it records what its guards looked at."""
 _FIRST_RULES = 2
 """How many rules there were when cycles began to record verdicts; later ones stand behind them."""
 
@@ -188,6 +190,8 @@ def _check_own(recorded: Decided, count: SpanCount | None, settled: Settled | No
         decided = structs.replace(decided, statistics=None, verdicts=())
     if recorded.entry.schema_version < _WITH_TIME:
         decided = structs.replace(decided, decided_us=None)
+    if recorded.entry.schema_version < _WITH_GUARDS:
+        decided = structs.replace(decided, watched=None)
     # A rule that was added after the cycle had no verdict in it.
     of_then = decided.verdicts[: max(len(event.verdicts), _FIRST_RULES)]
     decided = structs.replace(decided, verdicts=of_then)
@@ -265,6 +269,7 @@ def _check_report(recorded: Decided, count: SpanCount | None) -> Iterator[Mismat
     yield from _differences("reason_code", event.reason_code, "reported")
     yield from _differences("statistics", event.statistics, None)
     yield from _differences("verdicts", event.verdicts, ())
+    yield from _differences("watched", event.watched, None)
     yield from _differences("cycle", event.cycle, recorded.previous_cycle + 1)
     yield from _differences("plan", recorded.move and recorded.move.plan, None)
     if recorded.assignment is None or count is None or event.evidence is None:
@@ -315,7 +320,10 @@ def _window(recorded: Decided, count: SpanCount) -> Window:
         swap_count=recorded.swaps,
         since_position=recorded.last_swap_position,
         cycles=recorded.cycles_since_swap,
+        last_swap_us=recorded.last_swap_us,
         scores={alias: count.tallies.get(alias, NO_GAMES) for alias in PLAYED_ALIASES},
+        fallbacks={alias: count.fallbacks.get(alias, 0) for alias in PLAYED_ALIASES},
+        splits=count.splits,
     )
 
 

@@ -34,6 +34,7 @@ class Decided(Struct):
     assignment: Assignment | None
     swaps: int
     last_swap_position: int
+    last_swap_us: int | None
     previous_position: int
     previous_cycle: int
     cycles_since_swap: int
@@ -55,6 +56,7 @@ class Promotions(Struct):
     assignment: Assignment | None = None
     swaps: int = 0
     last_swap_position: int = 0
+    last_swap_us: int | None = None
     previous_position: int = 0
     cycles_since_swap: int = 0
     log_e_max: float = 0.0
@@ -110,6 +112,7 @@ def _decide(stream: Promotions, entry: Entry, event: CycleDecided) -> None:
             assignment=stream.assignment,
             swaps=stream.swaps,
             last_swap_position=stream.last_swap_position,
+            last_swap_us=stream.last_swap_us,
             previous_position=stream.previous_position,
             previous_cycle=stream.latest.event.cycle if stream.latest else 0,
             cycles_since_swap=stream.cycles_since_swap,
@@ -143,6 +146,7 @@ def _assign(stream: Promotions, entry: Entry, event: AliasesAssigned) -> None:
     if event.swapped:
         stream.swaps += 1
         stream.last_swap_position = entry.position
+        stream.last_swap_us = entry.recorded_us
         stream.cycles_since_swap = 0
         stream.log_e_max = 0.0
         stream.window_position = entry.position

@@ -22,7 +22,7 @@ from ledger.events import (
 from ledger.evidence import Tally
 from ledger.store import Entry, Ledger
 from ledger.streams import is_shadow
-from ledger.vocabulary import Family, Move, Result, Winner
+from ledger.vocabulary import PLAYED_ALIASES, Family, Move, Result, Winner
 from projections.fold import Progress, Reader, walk
 from projections.read_models.counting import NO_GAMES
 from projections.read_models.standings import Record
@@ -52,6 +52,8 @@ class SpanCount(Struct):
     swaps_before: int
     tallies: dict[str, Tally] = field(default_factory=dict)
     records: dict[int, Record] = field(default_factory=dict)
+    fallbacks: dict[str, int] = field(default_factory=dict)
+    splits: dict[float, dict[str, int]] = field(default_factory=dict)
 
 
 class GameProblem(NamedTuple):
@@ -127,6 +129,7 @@ class _Counter:
         match event:
             case GameStarted():
                 self._games[event.game_id] = _Game(event)
+                self._assign(event)
             case RoundPlayed():
                 if game := self._games.get(event.game_id):
                     self._play(entry, event, game)
@@ -149,6 +152,16 @@ class _Counter:
             case _:
                 raise AssertionError(f"{entry.type} is not among the types that are read")
 
+    def _assign(self, event: GameStarted) -> None:
+        if event.alias is None or not event.in_metrics:
+            return
+        probability = event.assignment_probability
+        b_share = round(probability if event.alias == "B" else 1 - probability, 9)
+        for count in self._running.get(event.model_type, {}).values():
+            if event.swap_count == count.swaps_before:
+                split = count.splits.setdefault(b_share, dict.fromkeys(PLAYED_ALIASES, 0))
+                split[event.alias] += 1
+
     def _play(self, entry: Entry, event: RoundPlayed, game: _Game) -> None:
         deltas = round_deltas(event)
         game.user_score_tenths += deltas[0]
@@ -166,21 +179,20 @@ class _Counter:
         if not game.reported and (problem := _odd_end(game, event)):
             self._complain(entry, event, problem)
         started = game.started
-        if (
-            started.alias is None
-            or started.model_version is None
-            or not started.in_metrics
-            or game.fallback_affected
-        ):
+        if started.alias is None or started.model_version is None or not started.in_metrics:
             return
         for count in self._running.get(started.model_type, {}).values():
-            if started.swap_count == count.swaps_before:
-                won = event.winner == "bot"
-                tally = count.tallies.get(started.alias, NO_GAMES)
-                count.tallies[started.alias] = Tally(games=tally.games + 1, wins=tally.wins + won)
-                record = count.records.setdefault(started.model_version, Record())
-                record.games += 1
-                record.wins += won
+            if started.swap_count != count.swaps_before:
+                continue
+            if game.fallback_affected:
+                count.fallbacks[started.alias] = count.fallbacks.get(started.alias, 0) + 1
+                continue
+            won = event.winner == "bot"
+            tally = count.tallies.get(started.alias, NO_GAMES)
+            count.tallies[started.alias] = Tally(games=tally.games + 1, wins=tally.wins + won)
+            record = count.records.setdefault(started.model_version, Record())
+            record.games += 1
+            record.wins += won
 
     def _complain(self, entry: Entry, event: RoundPlayed | GameFinished, problem: str) -> None:
         self.problems.append(GameProblem(entry.position, event.game_id, event.model_type, problem))
@@ -252,4 +264,5 @@ def _winner(user_tenths: int, bot_tenths: int) -> Winner:
 
 def _copy(count: SpanCount) -> SpanCount:
     records = {version: structs.replace(record) for version, record in count.records.items()}
-    return SpanCount(count.swaps_before, dict(count.tallies), records)
+    splits = {share: dict(games) for share, games in count.splits.items()}
+    return SpanCount(count.swaps_before, dict(count.tallies), records, dict(count.fallbacks), splits)

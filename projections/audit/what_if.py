@@ -58,9 +58,9 @@ class Change(Struct, frozen=True):
     minimum_predictions: int | None = None
 
     def applied(self, rule: Rule) -> Rule:
-        """The rule with the changes. By any rule finished games are counted: only those say how a version did."""
+        """The rule with the changes, without guards. By any rule finished games are counted."""
         changes = {key: value for key, value in structs.asdict(self).items() if value is not None}
-        return structs.replace(rule, **changes, settle_seconds=None)
+        return structs.replace(rule, **changes, settle_seconds=None, guards=None)
 
 
 def what_if(

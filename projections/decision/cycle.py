@@ -9,6 +9,7 @@ from ledger.vocabulary import ALIASES, Alias, Decision, Family, PlanCause, Trigg
 from projections.decision import ranking
 from projections.decision.evidence import gather, gather_settled
 from projections.decision.exact_test import boschloo_p
+from projections.decision.guards import guarded, watch
 from projections.decision.look import ExactTest, measure, verdicts
 from projections.decision.rules import decide
 from projections.read_models.assigned_games import AssignedGames
@@ -42,8 +43,12 @@ def decide_cycle(
     else:
         assert assigned is not None, "the games of a rule with settle_seconds are kept since it was set"
         evidence = gather_settled(assigned, assignment, position, decided_us)
-    verdict = decide(evidence, rule)
-    after, ranked = _outcome(verdict.decision, promotion, assignment, rule)
+    own = decide(evidence, rule)
+    watched = watch(window, decided_us)
+    verdict = guarded(own, rule, watched)
+    # A cycle that a guard holds back moves nothing: a reorder would take the version that waits away from B.
+    held = verdict is not own
+    after, ranked = (assignment, ()) if held else _outcome(verdict.decision, promotion, assignment, rule)
     swapped = verdict.decision == "swap_production_b"
     reordered = not swapped and after != assignment
     decided = CycleDecided(
@@ -54,10 +59,11 @@ def decide_cycle(
         decided_us=decided_us,
         rule=rule,
         evidence=evidence,
+        watched=watched,
         z_statistic=verdict.z_statistic,
         p_value=verdict.p_value,
         statistics=measure(evidence, rule, exact_p, promotion.log_e_max),
-        verdicts=verdicts(evidence, rule, verdict),
+        verdicts=verdicts(evidence, rule, own),
         decision=verdict.decision,
         reason_code=verdict.reason_code,
         reason=verdict.reason,

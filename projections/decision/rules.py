@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from ledger.evidence import Evidence, Rule, Tally
+from ledger.evidence import Evidence, Guards, Rule, Tally
 from ledger.numbers import is_alpha
 from ledger.vocabulary import Decision, ReasonCode
 from projections.decision.e_process import is_reached, log_e_value
@@ -156,7 +156,8 @@ _TESTS: Final[dict[str, Callable[[Tally, Tally, str], Tested | None]]] = {
     Z_TEST: z_test,
     ANYTIME_SIGN: anytime_sign,
 }
-DEFAULT: Final = Rule(name=Z_TEST, alpha="0.20", minimum_games=3, minimum_predictions=30)
+DEFAULT_GUARDS: Final = Guards(sample_ratio=True, cooldown_cycles=0, cooldown_seconds=0, fallback_share_max=None)
+DEFAULT: Final = Rule(name=Z_TEST, alpha="0.20", minimum_games=3, minimum_predictions=30, guards=DEFAULT_GUARDS)
 """What a family's cycles decide by until another rule is set."""
 KNOWN_RULES: Final = tuple(_TESTS)
 

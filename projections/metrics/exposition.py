@@ -10,7 +10,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from ledger.vocabulary import VERDICTS
+from ledger.vocabulary import GUARD_REASONS, VERDICTS
 from projections.metrics.series import LEDGER_SERIES, Series
 from projections.read_models.all import ReadModels
 from projections.read_models.counters import TRAINING_BUCKETS_SECONDS, Counters, Durations
@@ -194,6 +194,12 @@ def _promotion_samples(state: PromotionStates) -> dict[str, Samples]:
             for family, last in evaluated
             for rule, verdict in last.decisions.items()
             for decision in VERDICTS
+        },
+        "rps_model_promotion_held": {
+            (family, reason): int(last.reason_code == reason)
+            for family, last in evaluated
+            if last.decisions
+            for reason in GUARD_REASONS
         },
         "rps_model_promotion_last_evaluation_timestamp_seconds": {
             (family,): last.evaluated_us / 1_000_000 for family, last in evaluated

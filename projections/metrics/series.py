@@ -77,6 +77,12 @@ LEDGER_SERIES: tuple[Series, ...] = (
         "1 for what each rule would have decided in the last cycle, 0 for the rest.",
     ),
     Series(
+        "rps_model_promotion_held",
+        "gauge",
+        ("model", "reason"),
+        "1 for the guard that held a swap back in the last cycle, 0 for the others; absent after a report.",
+    ),
+    Series(
         "rps_model_promotion_events_total",
         "counter",
         ("model", "decision"),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ledger.events import GameFinished, PredictionMade
+from ledger.events import GameFinished, GameStarted, PredictionMade
 from ledger.evidence import Tally
 from ledger.store import Entry
 from ledger.streams import is_shadow
@@ -21,6 +21,17 @@ def is_evidence_since(event: GameFinished, swap_count: int) -> bool:
     A game that began before a swap and ended after it was played by the other model.
     """
     return is_evidence(event) and event.swap_count == swap_count
+
+
+def is_assigned_since(event: GameStarted, swap_count: int) -> bool:
+    """Whether a game was given to an alias in the window that the family's `swap_count`th swap opened."""
+    return event.in_metrics and event.swap_count == swap_count
+
+
+def intended_share(event: GameStarted) -> float:
+    """B's share of the games when this one was assigned; nine digits, so that a share and its complement agree."""
+    share = event.assignment_probability
+    return round(share if event.alias == "B" else 1 - share, 9)
 
 
 def ranks_challengers(event: PredictionMade, entry: Entry) -> bool:

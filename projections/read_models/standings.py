@@ -20,7 +20,7 @@ from ledger.events import (
 )
 from ledger.evidence import Rule, Tally
 from ledger.store import Entry
-from ledger.vocabulary import ALIASES, FAMILIES, Decision, PlanCause
+from ledger.vocabulary import ALIASES, FAMILIES, Decision, PlanCause, ReasonCode
 from projections.projection import Projection, on
 from projections.read_models.counting import is_evidence_since, ranks_challengers
 
@@ -61,6 +61,7 @@ class Evaluation(Struct):
     games_needed: int | None
     decisions: dict[str, Decision]
     """Rule -> what it would decide."""
+    reason_code: ReasonCode
 
 
 class OpenPlan(Struct):
@@ -162,6 +163,7 @@ def _evaluation(event: CycleDecided, evaluated_us: int) -> Evaluation:
         log_e=statistics.log_e if statistics else None,
         games_needed=statistics.games_needed if statistics else None,
         decisions={verdict.rule: verdict.decision for verdict in event.verdicts},
+        reason_code=event.reason_code,
     )
 
 
@@ -228,4 +230,4 @@ def projection() -> Projection[PromotionStates]:
         on(AliasesAssigned, _aliases_assigned),
         on(TrainingCompleted, _training_completed),
     )
-    return Projection("standings", 4, PromotionStates, handlers)
+    return Projection("standings", 5, PromotionStates, handlers)

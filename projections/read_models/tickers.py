@@ -2,12 +2,18 @@
 
 from msgspec import Struct, field
 
-from ledger.events import AliasesAssigned, CycleDecided, GameFinished
+from ledger.events import AliasesAssigned, CycleDecided, GameFinished, GameStarted
 from ledger.evidence import Tally
 from ledger.store import Entry
 from ledger.vocabulary import FAMILIES, PLAYED_ALIASES
 from projections.projection import Projection, on
-from projections.read_models.counting import NO_GAMES, is_evidence_since, one_more
+from projections.read_models.counting import (
+    NO_GAMES,
+    intended_share,
+    is_assigned_since,
+    is_evidence_since,
+    one_more,
+)
 
 
 class Window(Struct):
@@ -18,6 +24,10 @@ class Window(Struct):
     last_swap_us: int | None = None
     cycles: int = 0
     scores: dict[str, Tally] = field(default_factory=lambda: dict.fromkeys(PLAYED_ALIASES, NO_GAMES))
+    fallbacks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PLAYED_ALIASES, 0))
+    """Finished games that are no evidence, because a fallback chose a move."""
+    splits: dict[float, dict[str, int]] = field(default_factory=dict)
+    """B's intended share -> games assigned to each alias."""
 
 
 class Tickers(Struct):
@@ -26,10 +36,22 @@ class Tickers(Struct):
     windows: dict[str, Window] = field(default_factory=lambda: {family: Window() for family in FAMILIES})
 
 
+def _game_started(state: Tickers, event: GameStarted, _entry: Entry) -> None:
+    window = state.windows.get(event.model_type)
+    if window is None or event.alias is None or not is_assigned_since(event, window.swap_count):
+        return
+    split = window.splits.setdefault(intended_share(event), dict.fromkeys(PLAYED_ALIASES, 0))
+    split[event.alias] += 1
+
+
 def _game_finished(state: Tickers, event: GameFinished, _entry: Entry) -> None:
     window = state.windows.get(event.model_type)
-    if window is not None and event.alias is not None and is_evidence_since(event, window.swap_count):
+    if window is None or event.alias is None:
+        return
+    if is_evidence_since(event, window.swap_count):
         window.scores[event.alias] = one_more(window.scores[event.alias], event)
+    elif event.in_metrics and event.fallback_affected and event.swap_count == window.swap_count:
+        window.fallbacks[event.alias] += 1
 
 
 def _cycle_decided(state: Tickers, event: CycleDecided, _entry: Entry) -> None:
@@ -47,8 +69,9 @@ def _aliases_assigned(state: Tickers, event: AliasesAssigned, entry: Entry) -> N
 def projection() -> Projection[Tickers]:
     """The tickers."""
     handlers = (
+        on(GameStarted, _game_started),
         on(GameFinished, _game_finished),
         on(CycleDecided, _cycle_decided),
         on(AliasesAssigned, _aliases_assigned),
     )
-    return Projection("tickers", 1, Tickers, handlers)
+    return Projection("tickers", 2, Tickers, handlers)

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TypedDict
 
 from ledger.codec import Codec
-from ledger.events import Event, FailedModel
+from ledger.events import (
+    Event,
+    FailedModel,
+)
+from ledger.evidence import (
+    Guards,
+)
 from ledger.reported import Report
 from tests.builders import (
     aliases_assigned,
@@ -109,6 +115,13 @@ def samples() -> tuple[Event, ...]:
             report=Report(body_sha256=report().body_sha256),
         ),
         rule_set(rule=rule(settle_seconds=None), actor="a person"),
+        rule_set(
+            rule=rule(
+                guards=Guards(
+                    sample_ratio=True, cooldown_cycles=4, cooldown_seconds=7_200, fallback_share_max=0.05
+                )
+            )
+        ),
         aliases_planned(cause="manual", cycle=None, swapped=False, reordered=True),
         aliases_assigned(
             cause="promotion", cycle=1, plan=3, swapped=True, assignments=assignments((1, 2, 3, 4), (2, 1, 3, 4))

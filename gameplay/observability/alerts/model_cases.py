@@ -20,6 +20,7 @@ def model_cases() -> list[Case]:
         *_plateaus(),
         *_stalled(),
         _pending(),
+        _held(),
     ]
 
 
@@ -215,4 +216,15 @@ def _pending() -> Case:
         "xgboost's plan stays open, feedforward_nn has none",
         {vector(pending, X): "0 0 1x30", vector(pending, F): "0x32"},
         {15: [], 20: [XGBOOST]},
+    )
+
+
+def _held() -> Case:
+    held = "rps_model_promotion_held"
+    reason = 'reason="cooling_down"'
+    return Case(
+        "RpsPromotionHeldBack",
+        "xgboost's swap waits for the end of a cool-down, feedforward_nn has none to wait for",
+        {vector(held, X, reason): "0 0 1 1 0x20", vector(held, F, reason): "0x24"},
+        {1: [], 3: [{**XGBOOST, "reason": "cooling_down"}], 10: []},
     )

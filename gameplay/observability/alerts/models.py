@@ -31,6 +31,7 @@ def model_alerts() -> list[Alert]:
         _plateau(),
         _stalled(),
         _pending(),
+        _held(),
     ]
 
 
@@ -157,4 +158,19 @@ def _pending() -> Alert:
         218,
         "{{ $labels.model }}: a decided change of aliases is not applied",
         "The plan is in the ledger and is tried again at each cycle: the registry or a model cannot be reached.",
+    )
+
+
+def _held() -> Alert:
+    return Alert(
+        "RpsPromotionHeldBack",
+        grouped("max", "model, reason", vector("rps_model_promotion_held")),
+        ">",
+        0,
+        "",
+        "0s",
+        "warning",
+        218,
+        "{{ $labels.model }}: a swap is held back: {{ $labels.reason }}",
+        "The rule in force would have swapped. The row in panel 218 has the guard's numbers.",
     )

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from gameplay.web.app import CALLS
 from gameplay.web.limits import DEFAULTS
-from ledger.vocabulary import BOTS, FAMILIES, VERDICTS
+from ledger.vocabulary import BOTS, FAMILIES, GUARD_REASONS, VERDICTS
 from projections.decision.rules import KNOWN_RULES
 from tests.gameplay.web_clients import HISTORY_PATH, REPORT_PATH, play, samples, start, state
 
@@ -469,27 +469,34 @@ def test_no_body_makes_an_error_of_ours_or_a_series(
     assert client.get(HISTORY_PATH, params={"detail": 1}).status_code == 200
 
 
-GAUGES_THAT_COME_AND_GO = {
-    f"{name}{labels}"
-    for family in ("feedforward_nn", "xgboost", "multinomial_logistic")
-    for name in (
-        "rps_model_promotion_z_statistic",
-        "rps_model_promotion_p_value",
-        "rps_model_promotion_e_value",
-        "rps_model_promotion_games_needed",
-        "rps_model_promotion_last_evaluation_timestamp_seconds",
-        "rps_model_promotion_last_swap_timestamp_seconds",
-        "rps_model_alias_rank",
-        "rps_model_training_accuracy",
-    )
-    for labels in (
-        f'{{model="{family}"}}',
-        *(f'{{alias="{alias}",model="{family}"}}' for alias in ("Production", "B", "shadow1", "shadow2")),
-    )
-} | {
-    f'rps_model_promotion_rule_verdict{{decision="{decision}",model="{family}",rule="{rule}"}}'
-    for decision, family, rule in product(VERDICTS, FAMILIES, KNOWN_RULES)
-}
+GAUGES_THAT_COME_AND_GO = (
+    {
+        f"{name}{labels}"
+        for family in ("feedforward_nn", "xgboost", "multinomial_logistic")
+        for name in (
+            "rps_model_promotion_z_statistic",
+            "rps_model_promotion_p_value",
+            "rps_model_promotion_e_value",
+            "rps_model_promotion_games_needed",
+            "rps_model_promotion_last_evaluation_timestamp_seconds",
+            "rps_model_promotion_last_swap_timestamp_seconds",
+            "rps_model_alias_rank",
+            "rps_model_training_accuracy",
+        )
+        for labels in (
+            f'{{model="{family}"}}',
+            *(f'{{alias="{alias}",model="{family}"}}' for alias in ("Production", "B", "shadow1", "shadow2")),
+        )
+    }
+    | {
+        f'rps_model_promotion_rule_verdict{{decision="{decision}",model="{family}",rule="{rule}"}}'
+        for decision, family, rule in product(VERDICTS, FAMILIES, KNOWN_RULES)
+    }
+    | {
+        f'rps_model_promotion_held{{model="{family}",reason="{reason}"}}'
+        for family, reason in product(FAMILIES, GUARD_REASONS)
+    }
+)
 
 
 @settings(max_examples=40)

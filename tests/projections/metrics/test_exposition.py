@@ -20,6 +20,7 @@ from ledger.vocabulary import (
     FALLBACK_REASONS,
     FAMILIES,
     FAMILY_OF_POLICY,
+    GUARD_REASONS,
     PLAYED_ALIASES,
     TRAINING_STATUSES,
     VERDICTS,
@@ -63,6 +64,7 @@ CONTRACT: dict[str, tuple[str, ...]] = {
     "rps_model_promotion_e_value": ("model",),
     "rps_model_promotion_games_needed": ("model",),
     "rps_model_promotion_rule_verdict": ("model", "rule", "decision"),
+    "rps_model_promotion_held": ("model", "reason"),
     "rps_model_promotion_events_total": ("model", "decision"),
     "rps_model_alias_rank": ("model", "alias"),
     "rps_model_alias_reorders_total": ("model",),
@@ -235,6 +237,12 @@ SHOWN: list[tuple[str, Labels, float, list[Event]]] = [
         1,
         [cycle_decided()],
     ),
+    (
+        "rps_model_promotion_held",
+        of(model=FAMILY, reason="cooling_down"),
+        1,
+        [cycle_decided(decision="retain_production", reason_code="cooling_down")],
+    ),
     ("rps_model_promotion_events_total", of(model=FAMILY, decision="swap_production_b"), 1, [cycle_decided()]),
     ("rps_model_alias_rank", of(model=FAMILY, alias="shadow2"), 3, [cycle_decided(ranking=ranking())]),
     ("rps_model_alias_reorders_total", OF_FAMILY, 1, [aliases_assigned(reordered=True)]),
@@ -321,6 +329,16 @@ def test_every_rule_s_verdict_is_one_of_three(ledger: Ledger) -> None:
     }
 
 
+def test_no_more_than_one_guard_holds(ledger: Ledger) -> None:
+    held = cycle_decided(decision="retain_production", reason_code="sample_ratio_mismatch")
+    found = scrape(ledger, held, cycle_decided(model_type="xgboost"))["rps_model_promotion_held"]
+
+    assert {labels for labels, value in found.items() if value} == {
+        of(model=FAMILY, reason="sample_ratio_mismatch")
+    }
+    assert len(found) == 2 * len(GUARD_REASONS)
+
+
 def test_e_is_a_number_however_large_it_is(ledger: Ledger) -> None:
     found = scrape(ledger, cycle_decided(statistics=statistics(log_e=1_337.4)))
 
@@ -337,7 +355,8 @@ def test_what_the_last_cycle_did_not_record_is_absent(ledger: Ledger) -> None:
 
     assert found["rps_model_promotion_e_value"].keys() == {of(model="xgboost")}
     assert "rps_model_promotion_games_needed" not in found
-    assert {dict(labels)["model"] for labels in found["rps_model_promotion_rule_verdict"]} == {"xgboost"}
+    for name in ("rps_model_promotion_rule_verdict", "rps_model_promotion_held"):
+        assert {dict(labels)["model"] for labels in found[name]} == {"xgboost"}
 
 
 def test_a_change_of_aliases_is_pending_until_it_is_applied(ledger: Ledger) -> None:

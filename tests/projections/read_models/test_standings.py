@@ -131,9 +131,11 @@ def test_the_evaluation_is_the_last_cycles() -> None:
     swap: Decision = "swap_production_b"
     assert promotion().evaluation is None
     assert promotion(tested).evaluation == Evaluation(
-        BEGIN_US, 1.5, 0.07, 0.5, 140, {"ztest/1": swap, "anytime-sign/1": swap}
+        BEGIN_US, 1.5, 0.07, 0.5, 140, {"ztest/1": swap, "anytime-sign/1": swap}, "better"
     )
-    assert promotion(tested, untested).evaluation == Evaluation(BEGIN_US + SECOND_US, None, None, None, None, {})
+    assert promotion(tested, untested).evaluation == Evaluation(
+        BEGIN_US + SECOND_US, None, None, None, None, {}, "better"
+    )
 
 
 def test_the_largest_e_is_that_of_the_looks_since_the_last_swap() -> None:

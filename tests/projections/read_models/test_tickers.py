@@ -56,7 +56,30 @@ def test_finished_games_and_their_wins_are_counted_by_alias() -> None:
     ],
 )
 def test_what_is_no_evidence_moves_no_ticker_of_the_family(no_evidence: Event) -> None:
-    assert window(no_evidence) == Window()
+    found = window(no_evidence)
+
+    assert (found.scores, found.cycles, found.swap_count) == (Window().scores, 0, 0)
+
+
+def test_a_window_keeps_what_the_guards_watch() -> None:
+    """Games assigned under each split, and those in which a fallback chose a move; neither is a ticker."""
+    uneven = {"alias": "B", "assignment_probability": 0.3}
+
+    found = window(
+        game_started(),
+        game_started(alias="B"),
+        game_started(**uneven),
+        game_started(assignment_probability=0.7),
+        game_started(in_metrics=False),
+        game_started(swap_count=1),
+        game_finished(alias="B", fallback_affected=True),
+        game_finished(fallback_affected=True, in_metrics=False),
+        game_finished(fallback_affected=True, swap_count=1),
+    )
+
+    assert found.splits == {0.5: {"Production": 1, "B": 1}, 0.3: {"Production": 1, "B": 1}}
+    assert found.fallbacks == {"Production": 0, "B": 1}
+    assert window(game_started(), aliases_assigned(swapped=True)).splits == {}
 
 
 def test_a_scripted_opponents_game_moves_no_familys_ticker() -> None:
