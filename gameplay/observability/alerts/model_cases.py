@@ -225,6 +225,6 @@ def _held() -> Case:
     return Case(
         "RpsPromotionHeldBack",
         "xgboost's swap waits for the end of a cool-down, feedforward_nn has none to wait for",
-        {vector(held, X, reason): "0 0 1 1 0x20", vector(held, F, reason): "0x24"},
-        {1: [], 3: [{**XGBOOST, "reason": "cooling_down"}], 10: []},
+        {vector(held, X, reason): "0x6 1x9 0x20", vector(held, F, reason): "0x40"},
+        {5: [], 10: [{**XGBOOST, "reason": "cooling_down"}], 30: []},
     )
