@@ -270,7 +270,7 @@ def take_over(story: Story, assigned: AliasesAssigned) -> None:
 
 
 def report(story: Story) -> None:
-    """An outside automation tells of its cycle, before the ledger knows the aliases or after."""
+    """An outside automation reports its cycle, before the ledger knows the aliases or after."""
     name = story.family()
     family = story.families[name]
     if family.plan is not None:

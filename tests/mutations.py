@@ -57,7 +57,7 @@ class Outcome(NamedTuple):
 
 
 class Vandal:
-    """Somebody who can write the database file, and has taken its triggers away."""
+    """An intruder who can write the database file, and has taken its triggers away."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -70,7 +70,7 @@ def test_appends_of_one_turn_share_a_commit(ledger: Ledger, engine: Engine) -> N
 def test_appends_of_many_turns_share_commits_while_the_disk_is_slow(ledger: Ledger, engine: Engine) -> None:
     async def scenario() -> None:
         async with Writer(ledger) as writer:
-            # Whoever holds the write lock makes the writer wait; meanwhile the loop goes on turning.
+            # The process that holds the write lock makes the writer wait; meanwhile the loop goes on turning.
             with engine.connect() as holder, writing(holder).begin():
                 tasks = []
                 for n in range(100):

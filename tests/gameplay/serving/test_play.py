@@ -407,7 +407,7 @@ def test_a_full_queue_changes_no_game(ready: Ledger) -> None:
 
 
 def test_a_family_without_versions_plays_uniformly_and_is_fallback_affected(ledger: Ledger) -> None:
-    class Nobody:
+    class NoPredictor:
         def predict(
             self, _family: Family, assignment: Assignment | None, _row: npt.NDArray[np.float32]
         ) -> tuple[Prediction, ...]:
@@ -417,7 +417,7 @@ def test_a_family_without_versions_plays_uniformly_and_is_fallback_affected(ledg
 
     async def scenario() -> None:
         async with Writer(ledger) as writer:
-            play = Play(ledger, writer, ReadModels(ledger), Nobody(), split=Split())
+            play = Play(ledger, writer, ReadModels(ledger), NoPredictor(), split=Split())
             game = await play.start("logan", HUMAN, in_metrics=True)
             ended = await play_out(play, game.started.game_id)
             assert game.started.model_version is None

@@ -44,7 +44,7 @@ def service(data_dir: Path, port: int) -> Iterator[httpx2.Client]:
         "RPS_DATA_DIR": str(data_dir),
         "RPS_PORT": str(port),
         "RPS_PROMOTION_SCHEDULE": "off",
-        # Nobody listens there: the service must do without its registry.
+        # No server listens there: the service must do without its registry.
         "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
     }
     with (

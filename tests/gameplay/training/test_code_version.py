@@ -1,4 +1,4 @@
-"""What `code_version` tells apart."""
+"""What `code_version` distinguishes."""
 
 import shutil
 import subprocess

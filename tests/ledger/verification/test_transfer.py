@@ -58,7 +58,7 @@ def test_a_line_is_an_object_with_the_payload_in_it(exported: list[bytes], ledge
     "payload", [b"not JSON", b"\xff\xfe", b' {"a":1}', b'{"a":\n1}', b"", b"[1]", b'{"a":NaN}']
 )
 def test_payload_bytes_that_cannot_stand_in_a_line_survive(ledger: Ledger, new: Ledger, payload: bytes) -> None:
-    """Whoever wrote them: an export keeps bytes, it does not judge them."""
+    """Whatever wrote them: an export keeps bytes, it does not judge them."""
     from_elsewhere = ledger.prepare("stream", [game_started()], 0)
     changed = type(from_elsewhere.events[0])(*from_elsewhere.events[0][:3], payload)
     ledger.append_all([type(from_elsewhere)("stream", (changed,), 0, keyed=False)])
@@ -95,7 +95,7 @@ def test_a_line_that_does_not_fit_is_named_and_nothing_is_imported(exported: lis
 
 
 def test_a_version_that_does_not_follow_is_named_with_its_line(exported: list[bytes], new: Ledger) -> None:
-    """Whoever exports from a changed log can compute hashes that fit."""
+    """An intruder who exports from a changed log can compute hashes that fit."""
     spoiled, previous = [], GENESIS
     for number, line in enumerate(exported, start=1):
         fields = {**json.loads(line), "version": 9} if number == 5 else json.loads(line)

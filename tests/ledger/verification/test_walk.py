@@ -39,7 +39,7 @@ CHANGES = {change.name: change for change in changes(EVENTS)}
 
 @pytest.fixture(scope="module")
 def vandal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vandal]:
-    """Somebody with the file of a sealed ledger; each test leaves it as it was."""
+    """An intruder with the file of a sealed ledger; each test leaves it as it was."""
     with closing(make_ledger(tmp_path_factory.mktemp("vandal") / "ledger.db", EVENTS)) as vandal:
         yield vandal
 
