@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 
+from ledger.engines.pool import OwningPool
 from ledger.errors import DamagedError, DiskFullError, NoLedgerError, ReplacedError, StorageError
 from ledger.files import make_folder, make_private, problem_of
 
@@ -174,6 +175,7 @@ def open_engine(url: URL, *, must_exist: bool) -> Engine:
     file = SqliteFile(path, make=not must_exist)
     engine = create_engine(
         url,
+        poolclass=OwningPool,
         creator=file.connect,
         execution_options={DATABASE: file},
         pool_timeout=CONNECTION_SECONDS_MAX,
@@ -192,6 +194,7 @@ def open_reader(url: URL, *, traceless: bool) -> Engine:
     address = f"{_address(path)}?mode=ro{'&immutable=1' if still else ''}"
     engine = create_engine(
         url,
+        poolclass=OwningPool,
         creator=lambda: _connected(address, _prepare_reader),
         execution_options={DATABASE: StillFile(path) if still else Sqlite()},
     )
