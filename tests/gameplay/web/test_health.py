@@ -30,7 +30,16 @@ from tests.gameplay.web_clients import (
 )
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-NO_VALUE_YET = ("z_statistic", "p_value", "_timestamp_", "alias_rank", "e_value", "games_needed", "rule_verdict")
+NO_VALUE_YET = (
+    "z_statistic",
+    "p_value",
+    "_timestamp_",
+    "alias_rank",
+    "e_value",
+    "games_needed",
+    "rule_verdict",
+    "_held",
+)
 PROCESS_SERIES = {
     "rps_build_info",
     "rps_http_requests_total",
