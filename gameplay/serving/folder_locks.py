@@ -24,6 +24,7 @@ def starting_alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
         if not _locks(file, fcntl.LOCK_EX):
             say(f"waiting for {_holders(file)}, which is starting on {folder}")
             fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
         _sign(file)
         yield
 

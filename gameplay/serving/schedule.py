@@ -71,6 +71,11 @@ class Schedule:
         """The names of the jobs."""
         return frozenset(self._jobs)
 
+    @property
+    def failing(self) -> dict[str, str]:
+        """The name of each job whose newest run failed, and the error."""
+        return self._scheduler.failing
+
     def start(self) -> None:
         """Begin; a promotion cycle that was missed while no process ran comes first."""
         self._abandonment.mark()

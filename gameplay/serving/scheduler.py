@@ -42,6 +42,8 @@ class JobThreads(BaseExecutor):  # type: ignore[misc]  # the library has no type
 
     def __init__(self, threads: Threads) -> None:
         super().__init__()
+        self.failing: dict[str, str] = {}
+        """The name of each job whose newest run failed, and the error."""
         self._threads = threads
         self._running: dict[str, threading.Thread] = {}
 
@@ -59,9 +61,14 @@ class JobThreads(BaseExecutor):  # type: ignore[misc]  # the library has no type
         try:
             job.func(due)
         except BaseException as error:  # the run's outermost frame: an extension's panic is no Exception
-            log.exception("the job %s failed", job.id)
+            problem = f"{type(error).__name__}: {error}"
+            # Each failure is counted, but logged only when it is new: a lost key fails every few seconds for days.
+            if self.failing.get(job.id) != problem:
+                log.exception("the job %s failed", job.id)
+            self.failing[job.id] = problem
             event = JobExecutionEvent(EVENT_JOB_ERROR, job.id, "default", due, exception=error)
         else:
+            self.failing.pop(job.id, None)
             event = JobExecutionEvent(EVENT_JOB_EXECUTED, job.id, "default", due)
         self._run_job_success(job.id, [event])
 
@@ -80,6 +87,11 @@ class Scheduler(BaseScheduler):  # type: ignore[misc]  # the library has no type
         self._ended = threading.Event()
         self._looking: threading.Thread | None = None
         super().__init__(timezone="UTC", executors={"default": self._runs})
+
+    @property
+    def failing(self) -> dict[str, str]:
+        """The name of each job whose newest run failed, and the error."""
+        return dict(self._runs.failing)
 
     def add(self, name: str, work: Work, trigger: Trigger, first: datetime | None = None) -> None:
         """Add a job; its first run is the trigger's next one unless an earlier one is to be made up for."""

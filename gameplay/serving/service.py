@@ -47,6 +47,7 @@ class Service:
     exposition: Exposition
     threads: Threads
     clocks: Clocks
+    schedule: Schedule
     started_seconds: float
     """By the steady clock."""
     caught_up: bool = False
@@ -117,19 +118,18 @@ async def open_service(
     try:
         async with Writer(core.ledger) as writer:
             service = _build(core, writer, process)
-            schedule = Schedule(core, process, threads=service.threads, clocks=service.clocks)
             service.cross_family.start()
-            preparing = service.threads.start(PREPARING, partial(_prepare, service, schedule))
+            preparing = service.threads.start(PREPARING, partial(_prepare, service))
             try:
                 yield service
             finally:
-                await _close(service, schedule, preparing)
+                await _close(service, preparing)
     finally:
         core.close()
 
 
 def _build(core: Core, writer: Writer, process: CollectorRegistry) -> Service:
-    settings, clocks = core.settings, Clocks()
+    settings, clocks, threads = core.settings, Clocks(), Threads()
     split = Split(share=settings.ab_split, enabled=settings.ab_testing)
     cross_family = CrossFamily(
         writer,
@@ -153,15 +153,16 @@ def _build(core: Core, writer: Writer, process: CollectorRegistry) -> Service:
         ),
         cross_family=cross_family,
         exposition=Exposition(core.read_models, process),
-        threads=Threads(),
+        threads=threads,
         clocks=clocks,
+        schedule=Schedule(core, process, threads=threads, clocks=clocks),
         started_seconds=clocks.steady(),
     )
     register(process, core, writer, clocks.wall)
     return service
 
 
-def _prepare(service: Service, schedule: Schedule) -> None:
+def _prepare(service: Service) -> None:
     """Catch up, begin the jobs, load the models, then look at the registry, which takes seconds to open."""
     core = service.core
     try:
@@ -172,7 +173,7 @@ def _prepare(service: Service, schedule: Schedule) -> None:
         return
     service.caught_up = True
     set_rules(core.promotion, rules_of(core.settings), actor=SETTINGS_ACTOR)
-    schedule.start()  # before anything that another machine may keep waiting
+    service.schedule.start()  # before anything that another machine may keep waiting
     wanted = core.wanted_versions()
     core.models.preload([(family, version) for family in FAMILIES for version in sorted(wanted[family])])
     _adopt(core)
@@ -192,12 +193,12 @@ def _adopt(core: Core) -> None:
             log.warning("%s: ledger and registry could not be brought together: %s", family, problem)
 
 
-async def _close(service: Service, schedule: Schedule, preparing: Thread) -> None:
+async def _close(service: Service, preparing: Thread) -> None:
     """End what runs, each within its own limit; what hangs is left behind, as a crash would leave it."""
     service.core.models.stop()
     await asyncio.gather(
         service.cross_family.close(),
-        asyncio.to_thread(schedule.shutdown),
+        asyncio.to_thread(service.schedule.shutdown),
         asyncio.to_thread(preparing.join, PREPARING_SECONDS_MAX),
     )
     saving = service.threads.start("saving", partial(service.core.read_models.projector.save, every=1))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gameplay.serving.errors import FolderInUse
-from gameplay.serving.folder_locks import SERVING, serving, starting_alone
+from gameplay.serving.folder_locks import SERVING, STARTING, serving, starting_alone
 
 
 def silent(_text: str) -> None:
@@ -37,6 +37,14 @@ def test_a_start_waits_for_the_one_before_and_names_its_process(tmp_path: Path) 
     assert started.wait(10)
     second.join()
     assert said == [f"waiting for process {os.getpid()}, which is starting on {tmp_path}"]
+
+
+def test_the_start_lock_names_the_newest_process_alone(tmp_path: Path) -> None:
+    for _ in range(3):
+        with starting_alone(tmp_path, silent):
+            pass
+
+    assert (tmp_path / STARTING).read_text() == f"{os.getpid()}\n"
 
 
 def test_a_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from gameplay.config import Settings
-from gameplay.serving import service
+from gameplay.core import open_core
+from gameplay.serving import schedule, service
 from gameplay.web.app import create_app
 from ledger.identity import read_id
 from tests.gameplay.conftest import Serve
@@ -130,3 +131,20 @@ def test_a_damaged_key_keeps_no_service_from_its_players(serve: Serve, data_dir:
 
     with serve() as client:
         play(client, start(client)["game_id"])
+
+
+def test_a_job_that_lacks_its_key_is_named_and_the_service_plays(
+    settings: Settings, registry: FaultyRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "SEAL_SECONDS", 0.2)
+    core = open_core(settings, registry=registry)
+    core.open_sealer()
+    core.close()
+    (settings.data_dir / "seal.key").unlink()
+
+    with TestClient(create_app(settings, registry=registry)) as client:
+        wait_until(lambda: "seal" in client.get("/healthz").json()["failing_jobs"])
+
+        assert "seal.key" in client.get("/healthz").json()["failing_jobs"]["seal"]
+        assert client.get("/healthz").status_code == 200
+        assert client.post("/start_game", json={"policy": "brian"}).status_code == 200
