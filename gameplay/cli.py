@@ -41,7 +41,7 @@ COMMANDS: Mapping[str, Lazy] = {
 def main() -> None:
     """Run a command; a problem is said in one line, with exit status 2."""
     mask_process(read_masking())
-    rps()
+    rps(prog_name="rps")  # however Python was started
 
 
 def _masked(text: str) -> str:

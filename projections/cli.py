@@ -30,7 +30,7 @@ def main() -> None:
     """Run a command; a problem is said in one line, with exit status 2."""
     # A reader of a pipe may have seen enough, as `head` has: end as other tools do, by the signal, silently.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    rps_audit()
+    rps_audit(prog_name="rps-audit")  # however Python was started
 
 
 @click.group(

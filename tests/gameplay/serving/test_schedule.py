@@ -297,6 +297,7 @@ def test_a_shutdown_does_not_wait_for_a_job_that_hangs(
     (said,) = [record.getMessage() for record in caplog.records if "still run" in record.getMessage()]
     assert "promotion" in said
     release.set()
+    wait_until(lambda: not any(thread.name.startswith("job-") for thread in threading.enumerate()))
 
 
 def test_a_schedule_that_was_shut_down_never_starts(
