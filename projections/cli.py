@@ -7,6 +7,7 @@ import click
 from ledger.errors import LedgerError
 from ledger.masking import mask_addresses
 from projections.commands import (
+    compare_versions,
     decisions,
     looking,
     moving,
@@ -73,6 +74,7 @@ COMMANDS: tuple[click.Command, ...] = (
     replaying.rebuild,
     decisions.decisions,
     what_if.what_if,
+    compare_versions.compare,
     simulate_rules.simulate_rules,
     moving.export_,
     moving.import_,

@@ -101,7 +101,7 @@ def _row(one: Checked, checked: Sequence[Checked]) -> tuple[Any, ...]:
         event.z_statistic,
         event.p_value,
         sparkline(_trend(one, checked)),
-        e_value(event),
+        e_value(event.statistics),
         outcome,
         otherwise(event),
         verdict,

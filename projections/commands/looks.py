@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ledger.events import CycleDecided
-from ledger.evidence import Interval
+from ledger.evidence import Interval, RuleVerdict, Statistics
+from ledger.vocabulary import Family
 from projections.commands.cells import DECISION_WORDS
 from projections.commands.columns import print_fitting
 from projections.decision.rules import KNOWN_RULES
 
+_TITLE = "What the games say, and each rule"
 _COLUMNS = (
     "family", "B ahead by", "90 % interval", "at every look", "exact p", "few", "E", "anytime p", "lead missing",
     "games needed", *KNOWN_RULES,
@@ -19,15 +21,24 @@ _SPARE = (("at every look",), ("few",), ("exact p",), ("lead missing",), ("anyti
 
 def print_looks(events: Sequence[CycleDecided]) -> None:
     """The statistics of cycles that recorded them; nothing where none did."""
-    if rows := [_row(event) for event in events if event.statistics is not None]:
-        print_fitting("What the games say, and each rule", _COLUMNS, rows, *_SPARE)
+    if rows := [
+        _row(event.model_type, event.statistics, event.verdicts)
+        for event in events
+        if event.statistics is not None
+    ]:
+        print_fitting(_TITLE, _COLUMNS, rows, *_SPARE)
 
 
-def e_value(event: CycleDecided) -> str | None:
+def print_look(family: Family, statistics: Statistics, verdicts: Sequence[RuleVerdict]) -> None:
+    """One look that no cycle made."""
+    print_fitting(_TITLE, _COLUMNS, [_row(family, statistics, verdicts)], *_SPARE)
+
+
+def e_value(statistics: Statistics | None) -> str | None:
     """E, rounded; its power of ten where it is large."""
-    if event.statistics is None:
+    if statistics is None:
         return None
-    log_e = event.statistics.log_e
+    log_e = statistics.log_e
     return f"{math.exp(log_e):,.2f}" if log_e < math.log(1e6) else f"10^{log_e / math.log(10):,.0f}"
 
 
@@ -43,18 +54,16 @@ def otherwise(event: CycleDecided) -> str | None:
     )
 
 
-def _row(event: CycleDecided) -> list[Any]:
-    statistics = event.statistics
-    assert statistics is not None
-    said = {verdict.rule: DECISION_WORDS[verdict.decision] for verdict in event.verdicts}
+def _row(family: Family, statistics: Statistics, verdicts: Sequence[RuleVerdict]) -> list[Any]:
+    said = {verdict.rule: DECISION_WORDS[verdict.decision] for verdict in verdicts}
     return [
-        event.model_type,
+        family,
         None if statistics.difference is None else f"{statistics.difference:+.3f}",
         _interval(statistics.interval),
         _interval(statistics.sequence),
         statistics.exact_p,
         statistics.small_sample,
-        e_value(event),
+        e_value(statistics),
         math.exp(-statistics.log_e_max),
         statistics.lead_missing,
         statistics.games_needed,

@@ -45,7 +45,7 @@ def test_a_look_without_games_shows_dashes(capsys: pytest.CaptureFixture[str]) -
     ("log_e", "shown"), [(0.0, "1.00"), (-6.3, "0.00"), (13.8, "984,609.11"), (1_337.4, "10^581")]
 )
 def test_e_is_shown_however_large(log_e: float, shown: str) -> None:
-    assert e_value(cycle_decided(statistics=statistics(log_e=log_e))) == shown
+    assert e_value(statistics(log_e=log_e)) == shown
 
 
 def test_a_cycle_names_the_rules_that_would_have_decided_otherwise() -> None:
@@ -54,4 +54,4 @@ def test_a_cycle_names_the_rules_that_would_have_decided_otherwise() -> None:
     assert otherwise(cycle_decided(verdicts=both)) == "anytime-sign/1: retain"
     assert otherwise(cycle_decided(verdicts=both[:1])) is None
     assert otherwise(cycle_decided(verdicts=())) is None
-    assert e_value(cycle_decided(statistics=None)) is None
+    assert e_value(None) is None
