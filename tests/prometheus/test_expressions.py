@@ -23,6 +23,7 @@ from ledger.vocabulary import (
     FALLBACK_REASONS,
     FAMILIES,
     FAMILY_OF_POLICY,
+    GUARD_REASONS,
     MODEL_TYPE_OF_OPPONENT,
     PLAYED_ALIASES,
     TRAINING_STATUSES,
@@ -274,6 +275,16 @@ def insufficient(facts: Facts) -> Numbers:
     )
 
 
+def held(facts: Facts) -> Numbers:
+    """Each guard, by whether it held a family's swap back in the last cycle; a report asks no guard."""
+    return {
+        key(model=family, reason=reason): int(cycle["reason_code"] == reason)
+        for family, (_, cycle) in facts.last_cycles().items()
+        if cycle["verdicts"]
+        for reason in GUARD_REASONS
+    }
+
+
 def fallbacks(facts: Facts) -> Numbers:
     combinations = (
         {"model_type": family, "alias": alias, "reason": reason}
@@ -297,6 +308,7 @@ def alert_expectations(live: Live) -> dict[str, Numbers]:
         "RpsActiveGamesPlateau": {(): live.facts.open_games()},
         "RpsAutoPromotionStalled": by_family(lambda family: live.at - evaluated[family]),
         "RpsAliasAssignmentPending": by_family(lambda _family: 0),
+        "RpsPromotionHeldBack": held(live.facts),
     }
 
 
