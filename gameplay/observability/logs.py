@@ -13,8 +13,8 @@ from rich.logging import RichHandler
 from gameplay.observability.request_ids import RequestIds
 from ledger.masking import Masking
 
-# They log every step and every request, which would bury everything else.
-CHATTY = ("alembic", "apscheduler", "httpx2", "httpcore2")
+# They log every step and every request, which would bury all else. SQLAlchemy's pool logs by our pool's name.
+CHATTY = ("alembic", "apscheduler", "httpx2", "httpcore2", "ledger.engines.pool")
 
 
 class MaskedFormatter(logging.Formatter):

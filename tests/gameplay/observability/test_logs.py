@@ -1,6 +1,7 @@
 import logging
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +84,25 @@ logging.warning("within")
     before, within = done.stderr.splitlines()
     assert before.endswith("WARNING root: before")
     assert within.endswith("WARNING root: within [request mine]")
+
+
+def test_the_end_of_a_command_is_no_line_of_the_log(tmp_path: Path) -> None:
+    program = """
+from rich.console import Console
+from gameplay.observability.logs import log_to
+from ledger.engines.database import disposing, open_engine, transaction
+from ledger.masking import Masking
+import sys
+
+log_to(Console(stderr=True), Masking(()))
+with disposing(open_engine(sys.argv[1])) as engine, transaction(engine):
+    pass
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, f"sqlite:///{tmp_path / 'x.db'}"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert "Pool" not in done.stderr
