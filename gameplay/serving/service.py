@@ -163,14 +163,18 @@ def _build(core: Core, writer: Writer, process: CollectorRegistry) -> Service:
 
 
 def _prepare(service: Service) -> None:
+    try:
+        _become_ready(service)
+    except ProjectionError:
+        # Whenever it comes: the projector goes on saying so, at /readyz too, and another start would meet the same
+        # event. So the thread has not died of it, which would have the process started again for nothing.
+        log.exception("the projections have stopped")
+
+
+def _become_ready(service: Service) -> None:
     """Catch up, begin the jobs, load the models, then look at the registry, which takes seconds to open."""
     core = service.core
-    try:
-        core.read_models.projector.start()
-    except ProjectionError:
-        # The projector goes on saying so, at /readyz too; another start would meet the same event.
-        log.exception("the projections have stopped")
-        return
+    core.read_models.projector.start()
     service.caught_up = True
     set_rules(core.promotion, rules_of(core.settings), actor=SETTINGS_ACTOR)
     service.schedule.start()  # before anything that another machine may keep waiting

@@ -10,7 +10,10 @@ from gameplay.config import Settings
 from gameplay.core import open_core
 from gameplay.serving import schedule, service
 from gameplay.web.app import create_app
+from ledger.engines.database import disposing, open_engine
 from ledger.identity import read_id
+from ledger.store import Ledger
+from tests.builders import game_finished
 from tests.gameplay.conftest import Serve
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.web_clients import BASE_URL, play, service_behind, start, wait_until
@@ -37,6 +40,22 @@ def test_a_start_that_an_error_ends_is_named_and_the_service_answers(
         assert [said in missing for missing in client.get("/readyz").json()["missing"]] == [True]
         assert said in client.post("/start_game", json={"policy": "brian"}).json()["detail"]
         assert client.get("/metrics?scope=process").status_code == 200
+
+
+def test_an_event_that_stops_the_projections_during_the_start_is_no_death_of_its_thread(
+    settings: Settings, registry: FaultyRegistry
+) -> None:
+    def poison() -> None:
+        with disposing(open_engine(settings.database_url)) as engine:
+            Ledger(engine).append("game-odd", [game_finished(game_id="odd")], 0)
+
+    registry.at_call(1, poison)
+    with TestClient(create_app(settings, registry=registry)) as client:
+        wait_until(lambda: service_behind(client).core.read_models.projector.failure is not None)
+        wait_until(lambda: "preparing" not in {thread.name for thread in threading.enumerate()})
+
+        assert "position" in client.get("/readyz").json()["missing"][0]
+        assert client.get("/healthz").status_code == 200
 
 
 def test_a_writer_that_died_is_named(settings: Settings, registry: FaultyRegistry) -> None:
