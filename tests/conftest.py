@@ -1,3 +1,4 @@
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from scripts.audit_ledger import write_ledger
 # A deadline is an assertion about time, which a busy machine fails.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# A shell starts a job in its background deaf to Ctrl-C, and every program that the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
