@@ -33,6 +33,8 @@ _WORDS = {
     "key": "seal.key",
     "file": "file",
     "reason": "because",
+    "model_type": "xgboost",
+    "pair": "1,2",
 }
 _MORE: dict[tuple[str, ...], tuple[str, ...]] = {("promotion", "cancel"): ("--model-type", "xgboost")}
 
