@@ -39,10 +39,16 @@ def log_to(console: Console, masked: Masking, *, level: int = logging.INFO) -> N
         handler = logging.StreamHandler()
         formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s%(request)s")
     handler.addFilter(RequestIds())
+    handler.addFilter(_is_for_people)
     handler.setFormatter(MaskedFormatter(formatter, masked))
     logging.basicConfig(level=level, handlers=[handler])
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _is_for_people(record: logging.LogRecord) -> bool:
+    """Whether a logger of its own says it, or it is a warning: scipy's search tells the root logger each step."""
+    return record.name != "root" or record.levelno >= logging.WARNING
 
 
 def mask_process(masked: Masking) -> None:

@@ -128,7 +128,7 @@ class Schedule:
     def _seal(self, _due: datetime) -> None:
         """Sign what has been appended, and archive the checkpoint."""
         if self._sealer is None:
-            # Opened here and not at the start: without its key the service plays, and each run says what it lacks.
+            # Opened here and not at the start: without its key the service plays, and /healthz says so.
             self._sealer = self._core.open_sealer()
         self._sealer.run(int(self._clocks.wall() * 1_000_000))
 

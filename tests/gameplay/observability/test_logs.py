@@ -106,3 +106,21 @@ with disposing(open_engine(sys.argv[1])) as engine, transaction(engine):
     )
 
     assert "Pool" not in done.stderr
+
+
+def test_the_steps_of_an_exact_test_are_no_lines_of_the_log() -> None:
+    program = """
+from rich.console import Console
+from gameplay.observability.logs import log_to
+from ledger.masking import Masking
+from scipy.stats import boschloo_exact
+import logging
+
+log_to(Console(stderr=True), Masking(()))
+boschloo_exact([[3, 1], [2, 4]])
+logging.getLogger("gameplay").info("ours")
+logging.warning("of the root")
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+
+    assert [line.split(": ", 1)[1] for line in done.stderr.splitlines()] == ["ours", "of the root"]
