@@ -19,6 +19,7 @@ from gameplay.promotion.rules import SETTINGS_ACTOR, rules_of, set_rules
 from gameplay.refusals import Unavailable
 from gameplay.serving.clocks import Clocks
 from gameplay.serving.cross_family import CrossFamily
+from gameplay.serving.past import PastStates
 from gameplay.serving.play import Play, Split
 from gameplay.serving.process_metrics import register
 from gameplay.serving.schedule import Schedule
@@ -45,6 +46,7 @@ class Service:
     play: Play
     cross_family: CrossFamily
     exposition: Exposition
+    past: PastStates
     threads: Threads
     clocks: Clocks
     schedule: Schedule
@@ -153,6 +155,7 @@ def _build(core: Core, writer: Writer, process: CollectorRegistry) -> Service:
         ),
         cross_family=cross_family,
         exposition=Exposition(core.read_models, process),
+        past=PastStates(core.ledger, since_us=settings.metrics_since_us),
         threads=threads,
         clocks=clocks,
         schedule=Schedule(core, process, threads=threads, clocks=clocks),

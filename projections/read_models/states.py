@@ -1,0 +1,36 @@
+"""The folded states at one position, as pages read them: of the head, or of any position before it."""
+
+from typing import NamedTuple
+
+from projections.read_models.all import ReadModels
+from projections.read_models.assigned_games import State as AssignedGamesState
+from projections.read_models.counters import Counters
+from projections.read_models.open_games import OpenGames
+from projections.read_models.standings import PromotionStates
+from projections.read_models.tickers import Tickers
+
+
+class States(NamedTuple):
+    """Every state at one position, and when that position was recorded. To look at, and never to change."""
+
+    position: int
+    recorded_us: int
+    counters: Counters
+    tickers: Tickers
+    standings: PromotionStates
+    open_games: OpenGames
+    assigned_games: AssignedGamesState
+
+
+def states_of(read_models: ReadModels) -> States:
+    """The states as they stand. Hold `projector.current()` while you look at those of a live read model."""
+    head = read_models.projector.head
+    return States(
+        position=head.position,
+        recorded_us=head.recorded_us,
+        counters=read_models.counters.state,
+        tickers=read_models.tickers.state,
+        standings=read_models.standings.state,
+        open_games=read_models.open_games.state,
+        assigned_games=read_models.assigned_games.state,
+    )
