@@ -68,6 +68,13 @@ class _Failure(NamedTuple):
     retry_at_seconds: float
 
 
+class _Coming(NamedTuple):
+    """A version that callers wait for, until then by the clock."""
+
+    is_settled: threading.Event
+    until_seconds: float
+
+
 class _Answer(NamedTuple):
     probabilities: Probabilities
     predicted: Move
@@ -106,6 +113,7 @@ class Models:
         self._uses = itertools.count(1)
         self._locks: dict[Key, threading.Lock] = {}
         self._asked: set[Key] = set()
+        self._coming: dict[Key, _Coming] = {}
         self._stopped = threading.Event()
         self._queue: SimpleQueue[Key | None] = SimpleQueue()
         self._loader = threading.Thread(target=self._load_asked, name="model-loader", daemon=True)
@@ -153,6 +161,23 @@ class Models:
             return {key: load.result() if load in done else _late(key) for key, load in loads.items()}
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def make_ready(self, family: Family, versions: Iterable[int], seconds_max: float) -> None:
+        """Have the versions loaded, and wait for them.
+
+        Each version is waited for during so many seconds in all, whatever the number of callers, and not at all
+        while a load of it has failed a moment ago: a store that hangs makes the first callers wait, once.
+        """
+        for version in dict.fromkeys(versions):
+            key = (family, version)
+            failure = self._failures.get(key)
+            if key in self._loaded or (failure is not None and not self._is_due(failure)):
+                continue
+            coming = self._coming.setdefault(key, _Coming(threading.Event(), self._clock() + seconds_max))
+            self.ask(*key)
+            if key in self._loaded:  # since the look: nothing would end the wait
+                self._settled(key)
+            coming.is_settled.wait(max(0.0, coming.until_seconds - self._clock()))
 
     def ask(self, family: Family, version: int) -> None:
         """Have a version loaded in the background, unless it is there, under way or failed a moment ago."""
@@ -224,13 +249,19 @@ class Models:
                 loaded = self._fetch(*key)
             except ModelUnavailable as error:
                 self._failures[key] = self._failed(key, error)
+                self._settled(key)
                 raise
             self._fetched_at_seconds = self._clock()
             loaded.used = next(self._uses)
             self._loaded[key] = loaded
             self._failures.pop(key, None)
+            self._settled(key)
         self._drop()
         return loaded, loaded.source
+
+    def _settled(self, key: Key) -> None:
+        if coming := self._coming.pop(key, None):
+            coming.is_settled.set()
 
     def _fetch(self, family: Family, version: int) -> Loaded:
         steps: list[Step] = []
@@ -293,6 +324,7 @@ class Models:
                 log.exception("loading version %d of %s failed", key[1], key[0])
                 unexpected = ModelUnavailable(*key, (Step("load_error", repr(error)),))
                 self._failures[key] = self._failed(key, unexpected)
+                self._settled(key)
             finally:
                 self._asked.discard(key)
 

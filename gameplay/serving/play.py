@@ -1,15 +1,16 @@
 """From a request to events: start a game, play a round.
 
 Recent games are kept in memory. The stream's version is the lock: of two requests for one round exactly one
-lands, in this process or in any other, and the loser reads the stream again.
+lands, in this process or in any other, and the loser reads on in the stream.
 """
 
 import random
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import anyio
 import anyio.to_thread
 import numpy as np
 import numpy.typing as npt
@@ -21,23 +22,34 @@ from gameplay.game.players import Player, naming
 from gameplay.game.rules import assigned_alias, round_points
 from gameplay.refusals import Conflict, NotFound, TooMany, Unavailable
 from ledger.errors import ConflictError, UnreadableEventError
-from ledger.events import Assignment, Event, GameStarted
+from ledger.events import Assignment, Event, GameStarted, RoundPlayed
 from ledger.ids import new_id
-from ledger.store import Ledger
+from ledger.store import Entry, Ledger
 from ledger.streams import game_stream
 from ledger.vocabulary import MODEL_TYPE_OF_OPPONENT, Family, Move, Opponent, PlayedAlias
 from ledger.writer import Writer
+from projections.decision.cycle import versions_of
 from projections.read_models.all import ReadModels
 
 CACHED_GAMES_MAX = 10_000
 OPEN_GAMES_MAX = 100_000
 OPEN_GAMES_A_PLAYER_MAX = 1_000
 SEED_BITS = 53
+DECIDED_AGAIN_MAX = 3
+"""How often a move is decided again because other processes have played on meanwhile."""
+MODELS_SECONDS_MAX = 2.0
+"""How long the start of a game waits for versions that are not in memory."""
+STARTS_MAX = 20
+"""Threads that read and wait for starts: a model store that hangs takes none from other requests."""
 
 Row = npt.NDArray[np.float32]
 
 Listen = Callable[[GameStarted, int, Row, Move], None]
 """Hears of each round that a model played, once it is durable: game, round, features, the player's move."""
+
+
+MakeReady = Callable[[Family, Collection[int], float], object]
+"""Has versions of a family loaded, and waits for them so many seconds at most."""
 
 
 class Predictor(Protocol):
@@ -75,6 +87,7 @@ class Play:
         open_games_max: int = OPEN_GAMES_MAX,
         rng: random.Random | None = None,
         listen: Listen | None = None,
+        make_ready: MakeReady = lambda _family, _versions, _seconds: None,
     ) -> None:
         self._ledger = ledger
         self._writer = writer
@@ -84,6 +97,8 @@ class Play:
         self._open_games_max = open_games_max
         self._rng = rng or random.SystemRandom()
         self._listen = listen
+        self._make_ready = make_ready
+        self._starts = anyio.CapacityLimiter(STARTS_MAX)
         self._games: OrderedDict[str, Game] = OrderedDict()
 
     async def start(
@@ -91,11 +106,16 @@ class Play:
     ) -> Game:
         """Start a game; alias, versions and swap count are of one position and stay with it to the end.
 
+        Another process may have moved the aliases a moment ago, to versions that are not in memory here. They are
+        loaded before the game begins: a round without its model would be no evidence.
+
         A display name is kept in the same transaction: neither of the two happens to a client whose start
         is refused. Raises Unavailable and TooMany while too many games are open.
         """
         game_id = new_id()
-        started = await anyio.to_thread.run_sync(self._decide_start, game_id, opponent, player, in_metrics)
+        started = await anyio.to_thread.run_sync(
+            self._decide_start, game_id, opponent, player, in_metrics, limiter=self._starts
+        )
         beside = naming(player.player_id, name) if name else None
         await self._writer.append(game_stream(game_id), [started], 0, beside=beside)
         return self._keep(Game(started))
@@ -108,22 +128,26 @@ class Play:
         """
         game = await self.find(game_id)
         if round_no is not None and round_no > game.next_round:
-            game = await self._load(game_id)  # another process may have played on
-        if (answered := _answered(game, user_move, round_no)) is not None:
-            return game, answered
-        version, round_played = game.version, game.next_round
-        row = _row(game)
-        events = decide_round(game, user_move, self._predictions(game, row))
-        try:
-            await self._writer.append(game_stream(game_id), events, version)
-        except ConflictError:
-            return await self._after_conflict(game_id, user_move, round_no)
-        # The game in memory may be another by now: read again after another request's conflict.
-        game = self._games.get(game_id, game)
-        self._take_in(game, version, events)
-        if row is not None and self._listen is not None:
-            self._listen(game.started, round_played, row, user_move)
-        return game, round_played
+            game = await self._read_on(game)  # another process may have played on
+        is_contended = False
+        for _ in range(1 + DECIDED_AGAIN_MAX):
+            if (answered := _answered(game, user_move, round_no)) is not None:
+                return game, answered
+            if is_contended:
+                break
+            version, row = game.version, _row(game)
+            events = decide_round(game, user_move, self._predictions(game, row))
+            try:
+                await self._writer.append(game_stream(game_id), events, version)
+            except ConflictError as conflict:
+                known = self._games.get(game_id, game)
+                # Another request of this process has played the round: a double click is one round. Where another
+                # process has, the client means the round after.
+                is_contended = round_no is not None or known.version > version
+                game = await self._read_again(known, conflict)
+            else:
+                return self._landed(game, version, events, row)
+        raise Conflict(f"game {game_id} has moved on to round {game.next_round}: look at it and play again")
 
     async def find(self, game_id: str) -> Game:
         """The game, from memory or from its stream. Raises NotFound."""
@@ -137,6 +161,8 @@ class Play:
         model_type = MODEL_TYPE_OF_OPPONENT[opponent]
         scripted = model_type == "scripted"
         assignment, swap_count = (None, 0) if model_type == "scripted" else self._promotion_state(model_type)
+        if assignment is not None and model_type != "scripted":
+            self._make_ready(model_type, versions_of(assignment).values(), MODELS_SECONDS_MAX)
         alias = None if scripted else assigned_alias(game_id, self._split.share, self._split.enabled)
         return GameStarted(
             game_id=game_id,
@@ -175,19 +201,43 @@ class Play:
             return ()
         return self._predictor.predict(model_type, game.started.assignment, row)
 
-    async def _after_conflict(self, game_id: str, user_move: Move, round_no: int | None) -> tuple[Game, int]:
-        """Another request was faster: if it asked for the same, its answer is this one's too."""
-        game = await self._load(game_id)
-        if (answered := _answered(game, user_move, round_no)) is not None:
-            return game, answered
-        raise Conflict(f"game {game_id} has moved on to round {game.next_round}: look at it and play again")
+    def _landed(self, game: Game, version: int, events: list[Event], row: Row | None) -> tuple[Game, int]:
+        """The round is durable: the game in memory takes it in, and what listens hears of it."""
+        played = events[0]
+        assert isinstance(played, RoundPlayed)
+        # It may be another by now: read again after another request's conflict.
+        game = self._games.get(played.game_id, game)
+        self._take_in(game, version, events)
+        if row is not None and self._listen is not None:
+            self._listen(game.started, played.round, row, played.user_move)
+        return game, played.round
+
+    async def _read_again(self, game: Game, conflict: ConflictError) -> Game:
+        """The game as its stream has it, after an append at a version that was not the stream's."""
+        if conflict.actual >= conflict.expected:
+            return await self._read_on(game)
+        # The database has lost what was in memory here: a failover, or a backup put back.
+        self._games.pop(game.started.game_id, None)
+        return await self._load(game.started.game_id)
+
+    async def _read_on(self, game: Game) -> Game:
+        """The game with what its stream holds beyond memory."""
+        stream = game_stream(game.started.game_id)
+        entries = await anyio.to_thread.run_sync(self._ledger.read_stream, stream, game.version)
+        for entry, event in zip(entries, self._decoded(game.started.game_id, entries), strict=True):
+            if entry.version == game.version + 1:  # or another request has taken it in meanwhile
+                evolve(game, event)
+        return self._keep(game)
 
     async def _load(self, game_id: str) -> Game:
         entries = await anyio.to_thread.run_sync(self._ledger.read_stream, game_stream(game_id))
         if not entries:
             raise NotFound(f"there is no game {game_id}")
+        return self._keep(fold(self._decoded(game_id, entries)))
+
+    def _decoded(self, game_id: str, entries: Sequence[Entry]) -> list[Event]:
         try:
-            return self._keep(fold([self._ledger.decode(entry) for entry in entries]))
+            return [self._ledger.decode(entry) for entry in entries]
         except UnreadableEventError as error:
             raise Conflict(f"game {game_id} cannot be played on: {error}; start another") from error
 

@@ -152,6 +152,7 @@ def _build(core: Core, writer: Writer, process: CollectorRegistry) -> Service:
             split=split,
             open_games_max=settings.open_games_max,
             listen=cross_family.offer,
+            make_ready=core.models.make_ready,
         ),
         cross_family=cross_family,
         exposition=Exposition(core.read_models, process),

@@ -1,15 +1,17 @@
 import asyncio
+import itertools
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from gameplay.game.answers import PlayAnswer
-from gameplay.game.games import Game, Prediction, Step, decide_abandoned, fold
+from gameplay.game.games import Game, Prediction, Step, decide_abandoned, evolve, fold
 from gameplay.game.openings import OPENINGS
 from gameplay.game.players import Player
 from gameplay.game.policies import UNIFORM
@@ -20,12 +22,12 @@ from gameplay.serving.play import Play, Split
 from gameplay.web.answers import play_answer
 from ledger.errors import BusyError
 from ledger.events import Assignment, PredictionMade
-from ledger.store import Entry, Ledger
+from ledger.store import Entry, Ledger, Receipt
 from ledger.streams import game_stream
 from ledger.vocabulary import ALIASES, FAMILIES, MOVES, Family, Move
 from ledger.writer import Writer
 from projections.read_models.all import ReadModels
-from tests.builders import aliases_assigned, assignments, game_started
+from tests.builders import aliases_assigned, assignments, game_started, round_played
 
 HUMAN = Player("human", "p-1")
 
@@ -236,22 +238,111 @@ async def two_at_once(
     return await asyncio.gather(*requests, return_exceptions=True)
 
 
-@pytest.mark.parametrize("processes", [1, 2])
 @pytest.mark.parametrize("rounds_before", [0, 3])
-def test_of_two_plays_for_one_round_exactly_one_counts(ready: Ledger, processes: int, rounds_before: int) -> None:
+@pytest.mark.parametrize("rounds_elsewhere", [0, 2])
+def test_a_double_click_in_one_process_is_one_round(
+    ready: Ledger, rounds_before: int, rounds_elsewhere: int
+) -> None:
     async def scenario() -> None:
         async with process(ready) as one, process(ready) as other:
             game_id = await one.start()
             for _ in range(rounds_before):
                 await one.play.play(game_id, "rock", None)
-            second = (one if processes == 1 else other).play
-            outcomes = await two_at_once(one.play, second, game_id, None)
+            for _ in range(rounds_elsewhere):  # what this process has in memory is stale then
+                await other.play.play(game_id, "rock", None)
+            outcomes = await two_at_once(one.play, one.play, game_id, None)
             (refusal,) = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
             assert isinstance(refusal, Conflict)
             assert "has moved on" in str(refusal)
-            await assert_played_on(ready, one.play, game_id, rounds_before + 1)
+            await assert_played_on(ready, one.play, game_id, rounds_before + rounds_elsewhere + 1)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("rounds_before", [0, 3])
+def test_of_two_processes_that_play_at_once_the_second_plays_the_round_after(
+    ready: Ledger, rounds_before: int
+) -> None:
+    async def scenario() -> None:
+        async with process(ready) as one, process(ready) as other:
+            game_id = await one.start()
+            for _ in range(rounds_before):
+                await one.play.play(game_id, "rock", None)
+            outcomes = await two_at_once(one.play, other.play, game_id, None)
+            played = [outcome[1] for outcome in outcomes if isinstance(outcome, tuple)]
+            assert sorted(played) == [rounds_before + 1, rounds_before + 2]
+
+    asyncio.run(scenario())
+
+
+def test_a_whole_game_is_played_by_turns_in_three_processes_without_a_round(ready: Ledger) -> None:
+    async def scenario() -> None:
+        async with process(ready) as one, process(ready) as two, process(ready) as three:
+            game_id = await one.start()
+            turns = itertools.cycle((one.play, two.play, three.play))
+            rounds: list[int] = []
+            game = await one.play.find(game_id)
+            while game.finished is None:
+                game, round_no = await next(turns).play(game_id, "rock", None)
+                rounds.append(round_no)
+            assert rounds == list(range(1, len(rounds) + 1))
+            assert stored(ready, game_id) == game
+            for play in (one.play, two.play, three.play):
+                assert "is finished" in await refused(play.play(game_id, "rock", None))
+
+    asyncio.run(scenario())
+
+
+def test_a_move_is_decided_again_three_times_and_then_refused(ready: Ledger) -> None:
+    async def scenario() -> None:
+        async with process(ready) as other:
+
+            class Overtaken(Writer):
+                """Before each of its appends the other process plays on."""
+
+                async def append(self, *args: Any, **more: Any) -> Receipt:
+                    if overtaking:
+                        await other.play.play(game_id, "paper", None)
+                    return await super().append(*args, **more)
+
+            async with Overtaken(ready) as writer:
+                overtaking = False
+                play = Play(ready, writer, ReadModels(ready), Leaning(), split=Split())
+                game_id = (await play.start("forrest", HUMAN, in_metrics=True)).started.game_id
+                overtaking = True
+                assert "round 5" in await refused(play.play(game_id, "rock", None))
+            assert {played.user_move for played in stored(ready, game_id).rounds} == {"paper"}
+
+    asyncio.run(scenario())
+
+
+def test_a_game_that_the_database_has_lost_rounds_of_is_read_again(ready: Ledger) -> None:
+    async def scenario() -> None:
+        async with process(ready) as one, process(ready) as other:
+            game_id = await one.start()
+            game = await one.play.find(game_id)
+            evolve(game, round_played(game_id=game_id))  # a round that no stream holds
+            assert (await one.play.play(game_id, "rock", None))[1] == 1
+            assert (await other.play.play(game_id, "rock", None))[1] == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_game_starts_when_its_versions_are_ready(ready: Ledger) -> None:
+    asked: list[tuple[Family, list[int], int]] = []
+
+    def make_ready(family: Family, versions: Collection[int], _seconds_max: float) -> None:
+        asked.append((family, list(versions), ready.head().position))
+
+    async def scenario() -> None:
+        async with Writer(ready) as writer:
+            play = Play(ready, writer, ReadModels(ready), Leaning(), split=Split(), make_ready=make_ready)
+            await play.start("forrest", HUMAN, in_metrics=True)
+            await play.start("hal", HUMAN, in_metrics=True)
+
+    position = ready.head().position
+    asyncio.run(scenario())
+    assert asked == [("xgboost", [1, 2, 3, 4], position)], "before anything is appended, and for no scripted bot"
 
 
 @pytest.mark.parametrize("processes", [1, 2])
