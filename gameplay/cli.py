@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import click
 
-from gameplay.config import SettingError, read_masking
+from gameplay.config import SettingError, read_log_style, read_masking
 from gameplay.models.errors import ModelError
-from gameplay.observability.logs import log_to, mask_process
+from gameplay.observability.logs import logging_process
 from gameplay.refusals import Refusal
 from gameplay.serving.errors import StartError
 from ledger.errors import LedgerError
@@ -40,8 +40,8 @@ COMMANDS: Mapping[str, Lazy] = {
 
 def main() -> None:
     """Run a command; a problem is said in one line, with exit status 2."""
-    mask_process(read_masking())
-    rps(prog_name="rps")  # however Python was started
+    with logging_process(messages, read_masking(), read_log_style()):
+        rps(prog_name="rps")  # however Python was started
 
 
 def _masked(text: str) -> str:
@@ -62,4 +62,3 @@ def rps() -> None:
 
     Settings come from the environment; `rps config` shows them, and docs/operations.md describes them.
     """
-    log_to(messages, read_masking())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from gameplay.cron import Crontab
 from ledger.errors import InvalidTextError
@@ -22,6 +22,8 @@ PLAYER_KINDS: tuple[PlayerKind, ...] = get_args(PlayerKind)
 COUNT_MAX = 1_000_000_000
 SHOWN_MAX = 80
 FAIR_SPLIT = 0.5
+LOG_FORMATS = ("text", "json")
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:]*").fullmatch
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?").fullmatch
@@ -144,6 +146,20 @@ def _origins(value: str) -> frozenset[str]:
     return frozenset(_words(value))
 
 
+def _log_format(value: str) -> str:
+    return _one_of(LOG_FORMATS, value)
+
+
+def _log_level(value: str) -> str:
+    return _one_of(LOG_LEVELS, value)
+
+
+def _one_of(words: tuple[str, ...], value: str) -> str:
+    if value.lower() not in words:
+        raise ValueError(f"write one of {', '.join(words)}")
+    return value.lower()
+
+
 def _setting(variable: str, default: Any, parse: Callable[[str], Any], help_: str, *, secret: bool = False) -> Any:
     metadata = {"variable": variable, "parse": parse, "help": help_, "secret": secret}
     return field(default=default, metadata=metadata)
@@ -251,6 +267,11 @@ class Settings:
     clock_ahead_seconds: int = _setting(
         "RPS_CLOCK_AHEAD_MAX", 3_600, _natural, "Seconds by which the clock may jump before appends are refused."
     )
+    log_format: str = _setting(
+        "RPS_LOG_FORMAT", "text", _log_format, "The log for people or programs: text or json."
+    )
+    log_level: str = _setting("RPS_LOG_LEVEL", "info", _log_level, "The least of what is logged, such as warning.")
+    access_log: bool = _setting("RPS_ACCESS_LOG", False, _flag, "Whether each request is a line of the log.")
     grafana_dashboard_url: str | None = _setting(
         "GRAFANA_DASHBOARD_URL", None, _text, "Shown by GET /, for people who look for the dashboard."
     )
@@ -292,11 +313,24 @@ class Settings:
         """The cron line of each job that has one, None where it is off."""
         return {"promotion": self.promotion_schedule, "training": self.train_schedule}
 
+    def log_style(self) -> "LogStyle":
+        """How this process logs."""
+        return LogStyle(self.log_format, self.log_level)
+
     def masking(self) -> Masking:
         """What takes the secrets of these settings out of a text."""
         own = (secret for one in VARIABLES.values() for secret in _secrets(one, getattr(self, one.name)))
         return Masking([*own, *self.library_secrets])
 
+
+class LogStyle(NamedTuple):
+    """The form of the log's lines, and the least level that is logged."""
+
+    format: str
+    level: str
+
+
+PLAIN = LogStyle("text", "info")
 
 VARIABLES: Mapping[str, "dataclasses.Field[Any]"] = {
     one.metadata["variable"]: one for one in dataclasses.fields(Settings) if one.metadata
@@ -319,6 +353,12 @@ def read_masking(environ: Mapping[str, str] = os.environ) -> Masking:
 
 def _library_secrets(environ: Mapping[str, str]) -> frozenset[str]:
     return frozenset(environ[name] for name in LIBRARY_SECRETS if name in environ)
+
+
+def read_log_style(environ: Mapping[str, str] = os.environ) -> LogStyle:
+    """How to log, before the settings are read and whether or not they can be: the log has to say why not."""
+    form, level = environ.get("RPS_LOG_FORMAT", "").lower(), environ.get("RPS_LOG_LEVEL", "").lower()
+    return LogStyle(form if form in LOG_FORMATS else PLAIN.format, level if level in LOG_LEVELS else PLAIN.level)
 
 
 def read_sources(environ: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -13,6 +13,7 @@ from gameplay.models.deadlines import RegistryInTime, StoreInTime
 from gameplay.models.loaded import Models
 from gameplay.models.registry import MlflowRegistry, Registry
 from gameplay.models.store import ModelStore, open_model_store, open_objects
+from gameplay.observability.happenings import appended, happened
 from gameplay.promotion.state import Promotion
 from ledger.clock import ClockGuard
 from ledger.engines.database import open_engine, open_reader
@@ -136,8 +137,11 @@ def open_core(
     with ExitStack() as failing:
         engine = _open_reader(settings) if read_only else _open_writer(settings, copies, accepting=accepting)
         failing.callback(engine.dispose)
-        _prepare(engine, read_only=read_only)
-        ledger = Ledger(engine, guard=ClockGuard(jump_seconds_max=settings.clock_ahead_seconds))
+        migrated = _prepare(engine, read_only=read_only)
+        ledger = Ledger(engine, guard=ClockGuard(jump_seconds_max=settings.clock_ahead_seconds), listen=appended)
+        if migrated:
+            text = f"migrated: the database is at migration {REVISION}"
+            happened("migrated", text, position=ledger.head().position, migration=REVISION)
         if not (read_only or accepting):
             copies.check_file(ledger)
             copies.check_archive(ledger)
@@ -199,12 +203,13 @@ def _open_reader(settings: Settings) -> Engine:
     return open_reader(settings.database_url, traceless=True)
 
 
-def _prepare(engine: Engine, *, read_only: bool) -> None:
-    """Have the database at the newest migration; one that is only read must be there already."""
+def _prepare(engine: Engine, *, read_only: bool) -> bool:
+    """Have the database at the newest migration; one that is only read must be there already. True if it moved."""
     if not read_only:
-        upgrade(engine)
-    elif (revision := current_revision(engine)) != REVISION:
+        return upgrade(engine)
+    if (revision := current_revision(engine)) != REVISION:
         raise SchemaError(revision, REVISION)
+    return False
 
 
 def _known_run(read_models: ReadModels, family: Family, version: int) -> VersionRun | None:

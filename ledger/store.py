@@ -106,12 +106,17 @@ class Ledger:
         codec: Codec | None = None,
         clock: Callable[[], float] = time.time,
         guard: ClockGuard | None = None,
+        listen: Callable[[Sequence[Event], Receipt], None] | None = None,
     ) -> None:
-        """`guard` looks at the clock before each write; without one any time is believed."""
+        """`guard` looks at the clock before each write; without one any time is believed.
+
+        `listen` is called with what `append` has written, and not with the batches of `append_all`.
+        """
         self.engine = engine
         self.codec = codec or Codec()
         self._clock = clock
         self._guard = guard
+        self._listen = listen
 
     def append(
         self, stream: str, new: Sequence[Event], expected_version: int | None, *, ids: Sequence[str] | None = None
@@ -126,6 +131,8 @@ class Ledger:
         (outcome,) = self.append_all([self.prepare(stream, new, expected_version, ids=ids)])
         if isinstance(outcome, LedgerError):
             raise outcome
+        if self._listen is not None:
+            self._listen(new, outcome)
         return outcome
 
     def record(self, event: Event) -> Receipt:

@@ -12,6 +12,8 @@ from gameplay.commands.settings import pass_settings
 from gameplay.config import Settings
 from gameplay.core import open_core
 from gameplay.cron import next_firings
+from gameplay.observability.log_lines import JsonLines
+from gameplay.observability.log_streams import as_json
 from gameplay.serving.errors import StartError
 from gameplay.serving.folder_locks import serving, starting_alone
 from gameplay.serving.listening import listen
@@ -34,6 +36,8 @@ def serve(settings: Settings) -> None:
     Example: RPS_PORT=9000 rps serve
     """
     with listen(settings.host, settings.port) as listening, ExitStack() as held:
+        if settings.log_format == "json":
+            held.enter_context(as_json("stdout", JsonLines(settings.masking())))
         with starting_alone(settings.data_dir, remark):
             _set_up_once(settings)
             if (folder := _ledger_folder(settings)) is not None:

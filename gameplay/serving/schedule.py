@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from gameplay.core import Core
 from gameplay.cron import Crontab
 from gameplay.models.errors import ModelError
+from gameplay.observability.happenings import happened
 from gameplay.promotion.adoption import watch
 from gameplay.promotion.planning import cycle
 from gameplay.refusals import Refusal
@@ -130,7 +131,8 @@ class Schedule:
         if self._sealer is None:
             # Opened here and not at the start: without its key the service plays, and /healthz says so.
             self._sealer = self._core.open_sealer()
-        self._sealer.run(int(self._clocks.wall() * 1_000_000))
+        if (seal := self._sealer.run(int(self._clocks.wall() * 1_000_000))) is not None:
+            happened("sealed", f"sealed: a signed checkpoint over {seal.size} events", position=seal.size)
 
     def _keep_link(self, _due: datetime) -> None:
         """Keep the ledger's newest link outside, and give back the disk that a long read has taken."""

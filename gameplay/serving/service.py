@@ -14,6 +14,7 @@ from gameplay.config import Settings
 from gameplay.core import Core, open_core
 from gameplay.models.errors import RegistryError
 from gameplay.models.registry import Registry
+from gameplay.observability.happenings import happened
 from gameplay.promotion.adoption import adopt_all
 from gameplay.promotion.rules import SETTINGS_ACTOR, rules_of, set_rules
 from gameplay.refusals import Unavailable
@@ -116,10 +117,12 @@ async def open_service(
 
     `process` receives the metrics that are the process's own. The registry is MLflow's, unless another is given.
     """
+    clocks = Clocks()
+    started_seconds = clocks.steady()
     core = await asyncio.to_thread(open_core, settings, registry=registry)
     try:
         async with Writer(core.ledger) as writer:
-            service = _build(core, writer, process)
+            service = _build(core, writer, process, clocks, started_seconds)
             service.cross_family.start()
             preparing = service.threads.start(PREPARING, partial(_prepare, service))
             try:
@@ -128,10 +131,14 @@ async def open_service(
                 await _close(service, preparing)
     finally:
         core.close()
+        seconds, position = round(clocks.steady() - started_seconds), core.read_models.projector.head.position
+        happened("stopped", f"stopped after {seconds} s", position=position, seconds=seconds)
 
 
-def _build(core: Core, writer: Writer, process: CollectorRegistry) -> Service:
-    settings, clocks, threads = core.settings, Clocks(), Threads()
+def _build(
+    core: Core, writer: Writer, process: CollectorRegistry, clocks: Clocks, started_seconds: float
+) -> Service:
+    settings, threads = core.settings, Threads()
     split = Split(share=settings.ab_split, enabled=settings.ab_testing)
     cross_family = CrossFamily(
         writer,
@@ -160,7 +167,7 @@ def _build(core: Core, writer: Writer, process: CollectorRegistry) -> Service:
         threads=threads,
         clocks=clocks,
         schedule=Schedule(core, process, threads=threads, clocks=clocks),
-        started_seconds=clocks.steady(),
+        started_seconds=started_seconds,
     )
     register(process, core, writer, clocks.wall)
     return service
@@ -185,6 +192,19 @@ def _become_ready(service: Service) -> None:
     wanted = core.wanted_versions()
     core.models.preload([(family, version) for family in FAMILIES for version in sorted(wanted[family])])
     _adopt(core)
+    _say_ready(service)
+
+
+def _say_ready(service: Service) -> None:
+    if missing := service.missing():
+        log.warning("started, and not ready: %s", "; ".join(missing))
+        return
+    position = service.core.read_models.projector.head.position
+    versions = {family: sorted(found) for family, found in service.core.alias_versions().items()}
+    seconds = round(service.uptime_seconds(), 3)
+    shown = ", ".join(f"{family} {'/'.join(map(str, found))}" for family, found in versions.items())
+    text = f"ready after {seconds:.1f} s with {position:,} events; versions: {shown}"
+    happened("ready", text, position=position, seconds=seconds, events=position, versions=versions)
 
 
 def _adopt(core: Core) -> None:

@@ -61,8 +61,10 @@ class TrainingProcess:
 def train_once(settings: Settings) -> None:
     """Train whatever is due, here and now."""
     os.nice(NICENESS)
-    log_to(messages, settings.masking(), level=logging.WARNING)
-    mask_process(settings.masking())
+    # Where the service logs JSON, this process's standard error is its pipe, which makes JSON of all other lines.
+    log_to(messages, settings.masking(), settings.log_style())
+    mask_process(settings.masking(), settings.log_style())
+    logging.captureWarnings(True)
     core = open_core(settings)
     try:
         core.read_models.projector.start()

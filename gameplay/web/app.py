@@ -11,6 +11,7 @@ from gameplay.config import Settings
 from gameplay.models.registry import Registry
 from gameplay.serving.service import open_service
 from gameplay.web import games, grafana, health, models, promotion, training
+from gameplay.web.access_log import AccessLog
 from gameplay.web.calls import Call, routes
 from gameplay.web.errors import HANDLERS
 from gameplay.web.http_metrics import HttpMetrics
@@ -31,7 +32,11 @@ def create_app(settings: Settings, *, registry: Registry | None = None, limits: 
 
     app = Starlette(
         routes=routes(CALLS, settings),
-        middleware=[Middleware(RequestIds), Middleware(HttpMetrics, process, CALLS)],
+        middleware=[
+            Middleware(RequestIds),
+            *([Middleware(AccessLog)] if settings.access_log else []),
+            Middleware(HttpMetrics, process, CALLS),
+        ],
         exception_handlers=HANDLERS,
         lifespan=lifespan,
     )

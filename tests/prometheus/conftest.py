@@ -34,6 +34,8 @@ class Live(NamedTuple):
     prometheus: str
     facts: Facts
     at: float
+    log: Path
+    """Both streams of the service, as JSON."""
 
     def query(self, expression: str) -> dict[Key, float]:
         """Labels -> value at that time; the scrape's own labels are left out."""
@@ -71,7 +73,9 @@ def ask(prometheus: str, expression: str, at: float) -> Any:
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     program = require("prometheus")
     folder = tmp_path_factory.mktemp("live")
-    environment = clean_environment(RPS_DATA_DIR=str(folder / "data"), RPS_PROMOTION_SCHEDULE="off")
+    environment = clean_environment(
+        RPS_DATA_DIR=str(folder / "data"), RPS_PROMOTION_SCHEDULE="off", RPS_LOG_FORMAT="json"
+    )
     run([RPS, "setup", "--games", str(SETUP_GAMES)], environment)
     # Counters begin now: with a first sample of 0, and read at a scrape, increase() extrapolates nothing.
     since_us = time.time_ns() // 1_000
@@ -87,7 +91,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             _live_through(service, folder, environment)
             head = _head(folder)
             at = wait_for("a scrape of everything", _seen(prometheus, head), folder / "prometheus.log")
-            yield Live(service, prometheus, Facts(folder / "data" / "ledger.db", since_us), at)
+            yield Live(
+                service, prometheus, Facts(folder / "data" / "ledger.db", since_us), at, folder / "service.log"
+            )
 
 
 def _prometheus(program: str, folder: Path, port: int, listen: int) -> list[str]:

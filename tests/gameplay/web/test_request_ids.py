@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from gameplay.config import Settings
 from gameplay.observability.request_ids import RequestIds as LogFilter
+from gameplay.observability.request_ids import Trace, trace
 from gameplay.web.app import create_app
 from gameplay.web.request_ids import RequestIds
 from tests.gameplay.faults import FaultyRegistry
@@ -78,5 +79,32 @@ def test_a_line_of_the_log_names_the_request_that_it_is_about(caplog: pytest.Log
         client.get("/", headers={"X-Request-ID": "mine"})
 
     said = {record.message: record.__dict__ for record in caplog.records}
-    assert (said["before"]["request_id"], said["before"]["request"]) == (None, "")
-    assert (said["in a thread"]["request_id"], said["in a thread"]["request"]) == ("mine", " [request mine]")
+    assert said["before"]["request"] == {}
+    assert said["in a thread"]["request"] == {"request_id": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("given", "traced"),
+    [
+        ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", True),
+        ("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-comes-later", True),
+        ("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", False),
+        ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", False),
+        ("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", False),
+        ("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", False),
+        ("forged\x20line", False),
+    ],
+)
+def test_the_callers_trace_comes_into_the_lines(given: str, traced: bool) -> None:
+    found: list[Trace | None] = []
+
+    async def endpoint(_request: Request) -> Response:
+        found.append(trace.get())
+        return Response()
+
+    app = Starlette(routes=[Route("/", endpoint)], middleware=[Middleware(RequestIds)])
+    with TestClient(app) as client:
+        client.get("/", headers={"traceparent": given})
+
+    wanted = Trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
+    assert found == [wanted if traced else None]
