@@ -52,6 +52,8 @@ class Projector:
         """How often what was stored of a read model did not fit, and was folded again."""
         if table is not None:
             self.discarded[table.name] = 0
+        self.forks = 0
+        """How often the ledger was no longer the one that had been folded."""
         self.failure: ProjectionError | None = None
         self._ledger = ledger
         self._tracked = tuple(tracked)
@@ -67,11 +69,7 @@ class Projector:
     def start(self) -> None:
         """Restore the snapshots, bring stragglers level with the others, and catch up to the head."""
         with self._lock:
-            with ExitStack() as undo:
-                # Stopped half-way, the states stand at several positions, and no catch-up could go on from there.
-                undo.callback(self._reset)
-                self._restore()
-                undo.pop_all()
+            self._restore_whole()
             self.catch_up()
 
     def check(self) -> None:
@@ -81,13 +79,19 @@ class Projector:
             raise ProjectionError(failure.position, failure.event_type, failure.problem) from failure
 
     def catch_up(self) -> int:
-        """Fold everything up to the head, and return its position. Raises ProjectionError, then for ever."""
+        """Fold everything up to the head, and return its position. Raises ProjectionError, then for ever.
+
+        Where the ledger is no longer the one that was folded, everything is folded again.
+        """
         with self._lock:
             self.check()
-            while page := self._ledger.read(self.position):
+            page = self._next_page()
+            if page is None:
+                self._start_over()
+                page = self._ledger.read(self.position)
+            while page:
                 self.fold(page)
-                if len(page) < PAGE_ENTRIES:
-                    break
+                page = self._ledger.read(self.position) if len(page) >= PAGE_ENTRIES else []
             return self.position
 
     def fold(self, page: Sequence[Entry]) -> None:
@@ -124,6 +128,36 @@ class Projector:
                 snapshots.save(connection, snapshot)
         self._saved_position = head.position
         return True
+
+    def _next_page(self) -> list[Entry] | None:
+        """The entries after the head; None where the ledger does not hold the head itself.
+
+        A server may come back from a failover without what it had acknowledged, or be restored under a process
+        that runs. Nothing says so, and positions go on as ever: so the newest link is compared each time, which
+        costs one row.
+        """
+        if not self.position:
+            return self._ledger.read()
+        page = self._ledger.read(self.position - 1, limit=PAGE_ENTRIES + 1)
+        return page[1:] if page and page[0].chain_hash == self.head.chain_hash else None
+
+    def _start_over(self) -> None:
+        self.forks += 1
+        log.error(
+            "the ledger is another one than was folded: it does not hold position %d with chain hash %s, and"
+            " everything is folded again; counters may fall. Compare it with its copies by `rps-audit verify`",
+            self.position,
+            self.head.chain_hash.hex(),
+        )
+        self._reset()
+        self._restore_whole()
+
+    def _restore_whole(self) -> None:
+        with ExitStack() as undo:
+            # Stopped half-way, the states stand at several positions, and no catch-up could go on from there.
+            undo.callback(self._reset)
+            self._restore()
+            undo.pop_all()
 
     def _restore(self) -> None:
         for tracked in self._tracked:

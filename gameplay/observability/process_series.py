@@ -19,6 +19,7 @@ PROCESS_LABELS: Final[dict[str, tuple[str, ...]]] = {
     "rps_ledger_ahead_of_clock_seconds": (),
     "rps_writer_unanswered_events": (),
     "rps_projection_snapshots_discarded": (),
+    "rps_projection_forks": (),
     "rps_registry_mismatches": (),
     "rps_models_loaded": (),
     "rps_build_info": ("version",),

@@ -28,6 +28,10 @@ def register(process: CollectorRegistry, core: Core, writer: Writer, clock: Call
             "Stored read models that did not fit the ledger at the start and were folded again.",
             lambda: sum(core.read_models.projector.discarded.values()),
         ),
+        "rps_projection_forks": (
+            "How often the ledger was no longer the one that had been folded.",
+            lambda: core.read_models.projector.forks,
+        ),
         "rps_registry_mismatches": (
             "Families whose aliases in the registry and in the ledger differ and cannot be brought together.",
             lambda: len(core.promotion.problems),

@@ -1,4 +1,4 @@
-"""`/metrics`: the folded states as Prometheus families, computed at scrape and remembered by ledger position."""
+"""`/metrics`: the folded states as Prometheus families, computed at scrape and remembered by the ledger's head."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -60,7 +60,7 @@ class LedgerCollector(Collector):
 class Exposition:
     """Renders `/metrics` in each of the FORMATS.
 
-    The ledger's part is a function of the position, so it is kept until that moves; the rest of the process is
+    The ledger's part is a function of its head, so it is kept until that moves; the rest of the process is
     collected each time.
     """
 
@@ -71,7 +71,7 @@ class Exposition:
         self._ledger = CollectorRegistry()
         self._ledger.register(LedgerCollector(read_models))
         self._rendered: dict[str, bytes] = {}
-        self._rendered_position = 0
+        self._rendered_hash = b""
 
     def render(self, content_type: str = TEXT, scope: Scope | None = None) -> bytes:
         """The body, in one of FORMATS; `scope` leaves out one of the two parts.
@@ -87,9 +87,11 @@ class Exposition:
         return body
 
     def _render_ledger(self, content_type: str) -> bytes:
-        with self._read_models.projector.current() as position:
-            if position != self._rendered_position:
-                self._rendered, self._rendered_position = {}, position
+        with self._read_models.projector.current():
+            # Of the hash, and not of the position: that may be of another history after a failover.
+            chain_hash = self._read_models.projector.head.chain_hash
+            if chain_hash != self._rendered_hash:
+                self._rendered, self._rendered_hash = {}, chain_hash
             if content_type not in self._rendered:
                 self._rendered[content_type] = FORMATS[content_type](self._ledger)
             return self._rendered[content_type]

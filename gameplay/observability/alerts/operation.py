@@ -28,6 +28,7 @@ def operation_alerts() -> list[Alert]:
         _missed_job(),
         _registry(),
         _snapshots(),
+        _forks(),
         _clock(),
         _findings(),
         _audit_late(),
@@ -173,6 +174,23 @@ def _snapshots() -> Alert:
         "Snapshots did not fit the ledger and were replayed",
         "After an upgrade or a change of METRICS_SINCE_DATE that is expected. Otherwise the database was changed"
         " or replaced: `rps-audit verify` says whether the log is whole.",
+    )
+
+
+def _forks() -> Alert:
+    return Alert(
+        "RpsLedgerForked",
+        grouped("max", "instance", vector("rps_projection_forks")),
+        ">",
+        0,
+        "",
+        "0s",
+        "critical",
+        None,
+        "The ledger is another one than was folded",
+        "The database came back without what it had acknowledged: a failover without a synchronous standby, or a"
+        " backup put back under a process that ran. Everything was folded again, and counters may have fallen."
+        " `rps-audit verify --archive` says from which position on it differs. The alert ends with a restart.",
     )
 
 

@@ -19,6 +19,7 @@ def operation_cases() -> list[Case]:
         _missed(),
         _registry(),
         *_snapshots(),
+        _forks(),
         _clock(),
         _findings(),
         *_late_audits(),
@@ -154,6 +155,19 @@ def _snapshots() -> list[Case]:
             {hour + 10: []},
         ),
     ]
+
+
+def _forks() -> Case:
+    pods = [{"instance": "one"}, {"instance": "two"}]
+    return Case(
+        "RpsLedgerForked",
+        "one process has seen it, then both",
+        {
+            vector("rps_projection_forks", f'job="{PROCESS_JOB}"', 'instance="one"'): "0x9 1x50",
+            vector("rps_projection_forks", f'job="{PROCESS_JOB}"', 'instance="two"'): "0x19 1x40",
+        },
+        {5: [], 15: pods[:1], 25: pods},
+    )
 
 
 def _clock() -> Case:

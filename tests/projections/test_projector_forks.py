@@ -1,0 +1,111 @@
+"""A database that comes back with another history, under projectors that run on."""
+
+import logging
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from ledger.events import Event
+from ledger.store import Ledger
+from projections.metrics.exposition import Exposition
+from projections.read_models.all import ReadModels
+from tests.builders import aliases_assigned, cycle_decided, game_finished, game_started
+from tests.histories import histories
+from tests.projections.stories import (
+    append,
+    caught_up,
+    execute,
+    repeatable,
+    restarted,
+    scratch_ledger,
+    states,
+    table_rows,
+)
+
+STORY: tuple[Event, ...] = (
+    aliases_assigned(),
+    game_started(game_id="g1"),
+    game_finished(game_id="g1", winner="bot"),
+    cycle_decided(),
+)
+OTHER: tuple[Event, ...] = (
+    game_started(game_id="h1"),
+    game_finished(game_id="h1", winner="user"),
+    cycle_decided(decision="retain_production"),
+)
+
+
+def lose(ledger: Ledger, after: int) -> None:
+    """Take away what was appended after a position, as a failover without a synchronous standby does."""
+    execute(ledger.engine, "DROP TRIGGER IF EXISTS events_refuse_delete")
+    execute(ledger.engine, "DELETE FROM events WHERE position > :after", after=after)
+
+
+@settings(repeatable, max_examples=25)
+@given(
+    history=histories(),
+    others=histories(steps_max=8),
+    kept=st.integers(0, 30),
+    saves=st.booleans(),
+    pages=st.integers(1, 7),
+)
+def test_after_a_fork_every_state_is_that_of_the_history_that_there_is(
+    history: list[Event], others: list[Event], kept: int, saves: bool, pages: int
+) -> None:
+    with scratch_ledger(pages) as ledger:
+        both = ReadModels(ledger), ReadModels(ledger)
+        append_all(ledger, history)
+        for read_models in both:
+            read_models.projector.start()
+        if saves:
+            both[0].projector.save(every=1)
+        folded = ledger.head()
+        lose(ledger, min(kept, len(history) // 2))
+        append_all(ledger, others)
+        for read_models in both:
+            read_models.projector.catch_up()
+        assert both[0].projector.head == both[1].projector.head == ledger.head()
+        rows, forked = table_rows(ledger.engine), ledger.head() != folded
+        assert [one.projector.forks for one in both] == [int(forked)] * 2
+        assert states(both[0]) == states(both[1]) == states(caught_up(ledger))
+        assert rows == table_rows(ledger.engine)
+
+
+def append_all(ledger: Ledger, events: Sequence[Event]) -> None:
+    for happened in events:
+        append(ledger, happened)
+
+
+@pytest.mark.parametrize("lost", [1, 2, 4])
+@pytest.mark.parametrize("added", [0, 1, 2, 3])
+def test_a_fork_is_said_once_and_loudly(
+    ledger: Ledger, lost: int, added: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    append(ledger, *STORY)
+    read_models = restarted(ledger)
+    lose(ledger, len(STORY) - lost)
+    append_all(ledger, OTHER[:added])
+    with caplog.at_level(logging.ERROR):
+        read_models.projector.catch_up()
+        read_models.projector.catch_up()
+    (record,) = caplog.records
+    assert f"does not hold position {len(STORY)} " in record.getMessage()
+    assert read_models.projector.forks == 1
+    assert states(read_models) == states(caught_up(ledger))
+
+
+def test_no_body_of_the_history_before_is_shown_after_a_fork(ledger: Ledger) -> None:
+    append(ledger, *STORY)
+    read_models = restarted(ledger)
+    exposition = Exposition(read_models, CollectorRegistry())
+    before = exposition.render(scope="ledger")
+    lose(ledger, 1)
+    append(ledger, *OTHER)
+    assert ledger.head().position == len(STORY)
+    assert exposition.render(scope="ledger") != before
+    assert exposition.render(scope="ledger") == Exposition(restarted(ledger), CollectorRegistry()).render(
+        scope="ledger"
+    )
