@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 
@@ -84,6 +84,8 @@ def test_a_registry_that_hangs_holds_nothing_up_but_what_asks_it(
         game_id = start(hurried, player_name="Ada")["game_id"]
         assert play(hurried, game_id)["round"] == 1
 
+        # The lane is full before the registry answers again, however late the crowd's threads came.
+        assert wait(crowd, PATIENCE_SECONDS, FIRST_COMPLETED).done
         hanging.release()
         answers = [one.result(PATIENCE_SECONDS) for one in crowd]
     refused = [one for one in answers if one.status_code == 503]
