@@ -10,6 +10,7 @@ from ledger.engines.database import open_engine
 from ledger.store import Ledger
 from migrations import upgrade
 from scripts.audit_ledger import write_ledger
+from tests.s3_server import S3Gateway, S3Storage
 
 # A deadline is an assertion about time, which a busy machine fails.
 settings.register_profile("patient", deadline=None)
@@ -23,6 +24,38 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example ledger's file, for reading; its key's public half lies beside it. Copy it to write."""
     return write_ledger(tmp_path_factory.mktemp("example"))
+
+
+@pytest.fixture(scope="session")
+def s3_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Storage]:
+    storage = S3Storage(tmp_path_factory.mktemp("s3"))
+    try:
+        storage.start()
+        yield storage
+    finally:
+        storage.stop()
+
+
+@pytest.fixture(scope="session")
+def s3(s3_storage: S3Storage) -> Iterator[S3Gateway]:
+    """A real S3 API, over HTTP, which stays up; a test that wants it down takes `own_s3`."""
+    gateway = S3Gateway(s3_storage)
+    try:
+        gateway.start()
+        yield gateway
+    finally:
+        gateway.stop()
+
+
+@pytest.fixture
+def own_s3(s3_storage: S3Storage) -> Iterator[S3Gateway]:
+    """A gateway of the test's own to the same objects; it may be stopped and started at will."""
+    gateway = S3Gateway(s3_storage)
+    try:
+        gateway.start()
+        yield gateway
+    finally:
+        gateway.stop()
 
 
 @pytest.fixture

@@ -1,76 +1,18 @@
-"""Real servers that a test can stop and start again: an S3 API, and MLflow over HTTP."""
+"""MLflow over HTTP, which a test can stop and start again."""
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from uuid import uuid4
 
-from moto.server import ThreadedMotoServer
-
-from gameplay.config import Settings
-from gameplay.models.store import ObjectModelStore, open_model_store, open_objects
-from projections.objects import ObjectStore, S3Access
+from tests.prometheus.processes import free_port
 
 HOST = "127.0.0.1"
 START_SECONDS_MAX = 60.0
-STORE_KEY, STORE_SECRET = "the-key", "the-secret"
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind((HOST, 0))
-        return int(listening.getsockname()[1])
-
-
-class S3Server:
-    """An S3 API whose objects outlast a stop, as those of a real one would."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.endpoint = f"http://{HOST}:{self.port}"
-        self.access = S3Access(self.endpoint, STORE_KEY, STORE_SECRET)
-        self._server: ThreadedMotoServer | None = None
-
-    def start(self) -> None:
-        self._server = ThreadedMotoServer(HOST, self.port, verbose=False)
-        self._server.start()
-
-    def stop(self) -> None:
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
-
-    def new_bucket(self) -> str:
-        """The name of a bucket that was made just now."""
-        name = f"bucket-{uuid4()}"
-        request = urllib.request.Request(f"{self.endpoint}/{name}", method="PUT")
-        with urllib.request.urlopen(request, timeout=10):
-            return name
-
-    def objects(self, bucket: str) -> ObjectStore:
-        """The bucket, as any client has it."""
-        return open_objects(f"s3://{bucket}", self.access)
-
-    def store(self, bucket: str) -> ObjectModelStore:
-        return open_model_store(f"s3://{bucket}", self.access)
-
-    def settings(self, folder: Path, bucket: str, **more: object) -> Settings:
-        """Settings over a data folder, with a bucket as the model store."""
-        return Settings(
-            data_dir=folder,
-            model_store_url=f"s3://{bucket}",
-            minio_endpoint=self.endpoint,
-            minio_access_key=STORE_KEY,
-            minio_secret_key=STORE_SECRET,
-            promotion_schedule=None,
-            **more,  # type: ignore[arg-type]
-        )
 
 
 class MlflowServer:

@@ -19,7 +19,6 @@ from gameplay.training.fit import Job
 from gameplay.web.app import create_app
 from ledger.events import Assignment
 from ledger.vocabulary import ALIASES, FAMILIES, POLICIES, Family
-from tests.gameplay.servers import S3Server
 from tests.gameplay.trainings import train
 from tests.gameplay.web_clients import BASE_URL, wait_until
 
@@ -104,12 +103,3 @@ def core(settings: Settings) -> Iterator[Core]:
     core.read_models.projector.start()
     yield core
     core.close()
-
-
-@pytest.fixture(scope="session")
-def s3() -> Iterator[S3Server]:
-    """An S3 API that is up; who stops it starts it again."""
-    server = S3Server()
-    server.start()
-    yield server
-    server.stop()

@@ -11,8 +11,9 @@ from gameplay.config import Settings
 from gameplay.models.store import open_model_store
 from gameplay.web.app import create_app
 from ledger.vocabulary import ALIASES, FAMILIES
-from tests.gameplay.servers import MlflowServer, S3Server
+from tests.gameplay.servers import MlflowServer
 from tests.gameplay.web_clients import BASE_URL, ok, play, play_on, samples, service_behind, start, wait_until
+from tests.s3_server import S3Gateway
 
 TICKERS = ("rps_model_games_since_production_swap", "rps_model_promotion_cycles_since_swap")
 
@@ -30,14 +31,14 @@ def mlflow(folder: Path) -> Iterator[MlflowServer]:
 
 
 @pytest.fixture
-def settings(folder: Path, s3: S3Server, mlflow: MlflowServer) -> Settings:
-    """An own bucket with the twelve versions in it, and MLflow behind its server's address."""
-    bucket = s3.new_bucket()
-    store, local = s3.store(bucket), open_model_store(Settings(data_dir=folder).model_store_url)
+def settings(folder: Path, own_s3: S3Gateway, mlflow: MlflowServer) -> Settings:
+    """An own place in a bucket with the twelve versions in it, and MLflow behind its server's address."""
+    place = own_s3.new_place()
+    store, local = own_s3.store(place), open_model_store(Settings(data_dir=folder).model_store_url)
     for family in FAMILIES:
         for version in range(1, 1 + len(ALIASES)):
             store.put_model(family, local.get_model(family, version))
-    return s3.settings(folder, bucket, mlflow_tracking_uri=mlflow.uri)
+    return own_s3.settings(folder, place, mlflow_tracking_uri=mlflow.uri)
 
 
 def tickers(client: TestClient) -> dict[str, float]:
@@ -68,9 +69,9 @@ def recovered(client: TestClient) -> bool:
 
 
 def test_games_go_on_without_store_and_registry_and_recover_without_a_restart(
-    settings: Settings, s3: S3Server
+    settings: Settings, own_s3: S3Gateway
 ) -> None:
-    s3.stop()
+    own_s3.stop()
     with TestClient(create_app(settings), base_url=BASE_URL) as client:
         wait_until(lambda: client.get("/metrics").status_code == 200)
         before = tickers(client)
@@ -87,7 +88,7 @@ def test_games_go_on_without_store_and_registry_and_recover_without_a_restart(
         assert tickers(client) == before
         assert samples(client)['rps_games_total{difficulty="standard",policy="forrest"}'] == 2
 
-        s3.start()
+        own_s3.start()
         wait_until(lambda: recovered(client))
 
         assert sources(client) == {"minio"}
@@ -100,9 +101,9 @@ def test_games_go_on_without_store_and_registry_and_recover_without_a_restart(
 
 
 def test_versions_come_from_mlflow_while_the_store_is_down_and_games_outlast_both(
-    settings: Settings, s3: S3Server, mlflow: MlflowServer
+    settings: Settings, own_s3: S3Gateway, mlflow: MlflowServer
 ) -> None:
-    s3.stop()
+    own_s3.stop()
     with TestClient(create_app(settings), base_url=BASE_URL) as client:
         wait_until(lambda: client.get("/metrics").status_code == 200)
         mlflow.start()  # it was not there when the service began
@@ -117,7 +118,7 @@ def test_versions_come_from_mlflow_while_the_store_is_down_and_games_outlast_bot
         assert play_on(client, start(client)["game_id"])["model_info"]["probability_source"] == "model"
         assert fallbacks(client, "minio_miss") == fallen_back
 
-        s3.start()
+        own_s3.start()
         answer = ok(client.post("/models/reload", params={"sync_minio": "true"}))
         assert (answer["success"], answer["minio_skipped"]) == (True, 12)
         assert len(answer["registry_errors"]) == len(FAMILIES)  # whose aliases in MLflow could not be looked at

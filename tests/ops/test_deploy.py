@@ -11,7 +11,7 @@ import pytest
 
 from gameplay.observability.site import DASHBOARD_UID
 from tests.ops.grafana_server import Grafana, grafana
-from tests.prometheus.conftest import require
+from tests.programs import require
 
 ROOT = Path(__file__).parents[2]
 KEY = "glsa_a1B2c3D4e5F6_0badcafe"

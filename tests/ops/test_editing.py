@@ -21,7 +21,7 @@ from gameplay.observability.provisioning.files import COMPACT, PRETTY
 from gameplay.observability.site import DASHBOARD_UID
 from tests.gameplay.observability.newer_form import newer, resource
 from tests.ops.grafana_server import Grafana, grafana
-from tests.prometheus.conftest import require
+from tests.programs import require
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "dashboards.md").read_text("utf-8")

@@ -25,7 +25,7 @@ from gameplay.observability.site import (
 from gameplay.telemetry import OPT_OUTS
 from projections.cli import rps_audit
 from projections.commands.watch import PORT
-from tests.prometheus.conftest import require
+from tests.programs import require
 
 OPS = Path(__file__).parents[2] / "ops"
 BY_HAND = {"deploy_clean_dashboard.sh", ".grafana_api_key"}

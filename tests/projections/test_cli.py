@@ -15,7 +15,7 @@ from ledger.schema import TRIGGERS
 from projections.cli import rps_audit
 from scripts.audit_docs import PAGE, render, tamper
 from scripts.audit_ledger import SIGNER
-from tests.projections.programs import require
+from tests.programs import require
 from tests.projections.sabotage import writable_copy
 from tests.projections.terminal import ask
 

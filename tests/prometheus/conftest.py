@@ -1,7 +1,5 @@
 """One real service and one real Prometheus for all tests here, after games, trainings, cycles and a swap."""
 
-import os
-import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,6 +16,7 @@ from ledger.engines.database import open_engine
 from ledger.store import Ledger
 from ledger.vocabulary import POLICIES, Opponent
 from tests.builders import fell_back
+from tests.programs import require
 from tests.prometheus.facts import Facts, Key
 from tests.prometheus.processes import RPS, clean_environment, free_port, get, post, run, running, wait_for
 
@@ -48,19 +47,6 @@ class Live(NamedTuple):
             ): float(one["value"][1])
             for one in found["result"]
         }
-
-
-def require(program: str) -> str:
-    """The path of a program. On CI a missing one fails the test, elsewhere it skips it."""
-    path = shutil.which(program)
-    if path is None:
-        missing = (
-            f"{program} is not installed (Debian: apt-get install {program.replace('promtool', 'prometheus')})"
-        )
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return path
 
 
 def ask(prometheus: str, expression: str, at: float) -> Any:

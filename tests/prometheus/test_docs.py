@@ -11,7 +11,8 @@ from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.dashboard.parts import panels
 from gameplay.observability.dashboard.visuals import Json
 from projections.metrics.series import LEDGER_SERIES, Series
-from tests.prometheus.conftest import Live, require
+from tests.programs import require
+from tests.prometheus.conftest import Live
 from tests.prometheus.facts import key
 from tests.prometheus.test_expressions import BY_DIFFICULTY, VARIABLES
 

@@ -1,6 +1,6 @@
 """What holds for a model store of any kind, and what a URL may be."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,16 +22,7 @@ from tests.endpoints import WRONG_ENDPOINTS
 from tests.gameplay.faults import CrashError, crash
 from tests.gameplay.graphs import files
 from tests.gameplay.markers import markers_in, run_markers_in
-from tests.gameplay.servers import S3Server
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    """A real S3 API, over HTTP."""
-    server = S3Server()
-    server.start()
-    yield server
-    server.stop()
+from tests.s3_server import S3Gateway
 
 
 @pytest.fixture(params=["directory", "memory", "s3"])
@@ -41,8 +32,8 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
         case "memory":
             return MemoryStore()
         case "s3":
-            server: S3Server = request.getfixturevalue("s3")
-            return server.objects(server.new_bucket())
+            s3: S3Gateway = request.getfixturevalue("s3")
+            return s3.objects(s3.new_place())
         case _:
             return LocalStore(tmp_path / "models", mkdir=True)
 
@@ -68,6 +59,15 @@ def test_a_version_of_one_family_is_none_of_another(store: ObjectModelStore) -> 
     with pytest.raises(ModelMissing) as caught:
         store.get_model("feedforward_nn", 3)
     assert (caught.value.family, caught.value.version) == ("feedforward_nn", 3)
+
+
+def test_keys_that_the_storage_refuses_are_an_error_that_keeps_them_secret(s3: S3Gateway) -> None:
+    store = open_model_store(f"s3://{s3.new_place()}", s3.access._replace(secret_key="another-secret"))
+
+    with pytest.raises(StoreUnavailable, match="could not read") as caught:
+        store.get_model("xgboost", 3)
+
+    assert "another-secret" not in str(caught.value)
 
 
 def test_the_layout_is_the_documented_one(store: ObjectModelStore, objects: ObjectStore) -> None:

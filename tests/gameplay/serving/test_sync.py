@@ -12,25 +12,16 @@ from ledger.vocabulary import ALIASES, FAMILIES
 from tests.builders import assignment, training_completed
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.markers import markers_in, run_markers_in
-from tests.gameplay.servers import S3Server
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    """An S3 API that is up; a test that stops it starts it again."""
-    server = S3Server()
-    server.start()
-    yield server
-    server.stop()
+from tests.s3_server import S3Gateway
 
 
 @pytest.fixture
-def bucket(s3: S3Server) -> str:
-    return s3.new_bucket()
+def bucket(s3: S3Gateway) -> str:
+    return s3.new_place()
 
 
 @pytest.fixture
-def remote(s3: S3Server, bucket: str, registry: FaultyRegistry, data_dir: Path) -> Iterator[Core]:
+def remote(s3: S3Gateway, bucket: str, registry: FaultyRegistry, data_dir: Path) -> Iterator[Core]:
     """A ledger with its twelve versions, which the registry has, and an empty bucket."""
     core = open_core(s3.settings(data_dir, bucket), registry=registry)
     core.read_models.projector.start()
@@ -39,7 +30,7 @@ def remote(s3: S3Server, bucket: str, registry: FaultyRegistry, data_dir: Path) 
 
 
 def test_the_twelve_are_copied_to_s3_and_marked(
-    remote: Core, registry: FaultyRegistry, s3: S3Server, bucket: str
+    remote: Core, registry: FaultyRegistry, s3: S3Gateway, bucket: str
 ) -> None:
     first, second = (sync(remote, FAMILIES, ALIASES) for _ in range(2))
 
@@ -53,7 +44,7 @@ def test_the_twelve_are_copied_to_s3_and_marked(
     assert len(run_markers_in(s3.objects(bucket))) == 12
 
 
-def test_markers_that_a_crash_left_behind_are_put_right(remote: Core, s3: S3Server, bucket: str) -> None:
+def test_markers_that_a_crash_left_behind_are_put_right(remote: Core, s3: S3Gateway, bucket: str) -> None:
     sync(remote, FAMILIES, ALIASES)
     objects, right = s3.objects(bucket), run_markers_in(s3.objects(bucket))
     objects.put("run-xgboost-2/.alias_Production", b"rps_bot_xgboost@Production v2\n")
@@ -105,7 +96,7 @@ def test_cleaning_keeps_what_an_open_plan_leads_to_and_what_was_trained_just_now
 
 
 @pytest.mark.parametrize("key", ["run-xgboost-2/meta.json", "rps_bot_xgboost/versions/2"])
-def test_an_unreadable_copy_is_replaced(remote: Core, s3: S3Server, bucket: str, key: str) -> None:
+def test_an_unreadable_copy_is_replaced(remote: Core, s3: S3Gateway, bucket: str, key: str) -> None:
     sync(remote, ("xgboost",), ALIASES)
     s3.objects(bucket).put(key, b"{")
 
@@ -127,11 +118,13 @@ def test_a_version_that_is_nowhere_is_an_error_and_the_others_are_copied(
     assert len(synced.copied) == 3
 
 
-def test_a_store_that_is_down_is_asked_once(remote: Core, s3: S3Server) -> None:
-    s3.stop()
+def test_a_store_that_is_down_is_asked_once(own_s3: S3Gateway, registry: FaultyRegistry, data_dir: Path) -> None:
+    core = open_core(own_s3.settings(data_dir, own_s3.new_place()), registry=registry)
+    core.read_models.projector.start()
+    own_s3.stop()
 
-    synced = sync(remote, FAMILIES, ALIASES, clean=True)
+    synced = sync(core, FAMILIES, ALIASES, clean=True)
 
-    s3.start()
+    core.close()
     assert len(synced.errors) == 1
     assert (synced.copied, synced.kept, synced.removed) == ([], [], [])

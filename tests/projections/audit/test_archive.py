@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -6,18 +5,9 @@ from obstore.store import LocalStore, MemoryStore
 
 from projections.audit.archive import FOLDER, ArchiveError, CheckpointArchive, open_archive
 from tests.endpoints import WRONG_ENDPOINTS
-from tests.gameplay.servers import STORE_KEY, STORE_SECRET, S3Server
+from tests.s3_server import STORE_KEY, STORE_SECRET, S3Gateway
 
 KEYS = f"[default]\naws_access_key_id = {STORE_KEY}\naws_secret_access_key = {STORE_SECRET}\n"
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    """A real S3 API, over HTTP."""
-    server = S3Server()
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -106,7 +96,7 @@ def test_a_store_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "/models/of a service"])
-def test_notes_in_a_bucket_are_read_over_http(s3: S3Server, keys: Path, prefix: str) -> None:
+def test_notes_in_a_bucket_are_read_over_http(s3: S3Gateway, keys: Path, prefix: str) -> None:
     url = f"s3://{s3.new_bucket()}{prefix}"
     writing, reading = (open_archive(url, s3.endpoint, keys) for _ in range(2))
     assert (reading.notes(), reading.newest()) == ([], None)
@@ -121,7 +111,7 @@ def test_notes_in_a_bucket_are_read_over_http(s3: S3Server, keys: Path, prefix: 
         writing(7, b"another")
 
 
-def test_a_bucket_that_is_not_there_is_an_error_without_secrets(s3: S3Server, keys: Path) -> None:
+def test_a_bucket_that_is_not_there_is_an_error_without_secrets(s3: S3Gateway, keys: Path) -> None:
     for endpoint in (s3.endpoint, "http://127.0.0.1:1"):
         with pytest.raises(ArchiveError, match="cannot read the checkpoint archive") as caught:
             open_archive("s3://no-such-bucket", endpoint, keys).notes()

@@ -1,6 +1,5 @@
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,9 @@ from ledger.sealing.seals import read_seals
 from ledger.store import Ledger
 from projections.audit.archive import CheckpointArchive, open_archive
 from scripts.audit_ledger import SIGNER
-from tests.gameplay.servers import STORE_KEY, STORE_SECRET, S3Server
 from tests.projections.sabotage import execute
 from tests.projections.terminal import ask
+from tests.s3_server import STORE_KEY, STORE_SECRET, S3Gateway
 
 LABEL = SIGNER.verifier.label
 
@@ -32,15 +31,6 @@ def archive(sealed: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "models"
     show_to(CheckpointArchive(LocalStore(folder, mkdir=True)), sealed)
     return folder
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    """A real S3 API, over HTTP."""
-    server = S3Server()
-    server.start()
-    yield server
-    server.stop()
 
 
 def show_to(archive: CheckpointArchive, database: Path) -> None:
@@ -101,7 +91,7 @@ def test_an_archive_that_is_not_named_is_not_passed_over(sealed: Path, options: 
     assert (answer.status, answer.output) == (2, "")
 
 
-def test_the_archive_is_read_from_a_bucket(sealed: Path, s3: S3Server, tmp_path: Path) -> None:
+def test_the_archive_is_read_from_a_bucket(sealed: Path, s3: S3Gateway, tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text(
         f"[default]\naws_access_key_id = {STORE_KEY}\naws_secret_access_key = {STORE_SECRET}\n", "utf-8"

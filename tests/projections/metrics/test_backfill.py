@@ -19,7 +19,7 @@ from projections.metrics.backfill import (
 )
 from projections.metrics.exposition import LedgerCollector
 from tests.disks import files_of_at_most
-from tests.projections.programs import require
+from tests.programs import require
 from tests.prometheus.processes import free_port, get, running, wait_for
 
 LABELS = {"job": "rps-ledger", "instance": "ledger"}

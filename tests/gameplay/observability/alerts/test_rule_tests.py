@@ -21,7 +21,7 @@ from gameplay.observability.process_series import SCRAPE_LABELS, STORED_LABELS
 from gameplay.observability.promql import names
 from gameplay.observability.site import DASHBOARD_UID, DATASOURCE_UIDS
 from ledger.vocabulary import FAMILY_OF_POLICY, POLICIES
-from tests.prometheus.conftest import require
+from tests.programs import require
 
 ALERTS = [alert.title for alert in alerts()]
 
