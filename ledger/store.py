@@ -203,9 +203,11 @@ class Ledger:
             yield page
             after = page[-1].position
 
-    def read_stream(self, stream: str, after_version: int = 0) -> list[Entry]:
-        """The entries of one stream with version > `after_version`, in order."""
+    def read_stream(self, stream: str, after_version: int = 0, through_version: int | None = None) -> list[Entry]:
+        """The entries of one stream with version > `after_version` (and <= `through_version`), in order."""
         condition = (events.c.stream == stream) & (events.c.version > after_version)
+        if through_version is not None:
+            condition &= events.c.version <= through_version
         return self._entries(select(*COLUMNS).where(condition).order_by(events.c.version))
 
     def version(self, stream: str) -> int:

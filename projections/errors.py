@@ -9,3 +9,10 @@ class ProjectionError(Exception):
         self.position = position
         self.event_type = event_type
         self.problem = problem
+
+
+class TooManyFoldsError(Exception):
+    """As many past states are being folded as one process folds at a time."""
+
+    def __init__(self, folds: int) -> None:
+        super().__init__(f"{folds} other past states are being folded; try again in a moment")

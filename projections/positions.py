@@ -2,7 +2,7 @@
 
 import re
 
-from ledger.store import Ledger
+from ledger.store import Head, Ledger
 from ledger.times import parse_time, show_time
 
 _POSITION = re.compile(r"[0-9]{1,18}|[0-9]{1,3}(?:,[0-9]{3}){1,5}").fullmatch
@@ -33,6 +33,14 @@ def check_position(ledger: Ledger, position: int) -> int:
         reach = f"positions 1 to {head}" if head else "no events"
         raise PositionError(f"there is no position {position}: the ledger has {reach}")
     return position
+
+
+def head_at(ledger: Ledger, position: int) -> Head | None:
+    """The head that the ledger had when it ended at a position; None if it does not reach there."""
+    entries = ledger.read(position - 1, limit=1)
+    if not entries or entries[0].position != position:
+        return None
+    return Head(position, entries[0].chain_hash, entries[0].recorded_us)
 
 
 def position_at(ledger: Ledger, time_us: int) -> int:

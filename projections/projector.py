@@ -14,6 +14,8 @@ from projections import snapshots
 from projections.errors import ProjectionError
 from projections.fold import decode, fold
 from projections.projection import Tracked, readers
+from projections.waypoints import ENTRIES_BETWEEN, Row, Waypoints
+from projections.waypoints import save as save_waypoints
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +47,14 @@ class Projector:
     Threads share it: a caller looks at the states within `current()`, which catches up first.
     """
 
-    def __init__(self, ledger: Ledger, tracked: Sequence[Tracked[Any]], table: ReadTable | None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        tracked: Sequence[Tracked[Any]],
+        table: ReadTable | None,
+        *,
+        waypoint_entries: int = ENTRIES_BETWEEN,
+    ) -> None:
         """Without a table nothing is ever written, so that a database opened for reading will do."""
         self.head = Head(0, GENESIS, 0)
         self.discarded: dict[str, int] = {one.projection.name: 0 for one in tracked}
@@ -58,6 +67,7 @@ class Projector:
         self._ledger = ledger
         self._tracked = tuple(tracked)
         self._table = table
+        self._waypoints = Waypoints(ledger, tracked, waypoint_entries)
         self._saved_position = 0
         self._lock = threading.RLock()
 
@@ -91,6 +101,8 @@ class Projector:
                 page = self._ledger.read(self.position)
             while page:
                 self.fold(page)
+                if self._table is not None and self._waypoints.is_due(self.position, self.position):
+                    self._waypoints.lay(self.head, self._tracked)
                 page = self._ledger.read(self.position) if len(page) >= PAGE_ENTRIES else []
             return self.position
 
@@ -112,22 +124,33 @@ class Projector:
             yield self.catch_up()
 
     def save(self, *, every: int = SNAPSHOT_ENTRIES) -> bool:
-        """Write snapshots when `every` entries or more were folded since the last ones.
+        """Write snapshots when `every` entries or more were folded since the last ones, or waypoints were laid.
 
         The states are encoded while they are held still, and written afterwards: a thread that looks at
         them does not wait for the database, which another process may have locked.
         """
         with self._lock:
-            if self._table is None or self.failure or self.position - self._saved_position < max(every, 1):
+            if self._table is None or self.failure:
+                return False
+            if self.position - self._saved_position < max(every, 1) and not self._waypoints.unsaved:
                 return False
             taken = [snapshots.take(tracked, self.head) for tracked in self._tracked]
+            laid = self._waypoints.unsaved
             head = self.head
         self._table.fold((), head)
         with transaction(self._ledger.engine, write=True) as connection:
             for snapshot in taken:
                 snapshots.save(connection, snapshot)
+            save_waypoints(connection, laid, head.position)
+        self._waypoints.mark_saved(laid)
         self._saved_position = head.position
         return True
+
+    def take_waypoints(self, rows: Sequence[Row]) -> None:
+        """Have the next `save` store waypoints that another fold has laid."""
+        if rows:
+            with self._lock:
+                self._waypoints.add(rows)
 
     def _next_page(self) -> list[Entry] | None:
         """The entries after the head; None where the ledger does not hold the head itself.
@@ -164,6 +187,8 @@ class Projector:
             if snapshots.load(self._ledger, tracked) is False:
                 self._discard(tracked.projection.name, "its snapshot is not one of this fold and this ledger")
         level = max((tracked.position for tracked in self._tracked), default=0)
+        if self._table is not None:
+            self._waypoints.prune()
         for tracked in self._tracked:
             self._replay(tracked, level)
         if self._table is not None:
@@ -186,10 +211,15 @@ class Projector:
         self.head = Head(0, GENESIS, 0)
 
     def _replay(self, tracked: Tracked[Any], through: int) -> None:
-        for page in self._ledger.pages(tracked.position, through):
-            with self._failing():
-                fold(page, self._ledger.codec, readers([tracked]))
-            tracked.position = page[-1].position
+        """Fold what a straggler lacks, and lay its share of the waypoints that the others have."""
+        stops = [] if self._table is None else self._waypoints.positions(tracked.position, through - 1)
+        for stop in (*stops, through):
+            for page in self._ledger.pages(tracked.position, stop):
+                with self._failing():
+                    fold(page, self._ledger.codec, readers([tracked]))
+                tracked.position = page[-1].position
+                if tracked.position in stops:
+                    self._waypoints.lay(_as_head(page[-1]), [tracked])
 
     def _fold_table(self, page: Sequence[Entry]) -> None:
         if self._table is None:

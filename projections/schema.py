@@ -35,6 +35,18 @@ projection_snapshots = Table(
     sqlite_strict=True,
 )
 
+projection_waypoints = Table(
+    "projection_waypoints",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("chain_hash", LargeBinary, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+
 
 class StoredRow(Struct, frozen=True, kw_only=True):
     """A row of the promotion history: one cycle. Its fields are the table's columns, in this order.

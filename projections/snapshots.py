@@ -1,6 +1,6 @@
 """Folded states kept beside the log, so that a restart need not replay it. A cache: anything odd is discarded."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -15,8 +15,9 @@ from projections.schema import projection_snapshots as table
 DIGEST_BYTES = 32
 
 
-def take(tracked: Tracked[object], head: Head) -> dict[str, Any]:
-    """The row of the projection's present state, which is folded up to `head`."""
+def take(tracked: Tracked[object], head: Head, *, pack: Callable[[bytes], bytes] | None = None) -> dict[str, Any]:
+    """The row of the projection's present state, which is folded up to `head`; `pack` makes it smaller."""
+    state = tracked.encode()
     projection = tracked.projection
     return {
         "name": projection.name,
@@ -24,7 +25,7 @@ def take(tracked: Tracked[object], head: Head) -> dict[str, Any]:
         "settings": projection.settings,
         "position": head.position,
         "chain_hash": head.chain_hash,
-        "state": _guarded(tracked.encode()),
+        "state": _guarded(pack(state) if pack else state),
     }
 
 

@@ -20,7 +20,6 @@ from gameplay.promotion.rules import SETTINGS_ACTOR, rules_of, set_rules
 from gameplay.refusals import Unavailable
 from gameplay.serving.clocks import Clocks
 from gameplay.serving.cross_family import CrossFamily
-from gameplay.serving.past import PastStates
 from gameplay.serving.play import Play, Split
 from gameplay.serving.process_metrics import register
 from gameplay.serving.schedule import Schedule
@@ -30,6 +29,7 @@ from ledger.vocabulary import FAMILIES, Family
 from ledger.writer import Writer
 from projections.errors import ProjectionError
 from projections.metrics.exposition import Exposition
+from projections.past import Past
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Service:
     play: Play
     cross_family: CrossFamily
     exposition: Exposition
-    past: PastStates
+    past: Past
     threads: Threads
     clocks: Clocks
     schedule: Schedule
@@ -163,7 +163,7 @@ def _build(
         ),
         cross_family=cross_family,
         exposition=Exposition(core.read_models, process),
-        past=PastStates(core.ledger, since_us=settings.metrics_since_us),
+        past=Past(core.read_models),
         threads=threads,
         clocks=clocks,
         schedule=Schedule(core, process, threads=threads, clocks=clocks),

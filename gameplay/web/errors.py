@@ -21,7 +21,7 @@ from ledger.errors import (
     StorageError,
     UnreadableEventError,
 )
-from projections.errors import ProjectionError
+from projections.errors import ProjectionError, TooManyFoldsError
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,10 @@ async def _unavailable(request: Request, error: Exception) -> Response:
     return error_answer(request, 503, str(error), RETRY_AFTER)
 
 
+async def _busy(request: Request, error: Exception) -> Response:
+    return error_answer(request, 429, str(error), RETRY_AFTER)
+
+
 async def _invalid_event(request: Request, error: InvalidEventError) -> Response:
     # The checks of the body should have refused this in the caller's words.
     log.error("an event was refused by the codec: %s", error)
@@ -79,6 +83,7 @@ HANDLERS: Mapping[Any, Handler] = {
     StorageError: _unavailable,
     UnreadableEventError: _unavailable,
     ProjectionError: _unavailable,
+    TooManyFoldsError: _busy,
     ModelError: _unavailable,
     InvalidEventError: _invalid_event,
     Exception: _unexpected,

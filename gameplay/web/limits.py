@@ -26,6 +26,7 @@ class Limits:
     reads: int = 8
     writes: int = 8
     outside: int = 4
+    past: int = 8
 
 
 DEFAULTS = Limits()

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, insert
 
 from ledger.engines.database import transaction
 from ledger.store import Ledger
-from projections import snapshots
+from projections import snapshots, waypoints
 from projections.audit.replay import Replay
 from projections.fold import Progress
 from projections.projection import Tracked
@@ -34,6 +34,7 @@ def rebuild(ledger: Ledger, names: Sequence[str], *, since_us: int, progress: Pr
         replay.advance(ledger.head().position, progress)
         if history.NAME in names:
             _switch_history(connection, replay)
+        waypoints.drop(connection, names)  # a waypoint may be wrong where a snapshot was
         if replay.head.position:
             every: Sequence[Tracked[Any]] = replay.read_models.tracked
             for tracked in every:

@@ -5,6 +5,7 @@ from projections.projection import Tracked
 from projections.projector import Projector
 from projections.read_models import assigned_games, counters, open_games, standings, tickers
 from projections.read_models.history import History
+from projections.waypoints import ENTRIES_BETWEEN
 
 
 class ReadModels:
@@ -15,9 +16,17 @@ class ReadModels:
     """
 
     def __init__(
-        self, ledger: Ledger, *, since_us: int = 0, read_only: bool = False, history: History | None = None
+        self,
+        ledger: Ledger,
+        *,
+        since_us: int = 0,
+        read_only: bool = False,
+        history: History | None = None,
+        waypoint_entries: int = ENTRIES_BETWEEN,
     ) -> None:
         self.ledger = ledger
+        self.since_us = since_us
+        self.waypoint_entries = waypoint_entries
         self.counters = Tracked(counters.projection(since_us))
         self.tickers = Tracked(tickers.projection())
         self.standings = Tracked(standings.projection())
@@ -25,4 +34,5 @@ class ReadModels:
         self.assigned_games = Tracked(assigned_games.projection())
         self.history = history or History(ledger)
         self.tracked = (self.counters, self.tickers, self.standings, self.open_games, self.assigned_games)
-        self.projector = Projector(ledger, self.tracked, None if read_only else self.history)
+        table = None if read_only else self.history
+        self.projector = Projector(ledger, self.tracked, table, waypoint_entries=waypoint_entries)

@@ -5,7 +5,7 @@ again inside the transaction, so the second finds the work done.
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, insert, select
@@ -34,10 +34,23 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     limit: int | None = 20
     model_types: tuple[str, ...] = ()
     decisions: tuple[str, ...] = ()
+    cycle: int | None = None
     from_us: int | None = None
     to_us: int | None = None
     before_id: int | None = None
     order: Literal["asc", "desc"] = "desc"
+
+
+class Rows(Protocol):
+    """The history's rows, at the head or at a position."""
+
+    def rows(self, query: Query) -> list[StoredRow]:
+        """The rows that a query asks for, in order of their id."""
+        ...
+
+    def totals(self, from_us: int, to_us: int) -> dict[str, dict[str, int]]:
+        """For each family: how many cycles came to each decision, challengers reordered, and all cycles."""
+        ...
 
 
 class History:
@@ -103,8 +116,11 @@ class History:
         with transaction(self._engine) as connection:
             return [StoredRow(**row) for row in connection.execute(statement).mappings()]
 
-    def totals(self, from_us: int, to_us: int) -> dict[str, dict[str, int]]:
-        """For each family: how many cycles came to each decision, challengers reordered, and all cycles."""
+    def totals(self, from_us: int, to_us: int, *, through: int | None = None) -> dict[str, dict[str, int]]:
+        """For each family: how many cycles came to each decision, challengers reordered, and all cycles.
+
+        With `through` of rows up to this id alone.
+        """
         reordered = func.sum(case((_REORDERED, 1), else_=0)).label("alias_reorder")
         by_decision = [
             func.sum(case((table.c.decision == decision, 1), else_=0)).label(decision)
@@ -113,7 +129,7 @@ class History:
         ]
         statement = (
             select(table.c.model_type, *by_decision, reordered, func.count().label("total_events"))
-            .where(table.c.recorded_us >= from_us, table.c.recorded_us < to_us)
+            .where(*_conditions(Query(from_us=from_us, to_us=to_us, before_id=through and through + 1)))
             .group_by(table.c.model_type)
         )
         empty: dict[str, int] = dict.fromkeys((*DECISIONS, "total_events"), 0)
@@ -165,6 +181,8 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
     if query.decisions:
         decided = table.c.decision.in_(query.decisions)
         conditions.append(decided | _REORDERED if "alias_reorder" in query.decisions else decided)
+    if query.cycle is not None:
+        conditions.append(table.c.cycle == query.cycle)
     if query.from_us is not None:
         conditions.append(table.c.recorded_us >= query.from_us)
     if query.to_us is not None:

@@ -1,6 +1,6 @@
 """What each event makes of the rows of the promotion history: a cycle is a row, and its plan changes it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -43,13 +43,20 @@ def fold(connection: Connection, event: Event, entry: Entry, digest: bytes) -> b
         case CycleDecided():
             connection.execute(_INSERT, structs.asdict(_row(event, entry)))
             return changed(digest, added=hash_of(connection, entry.position))
-        case AliasesPlanned():
-            return _settle(connection, event, entry, digest, applied=0)
-        case AliasesAssigned():
-            values = {"applied": 1, "reorder_applied": int(event.reordered)}
-            return _settle(connection, event, entry, digest, **values)
+        case AliasesPlanned() | AliasesAssigned():
+            return _settle(connection, event, entry, digest)
         case _:
             raise AssertionError(f"{entry.type} is not among the types that the history reads")
+
+
+def before_plans(row: StoredRow) -> StoredRow:
+    """The row as its cycle alone had made it."""
+    return _changed(row, {"applied": None, "reorder_applied": 0}, [])
+
+
+def after_plan(row: StoredRow, event: AliasesPlanned | AliasesAssigned) -> StoredRow:
+    """The row with what has become of its cycle's plan."""
+    return _changed(row, _outcome(event), _assignments(event.assignments))
 
 
 def counts_of_evidence(event: CycleDecided) -> ComparedCounts:
@@ -127,13 +134,7 @@ def _detail(event: CycleDecided) -> Detail:
     )
 
 
-def _settle(
-    connection: Connection,
-    event: AliasesPlanned | AliasesAssigned,
-    entry: Entry,
-    digest: bytes,
-    **values: int,
-) -> bytes:
+def _settle(connection: Connection, event: AliasesPlanned | AliasesAssigned, entry: Entry, digest: bytes) -> bytes:
     """Write down what became of a cycle's plan; a change of aliases outside a cycle has no row."""
     if event.cycle is None:
         return digest
@@ -141,13 +142,31 @@ def _settle(
     if len(rows) != 1:
         found = f"{table.name} has {len(rows)} rows of cycle {event.cycle} of {event.model_type}, and not one"
         raise ProjectionError(entry.position, entry.type, found)
-    row_id, encoded = rows[0]
-    detail = msgspec.json.decode(encoded, type=Detail)
-    detail.alias_assignments = _assignments(event.assignments)
+    row_id, detail = rows[0]
     before = hash_of(connection, row_id)
-    settled = {**values, "detail": msgspec.json.encode(detail)}
+    settled = {**_outcome(event), "detail": _with_assignments(detail, _assignments(event.assignments))}
     connection.execute(update(table).where(table.c.id == row_id).values(settled))
     return changed(digest, removed=before, added=hash_of(connection, row_id))
+
+
+def _outcome(event: AliasesPlanned | AliasesAssigned) -> dict[str, int]:
+    """What a plan, or its completion, says in the row's own columns."""
+    match event:
+        case AliasesPlanned():
+            return {"applied": 0}
+        case AliasesAssigned():
+            return {"applied": 1, "reorder_applied": int(event.reordered)}
+
+
+def _changed(row: StoredRow, values: Mapping[str, int | None], assignments: list[dict[str, Any]]) -> StoredRow:
+    detail = _with_assignments(row.detail, assignments)
+    return structs.replace(row, **values, detail=detail)
+
+
+def _with_assignments(encoded: bytes, assignments: list[dict[str, Any]]) -> bytes:
+    detail = msgspec.json.decode(encoded, type=Detail)
+    detail.alias_assignments = assignments
+    return msgspec.json.encode(detail)
 
 
 def _assignments(assignments: Sequence[AliasChange]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from projections.read_models.all import ReadModels
 from projections.read_models.assigned_games import State as AssignedGamesState
 from projections.read_models.counters import Counters
+from projections.read_models.history import Rows
 from projections.read_models.open_games import OpenGames
 from projections.read_models.standings import PromotionStates
 from projections.read_models.tickers import Tickers
@@ -20,10 +21,14 @@ class States(NamedTuple):
     standings: PromotionStates
     open_games: OpenGames
     assigned_games: AssignedGamesState
+    history: Rows
 
 
-def states_of(read_models: ReadModels) -> States:
-    """The states as they stand. Hold `projector.current()` while you look at those of a live read model."""
+def states_of(read_models: ReadModels, history: Rows | None = None) -> States:
+    """The states as they stand. Hold `projector.current()` while you look at those of a live read model.
+
+    The history is the one at the head, unless that of a position is given.
+    """
     head = read_models.projector.head
     return States(
         position=head.position,
@@ -33,4 +38,5 @@ def states_of(read_models: ReadModels) -> States:
         standings=read_models.standings.state,
         open_games=read_models.open_games.state,
         assigned_games=read_models.assigned_games.state,
+        history=history or read_models.history,
     )

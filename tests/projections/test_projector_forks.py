@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from ledger.events import Event
 from ledger.store import Ledger
 from projections.metrics.exposition import Exposition
+from projections.past import Past
 from projections.read_models.all import ReadModels
 from tests.builders import aliases_assigned, cycle_decided, game_finished, game_started
 from tests.histories import histories
@@ -109,3 +110,18 @@ def test_no_body_of_the_history_before_is_shown_after_a_fork(ledger: Ledger) -> 
     assert exposition.render(scope="ledger") == Exposition(restarted(ledger), CollectorRegistry()).render(
         scope="ledger"
     )
+
+
+def test_a_look_at_the_past_is_at_the_history_that_there_is_after_a_fork(ledger: Ledger) -> None:
+    append(ledger, *STORY)
+    read_models = ReadModels(ledger, waypoint_entries=1)
+    read_models.projector.start()
+    read_models.projector.save(every=1)
+    past = Past(read_models)
+    assert past.at(2).open_games.games.keys() == {"g1"}
+
+    lose(ledger, 1)
+    append(ledger, *OTHER)
+    read_models.projector.catch_up()
+
+    assert past.at(2).open_games.games.keys() == {"h1"}

@@ -406,8 +406,10 @@ def test_a_slow_read_does_not_put_an_older_game_into_memory(ready: Ledger) -> No
     class SlowLedger(Ledger):
         meanwhile: Callable[[], object] | None = None
 
-        def read_stream(self, stream: str, after_version: int = 0) -> list[Entry]:
-            entries = super().read_stream(stream, after_version)
+        def read_stream(
+            self, stream: str, after_version: int = 0, through_version: int | None = None
+        ) -> list[Entry]:
+            entries = super().read_stream(stream, after_version, through_version)
             if self.meanwhile:
                 self.meanwhile()
             return entries

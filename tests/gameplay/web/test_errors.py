@@ -15,7 +15,7 @@ from gameplay.web.errors import HANDLERS
 from gameplay.web.request_ids import RequestIds
 from ledger.errors import BusyError, ClosedError, ConflictError, DiskFullError, StorageError
 from ledger.masking import Masking
-from projections.errors import ProjectionError
+from projections.errors import ProjectionError, TooManyFoldsError
 
 REFUSALS = [one for one in vars(refusals).values() if isinstance(one, type) and issubclass(one, Refusal)]
 FOR_NOW = [
@@ -55,6 +55,13 @@ def test_a_refusal_is_its_status_and_its_words(refusal: type[Refusal]) -> None:
     assert body == {"detail": "because of ***", "request_id": headers["x-request-id"]}
     assert ("retry-after" in headers) == (status in (429, 503))
     assert (headers.get("connection") == "close") == (status in (408, 413))
+
+
+def test_too_many_past_folds_are_429_with_a_time_to_try_again() -> None:
+    status, headers, body = answer_to(TooManyFoldsError(2))
+
+    assert (status, headers["retry-after"]) == (429, "1")
+    assert "past states" in body["detail"]
 
 
 @pytest.mark.parametrize("error", FOR_NOW, ids=lambda one: type(one).__name__)

@@ -13,8 +13,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from gameplay.config import Settings
-from gameplay.refusals import Unavailable
-from gameplay.web.lanes import Lane
+from gameplay.refusals import TooMany, Unavailable
+from gameplay.web.lanes import Lane, ShortLane
 from gameplay.web.limits import Limits
 from ledger.engines.sqlite import file_of
 from tests.gameplay.faults import FaultyRegistry
@@ -133,6 +133,27 @@ def test_a_lane_refuses_a_caller_for_whom_no_place_becomes_free() -> None:
     outcomes = anyio.run(crowd)
 
     assert outcomes == ["reading: no place has become free; try again in a moment"] * 3 + ["True"] * 2 + ["again"]
+
+
+def test_no_caller_waits_in_a_short_lane() -> None:
+    release = threading.Event()
+
+    async def crowd() -> list[str]:
+        lane, outcomes = ShortLane("another recount is under way", 1), []
+
+        async def ask() -> None:
+            try:
+                outcomes.append(await lane(lambda: str(release.wait(PATIENCE_SECONDS))))
+            except TooMany as error:
+                outcomes.append(str(error))
+                release.set()
+
+        async with anyio.create_task_group() as group:
+            for _ in range(2):
+                group.start_soon(ask)
+        return outcomes
+
+    assert anyio.run(crowd) == ["another recount is under way; try again in a moment", "True"]
 
 
 def test_a_lane_has_its_place_back_after_an_error() -> None:
