@@ -103,8 +103,25 @@ ledger_identity = Table(
     sqlite_strict=True,
 )
 
+# For people with a database tool: payload and hash as text, the time as ISO 8601. Nothing of ours reads it.
+EVENT_LOG = """
+CREATE VIEW event_log AS SELECT
+    position,
+    strftime('%Y-%m-%dT%H:%M:%S', recorded_us / 1000000, 'unixepoch')
+        || printf('.%06dZ', recorded_us % 1000000) AS recorded,
+    stream,
+    version,
+    type,
+    schema_version,
+    CAST(payload AS TEXT) AS payload,
+    event_id,
+    lower(hex(chain_hash)) AS chain_hash
+FROM events"""
+
 _GUARDED = {"events": events, "seals": seals, "identity": ledger_identity}
 
 for name, trigger in TRIGGERS.items():
     guarded = _GUARDED[name.partition("_")[0]]
     event.listen(guarded, "after_create", DDL(trigger))  # type: ignore[no-untyped-call]
+
+event.listen(events, "after_create", DDL(EVENT_LOG.replace("%", "%%")))  # type: ignore[no-untyped-call]

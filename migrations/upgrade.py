@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from ledger.engines.database import writing
 from ledger.errors import SchemaError, StorageError
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration."""
 
 

@@ -4,8 +4,9 @@ import shutil
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
+from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import click
 from msgspec import structs
@@ -20,18 +21,33 @@ from projections.commands.since import since_option, since_us
 from projections.commands.source import Source, length
 from projections.metrics.backfill import LOOKBACK_SECONDS, BackfillError, make_blocks, write_backfill
 from projections.metrics.series import LEDGER_INSTANCE, LEDGER_JOB
+from projections.notebook.book import TABLES, Notebook
+from projections.notebook.tables import Table, write_csv, write_lines, write_parquet
 
 STEP = DurationType(LOOKBACK_SECONDS - 1, "below the 5 minutes after which a sample is no longer shown")
 
 
 @click.command("export")
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default="-")
+@click.option("--what", type=click.Choice(TABLES), help="One table instead of the log.")
+@click.option(
+    "--format", "form", type=click.Choice(["csv", "jsonl", "parquet"]), help="Of a table.  [default: csv]"
+)
 @click.pass_obj
-def export_(source: Source, file: Path) -> None:
+def export_(source: Source, file: Path, what: str | None, form: str | None) -> None:
     """Write the log as JSON Lines, with positions, ids and hashes; to standard output, or to a new FILE.
 
+    A table is for other programs: it cannot be imported again.
+
     Example: rps-audit export ledger.jsonl
+
+    Example: rps-audit export --what games --format parquet games.parquet
     """
+    if what is not None:
+        _export_table(Notebook(source.reader()), what, form or "csv", file)
+        return
+    if form is not None:
+        raise click.UsageError("--format is for a table: name one with --what")
     ledger = source.reader()
     with _opened(file) as lines, progress("Exporting", ledger.head().position) as advance:
         for line in export_lines(ledger):
@@ -43,6 +59,20 @@ def _opened(file: Path) -> AbstractContextManager[IO[bytes]]:
     if str(file) == "-":
         return nullcontext(sys.stdout.buffer)
     return new_file(file)
+
+
+def _export_table(notebook: Notebook, what: str, form: str, file: Path) -> None:
+    table: Table[Any] = getattr(notebook, what)()
+    with _opened(file) as output:
+        match form:
+            case "csv":
+                text = TextIOWrapper(output, "utf-8", newline="", write_through=True)
+                write_csv(table, text)
+                text.detach()
+            case "jsonl":
+                write_lines(table, output)
+            case _:
+                write_parquet(table, output)
 
 
 @click.command("import")

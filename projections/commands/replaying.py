@@ -1,5 +1,8 @@
 """replay, aliases, diff, compare, rebuild: the state at any position, and whether the stored state equals it."""
 
+import sys
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,16 +15,41 @@ from projections.audit.compare import ReadModelComparison
 from projections.audit.compare import compare as compare_stored
 from projections.audit.rebuild import READ_MODELS
 from projections.audit.rebuild import rebuild as rebuild_stored
-from projections.audit.replay import Replay, by_id, flatten
+from projections.audit.replay import Replay, by_id, flatten, plain
 from projections.commands.console import bad, finding, good, json_option, print_json, print_table, progress, say
 from projections.commands.positions import PositionType
 from projections.commands.since import since_option, since_us
 from projections.commands.source import Source
 from projections.metrics.exposition import LedgerCollector
+from projections.notebook.book import Notebook, ReadModel
 from projections.positions import check_position, position_at, resolve
 from projections.read_models.history import NAME as HISTORY
 
 projection_option = click.option("--projection", type=click.Choice(READ_MODELS), help="One read model only.")
+
+
+class OwnProjection(click.ParamType[Any]):
+    """A read model's name, or `module:name` of one's own, which is imported from the working folder too."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name, or the ReadModel."""
+        if not isinstance(value, str) or value in READ_MODELS:
+            return value
+        module, named, attribute = value.partition(":")
+        if not named:
+            self.fail(f"{value!r} is none of {', '.join(READ_MODELS)}, and no module:name", param, ctx)
+        sys.path.insert(0, str(Path.cwd()))
+        try:
+            found = getattr(import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            self.fail(f"{value}: {error}", param, ctx)
+        finally:
+            sys.path.pop(0)
+        if not isinstance(found, ReadModel):
+            self.fail(f"{value} is no projections.ReadModel", param, ctx)
+        return found
 
 
 def replayed(ledger: Ledger, position: int, since: int) -> Replay:
@@ -35,7 +63,7 @@ def replayed(ledger: Ledger, position: int, since: int) -> Replay:
 @click.command()
 @click.option("--to", type=PositionType(), default=None, help="A position; by default the head.")
 @click.option("--until", default=None, help="An ISO 8601 time instead.")
-@projection_option
+@click.option("--projection", type=OwnProjection(), help="One read model only; module:name is one of your own.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "prometheus"]), default="table")
 @since_option
 @json_option
@@ -44,7 +72,7 @@ def replay(
     source: Source,
     to: int | None,
     until: str | None,
-    projection: str | None,
+    projection: str | ReadModel | None,
     form: str,
     metrics_since: str | None,
     as_json: bool,
@@ -52,6 +80,8 @@ def replay(
     """Show the state at any position or time. As `prometheus`: what /metrics?scope=ledger would have said.
 
     Example: rps-audit replay --until 2026-11-12T12:00:00Z --projection standings
+
+    Example: rps-audit replay --projection my_module:wins
     """
     ledger = source.reader()
     if to is not None and until is not None:
@@ -62,6 +92,11 @@ def replay(
         position = position_at(ledger, parse_time(until))
     else:
         position = check_position(ledger, to) if to is not None else ledger.head().position
+    if isinstance(projection, ReadModel):
+        if metrics_since is not None:
+            raise click.UsageError("a read model of your own takes no --metrics-since")
+        _show_own(ledger, position, projection, as_json=as_json or form == "json")
+        return
     state = replayed(ledger, position, since_us(ledger, metrics_since))
     if form == "prometheus":
         registry = CollectorRegistry()
@@ -75,6 +110,18 @@ def replay(
     for name, one in _shown(state, projection).items():
         rows = [(path, _cell(path, value)) for path, value in flatten(one).items() if _is_shown(name, value)]
         print_table(f"{name} at position {position:,}", ("what", "value"), rows)
+
+
+def _show_own(ledger: Ledger, position: int, model: ReadModel, *, as_json: bool) -> None:
+    with progress("Replaying", position) as advance:
+        state = (
+            Notebook(ledger).fold(model.initial, model.handlers, position, progress=advance) if position else {}
+        )
+    if as_json:
+        print_json({"position": position, "state": plain(state)})
+        return
+    rows = [(path, _cell(path, value)) for path, value in flatten(plain(state)).items()]
+    print_table(f"Your read model at position {position:,}", ("what", "value"), rows)
 
 
 def _shown(state: Replay, projection: str | None) -> dict[str, Any]:

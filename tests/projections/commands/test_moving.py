@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
 from projections.commands.outputs import OutputError, new_file
@@ -145,3 +146,22 @@ def test_a_full_disk_is_one_line_and_leaves_no_part_of_a_file(
     assert reason in answer.problem
     assert "\n" not in answer.problem
     assert [path.name for path in tmp_path.iterdir()] == ["lines.jsonl"]
+
+
+@pytest.mark.parametrize("what", ["decisions", "games", "rounds", "predictions"])
+def test_a_table_is_exported_for_other_programs(example: Path, tmp_path: Path, what: str) -> None:
+    rows = ask(example, "export", "--what", what, "--format", "jsonl").output.splitlines()
+    lines = ask(example, "export", "--what", what).output.splitlines()
+    path = tmp_path / "x.parquet"
+    assert ask(example, "export", "--what", what, "--format", "parquet", str(path)).status == 0
+
+    names = list(json.loads(rows[0]))
+    assert (lines[0].split(","), len(lines)) == (names, len(rows) + 1)
+    found = pyarrow.parquet.read_table(path)
+    assert (found.column_names, found.num_rows) == (names, len(rows))
+
+
+def test_the_log_has_one_format(example: Path) -> None:
+    answer = ask(example, "export", "--format", "csv")
+
+    assert (answer.status, "name one with --what" in answer.problem) == (2, True)

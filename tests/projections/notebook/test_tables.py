@@ -1,0 +1,88 @@
+"""The tables, as the libraries of a data scientist take them."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas
+import polars
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+import projections
+from ledger.store import Ledger
+from ledger.verification.transfer import import_lines
+from projections.notebook import stored
+from projections.notebook.book import TABLES, Notebook
+from projections.notebook.tables import Table, write_csv, write_lines, write_parquet
+
+ALL = (*TABLES, "aliases")
+FIRST_RELEASE = Path(__file__).parents[1] / "first_release.jsonl"
+
+
+@pytest.fixture(params=ALL)
+def table(request: pytest.FixtureRequest, example: Path) -> Table[Any]:
+    table: Table[Any] = getattr(projections.open(example), request.param)()
+    return table
+
+
+def test_arrow_has_the_rows(table: Table[Any]) -> None:
+    assert pyarrow.table(table).to_pylist() == [row._asdict() for row in table]
+
+
+def test_older_shapes_and_several_pages_make_no_difference(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FIRST_RELEASE.open("rb") as lines:
+        import_lines(ledger, lines)
+    monkeypatch.setattr(stored, "PAGE_EVENTS", 7)
+    notebook = Notebook(ledger)
+
+    for name in ALL:
+        table = getattr(notebook, name)()
+        assert len(table) > 0
+        assert pyarrow.table(table).to_pylist() == [row._asdict() for row in table]
+
+
+def test_pandas_takes_the_rows_and_the_columns(table: Table[Any]) -> None:
+    rows, columns = pandas.DataFrame(table), pandas.DataFrame.from_arrow(table)
+
+    assert tuple(rows.columns) == tuple(columns.columns) == table.columns
+    assert len(rows) == len(columns) == len(table)
+    assert rows.position.tolist() == columns.position.tolist() == [row.position for row in table]
+
+
+def test_polars_takes_the_rows_and_the_columns(table: Table[Any]) -> None:
+    rows, columns = (
+        polars.DataFrame(table, infer_schema_length=None),
+        polars.DataFrame(polars.from_arrow(pyarrow.table(table))),
+    )
+
+    assert rows.columns == columns.columns == list(table.columns)
+    assert columns.rows() == [tuple(row) for row in table]
+
+
+def test_an_empty_ledger_has_empty_tables_with_all_columns(ledger: Ledger) -> None:
+    notebook = Notebook(ledger)
+
+    for name in ALL:
+        table = getattr(notebook, name)()
+        assert (list(table), pyarrow.table(table).column_names) == ([], list(table.columns))
+
+
+def test_what_is_written_can_be_read(table: Table[Any], tmp_path: Path) -> None:
+    text, lines = io.StringIO(), io.BytesIO()
+    write_csv(table, text)
+    write_lines(table, lines)
+    with (tmp_path / "x.parquet").open("wb") as file:
+        write_parquet(table, file)
+
+    read = list(csv.DictReader(io.StringIO(text.getvalue())))
+    assert [int(row["position"]) for row in read] == [row.position for row in table]
+    assert set().union(*read) == set(table.columns)
+    objects = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [one["position"] for one in objects] == [row.position for row in table]
+    assert pyarrow.parquet.read_table(tmp_path / "x.parquet").to_pylist() == [row._asdict() for row in table]
