@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from gameplay.cron import Crontab
 from ledger.errors import InvalidTextError
@@ -18,6 +18,8 @@ from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family, PlayerKind
 from projections.decision.rules import ANYTIME_SIGN, KNOWN_RULES, Z_TEST
 from projections.since import SINCE_DATE
 
+Role = Literal["all", "play", "projector"]
+ROLES: tuple[Role, ...] = get_args(Role)
 PLAYER_KINDS: tuple[PlayerKind, ...] = get_args(PlayerKind)
 COUNT_MAX = 1_000_000_000
 SHOWN_MAX = 80
@@ -128,6 +130,12 @@ def _aliases(value: str) -> frozenset[Alias]:
     return frozenset(alias for alias in ALIASES if alias in words)
 
 
+def _role(value: str) -> Role:
+    if value not in ROLES:
+        raise ValueError(f"write one of {', '.join(ROLES)}")
+    return value
+
+
 def _words(value: str) -> list[str]:
     return value.replace(",", " ").lower().split()
 
@@ -187,6 +195,9 @@ class Settings:
     minio_secret_key: str | None = _setting("MINIO_SECRET_KEY", None, _text, "Its secret key.", secret=True)
     host: str = _setting("RPS_HOST", "127.0.0.1", _text, "Address to listen on.")
     port: int = _setting("RPS_PORT", 8080, _port, "Port to listen on.")
+    role: Role = _setting(
+        "RPS_ROLE", "all", _role, "What the process does: all, play (games) or projector (everything else)."
+    )
     shared: bool = _setting("RPS_SHARED", False, _flag, "Whether to serve a ledger that another service serves.")
     internal_token: str | None = _setting(
         "RPS_INTERNAL_TOKEN", None, _text, "Bearer token for /internal writes and reloads.", secret=True
@@ -396,8 +407,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
                 problem = f"it is not {error.expected}" if isinstance(error, InvalidTextError) else str(error)
                 raise SettingError(masked(f"{variable}={value} does not parse: {problem}")) from None
     settings = Settings(**values, library_secrets=_library_secrets(environ))
-    if unfair := _unfair(settings):
-        raise SettingError(unfair)
+    if misfit := _unfair(settings) or _apart(settings, environ):
+        raise SettingError(misfit)
     return settings
 
 
@@ -410,6 +421,22 @@ def _unfair(settings: Settings) -> str | None:
     if settings.ab_split != FAIR_SPLIT:
         needed = f"RPS_PROMOTION_RULE: {ANYTIME_SIGN} needs a fair coin for each game"
         return f"{needed}: set AB_SPLIT_RATIO to {FAIR_SPLIT}, not {settings.ab_split}, or keep {Z_TEST}"
+    return None
+
+
+def _apart(settings: Settings, environ: Mapping[str, str]) -> str | None:
+    """What a process of a cluster would have for itself, where all have to share it."""
+    role = f"RPS_ROLE={settings.role}"
+    if settings.role == "all":
+        return None
+    if not settings.mlflow_tracking_uri.startswith(("http://", "https://")):
+        return (
+            f"{role}: the processes of a cluster share one registry; set MLFLOW_TRACKING_URI to an MLflow server"
+        )
+    if not settings.model_store_url.startswith("s3://"):
+        return f"{role}: the processes of a cluster share one model store; set RPS_MODEL_STORE_URL to s3://BUCKET"
+    if settings.role == "play" and environ.get("RPS_SEAL_KEY"):
+        return f"{role}: a process that plays seals nothing; give RPS_SEAL_KEY to projectors alone"
     return None
 
 

@@ -1,9 +1,11 @@
 """What the service and the commands share: the ledger, its read models, the registry and the model store."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 
@@ -30,41 +32,37 @@ from migrations import REVISION, current_revision, upgrade
 from projections.audit.archive import CheckpointArchive
 from projections.objects import S3Access
 from projections.read_models.all import ReadModels
+from projections.read_models.families import Families, StreamedFamilies
 from projections.read_models.standings import OpenPlan, PromotionState
 
 
 @dataclass
-class Core:
-    """One process's way to everything that lasts."""
+class PlayCore:
+    """What every serving process has: the ledger, the promotion states, and the models behind them."""
 
     settings: Settings
     engine: Engine
     ledger: Ledger
-    read_models: ReadModels
+    families: Families
     registry: Registry
     store: ModelStore
     models: Models
-    promotion: Promotion
     copies: Copies
     read_only: bool = False
-    has_claimed: bool = False
 
     def alias_versions(self) -> dict[Family, set[int]]:
         """The versions behind each family's aliases: without them a new game has nothing to be played with."""
-        with self.read_models.projector.current():
-            families = self.read_models.standings.state.families
+        with self.families.current() as families:
             return {family: set(families[family].aliases.values()) for family in FAMILIES}
 
     def game_versions(self) -> dict[Family, set[int]]:
-        """The versions with which the games in progress are played, whatever the aliases name by now."""
-        with self.read_models.projector.current():
-            return {family: self.read_models.open_games.state.versions(family) for family in FAMILIES}
+        """The versions with which games in progress are known to be played, whatever the aliases name by now."""
+        return {family: set() for family in FAMILIES}
 
     def wanted_versions(self) -> dict[Family, set[int]]:
         """The versions that each family wants loaded: behind its aliases, in an open plan, in an open game."""
         aliases, games = self.alias_versions(), self.game_versions()
-        with self.read_models.projector.current():
-            families = self.read_models.standings.state.families
+        with self.families.current() as families:
             return {
                 family: aliases[family] | games[family] | _planned(families[family].plan) for family in FAMILIES
             }
@@ -75,8 +73,7 @@ class Core:
         No more of them than there are aliases: a training moves no more, and what earlier ones have left behind
         would fill memory and store.
         """
-        with self.read_models.projector.current():
-            families = self.read_models.standings.state.families
+        with self.families.current() as families:
             return {family: _newer(families[family]) for family in FAMILIES}
 
     def ask_for_models(self) -> None:
@@ -86,6 +83,27 @@ class Core:
         self.models.retain(wanted)
         for family, version in wanted:
             self.models.ask(family, version)
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self.models.close()
+        if not self.read_only:
+            renew_last(self.copies, self.ledger)
+        self.engine.dispose()
+
+
+@dataclass(kw_only=True)
+class Core(PlayCore):
+    """One process's way to everything that lasts."""
+
+    read_models: ReadModels
+    promotion: Promotion
+    has_claimed: bool = False
+
+    def game_versions(self) -> dict[Family, set[int]]:
+        """The versions with which the games in progress are played, whatever the aliases name by now."""
+        with self.read_models.projector.current():
+            return {family: self.read_models.open_games.state.versions(family) for family in FAMILIES}
 
     def open_sealer(self) -> Sealer:
         """What seals the ledger, its archive being the model store. Raises KeyFileError, StoreError."""
@@ -109,13 +127,6 @@ class Core:
             )
         self.has_claimed = True
 
-    def close(self) -> None:
-        """Let go of threads and connections."""
-        self.models.close()
-        if not self.read_only:
-            renew_last(self.copies, self.ledger)
-        self.engine.dispose()
-
 
 def open_core(
     settings: Settings,
@@ -131,6 +142,39 @@ def open_core(
     another is given. A database that is not the ledger known outside is refused, unless the caller is `accepting`
     it. Raises StorageError, SchemaError, StoreError, IdentityError.
     """
+    with _opened(settings, read_only=read_only, accepting=accepting) as (ledger, copies):
+        read_models = ReadModels(ledger, since_us=settings.metrics_since_us, read_only=read_only)
+        families = read_models.families
+        outside = _outside(settings, families, registry, read_only=read_only, make=not (read_only or accepting))
+        promotion = Promotion(
+            ledger, read_models, outside.registry, store=outside.store, load=outside.models.identify
+        )
+        return Core(
+            settings,
+            ledger.engine,
+            ledger,
+            families,
+            *outside,
+            copies,
+            read_only,
+            read_models=read_models,
+            promotion=promotion,
+        )
+
+
+def open_play_core(settings: Settings, *, registry: Registry | None = None) -> PlayCore:
+    """As `open_core`, for a process that plays games and folds no more than that takes."""
+    with _opened(settings) as (ledger, copies):
+        families = StreamedFamilies(ledger)
+        outside = _outside(settings, families, registry)
+        return PlayCore(settings, ledger.engine, ledger, families, *outside, copies)
+
+
+@contextmanager
+def _opened(
+    settings: Settings, *, read_only: bool = False, accepting: bool = False
+) -> Iterator[tuple[Ledger, Copies]]:
+    """The ledger; it is let go of where the block fails."""
     if not read_only:
         _make_folder(settings.data_dir)
     copies = Copies(settings.data_dir, _archive(settings, make=not read_only))
@@ -145,41 +189,40 @@ def open_core(
         if not (read_only or accepting):
             copies.check_file(ledger)
             copies.check_archive(ledger)
-        core = _around(settings, ledger, copies, registry, read_only=read_only, accepting=accepting)
+        yield ledger, copies
         failing.pop_all()
-    return core
 
 
-def _around(
+class _Outside(NamedTuple):
+    """What a process has around its ledger."""
+
+    registry: Registry
+    store: ModelStore
+    models: Models
+
+
+def _outside(
     settings: Settings,
-    ledger: Ledger,
-    copies: Copies,
+    families: Families,
     registry: Registry | None,
     *,
-    read_only: bool,
-    accepting: bool,
-) -> Core:
-    """What a process has around its ledger."""
-    read_models = ReadModels(ledger, since_us=settings.metrics_since_us, read_only=read_only)
+    read_only: bool = False,
+    make: bool = True,
+) -> _Outside:
     masked = settings.masking()
     if registry is None:
         # A server has its own place for artifacts: a path of this machine would mean nothing to the others.
         served = settings.mlflow_tracking_uri.startswith(("http://", "https://"))
         artifacts = None if served else (settings.data_dir.absolute() / "artifacts").as_uri()
         mlflow = MlflowRegistry(
-            settings.mlflow_tracking_uri,
-            artifact_location=artifacts,
-            make=not (read_only or accepting),
-            masked=masked,
+            settings.mlflow_tracking_uri, artifact_location=artifacts, make=make, masked=masked
         )
         registry = RegistryInTime(mlflow)
     store = StoreInTime(
         open_model_store(settings.model_store_url, _s3_access(settings), make=not read_only, masked=masked)
     )
-    models = Models(store, registry, known=partial(_known_run, read_models), refill=not read_only)
-    promotion = Promotion(ledger, read_models, registry, store=store, load=models.identify)
-    engine = ledger.engine
-    return Core(settings, engine, ledger, read_models, registry, store, models, promotion, copies, read_only)
+    models = Models(store, registry, known=partial(_known_run, families), refill=not read_only)
+    return _Outside(registry, store, models)
 
 
 def _make_folder(path: Path) -> None:
@@ -212,9 +255,9 @@ def _prepare(engine: Engine, *, read_only: bool) -> bool:
     return False
 
 
-def _known_run(read_models: ReadModels, family: Family, version: int) -> VersionRun | None:
+def _known_run(families: Families, family: Family, version: int) -> VersionRun | None:
     """What the ledger knew of a version at the last catch-up: a thread that loads waits for no other."""
-    return read_models.standings.state.families[family].run(version)
+    return families.known[family].run(version)
 
 
 def _planned(plan: OpenPlan | None) -> set[int]:

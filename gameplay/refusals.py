@@ -55,6 +55,12 @@ class TooLarge(Refusal):
     status = 413
 
 
+class Misdirected(Refusal):
+    """Another process of the cluster does this."""
+
+    status = 421
+
+
 class TooMany(Refusal):
     """The caller has as many as one caller may have; possible again when there are fewer."""
 

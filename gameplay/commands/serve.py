@@ -17,6 +17,7 @@ from gameplay.observability.log_streams import as_json
 from gameplay.serving.errors import StartError
 from gameplay.serving.folder_locks import serving, starting_alone
 from gameplay.serving.listening import listen
+from gameplay.serving.roles import PARTS
 from gameplay.serving.stop_deadline import StopDeadline
 from gameplay.training.setup import FIRST_GAMES, is_set_up, set_up
 from gameplay.web.app import create_app
@@ -39,12 +40,14 @@ def serve(settings: Settings) -> None:
         if settings.log_format == "json":
             held.enter_context(as_json("stdout", JsonLines(settings.masking())))
         with starting_alone(settings.data_dir, remark):
-            _set_up_once(settings)
+            if "views" in PARTS[settings.role]:
+                _set_up_once(settings)
             if (folder := _ledger_folder(settings)) is not None:
                 held.enter_context(serving(folder, shared=settings.shared))
         host, port, *_ = listening.getsockname()
         remark(f"Serving on http://{host}:{port}, data in {settings.data_dir}")
-        _announce_jobs(settings)
+        if "views" in PARTS[settings.role]:
+            _announce_jobs(settings)
         server = Server(server_config(create_app(settings), settings))
         server.run(sockets=[listening])
     if not server.started:

@@ -26,7 +26,7 @@ from ledger.streams import shadow_stream
 from ledger.vocabulary import FAMILIES, Family, Move, PlayerKind
 from ledger.writer import Writer
 from projections.errors import ProjectionError
-from projections.read_models.all import ReadModels
+from projections.read_models.families import Families
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class CrossFamily:
     def __init__(
         self,
         writer: Writer,
-        read_models: ReadModels,
+        families: Families,
         predictor: Predictor,
         process: CollectorRegistry,
         *,
@@ -66,7 +66,7 @@ class CrossFamily:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._writer = writer
-        self._read_models = read_models
+        self._families = families
         self._predictor = predictor
         self._share = share
         self._kinds = kinds
@@ -161,8 +161,7 @@ class CrossFamily:
         return {game_id: events for game_id, events in by_game.items() if events}
 
     def _assignments(self) -> dict[Family, Assignment]:
-        with self._read_models.projector.current():
-            families = self._read_models.standings.state.families
+        with self._families.current() as families:
             found = {family: families[family].assignment() for family in FAMILIES}
         return {family: assignment for family, assignment in found.items() if assignment is not None}
 

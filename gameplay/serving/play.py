@@ -20,7 +20,8 @@ from gameplay.game.games import Game, Prediction, decide_round, evolve, fold
 from gameplay.game.openings import draw_opening
 from gameplay.game.players import Player, naming
 from gameplay.game.rules import assigned_alias, round_points
-from gameplay.refusals import Conflict, NotFound, TooMany, Unavailable
+from gameplay.refusals import Conflict, NotFound
+from gameplay.serving.room import Room
 from ledger.errors import ConflictError, UnreadableEventError
 from ledger.events import Assignment, Event, GameStarted, RoundPlayed
 from ledger.ids import new_id
@@ -29,11 +30,9 @@ from ledger.streams import game_stream
 from ledger.vocabulary import MODEL_TYPE_OF_OPPONENT, Family, Move, Opponent, PlayedAlias
 from ledger.writer import Writer
 from projections.decision.cycle import versions_of
-from projections.read_models.all import ReadModels
+from projections.read_models.families import Families
 
 CACHED_GAMES_MAX = 10_000
-OPEN_GAMES_MAX = 100_000
-OPEN_GAMES_A_PLAYER_MAX = 1_000
 SEED_BITS = 53
 DECIDED_AGAIN_MAX = 3
 """How often a move is decided again because other processes have played on meanwhile."""
@@ -80,26 +79,27 @@ class Play:
         self,
         ledger: Ledger,
         writer: Writer,
-        read_models: ReadModels,
+        families: Families,
+        room: Room,
         predictor: Predictor,
         *,
         split: Split,
-        open_games_max: int = OPEN_GAMES_MAX,
         rng: random.Random | None = None,
         listen: Listen | None = None,
         make_ready: MakeReady = lambda _family, _versions, _seconds: None,
     ) -> None:
         self._ledger = ledger
         self._writer = writer
-        self._read_models = read_models
+        self._families = families
+        self._room = room
         self._predictor = predictor
         self._split = split
-        self._open_games_max = open_games_max
         self._rng = rng or random.SystemRandom()
         self._listen = listen
         self._make_ready = make_ready
         self._starts = anyio.CapacityLimiter(STARTS_MAX)
         self._games: OrderedDict[str, Game] = OrderedDict()
+        self._forks = families.forks
 
     async def start(
         self, opponent: Opponent, player: Player, *, in_metrics: bool, name: str | None = None
@@ -118,6 +118,7 @@ class Play:
         )
         beside = naming(player.player_id, name) if name else None
         await self._writer.append(game_stream(game_id), [started], 0, beside=beside)
+        self._room.began(game_id, player)
         return self._keep(Game(started))
 
     async def play(self, game_id: str, user_move: Move, round_no: int | None) -> tuple[Game, int]:
@@ -151,13 +152,16 @@ class Play:
 
     async def find(self, game_id: str) -> Game:
         """The game, from memory or from its stream. Raises NotFound."""
+        if self._forks != self._families.forks:  # what is in memory is of another history
+            self._forks = self._families.forks
+            self._games.clear()
         if (game := self._games.get(game_id)) is not None:
             self._games.move_to_end(game_id)
             return game
         return await self._load(game_id)
 
     def _decide_start(self, game_id: str, opponent: Opponent, player: Player, in_metrics: bool) -> GameStarted:
-        self._require_room(player)
+        self._room.require(player)
         model_type = MODEL_TYPE_OF_OPPONENT[opponent]
         scripted = model_type == "scripted"
         assignment, swap_count = (None, 0) if model_type == "scripted" else self._promotion_state(model_type)
@@ -181,18 +185,9 @@ class Play:
             in_metrics=in_metrics,
         )
 
-    def _require_room(self, player: Player) -> None:
-        with self._read_models.projector.current():
-            state = self._read_models.open_games.state
-            games, of_player = len(state.games), state.players.get(player.player_id, 0)
-        if of_player >= OPEN_GAMES_A_PLAYER_MAX:
-            raise TooMany(f"this player has {of_player} open games: finish one, or wait until they are abandoned")
-        if games >= self._open_games_max:
-            raise Unavailable(f"{games} games are open, as many as RPS_OPEN_GAMES_MAX allows: try again later")
-
     def _promotion_state(self, family: Family) -> tuple[Assignment | None, int]:
-        with self._read_models.projector.current():
-            promotion_state = self._read_models.standings.state.families[family]
+        with self._families.current() as families:
+            promotion_state = families[family]
             return promotion_state.assignment(), promotion_state.swap_count
 
     def _predictions(self, game: Game, row: Row | None) -> tuple[Prediction, ...]:
@@ -208,6 +203,8 @@ class Play:
         # It may be another by now: read again after another request's conflict.
         game = self._games.get(played.game_id, game)
         self._take_in(game, version, events)
+        if game.finished is not None:
+            self._room.ended(played.game_id)
         if row is not None and self._listen is not None:
             self._listen(game.started, played.round, row, played.user_move)
         return game, played.round

@@ -1,36 +1,49 @@
 """The process's own gauges: what it says of itself beside the series that are folded from the ledger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version as package_version
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, Info, PlatformCollector, ProcessCollector
 
-from gameplay.core import Core
+from gameplay.core import Core, PlayCore
 from ledger.writer import Writer
 
 VERSION = package_version("promotion-ledger")
 """The release that is running."""
 
 
-def register(process: CollectorRegistry, core: Core, writer: Writer, clock: Callable[[], float]) -> None:
-    """Give the registry everything that is read at scrape time."""
+Gauges = Mapping[str, tuple[str, Callable[[], float]]]
+"""Name of a gauge -> what it means, and what reads it."""
+
+
+def register(process: CollectorRegistry, core: PlayCore) -> None:
+    """Give the registry what every serving process shows."""
     ProcessCollector(registry=process)
     PlatformCollector(registry=process)
     GCCollector(registry=process)
     Info("rps_build", "The release that is running.", registry=process).info({"version": VERSION})
-    gauges: dict[str, tuple[str, Any]] = {
-        "rps_writer_unanswered_events": (
-            "Events appended by requests and not yet durable.",
-            lambda: writer.unanswered_events,
+    gauges: Gauges = {
+        "rps_projection_forks": (
+            "How often the ledger was no longer the one that had been folded.",
+            lambda: core.families.forks,
         ),
+        "rps_models_loaded": ("Model versions in memory.", lambda: len(core.models.sources())),
+    }
+    _set(process, gauges)
+
+
+def register_games(process: CollectorRegistry, writer: Writer) -> None:
+    """Give the registry what a process that plays shows."""
+    unanswered = ("Events appended by requests and not yet durable.", lambda: writer.unanswered_events)
+    _set(process, {"rps_writer_unanswered_events": unanswered})
+
+
+def register_views(process: CollectorRegistry, core: Core, clock: Callable[[], float]) -> None:
+    """Give the registry what a process that folds everything shows."""
+    gauges: Gauges = {
         "rps_projection_snapshots_discarded": (
             "Stored read models that did not fit the ledger at the start and were folded again.",
             lambda: sum(core.read_models.projector.discarded.values()),
-        ),
-        "rps_projection_forks": (
-            "How often the ledger was no longer the one that had been folded.",
-            lambda: core.read_models.projector.forks,
         ),
         "rps_registry_mismatches": (
             "Families whose aliases in the registry and in the ledger differ and cannot be brought together.",
@@ -40,7 +53,10 @@ def register(process: CollectorRegistry, core: Core, writer: Writer, clock: Call
             "How much later than this machine's clock the ledger's last event is stamped; 0 when it is not.",
             lambda: max(0.0, core.read_models.projector.head.recorded_us / 1_000_000 - clock()),
         ),
-        "rps_models_loaded": ("Model versions in memory.", lambda: len(core.models.sources())),
     }
+    _set(process, gauges)
+
+
+def _set(process: CollectorRegistry, gauges: Gauges) -> None:
     for name, (help_, read) in gauges.items():
         Gauge(name, help_, registry=process).set_function(read)

@@ -4,10 +4,9 @@ import logging
 import threading
 from datetime import datetime, timedelta
 
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED
 from prometheus_client import CollectorRegistry
 
-from gameplay.core import Core
+from gameplay.core import Core, PlayCore
 from gameplay.cron import Crontab
 from gameplay.models.errors import ModelError
 from gameplay.observability.happenings import happened
@@ -16,8 +15,8 @@ from gameplay.promotion.planning import cycle
 from gameplay.refusals import Refusal
 from gameplay.serving.abandonment import Abandonment
 from gameplay.serving.clocks import Clocks
-from gameplay.serving.job_metrics import JobMetrics
-from gameplay.serving.scheduler import Scheduler, Work
+from gameplay.serving.jobs import SHUTDOWN_SECONDS, Jobs
+from gameplay.serving.scheduler import Work
 from gameplay.serving.threads import Threads
 from gameplay.serving.triggers import AtFirings, Every, Trigger
 from gameplay.training.process import TrainingProcess
@@ -33,7 +32,6 @@ SEAL_SECONDS = 10
 KEEP_LINK_SECONDS = 60
 ABANDON_SECONDS = 30
 REGISTRY_SECONDS = 60
-SHUTDOWN_SECONDS = 5.0
 AHEAD_SECONDS_MAX = 10.0
 """A ledger this far ahead of the clock is worth a warning: clocks of two machines differ by less."""
 
@@ -59,48 +57,34 @@ class Schedule:
             steady=self._clocks.steady,
         )
         self._ending = threading.Event()
-        self._starting = threading.Lock()
         self._training = TrainingProcess(core.settings)
         self._ahead = False
-        self._jobs = self._planned()
-        metrics = JobMetrics(process, self._jobs, self._clocks.wall)
-        self._scheduler = Scheduler(threads or Threads(), self._clocks, metrics.count_missed)
-        self._scheduler.add_listener(metrics.count_run, EVENT_JOB_ERROR | EVENT_JOB_EXECUTED)
+        self._jobs = Jobs(self._planned(), process, threads=threads, clocks=self._clocks)
 
     @property
     def jobs(self) -> frozenset[str]:
         """The names of the jobs."""
-        return frozenset(self._jobs)
+        return self._jobs.names
 
     @property
     def failing(self) -> dict[str, str]:
         """The name of each job whose newest run failed, and the error."""
-        return self._scheduler.failing
+        return self._jobs.failing
 
     def start(self) -> None:
         """Begin; a promotion cycle that was missed while no process ran comes first."""
         self._abandonment.mark()
-        missed = {"promotion": self._missed_cycle()}
-        with self._starting:
-            if self._ending.is_set():
-                return
-            for name, (work, trigger) in self._jobs.items():
-                self._scheduler.add(name, work, trigger, missed.get(name))
-            self._scheduler.start()
+        self._jobs.start({"promotion": self._missed_cycle()})
 
     def look(self) -> None:
         """Start what is due now, without waiting for the next look."""
-        self._scheduler.wakeup()
+        self._jobs.look()
 
     def shutdown(self, seconds_max: float = SHUTDOWN_SECONDS) -> None:
         """Let a running job finish, but not for ever, and a training run not at all. Not for the event loop."""
         self._ending.set()
         self._training.stop()
-        with self._starting:
-            running = self._scheduler.running
-        if running and (late := self._scheduler.shutdown(seconds_max)):
-            # What a job has begun is finished by the next start, as after a crash.
-            log.warning("the service ends while these jobs still run: %s", ", ".join(late))
+        self._jobs.shutdown(seconds_max)
 
     def _planned(self) -> dict[str, tuple[Work, Trigger]]:
         settings = self._core.settings
@@ -189,3 +173,13 @@ class Schedule:
                     "the ledger's last event is stamped %s later than this machine's clock: its clock was ahead",
                     timedelta(seconds=round(ahead_seconds)),
                 )
+
+
+def jobs_of_play(core: PlayCore) -> dict[str, tuple[Work, Trigger]]:
+    """The jobs of a process that only plays: it follows what the others decide."""
+
+    def catch_up(_due: datetime) -> None:
+        if core.families.failure is None:
+            core.ask_for_models()
+
+    return {"catch-up": (catch_up, Every(CATCH_UP_SECONDS))}

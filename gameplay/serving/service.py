@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from threading import Thread
@@ -11,7 +11,7 @@ from threading import Thread
 from prometheus_client import CollectorRegistry
 
 from gameplay.config import Settings
-from gameplay.core import Core, open_core
+from gameplay.core import Core, PlayCore, open_core, open_play_core
 from gameplay.models.errors import RegistryError
 from gameplay.models.registry import Registry
 from gameplay.observability.happenings import happened
@@ -20,15 +20,18 @@ from gameplay.promotion.rules import SETTINGS_ACTOR, rules_of, set_rules
 from gameplay.refusals import Unavailable
 from gameplay.serving.clocks import Clocks
 from gameplay.serving.cross_family import CrossFamily
+from gameplay.serving.jobs import Jobs
 from gameplay.serving.play import Play, Split
-from gameplay.serving.process_metrics import register
-from gameplay.serving.schedule import Schedule
+from gameplay.serving.process_metrics import register, register_games, register_views
+from gameplay.serving.roles import PARTS, misdirected
+from gameplay.serving.room import FoldedRoom, OwnRoom, Room
+from gameplay.serving.schedule import Schedule, jobs_of_play
 from gameplay.serving.threads import Threads
 from ledger.errors import StorageError
 from ledger.vocabulary import FAMILIES, Family
 from ledger.writer import Writer
 from projections.errors import ProjectionError
-from projections.metrics.exposition import Exposition
+from projections.metrics.exposition import Exposition, ProcessExposition, Scope
 from projections.past import Past
 
 log = logging.getLogger(__name__)
@@ -39,25 +42,73 @@ SAVING_SECONDS_MAX = 2.0
 
 
 @dataclass
-class Service:
-    """One serving process."""
+class Games:
+    """The part that plays."""
 
-    core: Core
     writer: Writer
     play: Play
     cross_family: CrossFamily
-    exposition: Exposition
+
+
+@dataclass
+class Views:
+    """The part that shows everything, beside the core that folds it."""
+
     past: Past
+
+
+@dataclass
+class Service:
+    """One serving process. What its role leaves to others raises Misdirected when it is asked for."""
+
+    base: PlayCore
+    games: Games | None
+    views: Views | None
+    exposition: ProcessExposition
     threads: Threads
     clocks: Clocks
-    schedule: Schedule
+    schedule: Schedule | Jobs
     started_seconds: float
     """By the steady clock."""
     caught_up: bool = False
 
+    @property
+    def core(self) -> Core:
+        """What a process has that folds everything."""
+        if not isinstance(self.base, Core):
+            raise misdirected("views", "everything but games")
+        return self.base
+
+    @property
+    def writer(self) -> Writer:
+        """What appends the games' events."""
+        return self._plays().writer
+
+    @property
+    def play(self) -> Play:
+        """The games."""
+        return self._plays().play
+
+    @property
+    def past(self) -> Past:
+        """The states at earlier positions."""
+        return self._shows().past
+
+    def exposed(self, scope: Scope | None) -> Scope | None:
+        """The scope of the metrics that are shown where this one is asked for."""
+        if self.views is not None:
+            return scope
+        if scope == "ledger":
+            raise misdirected("views", "?scope=ledger")
+        return "process"
+
+    def problems(self) -> dict[Family, str]:
+        """What keeps registry and ledger apart, as far as this process looks at the registry."""
+        return self.core.promotion.problems if self.views is not None else {}
+
     def require_caught_up(self) -> None:
         """Raise Unavailable until the projections have reached the head once; ProjectionError when they cannot."""
-        self.core.read_models.projector.check()
+        self.base.families.check()
         if broken := self._broken_start():
             raise Unavailable(broken)
         if not self.caught_up:
@@ -69,23 +120,29 @@ class Service:
 
     def died(self) -> dict[str, str]:
         """The threads that an error ended, by name: only another start brings them back."""
-        known = {"ledger-writer": self.writer.is_alive(), "model-loader": self.core.models.is_alive()}
+        known = {"model-loader": self.base.models.is_alive()}
+        if self.games is not None:
+            known["ledger-writer"] = self.games.writer.is_alive()
         gone = {name: "it has ended" for name, is_alive in known.items() if not is_alive}
         return {**gone, **self.threads.died}
 
     def missing(self) -> list[str]:
         """What this process still lacks to be ready; empty when it is."""
-        if failure := self.core.read_models.projector.failure:
+        if failure := self.base.families.failure:
             return [str(failure)]
         if broken := self._broken_start():
             return [broken]
         try:
-            self.core.ledger.check()
+            self.base.ledger.check()
         except StorageError as error:
             return [str(error)]
         if not self.caught_up:
             return ["projections: replaying the ledger"]
-        aliases, games = self.core.alias_versions(), self.core.game_versions()
+        return self._missing_models() if self.games is not None else []
+
+    def _missing_models(self) -> list[str]:
+        models = self.base.models
+        aliases, games = self.base.alias_versions(), self.base.game_versions()
         missing: list[str] = []
         for family in FAMILIES:
             if not aliases[family]:
@@ -93,16 +150,26 @@ class Service:
             missing += [
                 f"{family}: version {version} is not loaded{self._why(family, version)}"
                 for version in sorted(aliases[family] | games[family])
-                if not self.core.models.is_loaded(family, version)
+                if not models.is_loaded(family, version)
                 # A version that is gone for good is missed by the games that began with it alone: once it has been
                 # tried, the process is as ready for them as it will ever be.
-                and (version in aliases[family] or not self.core.models.failure(family, version))
+                and (version in aliases[family] or not models.failure(family, version))
             ]
         return missing
 
     def _why(self, family: Family, version: int) -> str:
-        steps = self.core.models.failure(family, version)
+        steps = self.base.models.failure(family, version)
         return f": {'; '.join(step.detail for step in steps)}" if steps else ""
+
+    def _plays(self) -> Games:
+        if self.games is None:
+            raise misdirected("games", "games")
+        return self.games
+
+    def _shows(self) -> Views:
+        if self.views is None:
+            raise misdirected("views", "everything but games")
+        return self.views
 
     def _broken_start(self) -> str | None:
         error = self.threads.died.get(PREPARING)
@@ -119,58 +186,86 @@ async def open_service(
     """
     clocks = Clocks()
     started_seconds = clocks.steady()
-    core = await asyncio.to_thread(open_core, settings, registry=registry)
+    parts = PARTS[settings.role]
+    opener = open_core if "views" in parts else open_play_core
+    base = await asyncio.to_thread(opener, settings, registry=registry)
     try:
-        async with Writer(core.ledger) as writer:
-            service = _build(core, writer, process, clocks, started_seconds)
-            service.cross_family.start()
+        async with AsyncExitStack() as ending:
+            writer = await ending.enter_async_context(Writer(base.ledger)) if "games" in parts else None
+            service = _build(base, writer, process, clocks, started_seconds)
+            if service.games is not None:
+                service.games.cross_family.start()
             preparing = service.threads.start(PREPARING, partial(_prepare, service))
             try:
                 yield service
             finally:
                 await _close(service, preparing)
     finally:
-        core.close()
-        seconds, position = round(clocks.steady() - started_seconds), core.read_models.projector.head.position
-        happened("stopped", f"stopped after {seconds} s", position=position, seconds=seconds)
+        base.close()
+        seconds = round(clocks.steady() - started_seconds)
+        happened("stopped", f"stopped after {seconds} s", position=base.families.position, seconds=seconds)
 
 
 def _build(
-    core: Core, writer: Writer, process: CollectorRegistry, clocks: Clocks, started_seconds: float
+    base: PlayCore, writer: Writer | None, process: CollectorRegistry, clocks: Clocks, started_seconds: float
 ) -> Service:
-    settings, threads = core.settings, Threads()
-    split = Split(share=settings.ab_split, enabled=settings.ab_testing)
+    threads = Threads()
+    register(process, base)
+    games = _build_games(base, writer, process, clocks) if writer is not None else None
+    if isinstance(base, Core):
+        register_views(process, base, clocks.wall)
+        return Service(
+            base=base,
+            games=games,
+            views=Views(past=Past(base.read_models)),
+            exposition=Exposition(base.read_models, process),
+            threads=threads,
+            clocks=clocks,
+            schedule=Schedule(base, process, threads=threads, clocks=clocks),
+            started_seconds=started_seconds,
+        )
+    return Service(
+        base=base,
+        games=games,
+        views=None,
+        exposition=ProcessExposition(process),
+        threads=threads,
+        clocks=clocks,
+        schedule=Jobs(jobs_of_play(base), process, threads=threads, clocks=clocks),
+        started_seconds=started_seconds,
+    )
+
+
+def _build_games(base: PlayCore, writer: Writer, process: CollectorRegistry, clocks: Clocks) -> Games:
+    settings = base.settings
+    register_games(process, writer)
     cross_family = CrossFamily(
         writer,
-        core.read_models,
-        core.models,
+        base.families,
+        base.models,
         process,
         share=settings.cross_family_share,
         kinds=settings.cross_family_for,
     )
-    service = Service(
-        core=core,
-        writer=writer,
-        play=Play(
-            core.ledger,
-            writer,
-            core.read_models,
-            core.models,
-            split=split,
-            open_games_max=settings.open_games_max,
-            listen=cross_family.offer,
-            make_ready=core.models.make_ready,
-        ),
-        cross_family=cross_family,
-        exposition=Exposition(core.read_models, process),
-        past=Past(core.read_models),
-        threads=threads,
-        clocks=clocks,
-        schedule=Schedule(core, process, threads=threads, clocks=clocks),
-        started_seconds=started_seconds,
+    play = Play(
+        base.ledger,
+        writer,
+        base.families,
+        _room(base, clocks),
+        base.models,
+        split=Split(share=settings.ab_split, enabled=settings.ab_testing),
+        listen=cross_family.offer,
+        make_ready=base.models.make_ready,
     )
-    register(process, core, writer, clocks.wall)
-    return service
+    return Games(writer, play, cross_family)
+
+
+def _room(base: PlayCore, clocks: Clocks) -> Room:
+    games_max = base.settings.open_games_max
+    if isinstance(base, Core):
+        return FoldedRoom(base.read_models, games_max=games_max)
+    idle_seconds = base.settings.game_idle_seconds
+    return OwnRoom(base.ledger, games_max=games_max, idle_seconds=idle_seconds, steady=clocks.steady)
 
 
 def _prepare(service: Service) -> None:
@@ -184,14 +279,16 @@ def _prepare(service: Service) -> None:
 
 def _become_ready(service: Service) -> None:
     """Catch up, begin the jobs, load the models, then look at the registry, which takes seconds to open."""
-    core = service.core
-    core.read_models.projector.start()
+    base = service.base
+    base.families.start()
     service.caught_up = True
-    set_rules(core.promotion, rules_of(core.settings), actor=SETTINGS_ACTOR)
+    if isinstance(base, Core):
+        set_rules(base.promotion, rules_of(base.settings), actor=SETTINGS_ACTOR)
     service.schedule.start()  # before anything that another machine may keep waiting
-    wanted = core.wanted_versions()
-    core.models.preload([(family, version) for family in FAMILIES for version in sorted(wanted[family])])
-    _adopt(core)
+    wanted = base.wanted_versions()
+    base.models.preload([(family, version) for family in FAMILIES for version in sorted(wanted[family])])
+    if isinstance(base, Core):
+        _adopt(base)
     _say_ready(service)
 
 
@@ -199,8 +296,8 @@ def _say_ready(service: Service) -> None:
     if missing := service.missing():
         log.warning("started, and not ready: %s", "; ".join(missing))
         return
-    position = service.core.read_models.projector.head.position
-    versions = {family: sorted(found) for family, found in service.core.alias_versions().items()}
+    position = service.base.families.position
+    versions = {family: sorted(found) for family, found in service.base.alias_versions().items()}
     seconds = round(service.uptime_seconds(), 3)
     shown = ", ".join(f"{family} {'/'.join(map(str, found))}" for family, found in versions.items())
     text = f"ready after {seconds:.1f} s with {position:,} events; versions: {shown}"
@@ -223,11 +320,12 @@ def _adopt(core: Core) -> None:
 
 async def _close(service: Service, preparing: Thread) -> None:
     """End what runs, each within its own limit; what hangs is left behind, as a crash would leave it."""
-    service.core.models.stop()
+    service.base.models.stop()
     await asyncio.gather(
-        service.cross_family.close(),
+        service.games.cross_family.close() if service.games is not None else asyncio.sleep(0),
         asyncio.to_thread(service.schedule.shutdown),
         asyncio.to_thread(preparing.join, PREPARING_SECONDS_MAX),
     )
-    saving = service.threads.start("saving", partial(service.core.read_models.projector.save, every=1))
-    await asyncio.to_thread(saving.join, SAVING_SECONDS_MAX)
+    if isinstance(service.base, Core):
+        saving = service.threads.start("saving", partial(service.base.read_models.projector.save, every=1))
+        await asyncio.to_thread(saving.join, SAVING_SECONDS_MAX)

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gameplay.config import Settings
+from gameplay.serving.roles import PARTS, Part, misdirected
 from gameplay.web.access import Guard
 from gameplay.web.compression import Compression
 from gameplay.web.cross_origin import CrossOrigin
@@ -30,6 +31,8 @@ class Call:
     """It changes something that strangers, and pages of other sites, must not change."""
     shared: bool = False
     """Pages of RPS_ALLOWED_ORIGINS may use it."""
+    part: Part | None = "views"
+    """The part of the service that answers; None: every process does."""
     packed: bool = False
     """Its answers are long: they are compressed for clients that prefer it."""
 
@@ -80,4 +83,16 @@ def _route(call: Call, path: str, settings: Settings) -> Route:
         middleware.append(Middleware(Guard, settings))
     if call.packed:
         middleware.append(Middleware(Compression))
-    return Route(path, call.endpoint, methods=methods, middleware=middleware)
+    endpoint = call.endpoint
+    if call.part is not None and call.part not in PARTS[settings.role]:
+        endpoint = _elsewhere(call.part)
+    return Route(path, endpoint, methods=methods, middleware=middleware)
+
+
+def _elsewhere(part: Part) -> Endpoint:
+    """Refuses a call that a process of another role answers."""
+
+    async def refuse(request: Request) -> Response:
+        raise misdirected(part, f"{request.method} {request.url.path}")
+
+    return refuse

@@ -14,7 +14,7 @@ from projections.metrics.exposition import FORMATS, SCOPES, TEXT
 
 async def root(request: Request) -> Response:
     """GET /: what the service is. Grafana's "save and test" calls it."""
-    dashboard = service_of(request).core.settings.grafana_dashboard_url
+    dashboard = service_of(request).base.settings.grafana_dashboard_url
     return answer(
         {
             "service": "rps-promotion-ledger",
@@ -47,7 +47,7 @@ async def readyz(request: Request) -> Response:
     service, masked = service_of(request), masked_of(request)
     missing = await lanes_of(request).reads(service.missing)
     # Not a reason to send no players: what is in memory is what the ledger says.
-    mismatches = {family: masked(problem) for family, problem in service.core.promotion.problems.items()}
+    mismatches = {family: masked(problem) for family, problem in service.problems().items()}
     shown = {"ready": not missing, "missing": [*map(masked, missing)], "registry_mismatches": mismatches}
     return answer(shown, 503, RETRY_AFTER) if missing else answer(shown)
 
@@ -55,7 +55,7 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """GET /metrics, in the format that the scraper prefers."""
     service = service_of(request)
-    scope = choice(request, "scope", SCOPES)
+    scope = service.exposed(choice(request, "scope", SCOPES))
     if scope != "process":
         service.require_caught_up()
     # The answer is 200 whatever the scraper accepts: one that accepts none of the formats gets plain text.

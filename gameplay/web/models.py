@@ -57,9 +57,8 @@ async def _reload(request: Request, families: Sequence[Family], aliases: Sequenc
 
 
 def _models(service: Service, masked: Masking) -> dict[str, Any]:
-    sources = service.core.models.sources()
-    with service.core.read_models.projector.current():
-        families = service.core.read_models.standings.state.families
+    sources, problems = service.base.models.sources(), service.problems()
+    with service.base.families.current() as families:
         return {
             family: {
                 "aliases": {
@@ -72,7 +71,7 @@ def _models(service: Service, masked: Masking) -> dict[str, Any]:
                     }
                     for alias in ALIASES
                 },
-                "registry_mismatch": (problem := service.core.promotion.problems.get(family)) and masked(problem),
+                "registry_mismatch": (problem := problems.get(family)) and masked(problem),
             }
             for family in FAMILIES
         }

@@ -57,7 +57,20 @@ class LedgerCollector(Collector):
                 yield _family(series, samples[series.name])
 
 
-class Exposition:
+class ProcessExposition:
+    """Renders what a process says of itself, for one that folds nothing to show."""
+
+    def __init__(self, process: CollectorRegistry) -> None:
+        process.register(_Reserved())
+        self._process = _WithoutCreated(process)
+
+    def render(self, content_type: str = TEXT, scope: Scope | None = None) -> bytes:
+        """The body, in one of FORMATS."""
+        assert scope == "process", "the caller has refused any other"
+        return FORMATS[content_type](self._process)
+
+
+class Exposition(ProcessExposition):
     """Renders `/metrics` in each of the FORMATS.
 
     The ledger's part is a function of its head, so it is kept until that moves; the rest of the process is
@@ -65,9 +78,8 @@ class Exposition:
     """
 
     def __init__(self, read_models: ReadModels, process: CollectorRegistry) -> None:
+        super().__init__(process)
         self._read_models = read_models
-        process.register(_Reserved())
-        self._process = _WithoutCreated(process)
         self._ledger = CollectorRegistry()
         self._ledger.register(LedgerCollector(read_models))
         self._rendered: dict[str, bytes] = {}

@@ -4,6 +4,7 @@ from ledger.store import Ledger
 from projections.projection import Tracked
 from projections.projector import Projector
 from projections.read_models import assigned_games, counters, open_games, standings, tickers
+from projections.read_models.families import FoldedFamilies
 from projections.read_models.history import History
 from projections.waypoints import ENTRIES_BETWEEN
 
@@ -36,3 +37,4 @@ class ReadModels:
         self.tracked = (self.counters, self.tickers, self.standings, self.open_games, self.assigned_games)
         table = None if read_only else self.history
         self.projector = Projector(ledger, self.tracked, table, waypoint_entries=waypoint_entries)
+        self.families = FoldedFamilies(self.projector, self.standings)

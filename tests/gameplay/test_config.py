@@ -47,6 +47,7 @@ GOOD: dict[str, tuple[str, str, object]] = {
     "RPS_PROMOTION_MINIMUM_GAMES": ("10", "promotion_minimum_games", 10),
     "RPS_PROMOTION_MINIMUM_PREDICTIONS": ("100", "promotion_minimum_predictions", 100),
     "RPS_GAME_IDLE_SECONDS": ("60", "game_idle_seconds", 60),
+    "RPS_ROLE": ("all", "role", "all"),
     "RPS_SHARED": ("1", "shared", True),
     "RPS_OPEN_GAMES_MAX": ("500", "open_games_max", 500),
     "RPS_CLOCK_AHEAD_MAX": ("60", "clock_ahead_seconds", 60),
@@ -122,6 +123,8 @@ BAD: list[tuple[str, str]] = [
     ("RPS_TRAIN_ALIASES", "production"),
     ("RPS_TRAIN_ALIASES", ","),
     ("RPS_CROSS_FAMILY_FOR", "humans"),
+    ("RPS_ROLE", "player"),
+    ("RPS_ROLE", "PLAY"),
     ("RPS_CROSS_FAMILY_FOR", ","),
     ("RPS_ALLOWED_HOSTS", "https://rps.example"),
     ("RPS_ALLOWED_HOSTS", "rps.example:8080"),
@@ -185,6 +188,36 @@ def test_the_anytime_rule_is_refused_without_a_fair_coin(rule: str, variable: st
         read_settings({"RPS_PROMOTION_RULE": rule, variable: text})
 
     read_settings({"RPS_PROMOTION_RULE": "ztest/1", variable: text})
+
+
+SHARED = {"MLFLOW_TRACKING_URI": "http://mlflow:5000", "RPS_MODEL_STORE_URL": "s3://mlflow-artifacts"}
+
+
+@pytest.mark.parametrize("role", ["play", "projector"])
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"MLFLOW_TRACKING_URI": ""}, "MLFLOW_TRACKING_URI"),
+        ({"MLFLOW_TRACKING_URI": "sqlite:////data/mlflow.db"}, "MLFLOW_TRACKING_URI"),
+        ({"MLFLOW_TRACKING_URI": "file:///data/mlruns"}, "MLFLOW_TRACKING_URI"),
+        ({"RPS_MODEL_STORE_URL": ""}, "RPS_MODEL_STORE_URL"),
+        ({"RPS_MODEL_STORE_URL": "file:///models"}, "RPS_MODEL_STORE_URL"),
+    ],
+)
+def test_a_process_of_a_cluster_has_no_registry_and_no_store_of_its_own(
+    role: str, change: dict[str, str], named: str
+) -> None:
+    assert read_settings({"RPS_ROLE": role, **SHARED}).role == role
+    with pytest.raises(SettingError, match=f"RPS_ROLE={role}: .*set {named} to"):
+        read_settings({"RPS_ROLE": role, **SHARED, **change})
+    assert read_settings({"RPS_ROLE": "all", **SHARED, **change}).role == "all"
+
+
+def test_the_key_that_seals_is_for_projectors_alone() -> None:
+    key = {"RPS_SEAL_KEY": "/keys/seal.key"}
+    with pytest.raises(SettingError, match="RPS_SEAL_KEY to projectors"):
+        read_settings({"RPS_ROLE": "play", **SHARED, **key})
+    assert read_settings({"RPS_ROLE": "projector", **SHARED, **key}).seal_key == Path("/keys/seal.key")
 
 
 def test_every_variable_is_tried_here() -> None:

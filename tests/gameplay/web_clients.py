@@ -63,9 +63,9 @@ def play_on(client: httpx2.Client, game_id: str, move: str = "rock") -> dict[str
     return answer
 
 
-def samples(client: httpx2.Client, scope: str = "ledger") -> dict[str, float]:
+def samples(client: httpx2.Client, scope: str | None = "ledger") -> dict[str, float]:
     """Every sample of /metrics: name and labels -> value."""
-    return sample_values(client.get("/metrics", params={"scope": scope}).raise_for_status().text)
+    return sample_values(client.get("/metrics", params={"scope": scope} if scope else {}).raise_for_status().text)
 
 
 def sample_values(body: str) -> dict[str, float]:

@@ -279,9 +279,9 @@ def beside(
         async with Writer(ledger) as writer:
             process = CollectorRegistry()
             kinds: frozenset[PlayerKind] = frozenset({"human"})
-            read_models = ReadModels(ledger)
+            families = ReadModels(ledger).families
             tracker = CrossFamily(
-                writer, read_models, predicting, process, share=1.0, kinds=kinds, waiting_max=waiting_max
+                writer, families, predicting, process, share=1.0, kinds=kinds, waiting_max=waiting_max
             )
             tracker.start()
             await scenario(Beside(tracker, ledger, process))

@@ -17,8 +17,9 @@ from gameplay.game.players import Player
 from gameplay.game.policies import UNIFORM
 from gameplay.game.rules import assigned_alias
 from gameplay.refusals import Conflict, NotFound, TooMany, Unavailable
-from gameplay.serving import play as play_module
+from gameplay.serving import room
 from gameplay.serving.play import Play, Split
+from gameplay.serving.room import FoldedRoom, Room
 from gameplay.web.answers import play_answer
 from ledger.errors import BusyError
 from ledger.events import Assignment, PredictionMade
@@ -27,6 +28,7 @@ from ledger.streams import game_stream
 from ledger.vocabulary import ALIASES, FAMILIES, MOVES, Family, Move
 from ledger.writer import Writer
 from projections.read_models.all import ReadModels
+from projections.read_models.families import Families
 from tests.builders import aliases_assigned, assignments, game_started, round_played
 
 HUMAN = Player("human", "p-1")
@@ -50,6 +52,11 @@ class Leaning:
         return tuple(predictions)
 
 
+def reads(ledger: Ledger, **limits: int) -> tuple[Families, Room]:
+    read_models = ReadModels(ledger)
+    return read_models.families, FoldedRoom(read_models, **limits)
+
+
 @dataclass
 class Process:
     """One of several processes over the same database."""
@@ -66,7 +73,7 @@ class Process:
 async def process(ledger: Ledger, **split: float) -> AsyncIterator[Process]:
     async with Writer(ledger) as writer:
         share = Split(share=split.get("share", 0.5), enabled=True)
-        yield Process(Play(ledger, writer, ReadModels(ledger), Leaning(), split=share), writer)
+        yield Process(Play(ledger, writer, *reads(ledger), Leaning(), split=share), writer)
 
 
 @pytest.fixture
@@ -133,7 +140,7 @@ def test_b_does_not_play_when_the_comparison_is_off(ready: Ledger) -> None:
     async def scenario() -> None:
         async with Writer(ready) as writer:
             split = Split(share=1.0, enabled=False)
-            play = Play(ready, writer, ReadModels(ready), Leaning(), split=split, rng=random.Random(1))
+            play = Play(ready, writer, *reads(ready), Leaning(), split=split, rng=random.Random(1))
             started = (await play.start("brian", HUMAN, in_metrics=True)).started
             assert (started.alias, started.assignment_probability) == ("Production", 1.0)
 
@@ -307,7 +314,7 @@ def test_a_move_is_decided_again_three_times_and_then_refused(ready: Ledger) -> 
 
             async with Overtaken(ready) as writer:
                 overtaking = False
-                play = Play(ready, writer, ReadModels(ready), Leaning(), split=Split())
+                play = Play(ready, writer, *reads(ready), Leaning(), split=Split())
                 game_id = (await play.start("forrest", HUMAN, in_metrics=True)).started.game_id
                 overtaking = True
                 assert "round 5" in await refused(play.play(game_id, "rock", None))
@@ -336,7 +343,7 @@ def test_a_game_starts_when_its_versions_are_ready(ready: Ledger) -> None:
 
     async def scenario() -> None:
         async with Writer(ready) as writer:
-            play = Play(ready, writer, ReadModels(ready), Leaning(), split=Split(), make_ready=make_ready)
+            play = Play(ready, writer, *reads(ready), Leaning(), split=Split(), make_ready=make_ready)
             await play.start("forrest", HUMAN, in_metrics=True)
             await play.start("hal", HUMAN, in_metrics=True)
 
@@ -510,7 +517,7 @@ def test_a_family_without_versions_plays_uniformly_and_is_fallback_affected(ledg
 
     async def scenario() -> None:
         async with Writer(ledger) as writer:
-            play = Play(ledger, writer, ReadModels(ledger), NoPredictor(), split=Split())
+            play = Play(ledger, writer, *reads(ledger), NoPredictor(), split=Split())
             game = await play.start("logan", HUMAN, in_metrics=True)
             ended = await play_out(play, game.started.game_id)
             assert game.started.model_version is None
@@ -531,7 +538,7 @@ def test_no_game_starts_while_too_many_are_open(ready: Ledger) -> None:
 
     async def scenario() -> None:
         async with Writer(ready) as writer:
-            play = Play(ready, writer, ReadModels(ready), Leaning(), split=Split(), open_games_max=4)
+            play = Play(ready, writer, *reads(ready, games_max=4), Leaning(), split=Split())
             game = await play.start("forrest", HUMAN, in_metrics=True)
             with pytest.raises(Unavailable, match="RPS_OPEN_GAMES_MAX"):
                 await play.start("forrest", HUMAN, in_metrics=True)
@@ -542,7 +549,7 @@ def test_no_game_starts_while_too_many_are_open(ready: Ledger) -> None:
 
 
 def test_a_player_with_too_many_open_games_starts_no_other(ready: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(play_module, "OPEN_GAMES_A_PLAYER_MAX", 2)
+    monkeypatch.setattr(room, "OPEN_GAMES_A_PLAYER_MAX", 2)
     with_open_games(ready, 2, HUMAN.player_id)
 
     async def scenario() -> None:

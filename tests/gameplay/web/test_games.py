@@ -9,7 +9,7 @@ from gameplay.client.simulate import ScriptedPlayer
 from gameplay.game.features import FEATURE_NAMES
 from gameplay.game.players import known_as
 from gameplay.game.rules import round_points
-from gameplay.serving import play as play_module
+from gameplay.serving import room
 from ledger.engines.database import transaction
 from ledger.vocabulary import ALIASES, BOTS, FAMILY_OF_POLICY, POLICIES, Policy
 from tests.gameplay.conftest import Serve
@@ -242,7 +242,7 @@ def test_of_many_plays_for_one_round_exactly_one_counts(served: TestClient, give
 
 
 def test_no_name_is_kept_of_a_game_that_did_not_start(served: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(play_module, "OPEN_GAMES_A_PLAYER_MAX", 0)
+    monkeypatch.setattr(room, "OPEN_GAMES_A_PLAYER_MAX", 0)
 
     refused = served.post("/start_game", json={"policy": "brian", "player_name": "Zoë"})
 

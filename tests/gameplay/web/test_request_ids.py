@@ -57,7 +57,7 @@ def test_every_answer_has_an_id_of_its_own(shared: TestClient) -> None:
 def test_an_error_of_ours_carries_its_id(data_dir: Path, registry: FaultyRegistry) -> None:
     app = create_app(Settings(data_dir=data_dir, promotion_schedule=None), registry=registry)
     with TestClient(app, base_url=BASE_URL, raise_server_exceptions=False) as client:
-        service_behind(client).play = None  # type: ignore[assignment]
+        service_behind(client).games.play = None  # type: ignore[union-attr]
 
         response = client.get("/round_points", params={"game_id": "7"}, headers={"X-Request-ID": "mine"})
 
