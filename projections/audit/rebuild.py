@@ -17,7 +17,7 @@ from projections.read_models.history import Query
 from projections.read_models.history_digest import digest_of
 from projections.schema import promotion_history
 
-STATES = ("counters", "tickers", "standings", "open_games", "assigned_games")
+STATES = ("counters", "tickers", "standings", "open_games", "assigned_games", "timeline")
 READ_MODELS = (*STATES, history.NAME)
 
 

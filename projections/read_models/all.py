@@ -3,7 +3,7 @@
 from ledger.store import Ledger
 from projections.projection import Tracked
 from projections.projector import Projector
-from projections.read_models import assigned_games, counters, open_games, standings, tickers
+from projections.read_models import assigned_games, counters, open_games, standings, tickers, timeline
 from projections.read_models.families import FoldedFamilies
 from projections.read_models.history import History
 from projections.waypoints import ENTRIES_BETWEEN
@@ -33,8 +33,16 @@ class ReadModels:
         self.standings = Tracked(standings.projection())
         self.open_games = Tracked(open_games.projection())
         self.assigned_games = Tracked(assigned_games.projection())
+        self.timeline = Tracked(timeline.projection())
         self.history = history or History(ledger)
-        self.tracked = (self.counters, self.tickers, self.standings, self.open_games, self.assigned_games)
+        self.tracked = (
+            self.counters,
+            self.tickers,
+            self.standings,
+            self.open_games,
+            self.assigned_games,
+            self.timeline,
+        )
         table = None if read_only else self.history
         self.projector = Projector(ledger, self.tracked, table, waypoint_entries=waypoint_entries)
         self.families = FoldedFamilies(self.projector, self.standings)

@@ -9,6 +9,7 @@ from projections.read_models.history import Rows
 from projections.read_models.open_games import OpenGames
 from projections.read_models.standings import PromotionStates
 from projections.read_models.tickers import Tickers
+from projections.read_models.timeline import Timeline
 
 
 class States(NamedTuple):
@@ -21,6 +22,7 @@ class States(NamedTuple):
     standings: PromotionStates
     open_games: OpenGames
     assigned_games: AssignedGamesState
+    timeline: Timeline
     history: Rows
 
 
@@ -38,5 +40,6 @@ def states_of(read_models: ReadModels, history: Rows | None = None) -> States:
         standings=read_models.standings.state,
         open_games=read_models.open_games.state,
         assigned_games=read_models.assigned_games.state,
+        timeline=read_models.timeline.state,
         history=history or read_models.history,
     )

@@ -224,6 +224,7 @@ def test_status_says_what_is_there(example: Path) -> None:
         "standings",
         "open_games",
         "assigned_games",
+        "timeline",
         "promotion_history",
     }
     assert found["intact"]

@@ -10,7 +10,7 @@ from projections.read_models.all import ReadModels
 from tests.projections import golden
 from tests.projections.golden import Golden
 
-NAMES = ("counters", "tickers", "standings", "open_games", "assigned_games", history.NAME)
+NAMES = ("counters", "tickers", "standings", "open_games", "assigned_games", "timeline", history.NAME)
 RENEW = "python -m tests.projections.golden"
 
 

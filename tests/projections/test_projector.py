@@ -45,7 +45,7 @@ from tests.projections.stories import (
     table_rows,
 )
 
-PROJECTIONS = ("counters", "tickers", "standings", "open_games", "assigned_games")
+PROJECTIONS = ("counters", "tickers", "standings", "open_games", "assigned_games", "timeline")
 READ_MODELS = (*PROJECTIONS, "promotion_history")
 GAME: tuple[Event, ...] = (
     game_started(game_id="g1"),

@@ -162,7 +162,15 @@ BY_ACTION = {
 } | {of(policy=bot, difficulty="standard", model_type="scripted") for bot in BOTS}
 BY_PROJECTION = {
     of(projection=name)
-    for name in ("counters", "tickers", "standings", "open_games", "assigned_games", "promotion_history")
+    for name in (
+        "counters",
+        "tickers",
+        "standings",
+        "open_games",
+        "assigned_games",
+        "timeline",
+        "promotion_history",
+    )
 }
 BY_MODEL_TYPE = {of(model_type=family) for family in FAMILIES}
 AT_FIRST: dict[str, set[Labels]] = {
