@@ -7,7 +7,7 @@ from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, Assignme
 from ledger.evidence import RankedChallenger, Rule, Tickers
 from ledger.vocabulary import ALIASES, Alias, Decision, Family, PlanCause, Trigger
 from projections.decision import ranking
-from projections.decision.evidence import gather, gather_settled
+from projections.decision.evidence import gather_for
 from projections.decision.exact_test import boschloo_p
 from projections.decision.guards import guarded, watch
 from projections.decision.look import ExactTest, measure, verdicts
@@ -38,11 +38,7 @@ def decide_cycle(
     assignment = promotion.assignment()
     assert assignment is not None
     assert promotion.plan is None, "an open plan is completed before anything new is decided"
-    if rule.settle_seconds is None:
-        evidence = gather(window, promotion, assignment, position)
-    else:
-        assert assigned is not None, "the games of a rule with settle_seconds are kept since it was set"
-        evidence = gather_settled(assigned, assignment, position, decided_us)
+    evidence = gather_for(rule, window, promotion, assignment, position, decided_us, assigned)
     own = decide(evidence, rule)
     watched = watch(window, decided_us)
     verdict = guarded(own, rule, watched)

@@ -1,12 +1,28 @@
 """The evidence for one decision, as integers, from a family's window and promotion state."""
 
 from ledger.events import Assignment
-from ledger.evidence import Arm, Evidence
+from ledger.evidence import Arm, Evidence, Rule
 from ledger.vocabulary import PlayedAlias
 from projections.read_models.assigned_games import AssignedGames
 from projections.read_models.counting import NO_GAMES
 from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
+
+
+def gather_for(
+    rule: Rule,
+    window: Window,
+    promotion: PromotionState,
+    assignment: Assignment,
+    through_position: int,
+    decided_us: int,
+    assigned: AssignedGames | None,
+) -> Evidence:
+    """The evidence as the rule counts it; `assigned` are the games of a rule that counts them as assigned."""
+    if rule.settle_seconds is None:
+        return gather(window, promotion, assignment, through_position)
+    assert assigned is not None, "the games of a rule with settle_seconds are kept since it was set"
+    return gather_settled(assigned, assignment, through_position, decided_us)
 
 
 def gather(window: Window, promotion: PromotionState, assignment: Assignment, through_position: int) -> Evidence:
