@@ -8,7 +8,7 @@ RANGES := $(PYTHON) -c 'import sys, tomllib; project = tomllib.load(open("pyproj
 	print(*(project["optional-dependencies"]["dev"] if sys.argv[1:] else project["dependencies"]), sep="\n")'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test stats format run demo migrate bench lock
+.PHONY: help setup check test stats format run demo migrate bench lock vendor
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -52,6 +52,19 @@ migrate: $(READY) ## bring the database to the newest migration
 
 bench: $(READY) ## measure appends, replay and requests on this machine
 	$(BIN)/python -m bench
+
+# The one file that others wrote: it comes out of the package of its own registry, whole and compared.
+UPLOT := 1.6.32
+UPLOT_SHA512 := 2883159c6ebccefbb95d751b0b82d010f9e1c0ec41b8bc96d401eda66e882935c89a46cb824332fa369b8cb8122cc6ac36e186cd09bf7a9ded3a4c93c6989023
+STATIC := gameplay/web/console/static
+
+vendor: ## fetch the chart library again, at the pinned version
+	@set -euo pipefail; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	(cd "$$work" && npm pack --silent uplot@$(UPLOT) >/dev/null && \
+		echo "$(UPLOT_SHA512)  uplot-$(UPLOT).tgz" | sha512sum --check --quiet && tar xzf uplot-$(UPLOT).tgz); \
+	cp "$$work/package/dist/uPlot.iife.min.js" $(STATIC)/uplot-$(UPLOT).min.js; \
+	cp "$$work/package/dist/uPlot.min.css" $(STATIC)/uplot-$(UPLOT).min.css; \
+	cp "$$work/package/LICENSE" $(STATIC)/uplot-$(UPLOT).LICENSE.txt
 
 lock: ## pin what the ranges in pyproject.toml resolve to today
 	@set -euo pipefail; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \

@@ -28,6 +28,7 @@ LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:]*").fullmatch
+_ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*").fullmatch
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?").fullmatch
 
 
@@ -168,6 +169,24 @@ def _one_of(words: tuple[str, ...], value: str) -> str:
     return value.lower()
 
 
+def _root_path(value: str) -> str:
+    path = value.rstrip("/")
+    if not _ROOT_PATH(path):
+        raise ValueError("write a path such as /rps")
+    return path
+
+
+def _ancestors(value: str) -> str:
+    """As the header has it: the word self and origins."""
+    words = _words(value)
+    for word in words:
+        if word not in ("self", "none") and not _ORIGIN(word):
+            raise ValueError(f"{word!r} is neither self, none nor an origin such as https://grafana.example")
+    if not words or ("none" in words and len(words) > 1):
+        raise ValueError("write none alone, or self and origins")
+    return " ".join(f"'{word}'" if word in ("self", "none") else word for word in words)
+
+
 def _setting(variable: str, default: Any, parse: Callable[[str], Any], help_: str, *, secret: bool = False) -> Any:
     metadata = {"variable": variable, "parse": parse, "help": help_, "secret": secret}
     return field(default=default, metadata=metadata)
@@ -283,6 +302,12 @@ class Settings:
     )
     log_level: str = _setting("RPS_LOG_LEVEL", "info", _log_level, "The least of what is logged, such as warning.")
     access_log: bool = _setting("RPS_ACCESS_LOG", False, _flag, "Whether each request is a line of the log.")
+    root_path: str = _setting(
+        "RPS_ROOT_PATH", "", _root_path, "Prefix that a proxy takes off the paths of this service, as /rps."
+    )
+    frame_ancestors: str = _setting(
+        "RPS_FRAME_ANCESTORS", "'none'", _ancestors, "Pages that may show the console in a frame: self, origins."
+    )
     grafana_dashboard_url: str | None = _setting(
         "GRAFANA_DASHBOARD_URL", None, _text, "Shown by GET /, for people who look for the dashboard."
     )

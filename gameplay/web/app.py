@@ -13,6 +13,9 @@ from gameplay.serving.service import open_service
 from gameplay.web import games, grafana, health, models, promotion, training
 from gameplay.web.access_log import AccessLog
 from gameplay.web.calls import Call, routes
+from gameplay.web.console import overview, statics
+from gameplay.web.console.assets import read_assets
+from gameplay.web.console.templating import Pages
 from gameplay.web.errors import HANDLERS
 from gameplay.web.http_metrics import HttpMetrics
 from gameplay.web.lanes import Lanes
@@ -24,11 +27,18 @@ from gameplay.web.state import State
 def create_app(settings: Settings, *, registry: Registry | None = None, limits: Limits = DEFAULTS) -> Starlette:
     """The application over the ledger that the settings name; the registry is MLflow's, unless one is given."""
     process = CollectorRegistry()
+    pages = Pages(settings, read_assets())
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[State]:
         async with open_service(settings, process, registry=registry) as service:
-            yield {"service": service, "lanes": Lanes(limits), "limits": limits, "masked": settings.masking()}
+            yield {
+                "service": service,
+                "lanes": Lanes(limits),
+                "limits": limits,
+                "masked": settings.masking(),
+                "pages": pages,
+            }
 
     app = Starlette(
         routes=routes(CALLS, settings),
@@ -50,7 +60,9 @@ CALLS = (
     Call(method="GET", path="/round_points", endpoint=games.round_points_of, shared=True, part="games"),
     Call(method="POST", path="/start_game", endpoint=games.start_game, shared=True, part="games"),
     Call(method="GET", path="/policies", endpoint=games.policies, shared=True, part="games"),
-    Call(method="GET", path="/", endpoint=health.root, part=None),
+    Call(method="GET", path="/", endpoint=overview.root, packed=True, part=None),
+    Call(method="GET", path="/overview.json", endpoint=overview.overview, packed=True),
+    Call(method="GET", path="/static/{name}", endpoint=statics.static, packed=True, part=None),
     Call(method="GET", path="/healthz", endpoint=health.healthz, part=None),
     Call(method="GET", path="/readyz", endpoint=health.readyz, part=None),
     Call(method="GET", path="/metrics", endpoint=health.metrics, packed=True, part=None),

@@ -35,33 +35,34 @@ class Call:
     """The part of the service that answers; None: every process does."""
     packed: bool = False
     """Its answers are long: they are compressed for clients that prefer it."""
+    twin: bool = False
+    """It is a page: under its path with `.json` it answers JSON whatever the client prefers."""
 
     @property
     def methods(self) -> tuple[str, ...]:
         return ("GET", "HEAD") if self.method == "GET" else (self.method,)
 
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Every path under which it answers. The twin's first: a parameter would take its ending too."""
+        if self.path == "/":
+            return (self.path,)
+        return (*((f"{self.path}.json",) if self.twin else ()), self.path, f"{self.path}/")
+
 
 def routes(calls: Sequence[Call], settings: Settings) -> list[Route]:
-    """Two routes for each call: a trailing slash makes no difference.
+    """A route for each spelling of each call: a trailing slash makes no difference.
 
     Starlette would redirect instead, to an address under which the client may not reach this process.
     """
-    found = [_route(call, path, settings) for call in calls for path in _spellings(call.path)]
+    found = [_route(call, path, settings) for call in calls for path in call.spellings]
     methods: dict[str, list[str]] = {}
     for call in calls:
-        methods.setdefault(call.path, []).extend(call.methods)
+        for path in call.spellings:
+            methods.setdefault(path, []).extend(call.methods)
     # Last, because they take every method. Starlette's own 405 names the methods of one route, and not of a path.
-    others = [Route(path, OtherMethod(methods[one])) for one in methods for path in _spellings(one)]
+    others = [Route(path, OtherMethod(methods[path])) for path in methods]
     return found + others
-
-
-def label_of(path: str) -> str:
-    """The path of the call to which a route's path belongs."""
-    return path.rstrip("/") or "/"
-
-
-def _spellings(path: str) -> tuple[str, ...]:
-    return (path,) if path == "/" else (path, f"{path}/")
 
 
 class OtherMethod:

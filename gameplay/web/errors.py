@@ -11,6 +11,7 @@ from starlette.responses import Response
 from gameplay.models.errors import ModelError
 from gameplay.refusals import Refusal, TooLarge, TooMany, TooSlow, Unauthorized, Unavailable
 from gameplay.web.bodies import answer
+from gameplay.web.console.pages import TWIN, problem_page, wants_page
 from gameplay.web.request_ids import HEADER, id_of
 from gameplay.web.state import masked_of
 from ledger.errors import (
@@ -70,8 +71,14 @@ async def _unexpected(request: Request, _error: Exception) -> Response:
 
 
 def error_answer(request: Request, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The JSON answer of an error. A foreign error's text may repeat an address with its password."""
-    return answer({"detail": masked_of(request)(text), "request_id": id_of(request)}, status, headers)
+    """The answer of an error: a page for a browser, JSON for everyone else.
+
+    A foreign error's text may repeat an address with its password.
+    """
+    detail = masked_of(request)(text)
+    if wants_page(request) and not request.url.path.endswith(TWIN):
+        return problem_page(request, status, detail, headers or {})
+    return answer({"detail": detail, "request_id": id_of(request)}, status, headers)
 
 
 HANDLERS: Mapping[Any, Handler] = {

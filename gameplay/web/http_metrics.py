@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gameplay.observability.process_series import STATUS_CLASSES
-from gameplay.web.calls import Call, label_of
+from gameplay.web.calls import Call
 
 OTHER = "other"
 """Stands for all unknown paths, and for all methods that a path does not take."""
@@ -23,6 +23,8 @@ class HttpMetrics:
 
     def __init__(self, app: ASGIApp, registry: CollectorRegistry, calls: Iterable[Call]) -> None:
         self._app = app
+        calls = tuple(calls)
+        self._labels = {spelling: call.path for call in calls for spelling in call.spellings}
         known = {(method, call.path) for call in calls for method in call.methods}
         paths = {path for _, path in known} | {OTHER}
         requests = Counter("rps_http_requests", "HTTP requests.", ("method", "route", "status"), registry=registry)
@@ -56,7 +58,7 @@ class HttpMetrics:
         try:
             await self._app(scope, receive, note)
         finally:
-            path = label_of(scope["route"].path) if "route" in scope else OTHER
+            path = self._labels[scope["route"].path] if "route" in scope else OTHER
             self._seconds[path].observe(time.perf_counter() - began)
             key = (scope["method"], path, f"{status // 100}xx")
             self._requests[key if key in self._requests else (OTHER, path, key[2])].inc()

@@ -26,6 +26,7 @@ def server_config(app: ASGIApp, settings: Settings, limits: Limits = DEFAULTS) -
         app,
         host=settings.host,
         port=settings.port,
+        root_path=settings.root_path,
         log_config=None,
         access_log=False,
         loop="uvloop",

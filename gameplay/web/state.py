@@ -5,6 +5,7 @@ from typing import TypedDict, cast
 from starlette.requests import Request
 
 from gameplay.serving.service import Service
+from gameplay.web.console.templating import Pages
 from gameplay.web.lanes import Lanes
 from gameplay.web.limits import Limits
 from ledger.masking import Masking
@@ -17,6 +18,7 @@ class State(TypedDict):
     lanes: Lanes
     limits: Limits
     masked: Masking
+    pages: Pages
 
 
 def service_of(request: Request) -> Service:
@@ -37,3 +39,8 @@ def limits_of(request: Request) -> Limits:
 def masked_of(request: Request) -> Masking:
     """What takes the secrets of the settings out of a text for the caller."""
     return cast(Masking, request.state.masked)
+
+
+def pages_of(request: Request) -> Pages:
+    """The templates and static files of the console."""
+    return cast(Pages, request.state.pages)

@@ -1,6 +1,7 @@
 """Whatever comes in: a 4xx that says what is wrong, and no event, no counter, no row."""
 
 import json
+import re
 import time
 from itertools import product
 
@@ -423,7 +424,7 @@ def test_a_wrong_path_or_method_is_refused(client: TestClient, method: str, path
 
 def test_a_slash_at_the_end_is_no_other_place(client: TestClient) -> None:
     for call in CALLS:
-        path = call.path.format(model_type="nobody", alias="B")
+        path = re.sub(r"\{\w+\}", "nobody", call.path)
         plain, slashed = (
             client.request(call.method, one, follow_redirects=False) for one in (path, f"{path.rstrip('/')}/")
         )

@@ -1,0 +1,65 @@
+"""The templates, the static files that they name, and the headers of every page."""
+
+from collections.abc import Mapping
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+
+from gameplay.config import Settings
+from gameplay.serving.process_metrics import VERSION
+from gameplay.web.console import formats
+from gameplay.web.console.assets import Asset
+
+
+class Pages:
+    """What every page is rendered with; made once."""
+
+    def __init__(self, settings: Settings, assets: Mapping[str, Asset]) -> None:
+        self.assets = assets
+        self.headers = _headers(settings.frame_ancestors)
+        # Every value is text: a player's name may hold what a browser would run.
+        self._templates = Environment(
+            loader=PackageLoader("gameplay.web.console"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters.update(formats.FILTERS)
+        masked = settings.masking()
+        grafana = settings.grafana_dashboard_url
+        self._templates.globals.update(
+            percents=formats.percents,
+            policy_of=formats.POLICY_OF,
+            version=VERSION,
+            grafana=masked(grafana) if grafana else None,
+            needs_token=settings.internal_token is not None,
+        )
+
+    def render(self, request: Request, template: str, page: object) -> str:
+        """The page as HTML."""
+        root = str(request.scope.get("root_path", ""))
+        return self._templates.get_template(template).render(
+            page=page,
+            root=root,
+            here=request.url.path.removeprefix(root),
+            query=[(name, text) for name, text in request.query_params.multi_items() if name != "at"],
+            asset=lambda name: f"{root}/static/{name}?v={self.assets[name].tag}",
+        )
+
+
+def _headers(frame_ancestors: str) -> Mapping[str, str]:
+    policy = (
+        "default-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        f"frame-ancestors {frame_ancestors}",
+        "object-src 'none'",
+    )
+    return {
+        "Content-Security-Policy": "; ".join(policy),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cache-Control": "no-cache",
+        "Vary": "Accept",
+    }
