@@ -11,7 +11,7 @@ from gameplay.web import health
 from gameplay.web.console.as_of import AsOf, Looked, look
 from gameplay.web.console.family_cards import FamilyCard, family_card
 from gameplay.web.console.pages import respond, wants_page
-from gameplay.web.state import masked_of
+from gameplay.web.state import masked_of, service_of
 from ledger.masking import Masking
 from ledger.times import show_time
 from ledger.vocabulary import FAMILIES, Family
@@ -54,7 +54,8 @@ class Overview(Struct, frozen=True, kw_only=True):
 
 async def root(request: Request) -> Response:
     """GET /: the overview for a browser; for everyone else what the service is."""
-    return await overview(request) if wants_page(request) else await health.root(request)
+    shows = service_of(request).views is not None
+    return await overview(request) if shows and wants_page(request) else await health.root(request)
 
 
 async def overview(request: Request) -> Response:
@@ -83,7 +84,7 @@ def _health(service: Service, masked: Masking) -> Health:
         *(f"the thread {name} died: {error}" for name, error in service.died().items()),
         *missing,
         *(f"the job {job} fails: {problem}" for job, problem in service.schedule.failing.items()),
-        *(f"{family}: {problem}" for family, problem in service.core.promotion.problems.items()),
+        *(f"{family}: {problem}" for family, problem in service.problems().items()),
     )
     return Health(ready=not missing, reasons=tuple(map(masked, problems)))
 
