@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from gameplay.config import Settings
 from gameplay.models.registry import Registry
 from gameplay.serving.service import open_service
-from gameplay.web import games, grafana, health, models, promotion, training
+from gameplay.web import games, grafana, health, models, openapi, promotion, training
 from gameplay.web.access_log import AccessLog
 from gameplay.web.calls import Call, routes
 from gameplay.web.console import overview, statics
@@ -38,6 +38,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, limits: 
                 "limits": limits,
                 "masked": settings.masking(),
                 "pages": pages,
+                "calls": CALLS,
             }
 
     app = Starlette(
@@ -66,11 +67,14 @@ CALLS = (
     Call(method="GET", path="/healthz", endpoint=health.healthz, part=None),
     Call(method="GET", path="/readyz", endpoint=health.readyz, part=None),
     Call(method="GET", path="/metrics", endpoint=health.metrics, packed=True, part=None),
+    Call(method="GET", path="/openapi.json", endpoint=openapi.openapi, packed=True, part=None),
+    Call(method="GET", path="/openapi", endpoint=openapi.page, packed=True, part=None),
     Call(method="GET", path="/models", endpoint=models.models, part=None),
     Call(method="POST", path="/models/reload", endpoint=models.reload_all, guarded=True),
     Call(method="POST", path="/models/reload/{model_type}/{alias}", endpoint=models.reload_one, guarded=True),
     Call(method="POST", path="/internal/promotion/report", endpoint=promotion.report, guarded=True),
     Call(method="GET", path="/internal/promotion/history", endpoint=promotion.history, packed=True),
+    Call(method="GET", path="/internal/promotion/history/{id}", endpoint=promotion.history_row, packed=True),
     Call(method="GET", path="/internal/promotion/event_totals", endpoint=promotion.event_totals),
     Call(method="POST", path="/internal/training/complete", endpoint=training.complete, guarded=True),
     Call(method="GET", path="/internal/grafana", endpoint=grafana.root),

@@ -10,17 +10,20 @@ from starlette.responses import Response
 
 from gameplay.promotion import reports
 from gameplay.promotion.reports import Reported
-from gameplay.refusals import Refusal
+from gameplay.refusals import NotFound, Refusal
 from gameplay.serving.service import Service
 from gameplay.web.bodies import answer, read_body
 from gameplay.web.queries import choice, choices, flag, one, time_us, whole
 from gameplay.web.report_body import read_report
 from gameplay.web.state import lanes_of, service_of
+from gameplay.web.tables import public_url, table_answer
+from ledger.errors import InvalidTextError
 from ledger.events import CycleDecided
+from ledger.numbers import parse_whole
 from ledger.vocabulary import DECISIONS, FAMILIES
 from projections.read_models.history import DAY_US, Query
 from projections.read_models.history_fold import ticker_fields
-from projections.read_models.history_row import render
+from projections.read_models.history_row import render, row_keys
 from projections.schema import StoredRow
 
 KEY_LENGTH_MAX = 200
@@ -28,9 +31,11 @@ HISTORY_LIMIT = 20
 HISTORY_LIMIT_MAX = 200
 DAYS = 7
 DAYS_MAX = 90
+ID_MAX = 2**53
 ALL = "ALL"
 
 Order = Literal["asc", "desc"]
+TOTALS_KEYS = ("model", "period_start", "period_end", *DECISIONS, "total_events")
 ORDERS: tuple[Order, ...] = ("asc", "desc")
 
 
@@ -59,12 +64,30 @@ async def history(request: Request) -> Response:
     service = service_of(request)
     query, detail = _query(request), flag(request, "detail")
     rows = await lanes_of(request).reads(read_rows, service, query)
-    headers = {"Cache-Control": "no-store"}
+    headers: dict[str, str] = {}
     if len(rows) == query.limit and query.order == "desc":
         asked = [(name, text) for name, text in request.query_params.multi_items() if name != "before_id"]
-        following = [*asked, ("before_id", rows[-1].id)]
-        headers["Link"] = f'<{request.url.path}?{urlencode(following)}>; rel="next"'
-    return answer([render(row, detail=detail) for row in rows], headers=headers)
+        following = urlencode([*asked, ("before_id", rows[-1].id)])
+        headers["Link"] = f'<{public_url(request, request.url.path)}?{following}>; rel="next"'
+    return table_answer(request, [render(row, detail=detail) for row in rows], row_keys(detail=detail), headers)
+
+
+async def history_row(request: Request) -> Response:
+    """GET /internal/promotion/history/{id}."""
+    service, detail = service_of(request), flag(request, "detail")
+    text = request.path_params["id"]
+    try:
+        id_ = parse_whole(text)
+    except InvalidTextError as error:
+        raise Refusal(f"id={text!r} is no whole number") from error
+    if not 1 <= id_ <= ID_MAX:
+        raise NotFound(f"there is no cycle {id_}")
+    # Positions are ids: a row that is the newest before the next position is the row itself, if there is one.
+    rows = await lanes_of(request).reads(read_rows, service, Query(limit=1, before_id=id_ + 1))
+    if not rows or rows[0].id != id_:
+        raise NotFound(f"position {id_} is no promotion cycle")
+    row = render(rows[0], detail=detail)
+    return table_answer(request, row, row_keys(detail=detail))
 
 
 async def event_totals(request: Request) -> Response:
@@ -72,7 +95,7 @@ async def event_totals(request: Request) -> Response:
     service = service_of(request)
     days = whole(request, "days", DAYS, 1, DAYS_MAX)
     rows = await lanes_of(request).reads(read_totals, service, days)
-    return answer(rows, headers={"Cache-Control": "no-store"})
+    return table_answer(request, rows, TOTALS_KEYS)
 
 
 def _query(request: Request) -> Query:
@@ -84,7 +107,7 @@ def _query(request: Request) -> Query:
         decisions=choices(request, "decision", DECISIONS),
         from_us=time_us(request, "since", "from"),
         to_us=time_us(request, "to"),
-        before_id=None if before is None else whole(request, "before_id", 0, 1, 2**53),
+        before_id=None if before is None else whole(request, "before_id", 0, 1, ID_MAX),
         order=order,
     )
 

@@ -1,10 +1,12 @@
 """The application's state, which the lifespan hands to every request."""
 
+from collections.abc import Sequence
 from typing import TypedDict, cast
 
 from starlette.requests import Request
 
 from gameplay.serving.service import Service
+from gameplay.web.calls import Call
 from gameplay.web.console.templating import Pages
 from gameplay.web.lanes import Lanes
 from gameplay.web.limits import Limits
@@ -19,6 +21,7 @@ class State(TypedDict):
     limits: Limits
     masked: Masking
     pages: Pages
+    calls: Sequence[Call]
 
 
 def service_of(request: Request) -> Service:
@@ -44,3 +47,8 @@ def masked_of(request: Request) -> Masking:
 def pages_of(request: Request) -> Pages:
     """The templates and static files of the console."""
     return cast(Pages, request.state.pages)
+
+
+def calls_of(request: Request) -> Sequence[Call]:
+    """Every call that the application takes."""
+    return cast(Sequence[Call], request.state.calls)

@@ -74,6 +74,11 @@ KEYS = HistoryRow.__struct_fields__
 _AS_STORED = frozenset(KEYS) & frozenset(StoredRow.__struct_fields__)
 
 
+def row_keys(*, detail: bool) -> tuple[str, ...]:
+    """The keys of a rendered row, in their order."""
+    return (*KEYS, *(name for name in Detail.__struct_fields__ if name not in KEYS)) if detail else KEYS
+
+
 def render(row: StoredRow, *, detail: bool = False) -> dict[str, Any]:
     """The public form of a stored row; `detail` adds the nested lists and the evidence.
 

@@ -1,0 +1,175 @@
+"""The shapes of answers that are put together where they are read; a test holds those answers to them."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from ledger.vocabulary import Alias, Decision, Family, TrainingStatus
+from projections.read_models.history_row import HistoryRow
+
+
+class Problem(msgspec.Struct):
+    """An error: what is wrong, and the request under whose id the log says more."""
+
+    detail: str
+    request_id: str
+
+
+class Root(msgspec.Struct):
+    """What the service is."""
+
+    service: str
+    version: str
+    links: dict[str, str]
+    grafana_dashboard_url: str | None
+
+
+class Health(msgspec.Struct):
+    """Whether the process serves; `failing_jobs` says which jobs' newest runs failed, and why."""
+
+    ok: bool
+    version: str
+    uptime_seconds: float
+    failing_jobs: dict[str, str]
+    detail: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Readiness(msgspec.Struct):
+    """Whether players may be sent here, and what is missing."""
+
+    ready: bool
+    missing: list[str]
+    registry_mismatches: dict[Family, str]
+
+
+class ServedVersion(msgspec.Struct):
+    """The version behind an alias."""
+
+    version: int | None
+    run_id: str | None
+    loaded: bool
+    source: str | None
+    training_accuracy: float | None
+
+
+class ServedFamily(msgspec.Struct):
+    """A family's four aliases, and what keeps ledger and registry apart."""
+
+    aliases: dict[Alias, ServedVersion]
+    registry_mismatch: str | None
+
+
+class Reloaded(msgspec.Struct):
+    """What a reload has come to."""
+
+    success: bool
+    reloaded: list[str]
+    failed: list[str]
+    minio_synced: int
+    minio_skipped: int
+    minio_errors: list[str]
+    registry_errors: list[str]
+    message: str
+    minio_removed: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
+class ReportTaken(msgspec.Struct):
+    """A report that was recorded; the tickers are the ledger's own."""
+
+    success: bool
+    event_id: int
+    model_type: Family
+    decision: Decision
+    reorder_applied: bool
+    reason: str
+    production_games_since_swap: int
+    b_games_since_swap: int
+    promotion_cycles_since_swap: int
+    tickers_differ: list[str]
+
+
+Nested = list[dict[str, Any]] | msgspec.UnsetType
+Found = dict[str, Any] | None | msgspec.UnsetType
+
+
+class Row(HistoryRow, frozen=True, kw_only=True):
+    """A promotion cycle; from `alias_rankings` on with `detail=1` alone."""
+
+    alias_rankings: Nested = msgspec.UNSET
+    alias_accuracies: Nested = msgspec.UNSET
+    alias_assignments: Nested = msgspec.UNSET
+    evidence: Found = msgspec.UNSET
+    statistics: Found = msgspec.UNSET
+    verdicts: Nested = msgspec.UNSET
+    report: Found = msgspec.UNSET
+
+
+class DecisionTotals(msgspec.Struct):
+    """What the cycles of a period decided."""
+
+    model: Family | Literal["ALL"]
+    period_start: str
+    period_end: str
+    swap_production_b: int
+    retain_production: int
+    insufficient_data: int
+    alias_reorder: int
+    total_events: int
+
+
+class TrainingTaken(msgspec.Struct):
+    """A training report that was recorded, and the version that it is about."""
+
+    success: bool
+    model_type: Family
+    status: TrainingStatus
+    duration_seconds: float | None
+    alias: Alias | None
+    source: str | None
+    accuracy: float | None
+    model_version: int | None
+
+
+class GrafanaRoot(msgspec.Struct):
+    """The data source is there."""
+
+    ok: bool
+    metrics: list[str]
+
+
+class GrafanaOption(msgspec.Struct):
+    """A value of a form field."""
+
+    label: str
+    value: str
+
+
+class GrafanaMetric(msgspec.Struct):
+    """What a panel can show, and the fields of its form."""
+
+    label: str
+    value: str
+    payloads: list[dict[str, Any]]
+
+
+class FrameField(msgspec.Struct):
+    """A column of a frame."""
+
+    name: str
+    type: str
+    values: list[Any]
+
+
+class Frame(msgspec.Struct):
+    """A data frame, as Grafana's simPod data source takes it."""
+
+    refId: str  # noqa: N815 - Grafana's word
+    name: str
+    fields: list[FrameField]
+
+
+class VariableValue(msgspec.Struct):
+    """A value of a dashboard's variable."""
+
+    text: str = msgspec.field(name="__text")
+    value: str = msgspec.field(name="__value")
