@@ -1,3 +1,4 @@
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,10 +7,12 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Engine
 
+from gameplay.models.registry import MlflowRegistry
 from ledger.engines.database import open_engine
 from ledger.store import Ledger
 from migrations import upgrade
 from scripts.audit_ledger import write_ledger
+from tests.mlflow_server import MlflowServer
 from tests.s3_server import S3Gateway, S3Storage
 
 # A deadline is an assertion about time, which a busy machine fails.
@@ -45,6 +48,27 @@ def s3(s3_storage: S3Storage) -> Iterator[S3Gateway]:
         yield gateway
     finally:
         gateway.stop()
+
+
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database with its tables and nothing in them, to be copied: to make one takes seconds."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowRegistry(f"sqlite:///{path}").aliases("xgboost")
+    return path
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """An MLflow server, which stays up; a test has a registered model of its own there."""
+    folder = tmp_path_factory.mktemp("mlflow-server")
+    shutil.copy(mlflow_database, folder)
+    server = MlflowServer(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture

@@ -106,10 +106,10 @@ EXTRA = {
 }
 # What any room of a package may import, and then no other.
 ONE_ROOM = {"projections": frozenset({"obstore", "numpy", "scipy", "matplotlib", "pyarrow"})}
-ONLY_MODULE = {"mlflow": "gameplay.models.registry"}
+ONLY_MODULES = {"mlflow": frozenset({"gameplay.models.registry", "gameplay.models.logged_model"})}
 ONE_MODULE = frozenset({"sklearn", "xgboost", "skl2onnx", "onnxmltools", "onnxruntime"})
 # They take a second or more to import, which those who do not need them should not pay.
-HEAVY = ONE_MODULE | {"mlflow", "onnx", "matplotlib", "alembic", "scipy", "numpy", "pyarrow"}
+HEAVY = ONE_MODULE | {"mlflow", "onnx", "pandas", "matplotlib", "alembic", "scipy", "numpy", "pyarrow"}
 # `rps-audit` starts fast: these are imported by the function that needs them.
 IN_FUNCTIONS = {"projections": frozenset({"numpy", "scipy", "matplotlib", "pyarrow"})}
 
@@ -217,9 +217,9 @@ def strayed_libraries(source: Source) -> list[str]:
     for found in source.imports:
         importers.setdefault(found.package, set()).add(found.importer.name)
     strayed = [
-        f"{library} is imported by {importer}, not by {only} alone"
-        for library, only in ONLY_MODULE.items()
-        for importer in sorted(importers.get(library, set()) - {only})
+        f"{library} is imported by {importer}, not by {' and '.join(sorted(only))} alone"
+        for library, only in ONLY_MODULES.items()
+        for importer in sorted(importers.get(library, set()) - only)
     ]
     shared = [
         f"{library} is imported by {', '.join(sorted(importers[library]))}: one module is enough"

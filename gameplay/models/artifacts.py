@@ -1,6 +1,8 @@
 """What a trained version is made of, wherever it is kept: an ONNX graph and a card that describes it."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
@@ -58,6 +60,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     rows by player: a bot's name, `human` or `script`; `own_by_opponent` takes of these the games that the family's
     own policy played, which is how the version itself will meet the player. `folds` are the scores of the
     cross-validation, empty where there was none; `code_version` and `libraries` say what computed it.
+    `difference_max` is how far the graph's probabilities were from the estimator's, at most, on the hold-out rows.
     """
 
     family: Family
@@ -74,6 +77,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     folds: tuple[Score, ...] = ()
     code_version: str = ""
     libraries: dict[str, str] = {}
+    difference_max: float | None = None
 
 
 class ModelFiles(NamedTuple):
@@ -90,12 +94,27 @@ class ModelFiles(NamedTuple):
         return VersionRun(version=self.version, run_id=self.run_id, graph_sha256=self.card.onnx_digest)
 
 
+class Origin(NamedTuple):
+    """When a fit began, since the epoch, as part of what, and by whom and from which commit, where that shows."""
+
+    began_ms: int
+    trainer: str
+    user: str | None
+    git_commit: str | None
+
+
 class TrainedModel(NamedTuple):
-    """A version that is ready to be registered; `attachments` are further files of its run, by name."""
+    """A version that is ready to be registered.
+
+    `attachments` are further files of its run, by name; `curves` what the fit went through, a value for each epoch
+    or tree.
+    """
 
     card: ModelCard
     onnx: bytes
     attachments: dict[str, bytes]
+    curves: Mapping[str, Sequence[float]] = MappingProxyType({})
+    origin: Origin | None = None
 
 
 class Registered(NamedTuple):

@@ -13,11 +13,13 @@ from gameplay.game.features import FEATURE_NAMES
 from gameplay.models.errors import GraphError
 from gameplay.telemetry import disable_telemetry
 from ledger.facts import Probabilities
+from ledger.vocabulary import MOVES
 
 Rows = npt.NDArray[np.float32]
 
 INPUT: Final = "rows"
 OUTPUT: Final = "probabilities"
+"""The one output, of shape (n, 3), of versions from before each move had an output (n, 1) of its own."""
 
 # Float32 probabilities of three classes sum to 1 within some 1e-7. More than this is no rounding, and what
 # the graph says is not what it was trained to say.
@@ -42,6 +44,7 @@ class Graph:
         except Exception as error:  # its errors have no root but this
             raise GraphError(f"no ONNX graph: {error}") from error
         self._run: Any = session.run
+        self._outputs = _outputs({output.name for output in session.get_outputs()})
         # The first run allocates; it also proves the shapes before a game needs them.
         shape = self.scores(np.zeros((1, len(FEATURE_NAMES)), dtype=np.float32)).shape
         if shape != (1, 3):
@@ -52,16 +55,28 @@ class Graph:
 
         Raises GraphError.
         """
-        try:
-            (scores,) = self._run((OUTPUT,), {INPUT: rows})
-        except Exception as error:  # its errors have no root but this
-            raise GraphError(f"the graph cannot score: {error}") from error
-        checked: npt.NDArray[np.float32] = scores
-        return checked
+        columns = self._columns(rows)
+        return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
 
     def probabilities(self, row: Rows) -> Probabilities:
         """The probabilities for one row of shape (1, 50), as plain floats that sum to 1. Raises GraphError."""
-        return normalised(self.scores(row)[0].tolist())
+        # For a single row, putting arrays together would take longer than the graph.
+        return normalised([score for column in self._columns(row) for score in column[0].tolist()])
+
+    def _columns(self, rows: Rows) -> list[npt.NDArray[np.float32]]:
+        try:
+            columns: list[npt.NDArray[np.float32]] = self._run(self._outputs, {INPUT: rows})
+        except Exception as error:  # its errors have no root but this
+            raise GraphError(f"the graph cannot score: {error}") from error
+        return columns
+
+
+def _outputs(found: set[str]) -> tuple[str, ...]:
+    """What to ask a graph for. Raises GraphError where it gives neither form."""
+    for wanted in (MOVES, (OUTPUT,)):
+        if found.issuperset(wanted):
+            return wanted
+    raise GraphError(f"the graph has the outputs {', '.join(sorted(found))}, and no probabilities of moves")
 
 
 def normalised(scores: Sequence[float]) -> Probabilities:

@@ -1,7 +1,7 @@
 """The model registry: runs, versions and aliases in MLflow.
 
-The only module that imports mlflow, and only inside functions: the import takes seconds, the first open of a
-database as long again, and the service answers before either.
+MLflow is imported here and in `logged_model`, and only inside functions: the import takes seconds, the first open
+of a database as long again, and the service answers before either.
 """
 
 import logging
@@ -10,25 +10,17 @@ import sqlite3
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Protocol
 
-import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from gameplay.models.artifacts import (
-    REGISTERED_NAMES,
-    ModelCard,
-    ModelFiles,
-    Registered,
-    Score,
-    TrainedModel,
-    digest,
-)
+from gameplay.models.artifacts import REGISTERED_NAMES, ModelCard, ModelFiles, Registered, TrainedModel
+from gameplay.models.descriptions import family_text, run_tags, version_tags, version_text
 from gameplay.models.errors import RegistryUnavailable, VersionMissing
+from gameplay.models.logged_model import log_model, read_model
 from gameplay.models.relocation import follow
 from gameplay.telemetry import disable_telemetry
 from ledger.masking import Masking, mask_addresses
@@ -36,13 +28,11 @@ from ledger.vocabulary import ALIASES, Alias, Family
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import RunInfo
+    from mlflow.entities import Experiment
     from mlflow.entities.model_registry import ModelVersion
 
 EXPERIMENT = "rps-training"
 OWNER_TAG = "promotion_ledger.id"
-CARD_FILE = "card.json"
-GRAPH_FILE = "model.onnx"
 
 # MLflow reads these from the environment and from nowhere else. Its own defaults retry an unreachable server
 # for minutes; an operator's values win.
@@ -111,6 +101,7 @@ class MlflowRegistry:
         self.tracking_uri = tracking_uri
         self._masked = masked
         self._make = make
+        self._is_served = tracking_uri.startswith(("http://", "https://"))
         self._artifact_location = artifact_location
         self._opened: MlflowClient | None = None
         disable_telemetry()
@@ -167,16 +158,30 @@ class MlflowRegistry:
         """
         with self._translated("register a version"):
             client = self._client()
-            experiment = self._experiment(client)
-            info = client.create_run(experiment, run_name=f"{family}-{run.card.alias}").info
+            experiment, origin = self._experiment(client), run.origin
+            ledger_id = experiment.tags.get(OWNER_TAG)
+            info = client.create_run(
+                experiment.experiment_id,
+                start_time=origin.began_ms if origin else None,
+                tags=run_tags(run.card, origin),
+                run_name=f"{family}-{run.card.alias}",
+            ).info
             with ExitStack() as failing:
                 # Else it would be shown as running for ever. Should this fail too, the error has the first in tow.
                 failing.callback(client.set_terminated, info.run_id, "FAILED")
-                source = self._log(client, run, info)
-                _ensure_model(client, REGISTERED_NAMES[family])
+                source = log_model(client, info, run, ledger_id=ledger_id, alone=self._hushed_alone())
+                _ensure_model(client, run.card)
                 if not still_wanted():
                     raise RegistryUnavailable("register a version", "it came too late")
-                created = client.create_model_version(REGISTERED_NAMES[family], source, info.run_id)
+                with self._as_default():
+                    created = client.create_model_version(
+                        REGISTERED_NAMES[family],
+                        source,
+                        info.run_id,
+                        tags=version_tags(run.card, ledger_id),
+                        description=version_text(run.card, origin, ledger_id),
+                        model_id=source.rpartition("/")[2],
+                    )
                 failing.pop_all()
             client.set_terminated(info.run_id)
         return Registered(int(created.version), info.run_id)
@@ -184,11 +189,15 @@ class MlflowRegistry:
     def download(self, family: Family, version: int) -> ModelFiles:
         """The files of a version. Raises VersionMissing, RegistryUnavailable."""
         with self._translated("download a version", family, version):
-            client = self._client()
-            run_id = _run_of(family, version, client.get_model_version(REGISTERED_NAMES[family], str(version)))
+            from mlflow.artifacts import download_artifacts
+
+            client, name = self._client(), REGISTERED_NAMES[family]
+            run_id = _run_of(family, version, client.get_model_version(name, str(version)))
+            # Of a version from before LoggedModels this is a folder of its run.
+            place = client.get_model_version_download_uri(name, str(version))
             with tempfile.TemporaryDirectory(prefix="rps-model-") as folder:
-                model = Path(client.download_artifacts(run_id, "model", folder))
-                return _read_files(family, version, run_id, model)
+                model = download_artifacts(place, dst_path=folder, tracking_uri=self.tracking_uri)
+                return read_model(family, version, run_id, Path(model))
 
     def discard(self, family: Family, landed: Registered) -> None:
         """Take back a version that was registered and cannot be used, and say so at its run."""
@@ -208,7 +217,7 @@ class MlflowRegistry:
         """Keep the id of the ledger whose models these are. Raises RegistryUnavailable."""
         with self._translated("say whose models these are"):
             client = self._client()
-            client.set_experiment_tag(self._experiment(client), OWNER_TAG, ledger_id)
+            client.set_experiment_tag(self._experiment(client).experiment_id, OWNER_TAG, ledger_id)
 
     @contextmanager
     def _translated(
@@ -255,26 +264,43 @@ class MlflowRegistry:
                 return {}
             raise
 
-    def _log(self, client: "MlflowClient", run: TrainedModel, info: "RunInfo") -> str:
-        """Describe the run and upload its files; where they lie."""
-        _describe(client, info.run_id, run.card)
-        with tempfile.TemporaryDirectory(prefix="rps-model-") as folder:
-            with self._alone, _hushed():
-                _write_files(Path(folder), run)
-            client.log_artifacts(info.run_id, folder)
-        return f"{info.artifact_uri}/model"
+    @contextmanager
+    def _hushed_alone(self) -> Iterator[None]:
+        with self._alone, _hushed():
+            yield
 
-    def _experiment(self, client: "MlflowClient") -> str:
+    @contextmanager
+    def _as_default(self) -> Iterator[None]:
+        """Have our address be the whole process's, which no server needs.
+
+        MLflow's store in a database looks a LoggedModel up there, and not where its own client was told to look.
+        """
+        if self._is_served:
+            yield
+            return
+        import mlflow
+
+        with self._alone, _hushed():
+            # The variable mirrors what was set before; None unsets both.
+            before = os.environ.get("MLFLOW_TRACKING_URI")
+            mlflow.set_tracking_uri(self.tracking_uri)
+            try:
+                yield
+            finally:
+                mlflow.set_tracking_uri(before)
+
+    def _experiment(self, client: "MlflowClient") -> "Experiment":
         from mlflow.exceptions import MlflowException
 
-        if found := client.get_experiment_by_name(EXPERIMENT):
-            return str(found.experiment_id)
-        try:
-            return str(client.create_experiment(EXPERIMENT, artifact_location=self._artifact_location))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            return str(client.get_experiment_by_name(EXPERIMENT).experiment_id)  # another process was first
+        if (found := client.get_experiment_by_name(EXPERIMENT)) is None:
+            try:
+                client.create_experiment(EXPERIMENT, artifact_location=self._artifact_location)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise  # another process was first
+            found = client.get_experiment_by_name(EXPERIMENT)
+        assert found is not None
+        return found
 
 
 def _is_missing(tracking_uri: str) -> bool:
@@ -298,87 +324,11 @@ def _run_of(family: Family, version: int, found: "ModelVersion") -> str:
     return str(found.run_id)
 
 
-def _ensure_model(client: "MlflowClient", name: str) -> None:
+def _ensure_model(client: "MlflowClient", card: ModelCard) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
-        client.create_registered_model(name)
+        client.create_registered_model(REGISTERED_NAMES[card.family], description=family_text(card))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-
-
-def _describe(client: "MlflowClient", run_id: str, card: ModelCard) -> None:
-    from mlflow.entities import Metric, Param, RunTag
-    from mlflow.utils.time import get_current_time_millis
-
-    now_ms = get_current_time_millis()
-    tags = {"family": card.family, "trained_for": card.alias, "code_version": card.code_version}
-    client.log_batch(
-        run_id,
-        metrics=[Metric(name, value, now_ms, 0) for name, value in _metrics(card).items()],
-        params=[Param(name, value) for name, value in _parameters(card).items()],
-        tags=[RunTag(name, value) for name, value in tags.items()],
-    )
-
-
-def _write_files(folder: Path, run: TrainedModel) -> None:
-    """`model/` is a model as MLflow's own tools load it, with our card in it; attachments lie beside it."""
-    import mlflow.onnx
-    import onnx
-
-    mlflow.onnx.save_model(
-        onnx.load_from_string(run.onnx),
-        str(folder / "model"),
-        # Given explicitly, or MLflow would run the model in a new process to find out, for seconds.
-        pip_requirements=["onnxruntime", "numpy"],
-        onnx_execution_providers=["CPUExecutionProvider"],
-    )
-    (folder / "model" / GRAPH_FILE).write_bytes(run.onnx)  # the digest is of these bytes, not of a copy
-    (folder / "model" / CARD_FILE).write_bytes(msgspec.json.encode(run.card))
-    for name, content in run.attachments.items():
-        (folder / name).write_bytes(content)
-
-
-def _read_files(family: Family, version: int, run_id: str, model: Path) -> ModelFiles:
-    try:
-        onnx = (model / GRAPH_FILE).read_bytes()
-        card = msgspec.json.decode((model / CARD_FILE).read_bytes(), type=ModelCard)
-    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise VersionMissing(family, version, str(error)) from error
-    if (actual := digest(onnx)) != card.onnx_digest:
-        raise VersionMissing(family, version, f"its graph is damaged: {actual} is not {card.onnx_digest}")
-    return ModelFiles(version, run_id, card, onnx)
-
-
-def _metrics(card: ModelCard) -> dict[str, float]:
-    scores: dict[str, Score] = {
-        "training": card.training,
-        "validation": card.validation,
-        "holdout": card.holdout,
-        **{f"holdout_vs_{opponent}": score for opponent, score in card.by_opponent.items()},
-        **{f"holdout_own_vs_{opponent}": score for opponent, score in card.own_by_opponent.items()},
-    }
-    if card.folds:
-        scores |= {f"fold_{number}": score for number, score in enumerate(card.folds)}
-    accuracies = {f"{name}_accuracy": score.accuracy for name, score in scores.items()}
-    counts = {f"{name}_rows": float(score.rows) for name, score in scores.items()}
-    known = {name: value for name, value in accuracies.items() if value is not None}
-    return {**known, **counts, **_stability(card.folds)}
-
-
-def _stability(folds: Sequence[Score]) -> dict[str, float]:
-    accuracies = [score.accuracy for score in folds if score.accuracy is not None]
-    if len(accuracies) < 2:
-        return {}
-    return {"folds_mean_accuracy": fmean(accuracies), "folds_sd_accuracy": stdev(accuracies)}
-
-
-def _parameters(card: ModelCard) -> dict[str, str]:
-    source = msgspec.structs.asdict(card.source)
-    return {
-        **{name: str(value) for name, value in card.hyperparameters.items()},
-        **{f"data_{name}": str(value) for name, value in source.items()},
-        **{f"library_{name}": version for name, version in card.libraries.items()},
-        "features_digest": card.features_digest,
-    }

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from gameplay.game.features import FEATURE_NAMES
 from gameplay.game.rounds import LOOK_BACK
 from gameplay.models.errors import TrainingError
-from gameplay.models.graph import INPUT, Rows
+from gameplay.models.graph import INPUT, OUTPUT, Rows
 from gameplay.training.dataset import Part, Split
 from ledger.vocabulary import MOVES, Alias, Family
 
@@ -94,12 +94,16 @@ changes hardly a prediction, so its versions look back by different numbers of r
 
 
 class Fitted(NamedTuple):
-    """A fitted estimator: its own probabilities (n, 50) -> (n, 3), its graph, and itself as a file."""
+    """A fitted estimator: its own probabilities (n, 50) -> (n, 3), its graph, and itself as a file.
+
+    `curves` has a loss for each epoch or tree, where the fit goes by such.
+    """
 
     probabilities: Callable[[Rows], Scores]
     onnx: bytes
     estimator: bytes
     estimator_file: str
+    curves: dict[str, list[float]]
 
 
 def fit(hyperparameters: Hyperparameters, split: Split) -> Fitted:
@@ -110,16 +114,16 @@ def fit(hyperparameters: Hyperparameters, split: Split) -> Fitted:
         raise TrainingError(f"no player ever plays {' or '.join(missing)} in the training games")
     match hyperparameters:
         case Net():
-            return _from_sklearn(*_net(hyperparameters, split))
+            return _net(hyperparameters, split)
         case Line():
-            return _from_sklearn(*_line(hyperparameters, split.training))
+            return _line(hyperparameters, split.training)
         case Trees():
             return _trees(hyperparameters, split)
         case _:
             assert_never(hyperparameters)
 
 
-def _net(parameters: Net, split: Split) -> tuple[Any, Any]:
+def _net(parameters: Net, split: Split) -> Fitted:
     """A multilayer perceptron with the weights of the epoch that did best on the validation part.
 
     Its own early stopping would draw rows at random, so that rounds of one game would be on both sides.
@@ -138,9 +142,11 @@ def _net(parameters: Net, split: Split) -> tuple[Any, Any]:
         random_state=parameters.seed,
     )
     best_loss, best_weights, worse = np.inf, None, 0
+    losses: list[float] = []
     for _ in range(parameters.epochs):
         net.partial_fit(rows, split.training.targets, classes=np.arange(len(MOVES)))
         loss = _log_loss(net.predict_proba(validation), split.validation.targets)
+        losses.append(loss)
         worse = 0 if loss < best_loss else worse + 1
         if loss < best_loss:
             best_loss = loss
@@ -151,10 +157,11 @@ def _net(parameters: Net, split: Split) -> tuple[Any, Any]:
         raise TrainingError("the network diverged in its first epoch")
     layers = len(net.coefs_)
     net.coefs_, net.intercepts_ = best_weights[:layers], best_weights[layers:]
-    return scaler, net
+    curves = {"training_loss": [float(loss) for loss in net.loss_curve_], "validation_log_loss": losses}
+    return _from_sklearn(scaler, net, curves)
 
 
-def _line(parameters: Line, training: Part) -> tuple[Any, Any]:
+def _line(parameters: Line, training: Part) -> Fitted:
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
@@ -164,7 +171,8 @@ def _line(parameters: Line, training: Part) -> tuple[Any, Any]:
         C=parameters.inverse_l2, max_iter=parameters.iterations, random_state=parameters.seed
     )
     # What is nought in every row gets a weight of exactly nought, so the graph takes all features as they are.
-    return scaler, line.fit(scaler.fit_transform(training.rows) * _seen(parameters.lags), training.targets)
+    line.fit(scaler.fit_transform(training.rows) * _seen(parameters.lags), training.targets)
+    return _from_sklearn(scaler, line, {})
 
 
 def _seen(lags: int) -> npt.NDArray[np.bool_]:
@@ -172,7 +180,7 @@ def _seen(lags: int) -> npt.NDArray[np.bool_]:
     return np.array([not any(lag in name for lag in unseen) for name in FEATURE_NAMES])
 
 
-def _from_sklearn(scaler: Any, classifier: Any) -> Fitted:
+def _from_sklearn(scaler: Any, classifier: Any, curves: dict[str, list[float]]) -> Fitted:
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType
     from sklearn.pipeline import Pipeline
@@ -187,9 +195,10 @@ def _from_sklearn(scaler: Any, classifier: Any) -> Fitted:
     )
     return Fitted(
         probabilities=pipeline.predict_proba,
-        onnx=graph.SerializeToString(),
+        onnx=_with_named_outputs(graph),
         estimator=pickle.dumps(pipeline),
         estimator_file="estimator.pkl",
+        curves=curves,
     )
 
 
@@ -220,10 +229,30 @@ def _trees(parameters: Trees, split: Split) -> Fitted:
     booster = trees.get_booster()[: trees.best_iteration + 1]
     return Fitted(
         probabilities=trees.predict_proba,
-        onnx=graph.SerializeToString(),
+        onnx=_with_named_outputs(graph),
         estimator=bytes(booster.save_raw("ubj")),
         estimator_file="estimator.ubj",
+        curves={"validation_log_loss": [float(loss) for loss in trees.evals_result()["validation_0"]["mlogloss"]]},
     )
+
+
+def _with_named_outputs(model: Any) -> bytes:
+    """The graph with a column for each move, and no others, in place of its probabilities and its label.
+
+    By these names MLflow's own loader gives a table with three columns, and needs no wrapper.
+    """
+    from onnx import TensorProto, checker, helper
+
+    graph = model.graph
+    if not any(used.domain in ("", "ai.onnx") for used in model.opset_import):
+        # Trees are all of another domain, that of machine learning.
+        model.opset_import.append(helper.make_opsetid("", XGBOOST_OPSET))
+    graph.node.append(helper.make_node("Split", [OUTPUT], list(MOVES), name="by_move", axis=1))
+    del graph.output[:]
+    graph.output.extend(helper.make_tensor_value_info(move, TensorProto.FLOAT, [None, 1]) for move in MOVES)
+    checker.check_model(model)
+    encoded: bytes = model.SerializeToString()
+    return encoded
 
 
 def _on_one_thread() -> None:

@@ -29,7 +29,7 @@ from gameplay.models.graph import Graph
 from gameplay.models.identity import contradiction
 from gameplay.models.registry import Registry
 from gameplay.models.store import ModelStore
-from gameplay.training.code_version import code_version, libraries
+from gameplay.training.code_version import code_version, libraries, origin_now
 from gameplay.training.dataset import Dataset, Part
 from gameplay.training.estimators import HYPERPARAMETERS, Fitted, Hyperparameters, fit
 from gameplay.training.landing import Landing
@@ -123,7 +123,7 @@ class _Fitted(NamedTuple):
 def _fitted(job: Job, source: str, hyperparameters: Hyperparameters, folds: int, masked: Masking) -> _Fitted:
     started_seconds, trained, problem = time.monotonic(), None, None
     try:
-        trained = fit_model(job, hyperparameters, folds=folds)
+        trained = fit_model(job, hyperparameters, folds=folds, trainer=source)
     except ModelError as error:
         problem = _problem(job, error)
     except Exception as error:  # a run's outermost frame: three libraries fit and convert, each with its own
@@ -158,17 +158,18 @@ def _problem(job: Job, error: ModelError) -> str:
     return str(error)
 
 
-def fit_model(job: Job, hyperparameters: Hyperparameters, *, folds: int = 0) -> TrainedModel:
+def fit_model(job: Job, hyperparameters: Hyperparameters, *, folds: int = 0, trainer: str = "") -> TrainedModel:
     """Fit on the first 60 % of the games and measure on each part, through the graph that will serve.
 
     With `folds`, the same hyperparameters are also cross-validated, which says how far the hold-out's accuracy
     depends on which games are in it. Raises TrainingError, also when graph and estimator disagree on the
     hold-out rows.
     """
+    origin = origin_now(trainer)
     split = job.dataset.split()
     fitted = fit(hyperparameters, split)
     graph = Graph(fitted.onnx)
-    compare(fitted, graph, split.holdout)
+    difference = compare(fitted, graph, split.holdout)
     predicted = _predicted(graph, split.holdout)
     card = ModelCard(
         family=job.family,
@@ -185,13 +186,19 @@ def fit_model(job: Job, hyperparameters: Hyperparameters, *, folds: int = 0) -> 
         folds=cross_validate(job.dataset, hyperparameters, folds) if folds else (),
         code_version=code_version(),
         libraries=libraries(),
+        difference_max=difference,
     )
     attachments = {
         fitted.estimator_file: fitted.estimator,
-        "confusion_matrix.png": confusion_matrix(predicted, split.holdout.targets),
+        "confusion_matrix.png": confusion_matrix(predicted, split.holdout.targets, _title(card)),
         "dataset.json": msgspec.json.format(msgspec.json.encode(job.dataset.source)),
     }
-    return TrainedModel(card, fitted.onnx, attachments)
+    return TrainedModel(card, fitted.onnx, attachments, fitted.curves, origin)
+
+
+def _title(card: ModelCard) -> str:
+    share = f", {card.holdout.accuracy:.1%} right" if card.holdout.accuracy is not None else ""
+    return f"{card.family} for {card.alias}\n{card.holdout.rows:,} hold-out rounds{share}"
 
 
 def cross_validate(dataset: Dataset, hyperparameters: Hyperparameters, folds: int) -> tuple[Score, ...]:
@@ -203,14 +210,18 @@ def cross_validate(dataset: Dataset, hyperparameters: Hyperparameters, folds: in
     return tuple(scores)
 
 
-def compare(fitted: Fitted, graph: Graph, part: Part) -> None:
-    """Raises TrainingError where the graph says something else than the estimator it was made from."""
-    difference = np.abs(graph.scores(part.rows) - fitted.probabilities(part.rows)).max()
+def compare(fitted: Fitted, graph: Graph, part: Part) -> float:
+    """How far the graph's probabilities are from those of the estimator that it was made from, at most.
+
+    Raises TrainingError where that is no rounding.
+    """
+    difference = float(np.abs(graph.scores(part.rows) - fitted.probabilities(part.rows)).max())
     if not difference <= DIFFERENCE_MAX:
         raise TrainingError(
             f"graph and estimator differ by {difference:.2g} on {len(part.rows)} hold-out rows, "
             f"more than {DIFFERENCE_MAX:.0e}"
         )
+    return difference
 
 
 def _predicted(graph: Graph, part: Part) -> npt.NDArray[np.int64]:

@@ -6,16 +6,31 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from gameplay.game.features import FEATURE_NAMES
-from gameplay.models.artifacts import FEATURES_DIGEST, ModelCard, ModelFiles, Score, Source, TrainedModel, digest
-from ledger.vocabulary import Family
+from gameplay.models.artifacts import (
+    FEATURES_DIGEST,
+    ModelCard,
+    ModelFiles,
+    Origin,
+    Score,
+    Source,
+    TrainedModel,
+    digest,
+)
+from ledger.vocabulary import MOVES, Family
 
 WIDTH = len(FEATURE_NAMES)
 NAN = float("nan")
+ORIGIN = Origin(1_700_000_000_000, "rps train", "ada", "0123abc")
 
 
 def constant_graph(scores: Sequence[float], *, width: int = WIDTH) -> bytes:
-    """A graph that gives the same scores for every row."""
+    """A graph that gives the same scores for every row, in one output as older versions have it."""
     return _graph(np.zeros((width, len(scores)), np.float32), np.array(scores, np.float32))
+
+
+def named_graph(scores: Sequence[float]) -> bytes:
+    """A graph that gives the same scores for every row, in an output for each move."""
+    return _graph(np.zeros((WIDTH, 3), np.float32), np.array(scores, np.float32), MOVES)
 
 
 def first_feature_graph() -> bytes:
@@ -58,18 +73,22 @@ def files(
 
 
 def trained(scores: Sequence[float] = (0.2, 0.5, 0.3), *, family: Family = "xgboost") -> TrainedModel:
-    onnx = constant_graph(scores)
-    return TrainedModel(card(onnx, family), onnx, {"estimator.ubj": b"trees", "dataset.json": b"{}"})
+    onnx = named_graph(scores)
+    attachments = {"estimator.ubj": b"trees", "dataset.json": b"{}", "confusion_matrix.png": b"a picture"}
+    return TrainedModel(card(onnx, family), onnx, attachments, {"validation_log_loss": [1.1, 0.9, 0.8]}, ORIGIN)
 
 
-def _graph(weights: np.ndarray, bias: np.ndarray) -> bytes:
+def _graph(weights: np.ndarray, bias: np.ndarray, columns: Sequence[str] = ()) -> bytes:
     nodes = [
         helper.make_node("MatMul", ["rows", "weights"], ["product"]),
         helper.make_node("Add", ["product", "bias"], ["probabilities"]),
     ]
     given = helper.make_tensor_value_info("rows", TensorProto.FLOAT, [None, weights.shape[0]])
-    made = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, len(bias)])
+    made = [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, len(bias)])]
+    if columns:
+        nodes.append(helper.make_node("Split", ["probabilities"], list(columns), axis=1))
+        made = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in columns]
     constants = [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(bias, "bias")]
-    graph = helper.make_graph(nodes, "tiny", [given], [made], constants)
+    graph = helper.make_graph(nodes, "tiny", [given], made, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
     return bytes(model.SerializeToString())

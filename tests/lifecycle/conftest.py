@@ -44,9 +44,10 @@ def serving(settings: Settings) -> Iterator[TestClient]:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder as `rps setup` leaves it, with smaller models: bot games, MLflow on SQLite."""
     folder = tmp_path_factory.mktemp("trained")
+    shutil.copy(mlflow_database, folder)
     core = open_core(Settings(data_dir=folder))
     for _ in play_bot_games(core.ledger, FIRST_GAMES, random.Random(7)):
         pass

@@ -11,8 +11,8 @@ from gameplay.config import Settings
 from gameplay.models.store import open_model_store
 from gameplay.web.app import create_app
 from ledger.vocabulary import ALIASES, FAMILIES
-from tests.gameplay.servers import MlflowServer
 from tests.gameplay.web_clients import BASE_URL, ok, play, play_on, samples, service_behind, start, wait_until
+from tests.mlflow_server import MlflowServer
 from tests.s3_server import S3Gateway
 
 TICKERS = ("rps_model_games_since_production_swap", "rps_model_promotion_cycles_since_swap")

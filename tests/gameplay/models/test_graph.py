@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gameplay.models.errors import GraphError
 from gameplay.models.graph import Graph, normalised
-from tests.gameplay.graphs import NAN, WIDTH, constant_graph, first_feature_graph
+from tests.gameplay.graphs import NAN, WIDTH, constant_graph, first_feature_graph, named_graph
 
 ROOT = Path(__file__).parents[3]
 
@@ -20,6 +20,21 @@ def test_a_graph_scores_each_row_by_itself() -> None:
     rows[1, 0] = 0.25
 
     assert Graph(first_feature_graph()).scores(rows).tolist() == [[0, 1, 0], [0.25, 0.75, 0]]
+
+
+@pytest.mark.parametrize("onnx", [constant_graph((0.2, 0.5, 0.3)), named_graph((0.2, 0.5, 0.3))])
+def test_one_output_or_one_for_each_move_say_the_same(onnx: bytes) -> None:
+    graph, rows = Graph(onnx), np.zeros((2, WIDTH), np.float32)
+
+    assert graph.scores(rows).tolist() == [pytest.approx((0.2, 0.5, 0.3))] * 2
+    assert graph.probabilities(rows[:1]) == pytest.approx((0.2, 0.5, 0.3))
+
+
+def test_a_graph_with_outputs_of_other_names_is_refused() -> None:
+    onnx = named_graph((0.2, 0.5, 0.3)).replace(b"scissors", b"lizards!")
+
+    with pytest.raises(GraphError, match="outputs lizards!, paper, rock"):
+        Graph(onnx)
 
 
 @pytest.mark.parametrize("onnx", [b"", b"no graph", constant_graph((1, 0, 0))[:60]])

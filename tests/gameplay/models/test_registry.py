@@ -1,27 +1,34 @@
 """MLflow itself, on a SQLite file. Opening one takes seconds, so that the tests share it; each has a family."""
 
+import os
+import shutil
 from pathlib import Path
 
+import mlflow
+import msgspec
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 from msgspec.structs import replace
 
+from gameplay.models import logged_model
 from gameplay.models.artifacts import ModelFiles
 from gameplay.models.errors import RegistryUnavailable, VersionMissing
+from gameplay.models.graph import Graph
 from gameplay.models.registry import EXPERIMENT, MlflowRegistry
-from tests.gameplay.graphs import trained
+from tests.gameplay.graphs import WIDTH, files, trained
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> MlflowRegistry:
-    folder = tmp_path_factory.mktemp("mlflow")
+def registry(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> MlflowRegistry:
+    folder = tmp_path_factory.mktemp("registry")
+    shutil.copy(mlflow_database, folder)
     return MlflowRegistry(f"sqlite:///{folder / 'mlflow.db'}", artifact_location=(folder / "artifacts").as_uri())
 
 
 @pytest.fixture(scope="module")
 def client(registry: MlflowRegistry) -> MlflowClient:
     """MLflow's own client, as other tools have it."""
-    registry.aliases("xgboost")  # the first caller makes the tables
     return MlflowClient(registry.tracking_uri)
 
 
@@ -71,9 +78,7 @@ def test_a_run_shows_parameters_metrics_and_files(registry: MlflowRegistry, clie
     assert run.data.metrics["holdout_own_vs_cal_accuracy"] == 0.75
     assert run.data.params["hidden"] == "[64, 32]"
     assert run.data.params["data_through_position"] == "900"
-    assert {"estimator.ubj", "dataset.json", "model"} <= {
-        file.path for file in client.list_artifacts(landed.run_id)
-    }
+    assert {"estimator.ubj", "dataset.json"} <= {file.path for file in client.list_artifacts(landed.run_id)}
 
 
 def test_a_version_is_a_model_to_mlflows_own_tools(registry: MlflowRegistry, client: MlflowClient) -> None:
@@ -82,8 +87,50 @@ def test_a_version_is_a_model_to_mlflows_own_tools(registry: MlflowRegistry, cli
     found = client.get_model_version("rps_bot_mnlogit", str(landed.version))
 
     assert found.run_id == landed.run_id
-    description = Path(found.source.removeprefix("file://")) / "MLmodel"
-    assert "python_function" in description.read_text("utf-8")
+    assert found.source.startswith("models:/m-")
+
+
+def test_a_version_of_before_logged_models_is_read_and_keeps_its_digest(
+    registry: MlflowRegistry, client: MlflowClient, tmp_path: Path
+) -> None:
+    registry.register("xgboost", trained())
+    before = files(1)
+    run = client.create_run(client.get_experiment_by_name(EXPERIMENT).experiment_id)
+    (tmp_path / "model.onnx").write_bytes(before.onnx)
+    (tmp_path / "card.json").write_bytes(msgspec.json.encode(before.card))
+    client.log_artifacts(run.info.run_id, str(tmp_path), "model")
+    registered = client.create_model_version("rps_bot_xgboost", f"{run.info.artifact_uri}/model", run.info.run_id)
+
+    found = registry.download("xgboost", int(registered.version))
+
+    assert found == before._replace(version=int(registered.version), run_id=run.info.run_id)
+    assert Graph(found.onnx).scores(np.zeros((2, WIDTH), np.float32)).shape == (2, 3)
+
+
+def test_a_database_does_not_become_the_processs_own(
+    registry: MlflowRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://of.an.operator:5000")
+
+    registry.register("xgboost", trained())
+
+    assert os.environ["MLFLOW_TRACKING_URI"] == "http://of.an.operator:5000"
+    assert mlflow.get_tracking_uri() == "http://of.an.operator:5000"
+    mlflow.set_tracking_uri(None)
+
+
+def test_a_model_that_cannot_be_logged_is_shown_as_failed(
+    registry: MlflowRegistry, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_more: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(logged_model, "_log_facts", refuse)
+    with pytest.raises(RegistryUnavailable, match="no space left"):
+        registry.register("xgboost", trained())
+
+    (newest, *_) = client.search_logged_models([client.get_experiment_by_name(EXPERIMENT).experiment_id])
+    assert newest.status == "FAILED"
 
 
 def test_aliases_that_are_not_ours_are_left_out(registry: MlflowRegistry, client: MlflowClient) -> None:
@@ -118,7 +165,7 @@ def test_a_registration_that_fails_leaves_no_run_that_seems_to_run(
     blocked.write_bytes(b"a file where a folder should be")
     experiment = client.create_experiment("blocked", artifact_location=blocked.as_uri())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MlflowRegistry, "_experiment", lambda *_: experiment)
+        patch.setattr(MlflowRegistry, "_experiment", lambda *_: client.get_experiment(experiment))
         with pytest.raises(RegistryUnavailable):
             registry.register("xgboost", trained())
 

@@ -1,4 +1,4 @@
-"""MLflow over HTTP, which a test can stop and start again."""
+"""`mlflow server`, which a test can stop and start again, and its answers over REST."""
 
 import os
 import signal
@@ -6,13 +6,26 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from tests.prometheus.processes import free_port
 
 HOST = "127.0.0.1"
-START_SECONDS_MAX = 60.0
+START_SECONDS_MAX = 180.0
+
+
+# Its webhooks may go to this machine, and to plain HTTP.
+_SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "https,http",
+    "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
+}
 
 
 class MlflowServer:
@@ -38,7 +51,7 @@ class MlflowServer:
         options = [f"--{name}={value}" for name, value in stores.items()]
         self._process = subprocess.Popen(
             [*command, "--workers=1", *options],
-            env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            env={**os.environ, **_SETTINGS},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -50,6 +63,22 @@ class MlflowServer:
             os.killpg(self._process.pid, signal.SIGKILL)  # it has workers, all of its own session
             self._process.wait()
             self._process = None
+
+    def get(self, call: str, **query: str) -> Any:
+        """The answer to a GET of MLflow's REST interface."""
+        return self._answer(urllib.request.Request(f"{self._api(call)}?{urllib.parse.urlencode(query)}"))
+
+    def post(self, call: str, body: object) -> Any:
+        """The answer to a POST of MLflow's REST interface."""
+        headers = {"Content-Type": "application/json"}
+        return self._answer(urllib.request.Request(self._api(call), msgspec.json.encode(body), headers))
+
+    def _api(self, call: str) -> str:
+        return f"{self.uri}/api/2.0/mlflow/{call}"
+
+    def _answer(self, request: urllib.request.Request) -> Any:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return msgspec.json.decode(answer.read())
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS_MAX
