@@ -33,7 +33,8 @@ from projections.audit.archive import CheckpointArchive
 from projections.objects import S3Access
 from projections.read_models.all import ReadModels
 from projections.read_models.families import Families, StreamedFamilies
-from projections.read_models.standings import OpenPlan, PromotionState
+from projections.read_models.moves import OpenPlan
+from projections.read_models.standings import PromotionState
 
 
 @dataclass

@@ -42,13 +42,20 @@ def _without_runs(fields: Payload) -> Payload:
     return {**fields, "runs": []}
 
 
+def _without_operator(fields: Payload) -> Payload:
+    """Who had ordered a move by hand was not recorded, which its absence in the fields says already."""
+    return fields
+
+
 UPCASTS: Mapping[tuple[str, int], Upcast] = {
     ("promotion.cycle_decided", 1): _without_statistics,
     ("promotion.cycle_decided", 2): _without_time,
     ("promotion.cycle_decided", 3): _without_guards,
     ("promotion.rule_set", 1): _unguarded,
     ("promotion.aliases_planned", 1): _without_runs,
+    ("promotion.aliases_planned", 2): _without_operator,
     ("promotion.aliases_assigned", 1): _without_runs,
+    ("promotion.aliases_assigned", 2): _without_operator,
 }
 """(wire name, schema version) -> the upcast that leads to the next version."""
 

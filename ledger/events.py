@@ -42,6 +42,7 @@ from ledger.vocabulary import (
     Result,
     TrainingStatus,
     Trigger,
+    UnpinCause,
     Winner,
 )
 
@@ -233,7 +234,10 @@ class VersionRun(Fact, frozen=True, kw_only=True):
 class AliasesPlanned(Fact, frozen=True, kw_only=True, tag="promotion.aliases_planned", tag_field="type"):
     """The aliases as they shall be; open until an `AliasesAssigned` names its stream version.
 
-    `runs` has the versions after the change whose run is known.
+    `runs` has the versions after the change whose run is known. With the cause `manual` an operator has ordered
+    it: `actor` and `reason` say who and why, `key` is the caller's own for the order, and `undoes` is the position
+    of the assignment that an undo takes back. All four are null for every other cause. One with `approve_by_us`
+    is carried out when it has been approved, until then.
     """
 
     model_type: Family
@@ -243,12 +247,18 @@ class AliasesPlanned(Fact, frozen=True, kw_only=True, tag="promotion.aliases_pla
     runs: tuple[VersionRun, ...]
     swapped: bool
     reordered: bool
+    actor: Identifier | None = None
+    reason: Text | None = None
+    key: Identifier | None = None
+    undoes: Version | None = None
+    approve_by_us: Count | None = None
 
 
 class AliasesAssigned(Fact, frozen=True, kw_only=True, tag="promotion.aliases_assigned", tag_field="type"):
     """The aliases as they now are; `plan` is the stream version of the plan that this completes.
 
-    `runs` has the versions after the change whose run is known.
+    `runs` has the versions after the change whose run is known. `actor`, `reason`, `key` and `undoes` are those of
+    the plan, or of the operator who has cancelled it.
     """
 
     model_type: Family
@@ -259,6 +269,37 @@ class AliasesAssigned(Fact, frozen=True, kw_only=True, tag="promotion.aliases_as
     runs: tuple[VersionRun, ...]
     swapped: bool
     reordered: bool
+    actor: Identifier | None = None
+    reason: Text | None = None
+    key: Identifier | None = None
+    undoes: Version | None = None
+
+
+class AliasPinned(Fact, frozen=True, kw_only=True, tag="promotion.alias_pinned", tag_field="type"):
+    """An operator holds the version behind an alias, against cycles, reorders and trainings.
+
+    It is held until `expires_us`, or without that until it is unpinned. A later pin of the alias takes its place.
+    """
+
+    model_type: Family
+    alias: Alias
+    version: Version
+    expires_us: Count | None
+    actor: Identifier
+    reason: Text
+    key: Identifier | None
+
+
+class AliasUnpinned(Fact, frozen=True, kw_only=True, tag="promotion.alias_unpinned", tag_field="type"):
+    """The alias is held no more; `version` was. `actor` and `reason` are null where the pin has expired."""
+
+    model_type: Family
+    alias: Alias
+    version: Version
+    cause: UnpinCause
+    actor: Identifier | None
+    reason: Text | None
+    key: Identifier | None
 
 
 class TrainingCompleted(Fact, frozen=True, kw_only=True, tag="training.completed", tag_field="type"):
@@ -348,6 +389,8 @@ Event = (
     | RuleSet
     | AliasesPlanned
     | AliasesAssigned
+    | AliasPinned
+    | AliasUnpinned
     | TrainingCompleted
     | ModelsReloaded
     | LedgerAccepted

@@ -5,6 +5,8 @@ from typing import assert_never
 from ledger.events import (
     AliasesAssigned,
     AliasesPlanned,
+    AliasPinned,
+    AliasUnpinned,
     ClockAccepted,
     CycleDecided,
     Event,
@@ -76,7 +78,7 @@ def stream_of(event: Event) -> str:
             | GameAbandoned()
         ):
             return game_stream(event.game_id)
-        case CycleDecided() | RuleSet() | AliasesPlanned() | AliasesAssigned():
+        case CycleDecided() | RuleSet() | AliasesPlanned() | AliasesAssigned() | AliasPinned() | AliasUnpinned():
             return promotion_stream(event.model_type)
         case TrainingCompleted():
             return training_stream(event.model_type)

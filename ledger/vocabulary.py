@@ -34,11 +34,13 @@ ReasonCode = Literal[
     "sample_ratio_mismatch",
     "cooling_down",
     "too_many_fallbacks",
+    "pinned",
     "reported",
 ]
 Trigger = Literal["schedule", "manual", "report"]
 PlanCause = Literal["promotion", "training", "manual"]
 Cause = Literal["promotion", "training", "manual", "bootstrap", "report", "registry"]
+UnpinCause = Literal["manual", "expired"]
 TrainingStatus = Literal["success", "failure"]
 
 MOVES: Final[tuple[Move, ...]] = get_args(Move)
@@ -51,6 +53,8 @@ BOTS: Final[tuple[BotName, ...]] = get_args(BotName)
 DECISIONS: Final[tuple[Decision, ...]] = get_args(Decision)
 GUARD_REASONS: Final[tuple[ReasonCode, ...]] = ("sample_ratio_mismatch", "cooling_down", "too_many_fallbacks")
 """The reason codes under which a guard holds a swap back."""
+HELD_REASONS: Final[tuple[ReasonCode, ...]] = (*GUARD_REASONS, "pinned")
+"""Those, and the one under which an operator's pin does."""
 VERDICTS: Final[tuple[Decision, ...]] = ("swap_production_b", "retain_production", "insufficient_data")
 """The decisions that a rule comes to; a reorder is beside them."""
 FALLBACK_REASONS: Final[tuple[FallbackReason, ...]] = get_args(FallbackReason)

@@ -9,6 +9,8 @@ from ledger.events import (
     AliasChange,
     AliasesAssigned,
     AliasesPlanned,
+    AliasPinned,
+    AliasUnpinned,
     Assignment,
     ClockAccepted,
     CycleDecided,
@@ -370,6 +372,37 @@ def aliases_assigned(**changes: Any) -> AliasesAssigned:
     )
 
 
+def alias_pinned(**changes: Any) -> AliasPinned:
+    """By default version 2 is held behind B."""
+    return replace(
+        AliasPinned(
+            model_type="feedforward_nn",
+            alias="B",
+            version=2,
+            expires_us=None,
+            actor="ada",
+            reason="a campaign runs until Monday",
+            key=None,
+        ),
+        **changes,
+    )
+
+
+def alias_unpinned(**changes: Any) -> AliasUnpinned:
+    return replace(
+        AliasUnpinned(
+            model_type="feedforward_nn",
+            alias="B",
+            version=2,
+            cause="manual",
+            actor="ada",
+            reason="the campaign is over",
+            key=None,
+        ),
+        **changes,
+    )
+
+
 def training_completed(**changes: Any) -> TrainingCompleted:
     """By default the run is the one that `graphs.files` gives the version."""
     family, version = changes.get("model_type", "feedforward_nn"), changes.get("model_version", 5)
@@ -434,6 +467,8 @@ def one_of_each() -> tuple[Event, ...]:
         rule_set(),
         aliases_planned(),
         aliases_assigned(),
+        alias_pinned(),
+        alias_unpinned(),
         training_completed(),
         models_reloaded(),
         ledger_accepted(),

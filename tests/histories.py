@@ -331,6 +331,17 @@ def adopt(story: Story) -> None:
     )
 
 
+def pin(story: Story) -> None:
+    """An operator holds what is behind an alias, or lets it go; the fold takes either at any time."""
+    name = story.family()
+    family = story.families[name]
+    if family.versions is None:
+        return complete(story, name)
+    index = story.draw(st.integers(0, len(ALIASES) - 1))
+    held = {"model_type": name, "alias": ALIASES[index], "version": family.versions[index]}
+    return story.record(builders.alias_pinned(**held) if story.chance() else builders.alias_unpinned(**held))
+
+
 def train(story: Story) -> None:
     name = story.family()
     family = story.families[name]
@@ -362,6 +373,7 @@ STEPS: tuple[Callable[[Story], None], ...] = (
     cycle,
     report,
     adopt,
+    pin,
     train,
     reload,
 )

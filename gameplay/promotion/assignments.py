@@ -6,7 +6,7 @@ from itertools import combinations
 from ledger.events import AliasesAssigned, Assignment, VersionRun
 from ledger.vocabulary import ALIASES, Alias, Cause, Family
 from projections.decision.cycle import assignments, is_swap, versions_of
-from projections.read_models.standings import OpenPlan
+from projections.read_models.moves import OpenPlan
 
 
 def assigned(
@@ -48,6 +48,10 @@ def completed(family: Family, open_plan: OpenPlan, runs: Mapping[int, VersionRun
         runs=tuple(runs[version] for version in sorted(runs)),
         swapped=open_plan.swapped,
         reordered=open_plan.reordered,
+        actor=open_plan.actor,
+        reason=open_plan.reason,
+        key=open_plan.key,
+        undoes=open_plan.undoes,
     )
 
 

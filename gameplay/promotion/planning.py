@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from gameplay.promotion.applying import settle
 from gameplay.promotion.assignments import merged, with_versions
 from gameplay.promotion.backends import known_runs
+from gameplay.promotion.pins import against, expire, expired, holding_at
 from gameplay.promotion.state import Promotion, StateAt
 from gameplay.refusals import Conflict
 from ledger.errors import DuplicateError
 from ledger.events import AliasesPlanned, Assignment, CycleDecided, Event
-from ledger.ids import keyed_id
+from ledger.ids import keyed_id, new_id, new_ids
+from ledger.store import Receipt
 from ledger.vocabulary import Alias, Family, PlanCause, Trigger
-from projections.decision.cycle import decide_cycle, plan
+from projections.decision.cycle import decide_cycle, plan, versions_of
 from projections.decision.rules import DEFAULT
 
 
@@ -39,17 +42,42 @@ def preview(promotion: Promotion, family: Family) -> tuple[CycleDecided, Aliases
     return _decide(state, "manual", "dry run")
 
 
+class Moved(NamedTuple):
+    """Whether a plan is completed, and the aliases that stay where they are because they are pinned."""
+
+    completed: bool
+    pinned: frozenset[Alias] = frozenset()
+
+
 def move(promotion: Promotion, family: Family, after: Assignment, *, cause: PlanCause) -> bool:
     """Move all four aliases by plan, apply, complete; False when the plan is still open.
 
-    Raises Conflict while an older plan cannot be completed.
+    Raises Conflict while an older plan cannot be completed, or where one of them is pinned.
     """
-    return _move(promotion, family, lambda _before: after, cause)
+
+    def choose(state: StateAt) -> Assignment:
+        if problem := against(state, versions_of(after)):
+            raise Conflict(f"{family}: {problem}; nothing is moved")
+        return after
+
+    return _move(promotion, family, choose, cause)
 
 
-def assign(promotion: Promotion, family: Family, versions: Mapping[Alias, int], *, cause: PlanCause) -> bool:
-    """As `move`, for some aliases only; the others stay as they are when it comes to it, not as they were."""
-    return _move(promotion, family, lambda before: with_versions(before, versions), cause)
+def assign(promotion: Promotion, family: Family, versions: Mapping[Alias, int], *, cause: PlanCause) -> Moved:
+    """As `move`, for some aliases only; the others stay as they are when it comes to it, not as they were.
+
+    So does each that is pinned.
+    """
+    pinned: set[Alias] = set()
+
+    def choose(state: StateAt) -> Assignment:
+        pinned.clear()
+        pinned.update(holding_at(state).keys() & versions.keys())
+        free = {alias: version for alias, version in versions.items() if alias not in pinned}
+        return with_versions(state.assignment(), free)
+
+    completed = _move(promotion, family, choose, cause)
+    return Moved(completed, frozenset(pinned))
 
 
 def _cycle(
@@ -59,9 +87,10 @@ def _cycle(
         return None
     if tick is not None and promotion.ledger.find(_tick_id(family, tick, 0)):
         return None
+    expire(promotion, family)
     state = promotion.state_to_plan_from(family)
     decided, planned = _decide(state, trigger, source)
-    batch: list[Event] = [decided] if planned is None else [decided, _with_runs(planned, state)]
+    batch: list[Event] = [decided] if planned is None else [decided, with_runs(planned, state)]
     ids = [_tick_id(family, tick, index) for index in range(len(batch))] if tick else None
     try:
         promotion.append(state, batch, ids=ids)
@@ -75,30 +104,35 @@ def _tick_id(family: Family, tick: datetime, index: int) -> str:
     return keyed_id("promotion-cycle", f"{family} {tick.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", index)
 
 
-def _move(
-    promotion: Promotion, family: Family, choose: Callable[[Assignment], Assignment], cause: PlanCause
-) -> bool:
+def _move(promotion: Promotion, family: Family, choose: Callable[[StateAt], Assignment], cause: PlanCause) -> bool:
     with promotion.turn(family):
         return promotion.retry(family, lambda: _move_once(promotion, family, choose, cause))
 
 
 def _move_once(
-    promotion: Promotion, family: Family, choose: Callable[[Assignment], Assignment], cause: PlanCause
+    promotion: Promotion, family: Family, choose: Callable[[StateAt], Assignment], cause: PlanCause
 ) -> bool:
     if not settle(promotion, family):
         raise Conflict(f"{family} has an open plan that cannot be completed; is the registry up?")
     state = promotion.state_to_plan_from(family)
     before = state.assignment()
-    after = choose(before)
+    after = choose(state)
     if before == after:
         return True
     if problem := merged(before, after):
         raise Conflict(f"{family}: {problem}, which were on two; nothing is moved")
-    promotion.append(state, [_with_runs(plan(cause, family, before, after), state)])
+    append_move(promotion, state, with_runs(plan(cause, family, before, after), state))
     return settle(promotion, family)
 
 
-def _with_runs(planned: AliasesPlanned, state: StateAt) -> AliasesPlanned:
+def append_move(promotion: Promotion, state: StateAt, move: Event, event_id: str | None = None) -> Receipt:
+    """Append a move, after the end of each pin that had expired by then. Raises OvertakenError, DuplicateError."""
+    ended = expired(state)
+    return promotion.append(state, [*ended, move], ids=[*new_ids(len(ended)), event_id or new_id()])
+
+
+def with_runs(planned: AliasesPlanned, state: StateAt) -> AliasesPlanned:
+    """The plan with what the ledger knows of the versions in it."""
     runs = known_runs({change.after for change in planned.assignments}, state.promotion.run)
     return replace(planned, runs=tuple(runs[version] for version in sorted(runs)))
 

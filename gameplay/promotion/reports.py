@@ -8,6 +8,7 @@ import msgspec
 
 from gameplay.promotion.applying import settle
 from gameplay.promotion.assignments import assigned, merged, with_versions
+from gameplay.promotion.pins import expire
 from gameplay.promotion.state import Promotion, StateAt
 from gameplay.refusals import Conflict, Invalid
 from ledger.errors import DuplicateError, OvertakenError
@@ -64,6 +65,7 @@ def _record(promotion: Promotion, report: Reported, key: str | None) -> Recorded
         return _first(promotion, entry, report, key)
     if not settle(promotion, family):
         raise Conflict(f"{family} has an open plan that cannot be completed; is the registry up?")
+    expire(promotion, family)
     state = promotion.state_to_plan_from(family)
     moves = _moves(report, state)
     runs = _checked(promotion, report, state, moves.after)

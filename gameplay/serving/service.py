@@ -16,6 +16,7 @@ from gameplay.models.errors import RegistryError
 from gameplay.models.registry import Registry
 from gameplay.observability.happenings import happened
 from gameplay.promotion.adoption import adopt_all
+from gameplay.promotion.pins import expire
 from gameplay.promotion.rules import SETTINGS_ACTOR, rules_of, set_rules
 from gameplay.refusals import Unavailable
 from gameplay.serving.clocks import Clocks
@@ -284,6 +285,8 @@ def _become_ready(service: Service) -> None:
     service.caught_up = True
     if isinstance(base, Core):
         set_rules(base.promotion, rules_of(base.settings), actor=SETTINGS_ACTOR)
+        for family in FAMILIES:
+            base.promotion.retry(family, partial(expire, base.promotion, family))
     service.schedule.start()  # before anything that another machine may keep waiting
     wanted = base.wanted_versions()
     base.models.preload([(family, version) for family in FAMILIES for version in sorted(wanted[family])])

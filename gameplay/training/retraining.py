@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from gameplay.config import Settings
 from gameplay.core import Core
+from gameplay.promotion.pins import holding_at
 from gameplay.promotion.planning import assign
 from gameplay.refusals import Conflict, Unavailable
 from gameplay.training.dataset import Dataset, read_dataset
@@ -22,6 +23,7 @@ from gameplay.training.runs import Run, runs_of
 from ledger.events import TrainingCompleted
 from ledger.store import Ledger
 from ledger.vocabulary import Alias, Family
+from projections.decision.pins import held
 from projections.read_models.standings import PromotionState
 
 log = logging.getLogger(__name__)
@@ -90,19 +92,21 @@ def candidates(
 ) -> list[Candidate]:
     """Each alias with what there is to learn for it. Raises Conflict while a family has no aliases.
 
-    `force` trains although there are too few rows, but no alias that RPS_TRAIN_ALIASES leaves out, and not while a
-    plan is open: the versions would find no place, and the next run would register as many again.
+    `force` trains although there are too few rows, but no alias that RPS_TRAIN_ALIASES leaves out or that is
+    pinned, and not while a plan is open: the versions would find no place, and the next run would register as
+    many again.
     """
     found = []
     for family in families:
         state, runs = core.promotion.state(family), runs_of(core.ledger, family)
         assignment, blocked = state.assignment(), _open_plan(state.promotion)
+        pinned = {alias: held(alias, pin) for alias, pin in holding_at(state).items()}
         for alias in aliases:
             version: int = getattr(assignment, alias)
             learned = _learned(runs.get(version))
             new_rows = dataset.rows_after(learned.through_position)
             too_few = None if force else _too_few(core.settings, len(dataset.rows), new_rows, learned.rows)
-            reason = blocked or _left_out(core.settings, alias) or too_few
+            reason = blocked or _left_out(core.settings, alias) or pinned.get(alias) or too_few
             found.append(Candidate(family, alias, version, new_rows, reason))
     return found
 
@@ -158,16 +162,20 @@ def _place(core: Core, family: Family, outcomes: Sequence[Retrained]) -> None:
     if not trained:
         return
     problem: str | None = None
+    pinned: frozenset[Alias] = frozenset()
     try:
-        if not assign(core.promotion, family, trained, cause="training"):
+        completed, pinned = assign(core.promotion, family, trained, cause="training")
+        if not completed:
             problem = "the plan stays open: the next cycle or start completes it"
     except (Conflict, Unavailable) as refusal:
         problem = str(refusal)
     if problem:
         log.warning("%s: new versions are registered, but behind no alias: %s", family, problem)
     for outcome in outcomes:
-        if outcome.candidate.alias in trained:
-            outcome.placed, outcome.problem = problem is None, problem
+        alias = outcome.candidate.alias
+        if alias in trained:
+            kept = f"{alias} was pinned while it was trained" if alias in pinned else problem
+            outcome.placed, outcome.problem = kept is None, kept
 
 
 def _open_plan(promotion_state: PromotionState) -> str | None:

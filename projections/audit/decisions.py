@@ -220,6 +220,10 @@ def _check_move(move: Move) -> Iterator[Mismatch]:
         runs=move.end.runs,
         swapped=move.plan.swapped,
         reordered=move.plan.reordered,
+        actor=move.plan.actor,
+        reason=move.plan.reason,
+        key=move.plan.key,
+        undoes=move.plan.undoes,
     )
     yield from _differences("completion", move.end, completion)
     planned = {run.version: run.run_id for run in move.plan.runs}
@@ -306,6 +310,7 @@ def _promotion_state(recorded: Decided, count: SpanCount) -> PromotionState:
         swap_count=recorded.swaps,
         aliases=plain(recorded.assignment),
         records=count.records,
+        pins=recorded.pins,
         log_e_max=recorded.log_e_max,
     )
 

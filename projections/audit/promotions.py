@@ -6,13 +6,23 @@ whatever assigns aliases while one is open has to be its end.
 
 from msgspec import Struct, field
 
-from ledger.events import AliasesAssigned, AliasesPlanned, Assignment, CycleDecided, RuleSet
+from ledger.events import (
+    AliasesAssigned,
+    AliasesPlanned,
+    AliasPinned,
+    AliasUnpinned,
+    Assignment,
+    CycleDecided,
+    RuleSet,
+)
 from ledger.evidence import Rule
 from ledger.store import Entry, Ledger
 from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, Family
 from projections.errors import ProjectionError
 from projections.fold import decode
+from projections.read_models import moves
+from projections.read_models.moves import Pin
 
 
 class Move(Struct):
@@ -43,6 +53,7 @@ class Decided(Struct):
     """What the stream says the cycle had to decide by; None where no rule had been set."""
     window_position: int
     """Where the window of a rule begins that counts games as they were assigned."""
+    pins: dict[str, Pin]
     move: Move | None = None
     swapped: bool = False
 
@@ -63,6 +74,7 @@ class Promotions(Struct):
     """Of the looks since the last swap or rule; 0 where none recorded it, because E begins at 1."""
     rule: Rule | None = None
     window_position: int = 0
+    pins: dict[str, Pin] = field(default_factory=dict)
 
     @property
     def latest(self) -> Decided | None:
@@ -88,6 +100,10 @@ def read_promotions(ledger: Ledger, family: Family) -> Promotions:
                 _plan(stream, entry, event)
             case AliasesAssigned() as event:
                 _assign(stream, entry, event)
+            case AliasPinned() as event:
+                stream.pins[event.alias] = moves.pin(event, entry)
+            case AliasUnpinned() as event:
+                stream.pins.pop(event.alias, None)
             case _:
                 pass  # no service writes anything else here, and it says nothing of decisions
         stream.previous_position = entry.position
@@ -119,6 +135,7 @@ def _decide(stream: Promotions, entry: Entry, event: CycleDecided) -> None:
             log_e_max=stream.log_e_max,
             rule=stream.rule,
             window_position=stream.window_position,
+            pins=dict(stream.pins),
         )
     )
     stream.cycles_since_swap += 1

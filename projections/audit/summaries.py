@@ -4,6 +4,8 @@ from ledger.events import (
     AliasChange,
     AliasesAssigned,
     AliasesPlanned,
+    AliasPinned,
+    AliasUnpinned,
     ClockAccepted,
     CycleDecided,
     Event,
@@ -42,18 +44,24 @@ def summary(event: Event) -> str:
         case CycleDecided():
             return f"cycle {event.cycle}, {event.trigger}: {event.decision}, {event.reason_code}"
         case AliasesPlanned() | AliasesAssigned():
-            return f"{event.cause}: {_moves(event.assignments)}"
+            return f"{_cause(event)}: {_moves(event.assignments)}{_because(event.reason)}"
         case TrainingCompleted():
             version = f", v{event.model_version}" if event.model_version else ""
             return f"{event.status} for {event.alias}{version}"
         case ModelsReloaded():
             return f"{len(event.loaded)} loaded, {len(event.failed)} failed"
-        case RuleSet() | LedgerAccepted() | ClockAccepted():
+        case RuleSet() | AliasPinned() | AliasUnpinned() | LedgerAccepted() | ClockAccepted():
             return _by_hand(event)
 
 
-def _by_hand(event: RuleSet | LedgerAccepted | ClockAccepted) -> str:
+def _by_hand(event: RuleSet | AliasPinned | AliasUnpinned | LedgerAccepted | ClockAccepted) -> str:
     """What a person has ordered, by a command or by a setting."""
+    if isinstance(event, AliasPinned):
+        until = f" until {show_time(event.expires_us)}" if event.expires_us is not None else ""
+        return f"{event.alias} is held at v{event.version}{until}, by {event.actor}{_because(event.reason)}"
+    if isinstance(event, AliasUnpinned):
+        who = f"by {event.actor}{_because(event.reason)}" if event.actor else event.cause
+        return f"{event.alias} is held at v{event.version} no more, {who}"
     if isinstance(event, RuleSet):
         return f"{event.rule.name}, alpha {event.rule.alpha}, set by {event.actor}"
     if isinstance(event, ClockAccepted):
@@ -64,6 +72,16 @@ def _by_hand(event: RuleSet | LedgerAccepted | ClockAccepted) -> str:
 
 def _served(alias: str | None, version: int | None) -> str:
     return f", {alias} v{version}" if alias else ""
+
+
+def _cause(event: AliasesPlanned | AliasesAssigned) -> str:
+    who = f" by {event.actor}" if event.actor else ""
+    undone = f", undoing position {event.undoes}" if event.undoes else ""
+    return f"{event.cause}{who}{undone}"
+
+
+def _because(reason: str | None) -> str:
+    return f": {reason}" if reason else ""
 
 
 def _moves(assignments: tuple[AliasChange, ...]) -> str:

@@ -3,16 +3,19 @@
 A cycle makes one kind of move: it swaps Production and B, or it reorders the challengers, or neither.
 """
 
+from collections.abc import Mapping
+
 from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, Assignment, CycleDecided
 from ledger.evidence import RankedChallenger, Rule, Tickers
 from ledger.vocabulary import ALIASES, Alias, Decision, Family, PlanCause, Trigger
-from projections.decision import ranking
+from projections.decision import pins, ranking
 from projections.decision.evidence import gather_for
 from projections.decision.exact_test import boschloo_p
 from projections.decision.guards import guarded, watch
 from projections.decision.look import ExactTest, measure, verdicts
 from projections.decision.rules import decide
 from projections.read_models.assigned_games import AssignedGames
+from projections.read_models.moves import Pin
 from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
 
@@ -41,10 +44,11 @@ def decide_cycle(
     evidence = gather_for(rule, window, promotion, assignment, position, decided_us, assigned)
     own = decide(evidence, rule)
     watched = watch(window, decided_us)
-    verdict = guarded(own, rule, watched)
-    # A cycle that a guard holds back moves nothing: a reorder would take the version that waits away from B.
+    pinned = pins.holding(promotion, decided_us)
+    verdict = guarded(pins.held_back(own, pinned), rule, watched)
+    # A cycle that is held back moves nothing: a reorder would take the version that waits away from B.
     held = verdict is not own
-    after, ranked = (assignment, ()) if held else _outcome(verdict.decision, promotion, assignment, rule)
+    after, ranked = (assignment, ()) if held else _outcome(verdict.decision, promotion, assignment, rule, pinned)
     swapped = verdict.decision == "swap_production_b"
     reordered = not swapped and after != assignment
     decided = CycleDecided(
@@ -73,14 +77,14 @@ def decide_cycle(
 
 
 def _outcome(
-    decision: Decision, promotion: PromotionState, assignment: Assignment, rule: Rule
+    decision: Decision, promotion: PromotionState, assignment: Assignment, rule: Rule, pinned: Mapping[str, Pin]
 ) -> tuple[Assignment, tuple[RankedChallenger, ...]]:
     """The assignment after the cycle, and the challengers' ranking where one was made."""
     if decision == "swap_production_b":
         return swap(assignment), ()
     if decision == "retain_production":
         ranked = ranking.rank(promotion, assignment, rule.minimum_predictions)
-        return ranking.reorder(assignment, ranked), ranked
+        return ranking.reorder(assignment, ranked, pinned), ranked
     return assignment, ()
 
 

@@ -1,5 +1,9 @@
 """The order of the challengers, by the action accuracy of the versions behind them since the last swap."""
 
+from collections.abc import Collection
+
+from msgspec import structs
+
 from ledger.events import Assignment
 from ledger.evidence import RankedChallenger
 from ledger.vocabulary import CHALLENGERS
@@ -29,7 +33,13 @@ def rank(
     )
 
 
-def reorder(assignment: Assignment, ranking: tuple[RankedChallenger, ...]) -> Assignment:
-    """The assignment with the best challenger behind B and the others behind the shadows, in their order."""
-    versions = [ranked.version for ranked in ranking]
-    return Assignment(Production=assignment.Production, B=versions[0], shadow1=versions[1], shadow2=versions[2])
+def reorder(
+    assignment: Assignment, ranking: tuple[RankedChallenger, ...], pinned: Collection[str] = ()
+) -> Assignment:
+    """The assignment with the best challenger behind B and the others behind the shadows, in their order.
+
+    What is pinned stays where it is, and the others take the remaining places.
+    """
+    places = [alias for alias in CHALLENGERS if alias not in pinned]
+    versions = [ranked.version for ranked in ranking if ranked.alias not in pinned]
+    return structs.replace(assignment, **dict(zip(places, versions, strict=True)))

@@ -10,7 +10,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from ledger.vocabulary import GUARD_REASONS, VERDICTS
+from ledger.vocabulary import ALIASES, HELD_REASONS, VERDICTS
 from projections.metrics.series import LEDGER_SERIES, Series
 from projections.read_models.all import ReadModels
 from projections.read_models.counters import TRAINING_BUCKETS_SECONDS, Counters, Durations
@@ -213,7 +213,7 @@ def _promotion_samples(state: PromotionStates) -> dict[str, Samples]:
             (family, reason): int(last.reason_code == reason)
             for family, last in evaluated
             if last.decisions
-            for reason in GUARD_REASONS
+            for reason in HELD_REASONS
         },
         "rps_model_promotion_last_evaluation_timestamp_seconds": {
             (family,): last.evaluated_us / 1_000_000 for family, last in evaluated
@@ -228,6 +228,14 @@ def _promotion_samples(state: PromotionStates) -> dict[str, Samples]:
             (family, alias): version
             for family, promotion in families
             for alias, version in promotion.aliases.items()
+        },
+        "rps_model_alias_pinned": {
+            (family, alias): int(alias in promotion.pins) for family, promotion in families for alias in ALIASES
+        },
+        "rps_model_alias_pin_broken": {
+            (family, alias): int(promotion.is_pin_broken(alias))
+            for family, promotion in families
+            for alias in ALIASES
         },
         "rps_model_training_accuracy": {
             (family, alias): promotion.holdout_accuracies[version]

@@ -80,7 +80,7 @@ LEDGER_SERIES: tuple[Series, ...] = (
         "rps_model_promotion_held",
         "gauge",
         ("model", "reason"),
-        "1 for the guard that held a swap back in the last cycle, 0 for the others; absent after a report.",
+        "1 for the guard or pin that held a swap back in the last cycle, 0 for the others; absent after a report.",
     ),
     Series(
         "rps_model_promotion_events_total",
@@ -173,6 +173,18 @@ LEDGER_SERIES: tuple[Series, ...] = (
         "Hold-out accuracy of the version now behind the alias.",
     ),
     Series("rps_model_alias_version", "gauge", ("model", "alias"), "The version now behind the alias."),
+    Series(
+        "rps_model_alias_pinned",
+        "gauge",
+        ("model", "alias"),
+        "1 while an operator holds a version behind the alias, 0 otherwise.",
+    ),
+    Series(
+        "rps_model_alias_pin_broken",
+        "gauge",
+        ("model", "alias"),
+        "1 while another version than the pinned one is behind a pinned alias, 0 otherwise.",
+    ),
     Series("rps_ledger_events_total", "counter", ("type",), "Events in the ledger."),
     Series("rps_ledger_position", "gauge", (), "Position of the newest event."),
     Series(

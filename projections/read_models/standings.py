@@ -7,9 +7,10 @@ record along, and no other.
 from msgspec import Struct, field
 
 from ledger.events import (
-    AliasChange,
     AliasesAssigned,
     AliasesPlanned,
+    AliasPinned,
+    AliasUnpinned,
     Assignment,
     CycleDecided,
     GameFinished,
@@ -20,9 +21,11 @@ from ledger.events import (
 )
 from ledger.evidence import Rule, Tally
 from ledger.store import Entry
-from ledger.vocabulary import ALIASES, FAMILIES, Decision, PlanCause, ReasonCode
+from ledger.vocabulary import ALIASES, FAMILIES, Decision, ReasonCode
 from projections.projection import Projection, on
+from projections.read_models import moves
 from projections.read_models.counting import is_evidence_since, ranks_challengers
+from projections.read_models.moves import LastSwap, OpenPlan, Pin
 
 ACCURACIES_KEPT = 100
 
@@ -64,17 +67,6 @@ class Evaluation(Struct):
     reason_code: ReasonCode
 
 
-class OpenPlan(Struct):
-    """A plan that no assignment has completed yet; `version` is its stream version."""
-
-    version: int
-    cause: PlanCause
-    cycle: int | None
-    assignments: tuple[AliasChange, ...]
-    swapped: bool
-    reordered: bool
-
-
 class PromotionState(Struct):
     """One family. `aliases` is empty until the family's first assignment."""
 
@@ -89,6 +81,9 @@ class PromotionState(Struct):
     graphs: dict[int, str] = field(default_factory=dict)
     """Version -> the SHA-256 of its graph, of versions that were assigned since that is recorded."""
     plan: OpenPlan | None = None
+    pins: dict[str, Pin] = field(default_factory=dict)
+    """Alias -> the version that is held behind it. One that has expired stays until that is recorded."""
+    last_swap: LastSwap | None = None
     evaluation: Evaluation | None = None
     log_e_max: float = 0.0
     """The largest ln E of the looks since the last swap or the last change of the rule: E begins at 1."""
@@ -109,6 +104,10 @@ class PromotionState(Struct):
         if run_id is None:
             return None
         return VersionRun(version=version, run_id=run_id, graph_sha256=self.graphs.get(version))
+
+    def is_pin_broken(self, alias: str) -> bool:
+        """Whether another version than the pinned one is behind a pinned alias: an outside tool has moved it."""
+        return alias in self.pins and self.aliases.get(alias) != self.pins[alias].version
 
     def record(self, version: int) -> Record:
         """What the version has shown since the last swap; zeros if nothing."""
@@ -177,15 +176,14 @@ def _rule_set(state: PromotionStates, event: RuleSet, entry: Entry) -> None:
 def _aliases_planned(state: PromotionStates, event: AliasesPlanned, entry: Entry) -> None:
     promotion = state.families[event.model_type]
     promotion.stream_version = entry.version
-    promotion.plan = OpenPlan(
-        entry.version, event.cause, event.cycle, event.assignments, event.swapped, event.reordered
-    )
+    promotion.plan = moves.open_plan(event, entry)
 
 
 def _aliases_assigned(state: PromotionStates, event: AliasesAssigned, entry: Entry) -> None:
     promotion = state.families[event.model_type]
     promotion.stream_version = entry.version
     promotion.aliases = {change.alias: change.after for change in event.assignments}
+    promotion.last_swap = moves.last_swap(event, entry) or promotion.last_swap
     for run in event.runs:
         promotion.runs[run.version] = run.run_id
         if run.graph_sha256 is not None:
@@ -197,6 +195,18 @@ def _aliases_assigned(state: PromotionStates, event: AliasesAssigned, entry: Ent
         promotion.records.clear()
         promotion.log_e_max = 0.0
     promotion.adopted_swap = event.swapped and event.cause == "registry"
+
+
+def _alias_pinned(state: PromotionStates, event: AliasPinned, entry: Entry) -> None:
+    promotion = state.families[event.model_type]
+    promotion.stream_version = entry.version
+    promotion.pins[event.alias] = moves.pin(event, entry)
+
+
+def _alias_unpinned(state: PromotionStates, event: AliasUnpinned, entry: Entry) -> None:
+    promotion = state.families[event.model_type]
+    promotion.stream_version = entry.version
+    promotion.pins.pop(event.alias, None)
 
 
 def _training_completed(state: PromotionStates, event: TrainingCompleted, _entry: Entry) -> None:
@@ -228,6 +238,8 @@ def projection() -> Projection[PromotionStates]:
         on(RuleSet, _rule_set),
         on(AliasesPlanned, _aliases_planned),
         on(AliasesAssigned, _aliases_assigned),
+        on(AliasPinned, _alias_pinned),
+        on(AliasUnpinned, _alias_unpinned),
         on(TrainingCompleted, _training_completed),
     )
-    return Projection("standings", 5, PromotionStates, handlers)
+    return Projection("standings", 6, PromotionStates, handlers)

@@ -11,19 +11,21 @@ from msgspec import Struct, field
 from ledger.events import (
     AliasChange,
     AliasesAssigned,
+    AliasPinned,
+    AliasUnpinned,
     CycleDecided,
     RoundPlayed,
     TrainingCompleted,
 )
 from ledger.store import Entry
-from ledger.vocabulary import FAMILIES, Cause, Decision, Family, ReasonCode, TrainingStatus
+from ledger.vocabulary import FAMILIES, Alias, Cause, Decision, Family, ReasonCode, TrainingStatus
 from projections.projection import Projection, on
 
 LINES_KEPT = 60
 MINUTES_KEPT = 60
 MINUTE_US = 60_000_000
 
-LineKind = Literal["swap", "reorder", "training", "move"]
+LineKind = Literal["swap", "reorder", "training", "move", "pin", "unpin"]
 
 
 class Decided(Struct, frozen=True):
@@ -38,19 +40,21 @@ class Decided(Struct, frozen=True):
 
 
 class Since(Struct, frozen=True):
-    """Since when, and why, a version is behind an alias; `decided` is the cycle that moved it, if one did."""
+    """Since when, and why, a version is behind an alias: `decided` is the cycle that moved it, `actor` the person."""
 
     version: int
     position: int
     recorded_us: int
     cause: Cause
     decided: Decided | None
+    actor: str | None = None
 
 
 class Line(Struct, frozen=True):
-    """One line of the timeline: aliases that moved, or a training run.
+    """One line of the timeline: aliases that moved, a pin or its end, or a training run.
 
-    `changes` has the aliases that did move; `decided_position` is that of the cycle behind them.
+    `changes` has the aliases that did move; `decided_position` is that of the cycle behind them. `actor` and
+    `reason` are an operator's; the end of a pin that has expired has neither.
     """
 
     position: int
@@ -61,7 +65,10 @@ class Line(Struct, frozen=True):
     changes: tuple[AliasChange, ...] = ()
     decided_position: int | None = None
     status: TrainingStatus | None = None
+    alias: Alias | None = None
     version: int | None = None
+    actor: str | None = None
+    reason: str | None = None
 
 
 class FamilyTimeline(Struct):
@@ -116,7 +123,9 @@ def _aliases_assigned(state: Timeline, event: AliasesAssigned, entry: Entry) -> 
     changed = tuple(change for change in event.assignments if change.before != change.after)
     decided = family.decided if family.decided and family.decided.cycle == event.cycle else None
     for change in changed:
-        family.since[change.alias] = Since(change.after, entry.position, entry.recorded_us, event.cause, decided)
+        family.since[change.alias] = Since(
+            change.after, entry.position, entry.recorded_us, event.cause, decided, event.actor
+        )
     if not changed:
         return  # a plan was cancelled, or a registry was found as it was
     _add(
@@ -129,6 +138,24 @@ def _aliases_assigned(state: Timeline, event: AliasesAssigned, entry: Entry) -> 
             cause=event.cause,
             changes=changed,
             decided_position=decided.position if decided else None,
+            actor=event.actor,
+            reason=event.reason,
+        ),
+    )
+
+
+def _pin_changed(state: Timeline, event: AliasPinned | AliasUnpinned, entry: Entry) -> None:
+    _add(
+        state.families[event.model_type],
+        Line(
+            position=entry.position,
+            recorded_us=entry.recorded_us,
+            family=event.model_type,
+            kind="pin" if isinstance(event, AliasPinned) else "unpin",
+            alias=event.alias,
+            version=event.version,
+            actor=event.actor,
+            reason=event.reason,
         ),
     )
 
@@ -158,6 +185,8 @@ def projection() -> Projection[Timeline]:
         on(RoundPlayed, _round_played),
         on(CycleDecided, _cycle_decided),
         on(AliasesAssigned, _aliases_assigned),
+        on(AliasPinned, _pin_changed),
+        on(AliasUnpinned, _pin_changed),
         on(TrainingCompleted, _training_completed),
     )
-    return Projection("timeline", 1, Timeline, handlers)
+    return Projection("timeline", 2, Timeline, handlers)

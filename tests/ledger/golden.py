@@ -18,6 +18,8 @@ from ledger.evidence import (
 )
 from ledger.reported import Report
 from tests.builders import (
+    alias_pinned,
+    alias_unpinned,
     aliases_assigned,
     aliases_planned,
     assignments,
@@ -126,6 +128,19 @@ def samples() -> tuple[Event, ...]:
         aliases_assigned(
             cause="promotion", cycle=1, plan=3, swapped=True, assignments=assignments((1, 2, 3, 4), (2, 1, 3, 4))
         ),
+        aliases_planned(
+            cause="manual",
+            cycle=None,
+            assignments=assignments((2, 1, 3, 4), (1, 2, 3, 4)),
+            actor="ada",
+            reason="the last cycle erred",
+            key="undo-1",
+            undoes=12,
+            approve_by_us=1_760_083_199_000_000,
+        ),
+        aliases_assigned(cause="manual", cycle=None, plan=3, actor="ada", reason="v9 is gone", key="k", undoes=12),
+        alias_pinned(expires_us=1_760_083_199_000_000, key="pin-1"),
+        alias_unpinned(cause="expired", actor=None, reason=None, key=None),
         training_completed(
             alias=None,
             status="failure",

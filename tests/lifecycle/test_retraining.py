@@ -16,6 +16,8 @@ from gameplay.core import Core, open_core
 from gameplay.models.artifacts import REGISTERED_NAMES
 from gameplay.models.errors import TrainingError
 from gameplay.promotion import planning
+from gameplay.promotion.operator.execution import execute
+from gameplay.promotion.operator.orders import Origin, PinOrder
 from gameplay.serving.overview import overview
 from gameplay.serving.schedule import CATCH_UP_SECONDS
 from gameplay.training.bot_games import play_bot_games
@@ -61,6 +63,27 @@ def train(core: Core, chosen: Sequence[Candidate]) -> list[Retrained]:
 def runs(core: Core) -> list[TrainingCompleted]:
     events = (core.ledger.decode(entry) for entry in core.ledger.read_stream(f"training-{LINE}"))
     return [event for event in events if isinstance(event, TrainingCompleted)]
+
+
+def test_a_pinned_alias_is_not_trained_and_a_pin_set_meanwhile_keeps_its_version(core: Core) -> None:
+    play_more(core)
+    pin(core, "B")
+    chosen = due(core, aliases=("B", "shadow1", "shadow2"))
+    assert [one.reason for one in chosen] == ["B is pinned to version 2, by ada", None, None]
+
+    pin(core, "shadow1")
+    outcomes = train(core, chosen)
+
+    assert [(one.placed, one.problem) for one in outcomes] == [
+        (False, None),
+        (False, "shadow1 was pinned while it was trained"),
+        (True, None),
+    ]
+    assert core.promotion.state(LINE).assignment() == assignment((1, 2, 3, 6))
+
+
+def pin(core: Core, alias: Alias) -> None:
+    execute(core.promotion, PinOrder(family=LINE, alias=alias, origin=Origin(actor="ada", reason="a campaign")))
 
 
 def test_new_versions_take_the_aliases_by_one_plan_when_there_is_more_to_learn(core: Core) -> None:

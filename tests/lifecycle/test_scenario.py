@@ -73,7 +73,7 @@ def put_weak_version_behind_production(core: Core) -> int:
     )
     assert event.model_version is not None, event.error
     core.ledger.record(event)
-    assert planning.assign(core.promotion, FAMILY, {"Production": event.model_version}, cause="manual")
+    assert planning.assign(core.promotion, FAMILY, {"Production": event.model_version}, cause="manual").completed
     assert core.registry.aliases(FAMILY).keys() == set(ALIASES)
     return event.model_version
 

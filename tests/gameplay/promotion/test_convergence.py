@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from gameplay.models.errors import RegistryError
 from gameplay.promotion import adoption, applying, planning
+from gameplay.promotion.operator.execution import execute
 from gameplay.promotion.state import Promotion
-from gameplay.refusals import Conflict
+from gameplay.refusals import Refusal
 from ledger.engines.database import open_engine
 from ledger.events import (
     Assignment,
@@ -21,16 +22,18 @@ from tests.gameplay.faults import (
     refuse,
 )
 from tests.gameplay.promotion.house import FAMILY, House, gauges, settled
+from tests.gameplay.promotion.operator.ordering import pin, swap, undo, unpin
 
 FAULTS = ("crash before append", "crash after append", "crash registry", "refuse registry")
 
 
+ACTS = ("cycle", "cycle", "settle", "adopt", "move", "cancel", "play", "swap", "undo", "pin", "unpin")
 Act = tuple[str, str, int]
 
 
 _acts = st.lists(
     st.tuples(
-        st.sampled_from(["cycle", "cycle", "settle", "adopt", "move", "cancel", "play"]),
+        st.sampled_from(ACTS),
         st.sampled_from(["", "", *FAULTS]),
         st.integers(1, 5),
     ),
@@ -92,7 +95,7 @@ def untrip(house: House) -> None:
 
 
 def perform(house: House, promotion: Promotion, act: str, number: int) -> None:
-    with suppress(Conflict):
+    with suppress(Refusal):
         match act:
             case "cycle":
                 planning.cycle(promotion, FAMILY, trigger="schedule", source="test")
@@ -109,6 +112,14 @@ def perform(house: House, promotion: Promotion, act: str, number: int) -> None:
                 planning.move(
                     promotion, FAMILY, Assignment(**dict(zip(ALIASES, order, strict=True))), cause="manual"
                 )
+            case "swap":
+                execute(promotion, swap(number % 7 or None))
+            case "undo":
+                execute(promotion, undo())
+            case "pin":
+                execute(promotion, pin(ALIASES[number % 4]))
+            case "unpin":
+                execute(promotion, unpin(ALIASES[number % 4]))
             case "play":
                 swaps = int(gauges(house)["swaps"])
                 production, b, *_ = house.aliases()

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from gameplay.web.app import CALLS
 from gameplay.web.limits import DEFAULTS
-from ledger.vocabulary import BOTS, FAMILIES, GUARD_REASONS, VERDICTS
+from ledger.vocabulary import BOTS, FAMILIES, HELD_REASONS, VERDICTS
 from projections.decision.rules import KNOWN_RULES
 from tests.gameplay.web_clients import HISTORY_PATH, REPORT_PATH, play, samples, start, state
 
@@ -495,7 +495,7 @@ GAUGES_THAT_COME_AND_GO = (
     }
     | {
         f'rps_model_promotion_held{{model="{family}",reason="{reason}"}}'
-        for family, reason in product(FAMILIES, GUARD_REASONS)
+        for family, reason in product(FAMILIES, HELD_REASONS)
     }
 )
 

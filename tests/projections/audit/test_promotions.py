@@ -14,6 +14,8 @@ from projections.read_models.all import ReadModels
 from tests.builders import (
     FIRST_VERSIONS,
     Versions,
+    alias_pinned,
+    alias_unpinned,
     aliases_assigned,
     aliases_planned,
     assignments,
@@ -138,6 +140,46 @@ def test_a_decision_by_either_rule_is_derived_by_that_rule(winning: Ledger, name
 
     assert (one.agrees, one.event.decision) == (True, "swap_production_b")
     assert (one.event.z_statistic is None) == (name == ANYTIME_SIGN)
+
+
+def test_a_swap_that_a_pin_holds_back_is_derived_from_the_pins_of_that_time(winning: Ledger) -> None:
+    held = {"alias": "Production", "version": 1}
+    tell(winning, alias_pinned(alias="shadow1", version=3, expires_us=1), alias_pinned(**held))
+    tell(winning, decide(winning)[0])
+    tell(winning, alias_unpinned(**held))
+    event, planned = decide(winning)
+    assert planned is not None
+    version = tell(winning, event, planned)
+    tell(winning, completed(planned, version))
+
+    audit = check_decisions(winning)
+
+    assert audit.agrees
+    assert [one.event.reason_code for one in audit.decisions] == ["pinned", "better"]
+
+
+@pytest.mark.parametrize("field", ["decision", "reason_code", "reason"])
+def test_a_decision_that_no_pin_explains_is_named(winning: Ledger, field: str) -> None:
+    tell(winning, alias_pinned(alias="Production", version=1))
+    held, _ = decide(winning)
+    at = winning.head().position
+    tell(winning, held)
+    edit(winning, at, lambda payload: payload.update(alias="shadow2"))
+
+    assert field in mismatched(check_decisions(winning))[at + 1]
+
+
+def test_a_move_by_hand_is_held_against_its_plan(ledger: Ledger) -> None:
+    by_hand: dict[str, Any] = {"cause": "manual", "cycle": None, "actor": "ada", "reason": "a test", "key": "k"}
+    planned = aliases_planned(**by_hand)
+    version = tell(ledger, aliases_assigned(), planned)
+    tell(ledger, completed(planned, version, **by_hand))
+    assert check_decisions(ledger).agrees
+
+    edit(ledger, 3, lambda payload: payload.update(actor="bob"))
+
+    (found,) = check_decisions(ledger).moves
+    assert found.problem == "completion.actor is bob, the plan gives ada"
 
 
 def completed(planned: AliasesPlanned, version: int, **changes: Any) -> AliasesAssigned:

@@ -5,7 +5,7 @@ from projections.decision import ranking
 from projections.decision.ranking import rank, reorder
 from projections.read_models import standings
 from projections.read_models.standings import PromotionState, Record
-from tests.builders import aliases_assigned, assignment, prediction_made
+from tests.builders import Versions, aliases_assigned, assignment, prediction_made
 from tests.projections.stories import folded
 
 FAMILY = "feedforward_nn"
@@ -70,6 +70,24 @@ def test_a_reorder_moves_challengers_alone() -> None:
     ranked = rank(promotion(v1=(0, 90), v2=(30, 90), v3=(80, 90), v4=(40, 90)), before, 30)
 
     assert reorder(before, ranked) == assignment((1, 3, 4, 2))
+
+
+@pytest.mark.parametrize(
+    ("pinned", "after"),
+    [
+        ({"B"}, (1, 2, 3, 4)),
+        ({"shadow1"}, (1, 4, 3, 2)),
+        ({"shadow2"}, (1, 3, 2, 4)),
+        ({"Production"}, (1, 3, 4, 2)),
+        ({"B", "shadow2"}, (1, 2, 3, 4)),
+        ({"B", "shadow1", "shadow2"}, (1, 2, 3, 4)),
+    ],
+)
+def test_a_reorder_leaves_what_is_pinned_where_it_is(pinned: set[str], after: Versions) -> None:
+    before = assignment((1, 2, 3, 4))
+    ranked = rank(promotion(v2=(30, 90), v3=(80, 90), v4=(40, 90)), before, 30)
+
+    assert reorder(before, ranked, pinned) == assignment(after)
 
 
 def test_ranks_are_those_before_the_move() -> None:

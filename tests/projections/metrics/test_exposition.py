@@ -20,7 +20,7 @@ from ledger.vocabulary import (
     FALLBACK_REASONS,
     FAMILIES,
     FAMILY_OF_POLICY,
-    GUARD_REASONS,
+    HELD_REASONS,
     PLAYED_ALIASES,
     TRAINING_STATUSES,
     VERDICTS,
@@ -30,6 +30,7 @@ from projections.metrics.exposition import FORMATS, TEXT, Exposition, LedgerColl
 from projections.metrics.series import LEDGER_SERIES
 from projections.read_models.all import ReadModels
 from tests.builders import (
+    alias_pinned,
     aliases_assigned,
     aliases_planned,
     assignments,
@@ -86,6 +87,8 @@ CONTRACT: dict[str, tuple[str, ...]] = {
     "rps_model_promotion_pending": ("model",),
     "rps_model_training_accuracy": ("model", "alias"),
     "rps_model_alias_version": ("model", "alias"),
+    "rps_model_alias_pinned": ("model", "alias"),
+    "rps_model_alias_pin_broken": ("model", "alias"),
     "rps_ledger_events_total": ("type",),
     "rps_ledger_position": (),
     "rps_projection_position": ("projection",),
@@ -205,6 +208,8 @@ AT_FIRST: dict[str, set[Labels]] = {
     },
     "rps_active_games": {()},
     "rps_model_promotion_pending": BY_MODEL,
+    "rps_model_alias_pinned": BY_ALIAS,
+    "rps_model_alias_pin_broken": BY_ALIAS,
     "rps_ledger_events_total": {of(type=event_type) for event_type in EVENT_TYPES},
     "rps_ledger_position": {()},
     "rps_projection_position": BY_PROJECTION,
@@ -281,6 +286,8 @@ SHOWN: list[tuple[str, Labels, float, list[Event]]] = [
     ("rps_model_promotion_pending", OF_FAMILY, 1, [cycle_decided(), aliases_planned()]),
     ("rps_model_training_accuracy", OF_B, 0.41, [training_completed(model_version=2), aliases_assigned()]),
     ("rps_model_alias_version", OF_B, 2, [aliases_assigned()]),
+    ("rps_model_alias_pinned", OF_B, 1, [aliases_assigned(), alias_pinned()]),
+    ("rps_model_alias_pin_broken", OF_B, 1, [alias_pinned(), aliases_assigned(assignments=SWAPPED)]),
     ("rps_ledger_events_total", of(type="game.prediction_made"), 4, [prediction_made()] * 4),
     ("rps_ledger_position", (), 4, [prediction_made()] * 4),
     ("rps_projection_position", of(projection="promotion_history"), 4, [prediction_made()] * 4),
@@ -344,7 +351,7 @@ def test_no_more_than_one_guard_holds(ledger: Ledger) -> None:
     assert {labels for labels, value in found.items() if value} == {
         of(model=FAMILY, reason="sample_ratio_mismatch")
     }
-    assert len(found) == 2 * len(GUARD_REASONS)
+    assert len(found) == 2 * len(HELD_REASONS)
 
 
 def test_e_is_a_number_however_large_it_is(ledger: Ledger) -> None:

@@ -1,0 +1,181 @@
+"""An order, carried out: the one way in for commands, HTTP calls and pages.
+
+An order is for the state that its giver has seen. So an open plan is completed first and the order refused, and
+so is one whose aliases another process has moved meanwhile: an exchange of what a cycle has just exchanged would
+take its swap back, and nobody meant that. Under the caller's key an order is carried out once.
+"""
+
+from typing import NamedTuple, assert_never
+
+from gameplay.promotion.applying import settle
+from gameplay.promotion.operator import moves, pins, undo
+from gameplay.promotion.operator.orders import (
+    Order,
+    PinOrder,
+    SwapOrder,
+    UndoOrder,
+    UnpinOrder,
+    check,
+    event_id,
+)
+from gameplay.promotion.planning import append_move
+from gameplay.promotion.state import Promotion, StateAt
+from gameplay.refusals import Conflict
+from ledger.errors import DuplicateError, OvertakenError
+from ledger.events import AliasesAssigned, AliasesPlanned, AliasPinned, AliasUnpinned, Assignment, Event
+from ledger.store import Entry
+from ledger.vocabulary import Family
+from projections.decision.cycle import is_cancellation
+
+Ordered = AliasPinned | AliasUnpinned | AliasesPlanned
+
+
+class Seen(NamedTuple):
+    """What an order is for: the aliases, and the last swap."""
+
+    assignment: Assignment | None
+    last_swap_position: int | None
+
+
+class Preview(NamedTuple):
+    """What an order would do, and for an undo what has changed since the swap that it takes back."""
+
+    event: Ordered
+    seen: Seen
+    since: undo.Since | None = None
+
+
+class Done(NamedTuple):
+    """What became of an order: its event, where that stands, and whether it was there already.
+
+    `applied`: whether the plan is completed; None where the order moves nothing.
+    """
+
+    position: int
+    event: Ordered
+    applied: bool | None
+    repeated: bool = False
+
+
+def preview(promotion: Promotion, order: Order) -> Preview:
+    """What the order would do now. Writes nothing. Raises what `execute` would raise."""
+    check(order.origin)
+    state = promotion.state(order.family)
+    if plan := state.promotion.plan:
+        raise Conflict(f"{order.family} has an open plan ({plan.version}); it is completed before anything new")
+    event = _decide(promotion, state, order)
+    since = undo.since(promotion.ledger, state) if isinstance(order, UndoOrder) else None
+    return Preview(event, _seen(state), since)
+
+
+def execute(promotion: Promotion, order: Order, seen: Seen | None = None) -> Done:
+    """Carry the order out; `seen` is what a preview has shown, else it is for the present state.
+
+    Raises Invalid for what cannot be, Conflict for what is not possible now or has another order's key, and
+    Unavailable while a backend does not answer or others have the family's turn. Then nothing was written.
+    """
+    check(order.origin)
+    with promotion.turn(order.family):
+        if done := _repeated(promotion, order):
+            return done
+        _require_settled(promotion, order.family)
+        meant = seen or _seen(promotion.state(order.family))
+        return promotion.retry(order.family, lambda: _execute(promotion, order, meant))
+
+
+def _execute(promotion: Promotion, order: Order, meant: Seen) -> Done:
+    if done := _repeated(promotion, order):
+        return done
+    state = promotion.state(order.family)
+    if state.promotion.plan or _seen(state) != meant:
+        now = moves.show(state.assignment())
+        raise Conflict(
+            f"another process has moved the aliases of {order.family} meanwhile: they are {now}. Nothing was done;"
+            " look at it, and order again"
+        )
+    event = _decide(promotion, state, order)
+    try:
+        receipt = append_move(promotion, state, event, event_id(order.origin))
+    except DuplicateError as error:  # the same key at once, from another state
+        raise OvertakenError(str(error)) from error
+    applied = settle(promotion, order.family) if isinstance(event, AliasesPlanned) else None
+    return Done(receipt.last_position, event, applied)
+
+
+def _decide(promotion: Promotion, state: StateAt, order: Order) -> Ordered:
+    match order:
+        case PinOrder():
+            return pins.pin(state, order)
+        case UnpinOrder():
+            return pins.unpin(state, order)
+        case SwapOrder():
+            plan = moves.exchange(state, order)
+        case UndoOrder():
+            plan = undo.undo(state, order)
+        case _:
+            assert_never(order)
+    moves.check_versions(promotion, state, plan)
+    return plan
+
+
+def _require_settled(promotion: Promotion, family: Family) -> None:
+    """Raise Conflict where a plan was open: whoever ordered something has not seen what comes of it."""
+    plan = promotion.state(family).promotion.plan
+    if plan is None:
+        return
+    if not settle(promotion, family):
+        why = promotion.problems.get(family, f"plan {plan.version} cannot be completed now")
+        raise Conflict(f"{family}: {why}; nothing else was done")
+    now = moves.show(promotion.state(family).assignment())
+    raise Conflict(
+        f"plan {plan.version} of {family} was open, and is completed now: the aliases are {now}. Nothing else was"
+        " done; look at it, and order again"
+    )
+
+
+def _seen(state: StateAt) -> Seen:
+    last = state.promotion.last_swap
+    return Seen(state.promotion.assignment(), last.position if last else None)
+
+
+def _repeated(promotion: Promotion, order: Order) -> Done | None:
+    """What became of the order when it came under its key before; what it left open is carried on.
+
+    Raises Conflict where the key belongs to another order.
+    """
+    known_id = event_id(order.origin)
+    entry = promotion.ledger.find(known_id) if known_id else None
+    if entry is None:
+        return None
+    event = promotion.ledger.decode(entry)
+    if not _is_of(event, order):
+        raise Conflict(f"the key {order.origin.key!r} belongs to another order, at position {entry.position}")
+    assert isinstance(event, Ordered)
+    applied = None
+    if isinstance(event, AliasesPlanned):
+        settle(promotion, order.family)
+        applied = _is_applied(promotion, entry)
+    return Done(entry.position, event, applied, repeated=True)
+
+
+def _is_of(event: Event, order: Order) -> bool:
+    match order:
+        case PinOrder():
+            return pins.is_pin(event, order)
+        case UnpinOrder():
+            return pins.is_unpin(event, order)
+        case SwapOrder():
+            return moves.is_exchange(event, order)
+        case UndoOrder():
+            return undo.is_undo(event, order)
+        case _:
+            assert_never(order)
+
+
+def _is_applied(promotion: Promotion, planned: Entry) -> bool:
+    """Whether a plan has been carried out: neither open nor cancelled."""
+    for entry in promotion.ledger.read_stream(planned.stream, planned.version):
+        event = promotion.ledger.decode(entry)
+        if isinstance(event, AliasesAssigned) and event.plan == planned.version:
+            return not is_cancellation(event)
+    return False
