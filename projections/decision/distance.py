@@ -1,13 +1,16 @@
 """How far a family is from its next swap, by the rule in force and the games so far. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from msgspec import structs
 
 from ledger.evidence import Arm, Evidence, Rule, Tally, Watched
 from projections.decision.guards import guarded
+from projections.decision.pins import held_back
 from projections.decision.rules import Verdict, decide
+from projections.read_models.moves import Pin
 
 WINS_MAX: Final = 4_096
 """No plan is made by a larger number."""
@@ -18,7 +21,7 @@ class Distance(NamedTuple):
 
     `b_wins_in_a_row` is how many games B would have to win one after the other until the rule swaps: 0 when it
     would now, None when Production lacks games, wins them all, or it were more than WINS_MAX. `held`: a guard
-    holds the swap back, which the verdict names.
+    or a pin holds the swap back, which the verdict names.
     """
 
     verdict: Verdict
@@ -28,10 +31,12 @@ class Distance(NamedTuple):
     b_wins_in_a_row: int | None
 
 
-def measure_distance(evidence: Evidence, rule: Rule, watched: Watched) -> Distance:
-    """The distance with this evidence. Raises RuleError."""
+def measure_distance(
+    evidence: Evidence, rule: Rule, watched: Watched, pinned: Mapping[str, Pin] = MappingProxyType({})
+) -> Distance:
+    """The distance with this evidence, and these pins. Raises RuleError."""
     own = decide(evidence, rule)
-    verdict = guarded(own, rule, watched)
+    verdict = guarded(held_back(own, pinned), rule, watched)
     minimum = max(rule.minimum_games, 1)
     return Distance(
         verdict=verdict,

@@ -40,7 +40,10 @@ class Decided(Struct, frozen=True):
 
 
 class Since(Struct, frozen=True):
-    """Since when, and why, a version is behind an alias: `decided` is the cycle that moved it, `actor` the person."""
+    """Since when, and why, a version is behind an alias.
+
+    `decided` is the cycle that moved it, `actor` the operator, if either did.
+    """
 
     version: int
     position: int

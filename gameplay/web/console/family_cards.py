@@ -11,6 +11,7 @@ from projections.decision.evidence import gather_for
 from projections.decision.guards import watch
 from projections.decision.intervals import newcombe, wilson
 from projections.decision.look import LEVEL
+from projections.decision.pins import holding
 from projections.decision.rules import DEFAULT, RuleError
 from projections.read_models import timeline
 from projections.read_models.standings import PromotionState
@@ -181,7 +182,8 @@ def _criterion(looked: Looked, family: Family) -> Criterion | None:
         return None
     window = looked.states.tickers.windows[family]
     try:
-        distance = measure_distance(evidence, rule, watch(window, looked.now_us))
+        pinned = holding(promotion, looked.now_us)
+        distance = measure_distance(evidence, rule, watch(window, looked.now_us), pinned)
     except RuleError:
         return None  # the rule is one of another release, and only that knows its numbers
     return _as_criterion(rule, distance)

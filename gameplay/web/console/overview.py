@@ -22,7 +22,7 @@ RATE_MINUTES = 5
 
 
 class Moved(Struct, frozen=True, kw_only=True):
-    """A line of the timeline: aliases that moved, or a training; `text` says what."""
+    """A line of the timeline: aliases that moved, a pin, or a training; `text` says what, `actor` who did."""
 
     position: int
     recorded: str
@@ -31,6 +31,8 @@ class Moved(Struct, frozen=True, kw_only=True):
     cause: str | None
     text: str
     decided_position: int | None
+    actor: str | None
+    reason: str | None
 
 
 class Health(Struct, frozen=True, kw_only=True):
@@ -93,6 +95,8 @@ def _moved(line: Line) -> Moved:
     if line.kind == "training":
         version = f"version {line.version}" if line.version else "no version"
         text = f"trained {version}" if line.status == "success" else "a training failed"
+    elif line.kind in ("pin", "unpin"):
+        text = f"{line.alias} held at v{line.version}" if line.kind == "pin" else f"{line.alias} held no more"
     else:
         text = ", ".join(
             f"{one.alias} v{one.after}" if one.before is None else f"{one.alias} v{one.before} \u2192 v{one.after}"
@@ -106,4 +110,6 @@ def _moved(line: Line) -> Moved:
         cause=line.cause,
         text=text,
         decided_position=line.decided_position,
+        actor=line.actor,
+        reason=line.reason,
     )

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from ledger.evidence import Arm, Evidence, Guards, Rule
 from projections.decision.distance import WINS_MAX, measure_distance
 from projections.decision.rules import KNOWN_RULES, decide
+from projections.read_models.moves import Pin
 from tests.builders import arm, evidence, rule, watched
 from tests.projections.stories import repeatable
 
@@ -61,3 +62,11 @@ def swaps_after(found: Evidence, in_force: Rule, wins: int) -> bool:
     played = found.b.window
     b = arm(found.b.version, played.games + wins, played.wins + wins)
     return decide(replace(found, b=b), in_force).decision == "swap_production_b"
+
+
+def test_a_pin_holds_the_swap_back_that_the_distance_is_measured_to() -> None:
+    pinned = {"Production": Pin(1, None, 0, "ada", "a campaign")}
+
+    distance = measure_distance(evidence(), rule(), watched(), pinned)
+
+    assert (distance.held, distance.verdict.reason_code, distance.b_wins_in_a_row) == (True, "pinned", 0)

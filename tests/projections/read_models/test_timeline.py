@@ -5,7 +5,15 @@ from ledger.store import Entry
 from projections.projection import Tracked, readers
 from projections.read_models import timeline
 from projections.read_models.timeline import LINES_KEPT, MINUTE_US, MINUTES_KEPT
-from tests.builders import aliases_assigned, assignments, cycle_decided, round_played, training_completed
+from tests.builders import (
+    alias_pinned,
+    alias_unpinned,
+    aliases_assigned,
+    assignments,
+    cycle_decided,
+    round_played,
+    training_completed,
+)
 from tests.projections.stories import folded
 
 
@@ -39,6 +47,22 @@ def test_lines_are_the_moves_and_trainings_of_all_families_newest_first() -> Non
     assert [change.alias for change in lines[3].changes] == ["Production", "B"]
     assert lines[3].decided_position == 2
     assert lines[0].status == "failure"
+
+
+def test_what_an_operator_does_has_a_name_and_a_reason() -> None:
+    by_hand = aliases_assigned(
+        cause="manual", assignments=assignments((1, 2, 3, 4), (3, 2, 1, 4)), actor="ada", reason="a test"
+    )
+    expired = alias_unpinned(cause="expired", actor=None, reason=None)
+    state = folded(timeline.projection(), aliases_assigned(), by_hand, alias_pinned(), expired)
+
+    ended, pinned, moved = state.lines(3)
+
+    assert (moved.kind, moved.actor, moved.reason) == ("move", "ada", "a test")
+    assert (pinned.kind, pinned.alias, pinned.version, pinned.actor) == ("pin", "B", 2, "ada")
+    assert (ended.kind, ended.alias, ended.actor, ended.reason) == ("unpin", "B", None, None)
+    since = state.families["feedforward_nn"].since
+    assert (since["Production"].actor, since["B"].actor) == ("ada", None)
 
 
 def test_a_cancelled_plan_is_no_line() -> None:
