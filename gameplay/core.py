@@ -17,6 +17,7 @@ from gameplay.models.registry import MlflowRegistry, Registry
 from gameplay.models.store import ModelStore, open_model_store, open_objects
 from gameplay.observability.happenings import appended, happened
 from gameplay.promotion.state import Promotion
+from gameplay.telemetry import disable_telemetry
 from ledger.clock import ClockGuard
 from ledger.engines.database import open_engine, open_reader
 from ledger.engines.sqlite import file_of
@@ -176,6 +177,7 @@ def _opened(
     settings: Settings, *, read_only: bool = False, accepting: bool = False
 ) -> Iterator[tuple[Ledger, Copies]]:
     """The ledger; it is let go of where the block fails."""
+    disable_telemetry()
     if not read_only:
         _make_folder(settings.data_dir)
     copies = Copies(settings.data_dir, _archive(settings, make=not read_only))

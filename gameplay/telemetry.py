@@ -11,6 +11,10 @@ OPT_OUTS = {
 
 
 def disable_telemetry() -> None:
-    """Opt out, where the operator has not decided otherwise; to be called before such a library is imported."""
+    """Opt out, where the operator has not decided otherwise; to be called before such a library is imported.
+
+    What starts threads calls it before it does: the C library moves the environment when a variable is added, and
+    a thread that looks one up just then, as native libraries do while they are imported, may crash the process.
+    """
     for name, value in OPT_OUTS.items():
         os.environ.setdefault(name, value)

@@ -3,6 +3,7 @@
 Training compares an estimator with its graph through this class, so what is compared is what will serve.
 """
 
+import threading
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -25,24 +26,18 @@ OUTPUT: Final = "probabilities"
 # the graph says is not what it was trained to say.
 SUM_TOLERANCE: Final = 1e-3
 
+# ONNX Runtime promises threads that run sessions, and none that make them: to make one registers operators for the
+# whole process (its issue 27089). Versions are loaded by several threads at once, so they take turns here.
+_MAKING: Final = threading.Lock()
+
 
 class Graph:
     """Scores rows of features on one thread; may be called by several at once."""
 
     def __init__(self, onnx: bytes) -> None:
         """Raises GraphError where the bytes are no graph from (n, 50) features to (n, 3) probabilities."""
-        disable_telemetry()
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        # A row is microseconds of work: handing it to a pool costs more than doing it.
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # what fails is raised, and the caller says so
-        try:
-            session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its errors have no root but this
-            raise GraphError(f"no ONNX graph: {error}") from error
+        with _MAKING:
+            session = _session(onnx)
         self._run: Any = session.run
         self._outputs = _outputs({output.name for output in session.get_outputs()})
         # The first run allocates; it also proves the shapes before a game needs them.
@@ -77,6 +72,21 @@ def _outputs(found: set[str]) -> tuple[str, ...]:
         if found.issuperset(wanted):
             return wanted
     raise GraphError(f"the graph has the outputs {', '.join(sorted(found))}, and no probabilities of moves")
+
+
+def _session(onnx: bytes) -> Any:
+    disable_telemetry()
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # A row is microseconds of work: handing it to a pool costs more than doing it.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what fails is raised, and the caller says so
+    try:
+        return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors have no root but this
+        raise GraphError(f"no ONNX graph: {error}") from error
 
 
 def normalised(scores: Sequence[float]) -> Probabilities:

@@ -1,9 +1,13 @@
 import math
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +39,25 @@ def test_a_graph_with_outputs_of_other_names_is_refused() -> None:
 
     with pytest.raises(GraphError, match="outputs lizards!, paper, rock"):
         Graph(onnx)
+
+
+def test_threads_take_turns_at_making_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    make, one_at_a_time, together = onnxruntime.InferenceSession, threading.Lock(), list[bool]()
+
+    def making(*given: Any, **named: Any) -> Any:
+        is_alone = one_at_a_time.acquire(blocking=False)
+        together.append(not is_alone)
+        try:
+            return make(*given, **named)
+        finally:
+            if is_alone:
+                one_at_a_time.release()
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", making)
+    onnx = constant_graph((1, 0, 0))
+    with ThreadPoolExecutor(8) as pool:
+        assert len(list(pool.map(Graph, [onnx] * 64))) == 64
+    assert not any(together)
 
 
 @pytest.mark.parametrize("onnx", [b"", b"no graph", constant_graph((1, 0, 0))[:60]])

@@ -115,7 +115,8 @@ def test_families_do_not_share_versions(models: Models, store: SwitchedStore) ->
 
     assert models.is_loaded("xgboost", 1)
     assert not models.is_loaded("feedforward_nn", 1)
-    assert reasons(models, family="feedforward_nn") == ["minio_miss"]
+    # The background may have asked the registry too by now.
+    assert reasons(models, family="feedforward_nn")[0] == "minio_miss"
 
 
 def test_a_family_without_aliases_predicts_uniformly(models: Models) -> None:
