@@ -1,0 +1,3 @@
+from tests.gameplay.conftest import prepared
+
+__all__ = ["prepared"]

@@ -1,0 +1,326 @@
+"""What the service must show after what callers did: a small second implementation, which shares no code with it.
+
+It knows the rules of the game and of the decisions from their description, and takes in requests and answers;
+it never looks into the ledger.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from math import sqrt
+from statistics import NormalDist
+from typing import Any
+
+FAMILY_OF = {"brian": "feedforward_nn", "forrest": "xgboost", "logan": "multinomial_logistic"}
+FAMILIES = tuple(FAMILY_OF.values())
+POLICY_OF = {family: policy for policy, family in FAMILY_OF.items()}
+ALIASES = ("Production", "B", "shadow1", "shadow2")
+BEATS = {"rock": "scissors", "paper": "rock", "scissors": "paper"}
+OPENING_ROUNDS = 3
+TARGET = 10.0
+
+Series = tuple[str, tuple[tuple[str, str], ...]]
+"""A name, and its labels in the order of their names."""
+
+
+def series(name: str, **labels: str) -> Series:
+    return name, tuple(sorted(labels.items()))
+
+
+@dataclass
+class ExpectedGame:
+    """A game, as its player's answers tell it."""
+
+    policy: str
+    alias: str | None
+    versions: dict[str, int]
+    swap_count: int
+    counted: bool
+    rounds: int = 0
+    user: float = 0.0
+    bot: float = 0.0
+    fallback_affected: bool = False
+    finished: bool = False
+    last: tuple[dict[str, Any], dict[str, Any]] | None = None
+    """The last request and its answer."""
+
+
+@dataclass
+class Record:
+    """What one version has shown since the last swap."""
+
+    games: int = 0
+    wins: int = 0
+    predictions: int = 0
+    correct: int = 0
+
+
+@dataclass
+class ExpectedFamily:
+    """A family's aliases and its evidence since the last swap."""
+
+    versions: dict[str, int] = field(default_factory=lambda: dict(zip(ALIASES, (1, 2, 3, 4), strict=True)))
+    swap_count: int = 0
+    cycles: int = 0
+    games: Counter[str] = field(default_factory=Counter)
+    wins: Counter[str] = field(default_factory=Counter)
+    records: dict[int, Record] = field(default_factory=dict)
+    pending: "Move | None" = None
+    z_and_p: tuple[float, float] | None = None
+    decisions: list[str] = field(default_factory=list)
+    """The rows of the history, the oldest first."""
+    ranking: list[tuple[int, int]] = field(default_factory=list)
+    """Version and predictions of each challenger in the last cycle's order, the best first; empty without one."""
+
+    def record(self, version: int) -> Record:
+        return self.records.setdefault(version, Record())
+
+
+@dataclass(frozen=True)
+class Move:
+    """Where a plan moves a family's aliases."""
+
+    versions: dict[str, int]
+    swapped: bool
+    reordered: bool
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The parameters of the decision."""
+
+    alpha: float
+    minimum_games: int
+    minimum_predictions: int
+
+
+class Expected:
+    """Everything that the ledger's series, the tickers and the history must say."""
+
+    def __init__(self, rules: Rules, predicts: dict[int, str | None]) -> None:
+        self.rules = rules
+        self.predicts = predicts
+        """Version -> the move that it always expects; None for one that cannot predict."""
+        self.families = {family: ExpectedFamily() for family in FAMILIES}
+        self.games: dict[str, ExpectedGame] = {}
+        self.counts: Counter[Series] = Counter()
+
+    def started(self, policy: str, *, counted: bool, answer: dict[str, Any]) -> None:
+        """A game has begun."""
+        family = FAMILY_OF.get(policy)
+        alias = answer["bot_model_alias"]
+        assert (alias in ("Production", "B")) == (family is not None)
+        versions = dict(self.families[family].versions) if family else {}
+        swap_count = self.families[family].swap_count if family else 0
+        self.games[answer["game_id"]] = ExpectedGame(policy, alias, versions, swap_count, counted)
+
+    def played(self, game_id: str, request: dict[str, Any], answer: dict[str, Any]) -> None:
+        """A round has been played for the first time."""
+        game = self.games[game_id]
+        game.rounds += 1
+        assert answer["round"] == game.rounds
+        if game.alias is not None:
+            assert answer["model_info"]["model_version"] == game.versions[game.alias]
+        result = self._scored(game, request["user_move"], answer)
+        self._predicted(game, request["user_move"])
+        self._count_round(game, result)
+        over = max(game.user, game.bot) >= TARGET
+        assert answer["finished"] is over
+        if over:
+            self._finished(game, answer)
+        game.last = (request, answer)
+
+    def retried(self, game_id: str, answer: dict[str, Any]) -> None:
+        """The last round was asked for again."""
+        last = self.games[game_id].last
+        assert last is not None
+        assert answer == last[1]
+
+    def _scored(self, game: ExpectedGame, user_move: str, answer: dict[str, Any]) -> str:
+        points, bot_move = answer["round_points"], answer["bot_move"]
+        if user_move == bot_move:
+            result, user_delta, bot_delta = "draw", 0.5, 0.5
+        elif BEATS[user_move] == bot_move:
+            result, user_delta, bot_delta = "win", points[user_move], 0.0
+        else:
+            result, user_delta, bot_delta = "lose", 0.0, points[bot_move]
+        game.user, game.bot = round(game.user + user_delta, 1), round(game.bot + bot_delta, 1)
+        assert (answer["result"], answer["user_score"], answer["bot_score"]) == (result, game.user, game.bot)
+        return result
+
+    def _predicted(self, game: ExpectedGame, user_move: str) -> None:
+        family = FAMILY_OF.get(game.policy)
+        if family is None or game.rounds <= OPENING_ROUNDS:
+            return
+        for alias, version in game.versions.items():
+            expected = self.predicts[version]
+            if expected is None:
+                game.fallback_affected |= alias == game.alias
+                if game.counted:
+                    self._count("rps_model_fallback_total", model_type=family, alias=alias, reason="predict_error")
+            elif game.counted:
+                correct = expected == user_move
+                self._count("rps_model_predictions_by_alias_total", model=family, alias=alias)
+                if correct:
+                    self._count("rps_model_correct_predictions_by_alias_total", model=family, alias=alias)
+                record = self.families[family].record(version)
+                record.predictions += 1
+                record.correct += correct
+
+    def _count_round(self, game: ExpectedGame, result: str) -> None:
+        if not game.counted:
+            return
+        labels = {
+            "policy": game.policy,
+            "difficulty": "standard",
+            "model_type": FAMILY_OF.get(game.policy, "scripted"),
+        }
+        kind = {"lose": "wins", "win": "losses", "draw": "ties"}[result]
+        self._count(f"rps_action_{kind}_total", **labels)
+        served = self.predicts[game.versions[game.alias]] if game.alias else None
+        if served is not None and game.rounds > OPENING_ROUNDS:
+            self._count("rps_action_predictions_total", **labels)
+
+    def _finished(self, game: ExpectedGame, answer: dict[str, Any]) -> None:
+        game.finished = True
+        winner = "tie" if game.user == game.bot else "user" if game.user > game.bot else "bot"
+        assert answer["winner"] == winner
+        if not game.counted:
+            return
+        labels = {"policy": game.policy, "difficulty": "standard"}
+        self._count("rps_games_total", **labels)
+        if winner != "tie":
+            self._count("rps_game_wins_total" if winner == "bot" else "rps_game_losses_total", **labels)
+        family = FAMILY_OF.get(game.policy)
+        if family is None or game.alias is None:
+            return
+        self._count("rps_model_games_by_alias_total", model=family, alias=game.alias)
+        if winner == "bot":
+            self._count("rps_model_game_wins_by_alias_total", model=family, alias=game.alias)
+        state = self.families[family]
+        if not game.fallback_affected and game.swap_count == state.swap_count:
+            state.games[game.alias] += 1
+            state.wins[game.alias] += winner == "bot"
+            record = state.record(game.versions[game.alias])
+            record.games += 1
+            record.wins += winner == "bot"
+
+    def trained(self, family: str, status: str) -> None:
+        """A trainer has reported its run."""
+        self._count("rps_training_completed_total", model_type=family, status=status)
+
+    def decided(self, family: str, *, registry_answers: bool) -> str | None:
+        """A cycle: what it decides, or None where an older plan is in its way."""
+        state = self.families[family]
+        if state.pending and not registry_answers:
+            return None
+        self.settled(family)
+        decision, state.z_and_p = self._decision(state)
+        state.ranking = [] if decision != "retain_production" else self._ranking(state)
+        state.cycles += 1
+        state.decisions.append(decision)
+        self._count("rps_model_promotion_events_total", model=family, decision=decision)
+        move = self._move(state, decision)
+        if move is not None:
+            state.pending = move
+            if registry_answers:
+                self.settled(family)
+        return decision
+
+    def reported(self, family: str, decision: str, after: dict[str, int]) -> None:
+        """An outside automation has moved the aliases and says so; no plan may be open."""
+        state = self.families[family]
+        assert state.pending is None
+        state.cycles += 1
+        state.decisions.append(decision)
+        state.z_and_p = None
+        state.ranking = []
+        if decision != "alias_reorder":  # which counts where the reorder is executed
+            self._count("rps_model_promotion_events_total", model=family, decision=decision)
+        self._assign(family, Move(after, decision == "swap_production_b", decision == "alias_reorder"))
+
+    def moved(self, family: str, after: dict[str, int]) -> None:
+        """Aliases were moved otherwise: by hand, by a training, in the registry."""
+        before = self.families[family].versions
+        exchanged = (before["Production"], before["B"]) == (after["B"], after["Production"])
+        self._assign(family, Move(after, exchanged and before["Production"] != before["B"], reordered=False))
+
+    def settled(self, family: str) -> None:
+        """The open plan of a family, if there is one, is complete."""
+        if (move := self.families[family].pending) is not None:
+            self.families[family].pending = None
+            self._assign(family, move)
+
+    def _decision(self, state: ExpectedFamily) -> tuple[str, tuple[float, float] | None]:
+        least = self.rules.minimum_games
+        sides = [(state.games[alias], state.wins[alias], state.versions[alias]) for alias in ("Production", "B")]
+        if min(games for games, _, _ in sides) < least:
+            return "insufficient_data", None
+        found = _z_and_p(*sides[0][:2], *sides[1][:2])
+        if found is None or found[1] >= self.rules.alpha:
+            return "retain_production", found
+        # Games of a predecessor behind the alias promote nothing.
+        if min(state.record(version).games for _, _, version in sides) < least:
+            return "insufficient_data", found
+        return "swap_production_b", found
+
+    def _move(self, state: ExpectedFamily, decision: str) -> Move | None:
+        versions = state.versions
+        if decision == "swap_production_b":
+            exchanged = {"Production": versions["B"], "B": versions["Production"]}
+            return Move({**versions, **exchanged}, swapped=True, reordered=False)
+        if decision != "retain_production":
+            return None
+        order = [version for version, _predictions in state.ranking]
+        if order == [versions[alias] for alias in ALIASES[1:]]:
+            return None
+        moved = dict(zip(ALIASES[1:], order, strict=True))
+        return Move({**versions, **moved}, swapped=False, reordered=True)
+
+    def _ranking(self, state: ExpectedFamily) -> list[tuple[int, int]]:
+        order = [state.versions[alias] for alias in ALIASES[1:]]
+        records = {version: state.record(version) for version in order}
+        if min(record.predictions for record in records.values()) >= self.rules.minimum_predictions:
+            order.sort(key=lambda version: -records[version].correct / records[version].predictions)
+        return [(version, records[version].predictions) for version in order]
+
+    def _assign(self, family: str, move: Move) -> None:
+        state = self.families[family]
+        state.versions = dict(move.versions)
+        if move.reordered:
+            self._count("rps_model_promotion_events_total", model=family, decision="alias_reorder")
+            self._count("rps_model_alias_reorders_total", model=family)
+        if move.swapped:
+            state.swap_count += 1
+            state.cycles = 0
+            state.games.clear()
+            state.wins.clear()
+            state.records.clear()
+
+    def _count(self, name: str, **labels: str) -> None:
+        self.counts[series(name, **labels)] += 1
+
+    def gauges(self) -> dict[Series, float]:
+        """The gauges of the contract that follow from all this; what is not in it is absent."""
+        open_games = sum(not game.finished for game in self.games.values())
+        found: dict[Series, float] = {series("rps_active_games"): open_games}
+        for family, state in self.families.items():
+            found[series("rps_model_promotion_cycles_since_swap", model=family)] = state.cycles
+            found[series("rps_model_promotion_pending", model=family)] = float(state.pending is not None)
+            for alias in ("Production", "B"):
+                name = "rps_model_games_since_production_swap"
+                found[series(name, model=family, alias=alias)] = state.games[alias]
+            for alias, version in state.versions.items():
+                found[series("rps_model_alias_version", model=family, alias=alias)] = version
+            if state.z_and_p is not None:
+                found[series("rps_model_promotion_z_statistic", model=family)] = state.z_and_p[0]
+                found[series("rps_model_promotion_p_value", model=family)] = state.z_and_p[1]
+        return found
+
+
+def _z_and_p(games: int, wins: int, b_games: int, b_wins: int) -> tuple[float, float] | None:
+    """The pooled two-proportion z of B against Production, and the one-sided p; None where nothing varies."""
+    pooled = (wins + b_wins) / (games + b_games)
+    if pooled in (0.0, 1.0):
+        return None
+    z = (b_wins / b_games - wins / games) / sqrt(pooled * (1 - pooled) * (1 / games + 1 / b_games))
+    return z, 1 - NormalDist().cdf(z)

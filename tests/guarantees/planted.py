@@ -1,0 +1,165 @@
+"""Bugs that services of this kind have had, each to be switched on in this one. A walk names what finds it."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+from msgspec.structs import replace
+
+from gameplay.promotion import assignments, reports
+from gameplay.promotion.backends import Backends
+from gameplay.serving import play
+from ledger.chain import link
+from ledger.ids import new_id
+from ledger.store import Ledger
+from projections import snapshots
+from projections.decision import rules
+from projections.read_models import counters, counting, standings, tickers
+
+Patch = pytest.MonkeyPatch
+
+
+class Bug(NamedTuple):
+    """How it is planted, and the walk that meets it."""
+
+    plant: Callable[[Patch], object]
+    walk: str
+
+
+def _tail_skips_an_event(patch: Patch) -> None:
+    """A reader that believes the next position to be one more than the last one it saw."""
+    read = Ledger.read
+
+    def skipping(self: Ledger, after: int = 0, **how: Any) -> Any:
+        page = read(self, after, **how)
+        return page[:1] + page[2:] if after and len(page) > 4 else page
+
+    patch.setattr(Ledger, "read", skipping)
+
+
+def _snapshot_of_an_older_state(patch: Patch) -> None:
+    """The position is taken when the snapshot is written, and the state was encoded before."""
+    take, first = snapshots.take, dict[str, bytes]()
+
+    def late(tracked: Any, head: Any) -> dict[str, Any]:
+        row = take(tracked, head)
+        return {**row, "state": first.setdefault(row["name"], row["state"])}
+
+    patch.setattr(snapshots, "take", late)
+
+
+def _chain_forks(patch: Patch) -> None:
+    """The first entry of each append follows the beginning instead of the head."""
+    patch.setattr("ledger.store.link", lambda _previous, leaf: link(bytes(32), leaf))
+
+
+def _reorder_resets_the_tickers(patch: Patch) -> None:
+    apply = tickers._aliases_assigned
+    patch.setattr(
+        tickers,
+        "_aliases_assigned",
+        lambda state, event, entry: apply(state, replace(event, swapped=event.swapped or event.reordered), entry),
+    )
+
+
+def _record_stays_with_the_alias(patch: Patch) -> None:
+    """A challenger that moves to another alias begins with no record."""
+    apply = standings._aliases_assigned
+
+    def forgetting(state: Any, event: Any, entry: Any) -> None:
+        apply(state, event, entry)
+        if event.reordered:
+            state.families[event.model_type].records.clear()
+
+    patch.setattr(standings, "_aliases_assigned", forgetting)
+
+
+def _fallback_is_evidence(patch: Patch) -> None:
+    patch.setattr(counting, "is_evidence", lambda event: event.in_metrics)
+
+
+def _game_of_the_last_window_is_evidence(patch: Patch) -> None:
+    for module in (tickers, standings):
+        patch.setattr(module, "is_evidence_since", lambda event, _swap_count: counting.is_evidence(event))
+
+
+def _test_game_counts(patch: Patch) -> None:
+    count = counters._HANDLERS["game.finished"]
+    patch.setitem(
+        counters._HANDLERS,
+        "game.finished",
+        lambda state, event, entry: count(state, replace(event, in_metrics=True), entry),
+    )
+
+
+def _key_is_forgotten(patch: Patch) -> None:
+    """A report that is sent again under its Idempotency-Key is another report."""
+    patch.setattr(reports, "keyed_id", lambda *_: new_id())
+
+
+def _retry_is_another_round(patch: Patch) -> None:
+    answered = play._answered
+    patch.setattr(play, "_answered", lambda game, move, _round_no: answered(game, move, None))
+
+
+def _two_sided_test(patch: Patch) -> None:
+    tested = rules.pooled_z_test
+
+    def doubled(*tallies: Any) -> Any:
+        found = tested(*tallies)
+        return found and (found[0], min(1.0, 2 * found[1]))
+
+    patch.setattr(rules, "pooled_z_test", doubled)
+
+
+def _adopted_swap_is_no_swap(patch: Patch) -> None:
+    patch.setattr(assignments, "is_swap", lambda _before, _after: False)
+
+
+def _plan_is_completed_unapplied(patch: Patch) -> None:
+    """The ledger says that the aliases are moved, and the registry was never asked."""
+    patch.setattr(Backends, "apply", lambda *_: {})
+
+
+def _abandons_the_prediction_of_b(patch: Patch) -> None:
+    """Predictions of the alias that did not play are not counted."""
+    count = counters._HANDLERS["game.prediction_made"]
+    patch.setitem(
+        counters._HANDLERS,
+        "game.prediction_made",
+        lambda state, event, entry: count(state, event, entry) if event.served else None,
+    )
+
+
+def _counters_survive_in_memory_only(patch: Patch) -> None:
+    """A start begins to count where the ledger ends."""
+    load = snapshots.load
+
+    def emptied(ledger: Ledger, tracked: Any) -> bool | None:
+        if tracked.projection.name == "counters":
+            tracked.position = ledger.head().position
+            return True
+        return load(ledger, tracked)
+
+    patch.setattr(snapshots, "load", emptied)
+
+
+BUGS = {
+    "a tail that skips an event": Bug(_tail_skips_an_event, "games"),
+    "a snapshot whose position is newer than its state": Bug(_snapshot_of_an_older_state, "games"),
+    "a chain that forks": Bug(_chain_forks, "moves"),
+    "a reorder that resets the tickers": Bug(_reorder_resets_the_tickers, "decisions"),
+    "a record that stays with the alias": Bug(_record_stays_with_the_alias, "decisions"),
+    "a fallback that is counted as evidence": Bug(_fallback_is_evidence, "degraded"),
+    "a game of the last window that is counted in this one": Bug(
+        _game_of_the_last_window_is_evidence, "decisions"
+    ),
+    "a test game that is counted": Bug(_test_game_counts, "games"),
+    "an idempotency key that is forgotten": Bug(_key_is_forgotten, "decisions"),
+    "a retry that plays another round": Bug(_retry_is_another_round, "games"),
+    "a test that is two-sided": Bug(_two_sided_test, "decisions"),
+    "an adopted swap that resets nothing": Bug(_adopted_swap_is_no_swap, "moves"),
+    "a plan that is completed without the registry": Bug(_plan_is_completed_unapplied, "registry_away"),
+    "a prediction beside the game that is not counted": Bug(_abandons_the_prediction_of_b, "games"),
+    "counters that a restart zeroes": Bug(_counters_survive_in_memory_only, "games"),
+}

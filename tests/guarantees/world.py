@@ -1,0 +1,339 @@
+"""The service, what callers do with it, and what must hold after each thing that they did."""
+
+import random
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from gameplay.config import Settings
+from gameplay.core import Core
+from gameplay.models.store import open_model_store
+from gameplay.promotion import planning
+from ledger.engines.database import transaction
+from ledger.vocabulary import ALIASES, FAMILIES, Family
+from projections.projection import Tracked
+from projections.read_models.all import ReadModels
+from projections.schema import projection_snapshots
+from tests.gameplay.faults import FaultyRegistry, registry_with_versions
+from tests.gameplay.graphs import NAN, files
+from tests.gameplay.web_clients import (
+    REPORT_PATH,
+    history,
+    ok,
+    service_behind,
+    serving,
+)
+from tests.guarantees.expected import BEATS, Expected, Rules, Series, series
+from tests.ledger.chains import assert_intact
+
+MOVES = ("rock", "paper", "scissors")
+BEATEN_BY = {beaten: move for move, beaten in BEATS.items()}
+BROKEN = 6
+"""A version whose every prediction fails."""
+# A bot that expects this move of every player; see registry_with_versions.
+PREDICTS: dict[int, str | None] = {
+    1: "rock",
+    2: "paper",
+    3: "scissors",
+    4: "rock",
+    5: "rock",
+    BROKEN: None,
+}
+RULES = Rules(alpha=0.45, minimum_games=2, minimum_predictions=5)
+COUNTERS = frozenset(
+    {
+        "rps_model_predictions_by_alias_total",
+        "rps_model_correct_predictions_by_alias_total",
+        "rps_model_games_by_alias_total",
+        "rps_model_game_wins_by_alias_total",
+        "rps_model_promotion_events_total",
+        "rps_model_alias_reorders_total",
+        "rps_action_predictions_total",
+        "rps_action_wins_total",
+        "rps_action_losses_total",
+        "rps_action_ties_total",
+        "rps_games_total",
+        "rps_game_wins_total",
+        "rps_game_losses_total",
+        "rps_training_completed_total",
+        "rps_model_fallback_total",
+    }
+)
+
+
+@contextmanager
+def opened_world(prepared: Path) -> Iterator["World"]:
+    """A service over a copy of a prepared folder; its registry is in memory, everything else is real."""
+    with TemporaryDirectory() as folder:
+        world = World(shutil.copytree(prepared, Path(folder) / "data"))
+        try:
+            yield world
+        finally:
+            world.close()
+
+
+class World:
+    """One ledger, one registry, one service that restarts, and the model of what it must show."""
+
+    def __init__(self, folder: Path) -> None:
+        self.registry = _registry(folder)
+        self.settings = Settings(
+            data_dir=folder,
+            promotion_schedule=None,
+            promotion_alpha=str(RULES.alpha),
+            promotion_minimum_games=RULES.minimum_games,
+            promotion_minimum_predictions=RULES.minimum_predictions,
+            # It would hold back swaps by the accidents of these few games.
+            guard_sample_ratio=False,
+        )
+        self.expected = Expected(RULES, PREDICTS)
+        for family in FAMILIES:  # the set-up has trained a version for each alias
+            for _ in range(4):
+                self.expected.trained(family, "success")
+        self._keys = 0
+        self._open()
+
+    def close(self) -> None:
+        """The service ends."""
+        self._running.__exit__(None, None, None)
+
+    # What callers do.
+
+    def start(self, policy: str, *, counted: bool = True) -> str:
+        body = {"policy": policy, "mark_test_game": not counted}
+        answer = ok(self.client.post("/start_game", json=body))
+        self.expected.started(policy, counted=counted, answer=answer)
+        return str(answer["game_id"])
+
+    def play(self, game_id: str, user_move: str, *, says_round: bool = True) -> bool:
+        """One round; whether it was the game's last."""
+        request: dict[str, Any] = {"game_id": game_id, "user_move": user_move}
+        if says_round:
+            request["round"] = self.expected.games[game_id].rounds + 1
+        answer = ok(self.client.post("/play", json=request))
+        self.expected.played(game_id, request, answer)
+        return bool(answer["finished"])
+
+    def play_out(self, policy: str, seed: int, *, counted: bool = True) -> None:
+        """A whole game of a player who moves at random."""
+        moves = random.Random(seed)
+        game_id = self.start(policy, counted=counted)
+        while not self.play(game_id, moves.choice(MOVES)):
+            pass
+
+    def play_all(self, policy: str, move: str) -> None:
+        """A whole game of a player who makes one move only."""
+        game_id = self.start(policy)
+        while not self.play(game_id, move):
+            pass
+
+    def play_for(self, policy: str, favoured: str) -> None:
+        """A whole game whose player lets the bot win behind the favoured alias, and beats it behind the other.
+
+        A model here expects the same move each time, so the bot's answer is known, but for some rounds in which
+        the points make another one worth more.
+        """
+        game_id = self.start(policy)
+        game = self.expected.games[game_id]
+        expected = self.expected.predicts[game.versions[game.alias or favoured]]
+        assert expected is not None
+        answer = BEATEN_BY[expected]
+        move = expected if game.alias == favoured else BEATEN_BY[answer]
+        while not self.play(game_id, move):
+            pass
+
+    def retry(self, game_id: str) -> None:
+        """The last round is sent again, as by a client that lost the answer."""
+        last = self.expected.games[game_id].last
+        if last is None or "round" not in last[0]:
+            return
+        self.expected.retried(game_id, ok(self.client.post("/play", json=last[0])))
+
+    def misplay(self, game_id: str) -> None:
+        """A round that is not the next one, and a move in a game that has ended: refused, nothing changed."""
+        game = self.expected.games[game_id]
+        body = {"game_id": game_id, "user_move": "rock", "round": game.rounds + 2}
+        assert self.client.post("/play", json=body).status_code == 409
+        if game.finished:
+            del body["round"]
+            assert self.client.post("/play", json=body).status_code == 409
+
+    def cycle(self, family: Family) -> None:
+        decided = planning.cycle(self._core.promotion, family, trigger="manual", source="test")
+        expected = self.expected.decided(family, registry_answers=not self.registry.down)
+        found = decided and decided.decision
+        assert found == expected, f"{found}, and expected {expected}: {decided}"
+
+    def report(self, family: Family, decision: str, *, times: int = 2) -> None:
+        """An outside automation has moved aliases in the registry and reports it, its answer lost now and then."""
+        if self._is_held_up(family):
+            return
+        before = self.expected.families[family].versions
+        if decision == "swap_production_b":
+            after = {**before, "Production": before["B"], "B": before["Production"]}
+        else:
+            after = {**before, "B": before["shadow1"], "shadow1": before["B"]}
+        self.registry.named[family] = {alias: after[alias] for alias in ALIASES}
+        body = {
+            "model_type": family,
+            "decision": decision,
+            "reorder_applied": decision == "alias_reorder",
+            "alias_assignments": [
+                {"alias": alias, "version": version, "previous_version": before[alias]}
+                for alias, version in after.items()
+            ],
+        }
+        self._keys += 1
+        headers = {"Idempotency-Key": f"report-{self._keys}"}
+        answers = [ok(self.client.post(REPORT_PATH, json=body, headers=headers)) for _ in range(times)]
+        assert all(answer == answers[0] for answer in answers)
+        self.expected.reported(family, decision, after)
+
+    def move_outside(self, family: Family, alias: str, version: int) -> None:
+        """Another tool sets an alias in the registry, and the service is asked to look."""
+        before = self.expected.families[family].versions
+        if self._is_held_up(family) or version in before.values():
+            return
+        self._adopt(family, {**before, alias: version})
+
+    def exchange_outside(self, family: Family) -> None:
+        """Another tool exchanges Production and B in the registry, and the service is asked to look."""
+        before = self.expected.families[family].versions
+        if not self._is_held_up(family):
+            self._adopt(family, {**before, "Production": before["B"], "B": before["Production"]})
+
+    def train(self, family: Family, status: str) -> None:
+        """An outside trainer reports its run."""
+        body = {"model_type": family, "status": status, "duration_seconds": 12.5}
+        ok(self.client.post("/internal/training/complete", json=body))
+        self.expected.trained(family, status)
+
+    def lose_registry(self) -> None:
+        self.registry.down = True
+
+    def find_registry(self) -> None:
+        """The registry is back, and the service is asked to look."""
+        self.registry.down = False
+        self._reload()
+
+    def restart(self) -> None:
+        self.check_log()
+        self.close()
+        self._open()
+
+    def forget_snapshots(self) -> None:
+        """The cache is gone: the next start replays every event."""
+        with transaction(self._core.engine, write=True) as connection:
+            connection.execute(projection_snapshots.delete())
+
+    def save_snapshots(self) -> None:
+        self._core.read_models.projector.save(every=1)
+
+    # What must hold.
+
+    def check(self) -> None:
+        """Everything, after anything."""
+        found = self._series()
+        self._check_series(found)
+        self._check_history()
+        self._check_replay(found[series("rps_ledger_position")])
+        self._check_registry()
+
+    def check_log(self) -> None:
+        """Every event is in its place, linked to the one before."""
+        assert_intact(list(self._core.ledger.read(0, limit=1_000_000)))
+
+    def _check_series(self, found: dict[Series, float]) -> None:
+        counters = {key: value for key, value in found.items() if key[0] in COUNTERS}
+        assert {key[0] for key in counters} == COUNTERS, "every counter is there from the first scrape"
+        _require_equal(counters, {key: self.expected.counts.get(key, 0) for key in counters})
+        assert self.expected.counts.keys() <= counters.keys()
+        gauges = self.expected.gauges()
+        shown = {key: value for key, value in found.items() if key[0] in {name for name, _ in gauges}}
+        shown |= {key: found[key] for key in found if key[0] == "rps_model_promotion_z_statistic"}
+        _require_equal(shown, gauges)
+
+    def _check_history(self) -> None:
+        shown = history(self.client, limit=200, detail=1)
+        assert sorted((row["id"] for row in shown), reverse=True) == [row["id"] for row in shown]
+        for family in FAMILIES:
+            state = self.expected.families[family]
+            rows = [row for row in shown if row["model_type"] == family]
+            assert [row["decision"] for row in rows] == state.decisions[::-1], family
+            if state.ranking:
+                ranking = sorted(rows[0]["alias_rankings"], key=lambda one: one["rank"])
+                found = [(one["version"], one["total_predictions"]) for one in ranking]
+                assert found == state.ranking, f"{found}, and expected {state.ranking}"
+
+    def _check_replay(self, position: float) -> None:
+        core = self._core
+        assert position == core.ledger.head().position
+        again = ReadModels(core.ledger, since_us=core.settings.metrics_since_us, read_only=True)
+        with again.projector.current(), core.read_models.projector.current():
+            both: tuple[tuple[Tracked[Any], ...], ...] = (core.read_models.tracked, again.tracked)
+            for live, replayed in zip(*both, strict=True):
+                assert live.encode() == replayed.encode(), live.projection.name
+
+    def _check_registry(self) -> None:
+        for family in FAMILIES:
+            if not self.expected.families[family].pending:
+                assert self.registry.named[family] == self.expected.families[family].versions
+
+    def _series(self) -> dict[Series, float]:
+        body = self.client.get("/metrics", params={"scope": "ledger"}).raise_for_status().text
+        return {
+            series(sample.name, **sample.labels): sample.value
+            for family in text_string_to_metric_families(body)
+            for sample in family.samples
+        }
+
+    def _open(self) -> None:
+        self._running = serving(self.settings, self.registry)
+        self.client: TestClient = self._running.__enter__()
+        if not self.registry.down:
+            self._settled()
+
+    def _reload(self) -> None:
+        ok(self.client.post("/models/reload"))
+        self._settled()
+
+    def _settled(self) -> None:
+        for family in FAMILIES:
+            self.expected.settled(family)
+
+    def _adopt(self, family: Family, after: dict[str, int]) -> None:
+        self.registry.named[family] = {alias: after[alias] for alias in ALIASES}
+        self._reload()
+        self.expected.moved(family, after)
+
+    def _is_held_up(self, family: Family) -> bool:
+        """Whether an outside tool could not do its work now, or would meet a plan of ours."""
+        return self.registry.down or self.expected.families[family].pending is not None
+
+    @property
+    def _core(self) -> Core:
+        return service_behind(self.client).core
+
+
+def _require_equal(found: dict[Series, float], expected: dict[Series, float]) -> None:
+    pairs = {key: (found.get(key), expected.get(key)) for key in found.keys() | expected.keys()}
+    differing = {key: pair for key, pair in pairs.items() if pair[0] != pytest.approx(pair[1], abs=1e-9)}
+    assert not differing, f"shown, and expected: {differing}"
+
+
+def _registry(folder: Path) -> FaultyRegistry:
+    """Six versions of each family; the sixth is broken, and the model store has all of them."""
+    registry = registry_with_versions(count=BROKEN)
+    store = open_model_store((folder / "models").as_uri())
+    for family in FAMILIES:
+        registry.keep(family, files(BROKEN, (NAN, NAN, NAN), family=family))
+        for version in (BROKEN - 1, BROKEN):
+            store.put_model(family, registry.kept[family, version])
+    return registry
