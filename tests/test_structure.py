@@ -114,7 +114,7 @@ HEAVY = ONE_MODULE | {"mlflow", "onnx", "pandas", "matplotlib", "alembic", "scip
 IN_FUNCTIONS = {"projections": frozenset({"numpy", "scipy", "matplotlib", "pyarrow"})}
 
 # Folders of tests/ beside those of the packages: what they run crosses all rooms.
-TESTS_OF_THE_WHOLE = frozenset({"crash", "fuzz", "lifecycle", "ops", "prometheus"})
+TESTS_OF_THE_WHOLE = frozenset({"crash", "fuzz", "guarantees", "lifecycle", "ops", "prometheus"})
 
 # Tests in a package's folders that bear no module's name: they ask one question of several modules.
 TESTS_OF_SEVERAL = {
