@@ -3,6 +3,7 @@
 Display names stay out of the ledger and can be erased.
 """
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import Column, Engine, Executable, MetaData, Table, Text, delete, select
@@ -41,6 +42,13 @@ def naming(player_id: str, name: str) -> Executable:
     """The statement that keeps the display name of an opaque id; a later name replaces it."""
     statement = insert(players).values(player_id=player_id, name=name)
     return statement.on_conflict_do_update(index_elements=["player_id"], set_={"name": statement.excluded.name})
+
+
+def names_of(engine: Engine, player_ids: Collection[str]) -> dict[str, str]:
+    """The display names of these opaque ids, of those that have one. Raises StorageError."""
+    with transaction(engine) as connection:
+        found = connection.execute(select(players).where(players.c.player_id.in_(player_ids)))
+        return {row.player_id: row.name for row in found}
 
 
 def known_as(engine: Engine, name: str) -> list[str]:

@@ -17,7 +17,16 @@ from projections.read_models.history import Query
 from projections.read_models.history_digest import digest_of
 from projections.schema import promotion_history
 
-STATES = ("counters", "tickers", "standings", "open_games", "assigned_games", "timeline")
+STATES = (
+    "counters",
+    "tickers",
+    "standings",
+    "open_games",
+    "assigned_games",
+    "timeline",
+    "player_stats",
+    "bot_win_rates",
+)
 READ_MODELS = (*STATES, history.NAME)
 
 

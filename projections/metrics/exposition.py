@@ -2,18 +2,20 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 
 from ledger.vocabulary import ALIASES, HELD_REASONS, VERDICTS
 from projections.metrics.series import LEDGER_SERIES, Series
 from projections.read_models.all import ReadModels
-from projections.read_models.counters import TRAINING_BUCKETS_SECONDS, Counters, Durations
+from projections.read_models.counters import TRAINING_BUCKETS_SECONDS, Counters, Durations, Mover
 from projections.read_models.standings import PromotionStates
 from projections.read_models.tickers import Tickers
 
@@ -32,6 +34,9 @@ FORMATS: Mapping[str, Encode] = {
 }
 """Content type -> what writes it. Every name here is legal as it stands, so `escaping` makes no difference."""
 
+Value = TypeVar("Value")
+
+_NO_MOVERS: Mapping[Any, Mover] = MappingProxyType({})
 _LOG_MAX = 709.0
 """The logarithm of what is nearly the largest float."""
 _OPENMETRICS_END = b"# EOF\n"
@@ -49,12 +54,16 @@ class LedgerCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Every family with its samples."""
-        samples = ledger_samples(self._read_models)
+        samples, state = ledger_samples(self._read_models), self._read_models.counters.state
+        movers: dict[str, Mapping[Any, Mover]] = {
+            "rps_model_promotion_events_total": state.decision_movers,
+            "rps_model_alias_reorders_total": _labelled(state.reorder_movers),
+        }
         for series in LEDGER_SERIES:
             if series.kind == "histogram":
-                yield _histogram(series, self._read_models.counters.state.training_durations)
+                yield _histogram(series, state.training_durations)
             else:
-                yield _family(series, samples[series.name])
+                yield _family(series, samples[series.name], movers.get(series.name, {}))
 
 
 class ProcessExposition:
@@ -157,7 +166,7 @@ def _counter_samples(state: Counters) -> dict[str, Samples]:
         "rps_model_games_by_alias_total": state.alias_games,
         "rps_model_game_wins_by_alias_total": state.alias_wins,
         "rps_model_promotion_events_total": state.decisions,
-        "rps_model_alias_reorders_total": _by_one(state.reorders),
+        "rps_model_alias_reorders_total": _labelled(state.reorders),
         "rps_action_predictions_total": state.action_predictions,
         "rps_action_wins_total": state.action_wins,
         "rps_action_losses_total": state.action_losses,
@@ -167,7 +176,7 @@ def _counter_samples(state: Counters) -> dict[str, Samples]:
         "rps_game_losses_total": state.game_losses,
         "rps_training_completed_total": state.trainings,
         "rps_model_fallback_total": state.fallbacks,
-        "rps_ledger_events_total": _by_one(state.events),
+        "rps_ledger_events_total": _labelled(state.events),
     }
 
 
@@ -251,11 +260,11 @@ def _e_value(log_e: float) -> float:
     return math.exp(min(log_e, _LOG_MAX))
 
 
-def _by_one(counts: Mapping[str, int]) -> Samples:
-    return {(label,): count for label, count in counts.items()}
+def _labelled(by_one: Mapping[str, Value]) -> dict[tuple[str], Value]:
+    return {(label,): value for label, value in by_one.items()}
 
 
-def _family(series: Series, samples: Samples) -> Metric:
+def _family(series: Series, samples: Samples, movers: Mapping[Any, Mover] = _NO_MOVERS) -> Metric:
     if series.kind == "histogram":
         return _histogram(series, {})
     kind = CounterMetricFamily if series.kind == "counter" else GaugeMetricFamily
@@ -264,7 +273,14 @@ def _family(series: Series, samples: Samples) -> Metric:
         # The library would zip a tuple that is too short without a word.
         assert len(labels) == len(series.labels), f"{series.name} has the labels {series.labels}"
         family.add_metric(labels, value)
+        if (mover := movers.get(labels)) is not None:
+            family.samples[-1] = family.samples[-1]._replace(exemplar=_exemplar(mover))
     return family
+
+
+def _exemplar(mover: Mover) -> Exemplar:
+    """What Grafana jumps by from a point to its event: it is written in OpenMetrics alone."""
+    return Exemplar({"position": str(mover.position)}, 1.0, mover.recorded_us / 1_000_000)
 
 
 def _histogram(series: Series, durations: Mapping[str, Durations]) -> Metric:

@@ -3,7 +3,16 @@
 from ledger.store import Ledger
 from projections.projection import Tracked
 from projections.projector import Projector
-from projections.read_models import assigned_games, counters, open_games, standings, tickers, timeline
+from projections.read_models import (
+    assigned_games,
+    bot_win_rates,
+    counters,
+    open_games,
+    player_stats,
+    standings,
+    tickers,
+    timeline,
+)
 from projections.read_models.families import FoldedFamilies
 from projections.read_models.history import History
 from projections.waypoints import ENTRIES_BETWEEN
@@ -34,6 +43,8 @@ class ReadModels:
         self.open_games = Tracked(open_games.projection())
         self.assigned_games = Tracked(assigned_games.projection())
         self.timeline = Tracked(timeline.projection())
+        self.player_stats = Tracked(player_stats.projection(since_us))
+        self.bot_win_rates = Tracked(bot_win_rates.projection(since_us))
         self.history = history or History(ledger)
         self.tracked = (
             self.counters,
@@ -42,6 +53,8 @@ class ReadModels:
             self.open_games,
             self.assigned_games,
             self.timeline,
+            self.player_stats,
+            self.bot_win_rates,
         )
         table = None if read_only else self.history
         self.projector = Projector(ledger, self.tracked, table, waypoint_entries=waypoint_entries)

@@ -68,8 +68,15 @@ class Durations(Struct):
     sum_seconds: float = 0.0
 
 
+class Mover(Struct, gc=False):
+    """The event that moved a counter last."""
+
+    position: int
+    recorded_us: int
+
+
 class Counters(Struct):
-    """Everything that only ever goes up."""
+    """Everything that only ever goes up, and what moved the promotion's counters last."""
 
     events: ByOne = field(default_factory=lambda: dict.fromkeys(EVENT_TYPES, 0))
     predictions: ByTwo = field(default_factory=_by_alias)
@@ -90,6 +97,13 @@ class Counters(Struct):
         default_factory=lambda: {family: Durations() for family in FAMILIES}
     )
     fallbacks: ByThree = field(default_factory=_by_fallback)
+    decision_movers: dict[tuple[str, str], Mover] = field(default_factory=dict)
+    reorder_movers: dict[str, Mover] = field(default_factory=dict)
+
+    def count_decision(self, family: str, decision: str, entry: Entry) -> None:
+        """One more decision of a family."""
+        self.decisions[family, decision] += 1
+        self.decision_movers[family, decision] = Mover(entry.position, entry.recorded_us)
 
 
 def _prediction_made(state: Counters, event: PredictionMade, _entry: Entry) -> None:
@@ -131,16 +145,17 @@ def _fell_back(state: Counters, event: InferenceFellBack, _entry: Entry) -> None
         state.fallbacks[event.model_type, event.alias, event.reason] += 1
 
 
-def _cycle_decided(state: Counters, event: CycleDecided, _entry: Entry) -> None:
+def _cycle_decided(state: Counters, event: CycleDecided, entry: Entry) -> None:
     # A reorder is counted where it is executed; a report that decided nothing else must not count it twice.
     if event.decision != "alias_reorder" or not event.reordered:
-        state.decisions[event.model_type, event.decision] += 1
+        state.count_decision(event.model_type, event.decision, entry)
 
 
-def _aliases_assigned(state: Counters, event: AliasesAssigned, _entry: Entry) -> None:
+def _aliases_assigned(state: Counters, event: AliasesAssigned, entry: Entry) -> None:
     if event.reordered:
-        state.decisions[event.model_type, "alias_reorder"] += 1
+        state.count_decision(event.model_type, "alias_reorder", entry)
         state.reorders[event.model_type] += 1
+        state.reorder_movers[event.model_type] = Mover(entry.position, entry.recorded_us)
 
 
 def _training_completed(state: Counters, event: TrainingCompleted, _entry: Entry) -> None:

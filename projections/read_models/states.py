@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 from projections.read_models.all import ReadModels
 from projections.read_models.assigned_games import State as AssignedGamesState
+from projections.read_models.bot_win_rates import BotWinRates
 from projections.read_models.counters import Counters
 from projections.read_models.history import Rows
 from projections.read_models.open_games import OpenGames
+from projections.read_models.player_stats import PlayerStats
 from projections.read_models.standings import PromotionStates
 from projections.read_models.tickers import Tickers
 from projections.read_models.timeline import Timeline
@@ -23,6 +25,8 @@ class States(NamedTuple):
     open_games: OpenGames
     assigned_games: AssignedGamesState
     timeline: Timeline
+    player_stats: PlayerStats
+    bot_win_rates: BotWinRates
     history: Rows
 
 
@@ -41,5 +45,7 @@ def states_of(read_models: ReadModels, history: Rows | None = None) -> States:
         open_games=read_models.open_games.state,
         assigned_games=read_models.assigned_games.state,
         timeline=read_models.timeline.state,
+        player_stats=read_models.player_stats.state,
+        bot_win_rates=read_models.bot_win_rates.state,
         history=history or read_models.history,
     )

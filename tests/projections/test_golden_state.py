@@ -5,12 +5,13 @@ from sqlalchemy import Engine
 
 from ledger.events import EVENT_CLASSES
 from ledger.store import Ledger
-from projections.read_models import history
+from projections.audit.rebuild import READ_MODELS
 from projections.read_models.all import ReadModels
+from projections.read_models.history import NAME as HISTORY
 from tests.projections import golden
 from tests.projections.golden import Golden
 
-NAMES = ("counters", "tickers", "standings", "open_games", "assigned_games", "timeline", history.NAME)
+NAMES = READ_MODELS
 RENEW = "python -m tests.projections.golden"
 
 
@@ -48,7 +49,7 @@ def test_the_golden_states_are_of_the_fixed_history(engine: Engine) -> None:
 def test_every_projection_has_its_golden_state(engine: Engine) -> None:
     tracked = {one.projection.name for one in ReadModels(Ledger(engine)).tracked}
 
-    assert {*tracked, history.NAME} == set(golden.stored()["projections"]) == set(NAMES)
+    assert {*tracked, HISTORY} == set(golden.stored()["projections"]) == set(NAMES)
 
 
 def test_the_fixed_history_has_every_type_of_event() -> None:

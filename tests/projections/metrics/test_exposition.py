@@ -25,6 +25,7 @@ from ledger.vocabulary import (
     TRAINING_STATUSES,
     VERDICTS,
 )
+from projections.audit.rebuild import READ_MODELS
 from projections.errors import ProjectionError
 from projections.metrics.exposition import FORMATS, TEXT, Exposition, LedgerCollector, Scope
 from projections.metrics.series import LEDGER_SERIES
@@ -163,18 +164,7 @@ BY_OPPONENT = {of(policy=policy, difficulty="standard") for policy in (*FAMILY_O
 BY_ACTION = {
     of(policy=policy, difficulty="standard", model_type=family) for policy, family in FAMILY_OF_POLICY.items()
 } | {of(policy=bot, difficulty="standard", model_type="scripted") for bot in BOTS}
-BY_PROJECTION = {
-    of(projection=name)
-    for name in (
-        "counters",
-        "tickers",
-        "standings",
-        "open_games",
-        "assigned_games",
-        "timeline",
-        "promotion_history",
-    )
-}
+BY_PROJECTION = {of(projection=name) for name in READ_MODELS}
 BY_MODEL_TYPE = {of(model_type=family) for family in FAMILIES}
 AT_FIRST: dict[str, set[Labels]] = {
     "rps_model_predictions_by_alias_total": BY_ALIAS,
@@ -525,3 +515,43 @@ def test_a_registry_refuses_a_series_that_the_ledger_has(ledger: Ledger) -> None
     for series in LEDGER_SERIES:
         with pytest.raises(ValueError, match="Duplicated"):
             Gauge(series.name, "Mine.", registry=registry)
+
+
+def exemplars(ledger: Ledger) -> dict[tuple[str, tuple[str, ...]], tuple[str, float]]:
+    """(sample, label values) -> the position and the time that its exemplar names."""
+    body = Exposition(restarted(ledger), CollectorRegistry()).render(OPENMETRICS).decode()
+    return {
+        (sample.name, tuple(sample.labels.values())): (
+            sample.exemplar.labels["position"],
+            float(sample.exemplar.timestamp or 0),
+        )
+        for family in parse_openmetrics(body)
+        for sample in family.samples
+        if sample.exemplar
+    }
+
+
+def test_a_promotion_counter_names_the_position_that_moved_it_last(ledger: Ledger) -> None:
+    assert exemplars(ledger) == {}
+    moved = {"cycle": 2, "plan": 4, "assignments": assignments((1, 2, 3, 4), (1, 3, 2, 4)), "reordered": True}
+    append(ledger, aliases_assigned())
+    append(ledger, cycle_decided(decision="retain_production"))
+    append(ledger, cycle_decided(cycle=2, decision="retain_production", reordered=True))
+    append(ledger, aliases_planned(cycle=2, assignments=moved["assignments"], swapped=False, reordered=True))
+    append(ledger, aliases_assigned(cause="promotion", **moved))
+
+    time = BEGIN_US / 1_000_000
+    assert exemplars(ledger) == {
+        ("rps_model_promotion_events_total", ("retain_production", FAMILY)): ("3", time),
+        ("rps_model_promotion_events_total", ("alias_reorder", FAMILY)): ("5", time),
+        ("rps_model_alias_reorders_total", (FAMILY,)): ("5", time),
+    }
+
+
+def test_exemplars_stand_in_openmetrics_alone(ledger: Ledger) -> None:
+    append(ledger, aliases_assigned(), cycle_decided())
+    exposition = Exposition(restarted(ledger), CollectorRegistry())
+
+    shown = {content_type for content_type in FORMATS if b"position=" in exposition.render(content_type)}
+
+    assert shown == {OPENMETRICS}
