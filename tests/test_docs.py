@@ -15,7 +15,7 @@ from gameplay.config import VARIABLES, Settings
 from gameplay.models.artifacts import REGISTERED_NAMES
 from gameplay.observability.process_series import AUDIT_LABELS, PROCESS_LABELS, STORED_LABELS
 from gameplay.web.app import CALLS, create_app
-from gameplay.web.games import PlayRound, StartGame
+from gameplay.web.games import EraseName, PlayRound, StartGame
 from gameplay.web.report_body import ReportBody
 from gameplay.web.training import TrainingBody
 from projections.metrics.series import LEDGER_SERIES
@@ -90,7 +90,7 @@ def test_every_call_is_described() -> None:
     assert described == {(call.method, call.path) for call in CALLS}
 
 
-@pytest.mark.parametrize("body", [StartGame, PlayRound, ReportBody, TrainingBody])
+@pytest.mark.parametrize("body", [StartGame, PlayRound, EraseName, ReportBody, TrainingBody])
 def test_every_field_of_a_request_is_described(body: type[msgspec.Struct]) -> None:
     text = HTTP.read_text("utf-8")
 

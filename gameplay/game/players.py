@@ -57,6 +57,22 @@ def known_as(engine: Engine, name: str) -> list[str]:
         return list(connection.scalars(select(players.c.player_id).where(players.c.name == name)))
 
 
+def name_of(engine: Engine, player_id: str) -> str | None:
+    """The display name of an opaque id, if there is one and it was not erased. Raises StorageError."""
+    with transaction(engine) as connection:
+        return connection.scalar(select(players.c.name).where(players.c.player_id == player_id))
+
+
+def erase_of(engine: Engine, session_id: str) -> bool:
+    """Erase the display name of a session's player; the ledger never held it. Says whether there was one.
+
+    Raises StorageError.
+    """
+    mine = players.c.player_id == identify(None, session_id).player_id
+    with transaction(engine, write=True) as connection:
+        return bool(connection.execute(delete(players).where(mine)).rowcount)
+
+
 def erase(engine: Engine, name: str) -> int:
     """Erase a display name; the ledger never held it. Returns how many players had it.
 

@@ -13,7 +13,7 @@ from gameplay.serving.service import open_service
 from gameplay.web import games, grafana, health, models, openapi, promotion, training
 from gameplay.web.access_log import AccessLog
 from gameplay.web.calls import Call, routes
-from gameplay.web.console import overview, statics
+from gameplay.web.console import event_page, game_page, overview, play_page, statics
 from gameplay.web.console.assets import read_assets
 from gameplay.web.console.templating import Pages
 from gameplay.web.errors import HANDLERS
@@ -58,11 +58,15 @@ def create_app(settings: Settings, *, registry: Registry | None = None, limits: 
 # The game first: paths are tried in this order.
 CALLS = (
     Call(method="POST", path="/play", endpoint=games.play, shared=True, part="games"),
+    Call(method="GET", path="/play", endpoint=play_page.play, packed=True, part="games"),
+    Call(method="POST", path="/erase_name", endpoint=games.erase_name, part="games"),
     Call(method="GET", path="/round_points", endpoint=games.round_points_of, shared=True, part="games"),
     Call(method="POST", path="/start_game", endpoint=games.start_game, shared=True, part="games"),
     Call(method="GET", path="/policies", endpoint=games.policies, shared=True, part="games"),
     Call(method="GET", path="/", endpoint=overview.root, packed=True, part=None),
     Call(method="GET", path="/overview.json", endpoint=overview.overview, packed=True),
+    Call(method="GET", path="/games/{game_id}", endpoint=game_page.game, packed=True, twin=True),
+    Call(method="GET", path="/events/{position}", endpoint=event_page.event, packed=True, twin=True),
     Call(method="GET", path="/static/{name}", endpoint=statics.static, packed=True, part=None),
     Call(method="GET", path="/healthz", endpoint=health.healthz, part=None),
     Call(method="GET", path="/readyz", endpoint=health.readyz, part=None),

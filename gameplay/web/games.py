@@ -12,7 +12,7 @@ from gameplay.refusals import Refusal
 from gameplay.web.answers import play_answer, points_answer, start_answer
 from gameplay.web.bodies import Line, MaybeLine, answer, decode, read_body
 from gameplay.web.queries import one
-from gameplay.web.state import service_of
+from gameplay.web.state import lanes_of, service_of
 from ledger.facts import Round
 from ledger.vocabulary import POLICIES, Move, Opponent
 
@@ -46,8 +46,15 @@ class PlayRound(msgspec.Struct, frozen=True, kw_only=True):
     round: Round | None = None
 
 
+class EraseName(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of `/erase_name`: it names the player by the session."""
+
+    session_id: Line
+
+
 _start_decoder = msgspec.json.Decoder(StartGame)
 _play_decoder = msgspec.json.Decoder(PlayRound)
+_erase_decoder = msgspec.json.Decoder(EraseName)
 
 
 async def start_game(request: Request) -> Response:
@@ -83,6 +90,14 @@ async def play(request: Request) -> Response:
     asked = decode(await read_body(request), _play_decoder)
     game, round_no = await service_of(request).play.play(asked.game_id, asked.user_move, asked.round)
     return answer(play_answer(game, round_no))
+
+
+async def erase_name(request: Request) -> Response:
+    """POST /erase_name: the player's own request to be known by no name."""
+    asked = decode(await read_body(request), _erase_decoder)
+    engine = service_of(request).base.ledger.engine
+    erased = await lanes_of(request).writes(players.erase_of, engine, asked.session_id)
+    return answer({"success": True, "erased": erased})
 
 
 async def policies(_request: Request) -> Response:

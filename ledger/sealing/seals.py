@@ -134,6 +134,14 @@ def last_seal(ledger: Ledger) -> Seal | None:
     return Seal._make(row) if row else None
 
 
+def seal_over(ledger: Ledger, position: int) -> Seal | None:
+    """The first seal that covers a position."""
+    query = select(table).where(table.c.size >= position).order_by(table.c.size).limit(1)
+    with transaction(ledger.engine) as connection:
+        row = connection.execute(query).first()
+    return Seal._make(row) if row else None
+
+
 def open_seal(seal: Seal, verifiers: Sequence[Verifier]) -> SignedCheckpoint:
     """The seal's checkpoint, signed by one of the verifiers if there are any. Raises CheckpointError."""
     return open_checkpoint(seal.checkpoint, verifiers)[0]

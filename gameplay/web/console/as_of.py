@@ -57,6 +57,32 @@ async def look(
     return await reads(_at_past, service, states, build)
 
 
+async def look_through(request: Request, build: Callable[[Service, AsOf], PageT]) -> PageT:
+    """What `build` makes of the ledger up to the position that the request names, in a thread; no state is folded.
+
+    Raises Unavailable before the first catch-up, and Refusal for a position that there is not.
+    """
+    service = service_of(request)
+    service.require_caught_up()
+    return await lanes_of(request).reads(_through, request, service, build)
+
+
+def _through(request: Request, service: Service, build: Callable[[Service, AsOf], PageT]) -> PageT:
+    position, ledger = asked_position(request, service), service.core.ledger
+    head = ledger.head()
+    if position is None or position == head.position:
+        shown, recorded_us = head.position, head.recorded_us
+    else:
+        shown, recorded_us = position, ledger.read(position - 1, limit=1)[0].recorded_us
+    as_of = AsOf(
+        position=shown,
+        recorded=show_time(recorded_us) if shown else None,
+        head=head.position,
+        is_past=position is not None,
+    )
+    return build(service, as_of)
+
+
 def asked_position(request: Request, service: Service) -> int | None:
     """The position of `?at=`; None for the head. Raises Refusal."""
     text = (one(request, "at") or "").strip()

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from ledger.vocabulary import FAMILY_OF_POLICY
 from projections.read_models.history_row import TITLES
 
@@ -94,6 +96,11 @@ def cause(word: str | None) -> str:
     return CAUSES.get(word or "", "")
 
 
+def pretty(value: Any) -> str:
+    """JSON as people read it."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "whole": whole,
     "percent": percent,
@@ -105,4 +112,5 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "counted": counted,
     "family_name": family_name,
     "cause": cause,
+    "pretty": pretty,
 }

@@ -12,7 +12,7 @@ from tests.gameplay.web_clients import serving
 
 PLAYS = "https://play.example"
 GAME = {call.path: call.method for call in CALLS if call.shared}
-OTHERS = {call.path: call.method for call in CALLS if not call.shared and "{" not in call.path}
+OTHERS = {call.path: call.method for call in CALLS if call.path not in GAME and "{" not in call.path}
 
 
 @pytest.fixture(scope="module")

@@ -242,7 +242,15 @@ def test_every_series_of_requests_is_born_at_zero(served: TestClient) -> None:
 
 def test_no_request_makes_a_series(served: TestClient) -> None:
     before = http_requests(served)
-    paths = ("/nowhere/1", "/nowhere/2", "/play", "/play/", "/models/reload/x/y", "/%00", "/metrics?scope=x")
+    paths = (
+        "/nowhere/1",
+        "/nowhere/2",
+        "/start_game",
+        "/start_game/",
+        "/models/reload/x/y",
+        "/%00",
+        "/metrics?scope=x",
+    )
 
     for path in paths:
         for method in ("GET", "POST", "HEAD", "OPTIONS", "BREW", "get"):
@@ -252,8 +260,8 @@ def test_no_request_makes_a_series(served: TestClient) -> None:
     made = {labels: shown[labels] - before[labels] for labels in before if shown[labels] != before[labels]}
     assert shown.keys() == before.keys()
     assert made[OTHER, OTHER, "4xx"] == 3 * 6
-    assert made["POST", "/play", "4xx"] == 2
-    assert made[OTHER, "/play", "4xx"] == 2 * 5
+    assert made["POST", "/start_game", "4xx"] == 2
+    assert made[OTHER, "/start_game", "4xx"] == 2 * 5
     assert made["POST", "/models/reload/{model_type}/{alias}", "4xx"] == 1
 
 
