@@ -6,7 +6,7 @@ each call runs on a thread of its own, and its caller waits no longer than the c
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from typing import Final, TypeVar
 
@@ -121,6 +121,14 @@ class RegistryInTime:
         """As the registry's."""
         # As short as any call: a version that does not come is asked for again, and its caller does not wait.
         return self._run("download a version", self._seconds, lambda _: self._registry.download(family, version))
+
+    def annotate(self, family: Family, text: str, tags: Mapping[int, Mapping[str, str]]) -> None:
+        """As the registry's."""
+        self._run(
+            "write the moves down",
+            self._transfer_seconds,
+            lambda _: self._registry.annotate(family, text, tags),
+        )
 
     def owner(self) -> str | None:
         """As the registry's."""

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from gameplay.models.artifacts import ModelCard, Origin, Score
-from ledger.vocabulary import FAMILY_OF_POLICY
+from ledger.vocabulary import FAMILY_OF_POLICY, Family
 
 LEDGER_TAG: Final = "ledger.id"
 POSITION_TAG: Final = "ledger.position"
@@ -77,9 +77,9 @@ def version_tags(card: ModelCard, ledger_id: str | None) -> dict[str, str]:
     return tags if ledger_id is None else {**tags, LEDGER_TAG: ledger_id}
 
 
-def family_text(card: ModelCard) -> str:
-    """What a registered model is, until the first move of its aliases is written down there."""
-    policy = next(policy for policy, family in FAMILY_OF_POLICY.items() if family == card.family)
+def policy_text(of: Family) -> str:
+    """What a registered model is for."""
+    policy = next(policy for policy, family in FAMILY_OF_POLICY.items() if family == of)
     return f"Predicts a player's next move in Rock-Paper-Scissors; the policy `{policy}` plays by it."
 
 

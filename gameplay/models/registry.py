@@ -10,15 +10,15 @@ import sqlite3
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from gameplay.models.artifacts import REGISTERED_NAMES, ModelCard, ModelFiles, Registered, TrainedModel
-from gameplay.models.descriptions import family_text, run_tags, version_tags, version_text
+from gameplay.models.artifacts import REGISTERED_NAMES, ModelFiles, Registered, TrainedModel
+from gameplay.models.descriptions import policy_text, run_tags, version_tags, version_text
 from gameplay.models.errors import RegistryUnavailable, VersionMissing
 from gameplay.models.logged_model import log_model, read_model
 from gameplay.models.relocation import follow
@@ -72,6 +72,10 @@ class Registry(Protocol):
 
     def download(self, family: Family, version: int) -> ModelFiles:
         """The files of a version. Raises VersionMissing."""
+        ...
+
+    def annotate(self, family: Family, text: str, tags: Mapping[int, Mapping[str, str]]) -> None:
+        """Have the family described by a text in Markdown and its versions tagged, but for those that are gone."""
         ...
 
     def owner(self) -> str | None:
@@ -140,13 +144,7 @@ class MlflowRegistry:
     def versions(self, family: Family) -> dict[int, str]:
         """Every version of the family that came of a run, with its run. Raises RegistryUnavailable."""
         with self._translated("list the versions"):
-            client, token = self._client(), None
-            found: dict[int, str] = {}
-            while True:
-                page = client.search_model_versions(f"name='{REGISTERED_NAMES[family]}'", page_token=token)
-                found |= {int(one.version): str(one.run_id) for one in page if one.run_id}
-                if not (token := page.token):
-                    return found
+            return {int(one.version): str(one.run_id) for one in self._versions(family) if one.run_id}
 
     def register(
         self, family: Family, run: TrainedModel, *, still_wanted: Callable[[], bool] = lambda: True
@@ -170,7 +168,7 @@ class MlflowRegistry:
                 # Else it would be shown as running for ever. Should this fail too, the error has the first in tow.
                 failing.callback(client.set_terminated, info.run_id, "FAILED")
                 source = log_model(client, info, run, ledger_id=ledger_id, alone=self._hushed_alone())
-                _ensure_model(client, run.card)
+                _ensure_model(client, family)
                 if not still_wanted():
                     raise RegistryUnavailable("register a version", "it came too late")
                 with self._as_default():
@@ -205,6 +203,17 @@ class MlflowRegistry:
             client = self._client()
             client.delete_model_version(REGISTERED_NAMES[family], str(landed.version))
             client.set_tag(landed.run_id, "discarded", f"its version {landed.version} belongs to another run")
+
+    def annotate(self, family: Family, text: str, tags: Mapping[int, Mapping[str, str]]) -> None:
+        """Describe the family and tag its versions, where that says something new. Raises RegistryUnavailable."""
+        with self._translated("write the moves down"):
+            client, name = self._client(), REGISTERED_NAMES[family]
+            if client.get_registered_model(name).description != text:
+                client.update_registered_model(name, text)
+            for found in self._versions(family) if tags else ():
+                for key, value in tags.get(int(found.version), {}).items():
+                    if found.tags.get(key) != value:
+                        client.set_model_version_tag(name, found.version, key, value)
 
     def owner(self) -> str | None:
         """The id of the ledger whose models these are, if one has said so. Raises RegistryUnavailable."""
@@ -263,6 +272,14 @@ class MlflowRegistry:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return {}
             raise
+
+    def _versions(self, family: Family) -> "Iterator[ModelVersion]":
+        client, token = self._client(), None
+        while True:
+            page = client.search_model_versions(f"name='{REGISTERED_NAMES[family]}'", page_token=token)
+            yield from page
+            if not (token := page.token):
+                return
 
     @contextmanager
     def _hushed_alone(self) -> Iterator[None]:
@@ -324,11 +341,11 @@ def _run_of(family: Family, version: int, found: "ModelVersion") -> str:
     return str(found.run_id)
 
 
-def _ensure_model(client: "MlflowClient", card: ModelCard) -> None:
+def _ensure_model(client: "MlflowClient", family: Family) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
-        client.create_registered_model(REGISTERED_NAMES[card.family], description=family_text(card))
+        client.create_registered_model(REGISTERED_NAMES[family], description=policy_text(family))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

@@ -11,6 +11,7 @@ from gameplay.cron import Crontab
 from gameplay.models.errors import ModelError
 from gameplay.observability.happenings import happened
 from gameplay.promotion.adoption import watch
+from gameplay.promotion.annotations import Annotations
 from gameplay.promotion.planning import cycle
 from gameplay.refusals import Refusal
 from gameplay.serving.abandonment import Abandonment
@@ -32,6 +33,7 @@ SEAL_SECONDS = 10
 KEEP_LINK_SECONDS = 60
 ABANDON_SECONDS = 30
 REGISTRY_SECONDS = 60
+ANNOTATE_SECONDS = 15
 AHEAD_SECONDS_MAX = 10.0
 """A ledger this far ahead of the clock is worth a warning: clocks of two machines differ by less."""
 
@@ -56,6 +58,7 @@ class Schedule:
             idle_seconds=core.settings.game_idle_seconds,
             steady=self._clocks.steady,
         )
+        self._annotations = Annotations(core.ledger, core.registry)
         self._ending = threading.Event()
         self._training = TrainingProcess(core.settings)
         self._ahead = False
@@ -92,6 +95,7 @@ class Schedule:
             "catch-up": (self._catch_up, Every(CATCH_UP_SECONDS)),
             "abandon": (self._abandon, Every(ABANDON_SECONDS)),
             "registry": (self._watch_registry, Every(REGISTRY_SECONDS)),
+            "annotate": (self._annotate, Every(ANNOTATE_SECONDS)),
             "seal": (self._seal, Every(SEAL_SECONDS)),
             "keep-link": (self._keep_link, Every(KEEP_LINK_SECONDS)),
         }
@@ -134,6 +138,11 @@ class Schedule:
             watch(self._core.promotion, FAMILIES)
         except (ModelError, Refusal) as error:
             log.warning("ledger and registry could not be compared: %s", error)
+
+    def _annotate(self, _due: datetime) -> None:
+        # Before that, the registry may turn out to be another ledger's.
+        if self._core.has_claimed:
+            self._annotations.run()
 
     def _promote(self, due: datetime) -> None:
         for family in FAMILIES:

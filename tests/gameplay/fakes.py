@@ -1,5 +1,7 @@
 """The two outer seams, in memory: a registry and a store that can be taken away and given back."""
 
+from collections.abc import Mapping
+
 from gameplay.models.artifacts import ModelFiles, Registered, TrainedModel
 from gameplay.models.errors import RegistryUnavailable, StoreUnavailable, VersionMissing
 from gameplay.models.store import ModelStore
@@ -14,6 +16,8 @@ class FakeRegistry:
         self.owned_by: str | None = None
         self.kept: dict[tuple[Family, int], ModelFiles] = {}
         self.named: dict[Family, dict[Alias, int]] = {}
+        self.described: dict[Family, str] = {}
+        self.tagged: dict[tuple[Family, int], dict[str, str]] = {}
         self.registered = 0
         self.downloads: list[tuple[Family, int]] = []
 
@@ -59,6 +63,13 @@ class FakeRegistry:
         self.downloads.append((family, version))
         self._reach()
         return self._find(family, version)
+
+    def annotate(self, family: Family, text: str, tags: Mapping[int, Mapping[str, str]]) -> None:
+        self._reach()
+        self.described[family] = text
+        for version, found in tags.items():
+            if (family, version) in self.kept:
+                self.tagged.setdefault((family, version), {}).update(found)
 
     def owner(self) -> str | None:
         self._reach()

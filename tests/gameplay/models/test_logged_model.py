@@ -140,3 +140,18 @@ def test_a_version_comes_back_through_the_server(registry: MlflowRegistry, lande
 
     assert found.onnx == trained((0.2, 0.5, 0.3), family="multinomial_logistic").onnx
     assert found.run_id == landed.run_id
+
+
+def test_the_registered_model_says_why_this_is_production(
+    mlflow_server: MlflowServer, registry: MlflowRegistry, landed: Registered
+) -> None:
+    tags = {landed.version: {"ledger.swap": "2310"}, 999: {"ledger.swap": "1"}}
+
+    for _ in range(2):
+        registry.annotate("multinomial_logistic", "**Production is version 1** because it won", tags)
+
+    model = mlflow_server.get("registered-models/get", name=NAME)["registered_model"]
+    assert model["description"] == "**Production is version 1** because it won"
+    found = mlflow_server.get("model-versions/search", filter=f"name='{NAME}'")["model_versions"]
+    assert [{"key": "ledger.swap", "value": "2310"} in one["tags"] for one in found] == [True]
+    registry.annotate("multinomial_logistic", "x" * 5_000, {})

@@ -103,7 +103,7 @@ def test_every_job_is_registered_and_its_counters_born_at_zero(
 ) -> None:
     built = Schedule(core_with(**schedules), process)
 
-    assert built.jobs == {"catch-up", "abandon", "registry", "seal", "keep-link"} | more
+    assert built.jobs == {"catch-up", "abandon", "registry", "annotate", "seal", "keep-link"} | more
     for job in built.jobs:
         assert (failures(process, job), missed(process, job), last_run(process, job)) == (0, 0, None)
     built.shutdown()
