@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "setup": Lazy("gameplay.commands.serve", "setup", "Do the first start's work without serving."),
     "migrate": Lazy("gameplay.commands.serve", "migrate", "Bring the database to the newest migration."),
     "config": Lazy("gameplay.commands.config", "config", "Show every setting, and when the jobs run next."),
+    "doctor": Lazy("gameplay.commands.doctor", "doctor", "Look at everything that a service needs."),
     "simulate": Lazy("gameplay.commands.simulate", "simulate", "Play games against a running service."),
     "promote": Lazy("gameplay.commands.promotion", "promote", "Run a promotion cycle now."),
     "promotion": Lazy(

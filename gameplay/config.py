@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 from gameplay.cron import Crontab
+from gameplay.env_file import EnvFileError, read_env_file
+from gameplay.log_style import FORMATS, LEVELS, LogStyle, style_in
 from ledger.errors import InvalidTextError
 from ledger.masking import MASK, Masking, credentials
 from ledger.numbers import parse_alpha, parse_decimal, parse_whole
@@ -24,8 +26,7 @@ PLAYER_KINDS: tuple[PlayerKind, ...] = get_args(PlayerKind)
 COUNT_MAX = 1_000_000_000
 SHOWN_MAX = 80
 FAIR_SPLIT = 0.5
-LOG_FORMATS = ("text", "json")
-LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+FILE = ".env"
 
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:]*").fullmatch
 _ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*").fullmatch
@@ -156,11 +157,11 @@ def _origins(value: str) -> frozenset[str]:
 
 
 def _log_format(value: str) -> str:
-    return _one_of(LOG_FORMATS, value)
+    return _one_of(FORMATS, value)
 
 
 def _log_level(value: str) -> str:
-    return _one_of(LOG_LEVELS, value)
+    return _one_of(LEVELS, value)
 
 
 def _one_of(words: tuple[str, ...], value: str) -> str:
@@ -349,7 +350,7 @@ class Settings:
         """The cron line of each job that has one, None where it is off."""
         return {"promotion": self.promotion_schedule, "training": self.train_schedule}
 
-    def log_style(self) -> "LogStyle":
+    def log_style(self) -> LogStyle:
         """How this process logs."""
         return LogStyle(self.log_format, self.log_level)
 
@@ -358,15 +359,6 @@ class Settings:
         own = (secret for one in VARIABLES.values() for secret in _secrets(one, getattr(self, one.name)))
         return Masking([*own, *self.library_secrets])
 
-
-class LogStyle(NamedTuple):
-    """The form of the log's lines, and the least level that is logged."""
-
-    format: str
-    level: str
-
-
-PLAIN = LogStyle("text", "info")
 
 VARIABLES: Mapping[str, "dataclasses.Field[Any]"] = {
     one.metadata["variable"]: one for one in dataclasses.fields(Settings) if one.metadata
@@ -381,8 +373,24 @@ LIBRARY_SECRETS = (
 )
 
 
-def read_masking(environ: Mapping[str, str] = os.environ) -> Masking:
+def read_environment(folder: Path = Path()) -> dict[str, str]:
+    """The environment, and below it what the file `.env` in the folder says of our own variables.
+
+    Such a file is often another program's too (a compose file's), so what is not ours is left alone. Raises
+    SettingError for a file that cannot be read.
+    """
+    try:
+        found = read_env_file(folder / FILE)
+    except EnvFileError as error:
+        raise SettingError(str(error)) from error
+    return {name: text for name, text in found.items() if name in VARIABLES or name.startswith("RPS_")} | {
+        **os.environ
+    }
+
+
+def read_masking(environ: Mapping[str, str] | None = None) -> Masking:
     """What takes every secret in `environ` out of a text, whether or not its settings can be read."""
+    environ = _safely() if environ is None else environ
     secrets = [secret for variable, one in VARIABLES.items() for secret in _secrets(one, environ.get(variable))]
     return Masking([*secrets, *_library_secrets(environ)])
 
@@ -391,15 +399,25 @@ def _library_secrets(environ: Mapping[str, str]) -> frozenset[str]:
     return frozenset(environ[name] for name in LIBRARY_SECRETS if name in environ)
 
 
-def read_log_style(environ: Mapping[str, str] = os.environ) -> LogStyle:
+def read_log_style(environ: Mapping[str, str] | None = None) -> LogStyle:
     """How to log, before the settings are read and whether or not they can be: the log has to say why not."""
-    form, level = environ.get("RPS_LOG_FORMAT", "").lower(), environ.get("RPS_LOG_LEVEL", "").lower()
-    return LogStyle(form if form in LOG_FORMATS else PLAIN.format, level if level in LOG_LEVELS else PLAIN.level)
+    return style_in(_safely() if environ is None else environ)
 
 
-def read_sources(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Where each variable's value comes from: `environment` or `default`."""
-    return {variable: "environment" if environ.get(variable) else "default" for variable in VARIABLES}
+def _safely() -> Mapping[str, str]:
+    try:
+        return read_environment()
+    except SettingError:
+        return os.environ
+
+
+def read_sources(folder: Path = Path()) -> dict[str, str]:
+    """Where each variable's value comes from: `environment`, `.env` or `default`. Raises SettingError."""
+    both = read_environment(folder)
+    return {
+        variable: "default" if not both.get(variable) else "environment" if variable in os.environ else FILE
+        for variable in VARIABLES
+    }
 
 
 def _secrets(setting: "dataclasses.Field[Any]", value: object) -> Iterable[str]:
@@ -409,11 +427,12 @@ def _secrets(setting: "dataclasses.Field[Any]", value: object) -> Iterable[str]:
     return (value,) if setting.metadata["secret"] else credentials(value)
 
 
-def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings in `environ`; an empty variable counts as not set.
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings in `environ`, by default the environment and `.env`; an empty variable counts as not set.
 
     Raises SettingError, which names the variable, for an unknown RPS_ variable or a value that does not parse.
     """
+    environ = read_environment() if environ is None else environ
     masked = read_masking(environ)
     for variable in environ:
         if variable.startswith("RPS_") and variable not in VARIABLES:

@@ -19,6 +19,7 @@ ALL = {("rps", *words): one for words, one in RPS.items()} | {
 MAKE_A_LEDGER = {("rps", "serve"), ("rps", "setup"), ("rps", "migrate"), ("rps-audit", "import")}
 NEED_NO_LEDGER = {
     ("rps", "config"),
+    ("rps", "doctor"),
     ("rps", "simulate"),
     ("rps", "dashboard"),
     ("rps", "dashboard", "diff"),
@@ -82,6 +83,8 @@ def test_config_says_where_each_setting_comes_from_in_an_empty_folder(
     assert result.exit_code == 0
     found = json.loads(result.stdout)
     settings = {one.pop("name"): one for one in found["settings"]}
+    assert all(one.pop("help") for one in settings.values())
+    assert found["addresses"]["metrics"] == "http://127.0.0.1:9000/metrics"
     assert settings.keys() == VARIABLES.keys()
     assert settings["RPS_PORT"] == {"value": 9000, "source": "environment"}
     assert settings["RPS_HOST"] == {"value": "127.0.0.1", "source": "default"}

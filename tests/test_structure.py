@@ -69,6 +69,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "gameplay": (
         "cron",
+        "env_file",
+        "log_style",
         "telemetry",
         "config",
         "refusals",

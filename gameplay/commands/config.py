@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from gameplay.commands.settings import pass_settings
+from gameplay.commands.settings import pass_settings, service_url
 from gameplay.config import VARIABLES, Settings, read_sources
 from gameplay.cron import next_firings
 from ledger.times import show_time
@@ -17,18 +17,21 @@ FIRINGS = 3
 
 
 class Shown(NamedTuple):
-    """A setting as it may be shown: `source` is `environment` or `default`."""
+    """A setting as it may be shown: `source` is `environment`, `.env` or `default`."""
 
     name: str
     value: str | int | float | bool | list[str] | None
     source: str
+    help: str
 
 
 @click.command()
 @json_option
 @pass_settings
 def config(settings: Settings, as_json: bool) -> None:
-    """Show every setting, with secrets masked, and when each job runs next. Needs no ledger.
+    """Show every setting, with secrets masked, the service's addresses, and when each job runs next.
+
+    Needs no ledger.
 
     Example: rps config --json
     """
@@ -36,11 +39,29 @@ def config(settings: Settings, as_json: bool) -> None:
     now = datetime.now(UTC)
     firings = {job: _firings(line, now) for job, line in settings.schedules().items()}
     if as_json:
-        print_json({"settings": [one._asdict() for one in shown], "next_firings": firings})
+        listed = [one._asdict() for one in shown]
+        print_json({"settings": listed, "addresses": _addresses(settings), "next_firings": firings})
         return
-    print_table("Settings", ("name", "value", "source"), [_row(one) for one in shown])
+    print_table("Settings", ("name", "value", "source", "help"), [_row(one) for one in shown])
+    print_table("Addresses", ("what", "address"), list(_addresses(settings).items()))
     rows = [(job, ", ".join(times) or "off") for job, times in firings.items()]
     print_table(f"The next {FIRINGS} runs of each job, in UTC", ("job", "runs"), rows)
+
+
+def _addresses(settings: Settings) -> dict[str, str | None]:
+    """Where a running service is met, and what it meets."""
+    here, shown = f"{service_url(settings)}{settings.root_path}", settings.shown()
+    return {
+        "service": f"{here}/",
+        "interface": f"{here}/openapi",
+        "readiness": f"{here}/readyz",
+        "metrics": f"{here}/metrics",
+        "history": f"{here}/internal/promotion/history",
+        "ledger": shown["database_url"],
+        "MLflow": shown["mlflow_tracking_uri"],
+        "model store": shown["model_store_url"],
+        "dashboard": shown["grafana_dashboard_url"],
+    }
 
 
 def _firings(line: str | None, now: datetime) -> list[str]:
@@ -50,7 +71,8 @@ def _firings(line: str | None, now: datetime) -> list[str]:
 def _shown(settings: Settings) -> Iterator[Shown]:
     values, sources = settings.shown(), read_sources()
     for variable, field in VARIABLES.items():
-        yield Shown(variable, _plain(field.name, values[field.name]), sources[variable])
+        value = _plain(field.name, values[field.name])
+        yield Shown(variable, value, sources[variable], field.metadata["help"])
 
 
 def _plain(name: str, value: Any) -> str | int | float | bool | list[str] | None:
@@ -69,14 +91,14 @@ def _plain(name: str, value: Any) -> str | int | float | bool | list[str] | None
     return value
 
 
-def _row(one: Shown) -> tuple[str, str | None, str]:
+def _row(one: Shown) -> tuple[str, str | None, str, str]:
     match one.value:
         case bool():
             text = "true" if one.value else "false"
         case list():
             text = " ".join(one.value)
         case None:
-            return one.name, None, one.source
+            return one.name, None, one.source, one.help
         case _:
             text = str(one.value)
-    return one.name, text, one.source
+    return one.name, text, one.source, one.help

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.text import Text
 
-from gameplay.config import PLAIN, LogStyle
+from gameplay.log_style import PLAIN, LogStyle
 from gameplay.observability.log_lines import JsonLines, TextLines
 from gameplay.observability.log_streams import as_json
 from gameplay.observability.request_ids import RequestIds

@@ -49,6 +49,15 @@ def serving(folder: Path, *, shared: bool) -> Iterator[None]:
         yield
 
 
+def server_of(folder: Path) -> str | None:
+    """Which process serves the ledger in a folder; None where none does. Makes nothing."""
+    try:
+        with (folder / SERVING).open("r", encoding="utf-8") as file:
+            return None if _locks(file, fcntl.LOCK_EX) else _holders(file)
+    except FileNotFoundError:
+        return None
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
     make_folder(path.parent)

@@ -177,6 +177,11 @@ def good(text: str) -> Styled:
     return Styled(f"[green]{escape(printable(text))}[/green]")
 
 
+def warned(text: str) -> Styled:
+    """Text that says what a person may want to look at."""
+    return Styled(f"[yellow]{escape(printable(text))}[/yellow]")
+
+
 def bad(text: str) -> Styled:
     """Text that says what is not."""
     return Styled(f"[red]{escape(printable(text))}[/red]")

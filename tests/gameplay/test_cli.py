@@ -347,3 +347,9 @@ def test_a_wrong_option_is_refused_with_usage(run: Run, words: tuple[str, ...]) 
 
     assert result.exit_code == 2
     assert "Usage: rps" in result.output
+
+
+def test_a_mistyped_command_gets_a_suggestion_though_it_is_not_imported() -> None:
+    result = CliRunner().invoke(rps, ["promte"])
+
+    assert (result.exit_code, "Did you mean" in result.stderr, "promote" in result.stderr) == (2, True, True)

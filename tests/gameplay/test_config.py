@@ -1,11 +1,23 @@
+import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameplay.config import VARIABLES, SettingError, Settings, read_settings
+from gameplay.cli import rps
+from gameplay.config import (
+    VARIABLES,
+    SettingError,
+    Settings,
+    read_environment,
+    read_masking,
+    read_settings,
+    read_sources,
+)
 from ledger.evidence import Rule, Tally
 from ledger.masking import MASK
 from ledger.vocabulary import FAMILIES
@@ -342,3 +354,55 @@ def test_credentials_within_an_address_are_masked() -> None:
 
     assert settings.shown()["mlflow_tracking_uri"] == "https://***@mlflow.example/path"
     assert "lovelace" not in repr(settings)
+
+
+def test_a_file_sets_what_the_environment_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("RPS_PORT", "9000")
+    monkeypatch.setenv("RPS_HOST", "")
+    lines = [
+        "# ours",
+        "RPS_PORT=1",
+        "RPS_HOST=0.0.0.0",
+        "export AB_SPLIT_RATIO='0.25'",
+        "MINIO_SECRET_KEY=hu$sh-hush",
+    ]
+    (tmp_path / ".env").write_text("\n".join([*lines, "POSTGRES_PASSWORD=other", "PATH=/nowhere"]))
+
+    settings, sources = read_settings(), read_sources()
+
+    assert (settings.port, settings.host, settings.ab_split) == (9000, "127.0.0.1", 0.25)
+    assert settings.minio_secret_key == "hu$sh-hush"
+    assert read_masking()("hu$sh-hush") == "***"
+    assert (sources["RPS_PORT"], sources["AB_SPLIT_RATIO"], sources["RPS_ROLE"]) == (
+        "environment",
+        ".env",
+        "default",
+    )
+    assert not {"POSTGRES_PASSWORD", "PATH"} & (read_environment().keys() - os.environ.keys())
+    assert read_environment()["PATH"] == os.environ["PATH"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"RPS_PRT=1\n", "RPS_PRT is no setting: did you mean RPS_PORT"),
+        (b"RPS_PORT=x\n", "RPS_PORT='x' does not parse"),
+        (b"RPS_PORT\n", "RPS_PORT has no value"),
+        (b"RPS_PORT=\xff\n", "is no text"),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused_and_help_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes(content)
+
+    with pytest.raises(SettingError, match=re.escape(said)):
+        read_settings()
+    result = CliRunner().invoke(rps, ["serve", "--help"])
+    assert (result.exit_code, result.stdout.startswith("Usage: rps serve")) == (0, True)
+    result = CliRunner().invoke(rps, ["config"])
+    assert (result.exit_code, said in result.stderr, "Traceback" in result.stderr) == (2, True, False)

@@ -73,7 +73,7 @@ def test_a_line_names_the_request_that_it_is_about() -> None:
     program = """
 import logging, threading
 from rich.console import Console
-from gameplay.config import PLAIN
+from gameplay.log_style import PLAIN
 from gameplay.observability.logs import log_to
 from gameplay.observability.request_ids import request_id
 from ledger.masking import Masking
@@ -92,7 +92,7 @@ logging.warning("within")
 def test_the_end_of_a_command_is_no_line_of_the_log(tmp_path: Path) -> None:
     program = """
 from rich.console import Console
-from gameplay.config import PLAIN
+from gameplay.log_style import PLAIN
 from gameplay.observability.logs import log_to
 from ledger.engines.database import disposing, open_engine, transaction
 from ledger.masking import Masking
@@ -115,7 +115,7 @@ with disposing(open_engine(sys.argv[1])) as engine, transaction(engine):
 def test_the_steps_of_an_exact_test_are_no_lines_of_the_log() -> None:
     program = """
 from rich.console import Console
-from gameplay.config import PLAIN
+from gameplay.log_style import PLAIN
 from gameplay.observability.logs import log_to
 from ledger.masking import Masking
 from scipy.stats import boschloo_exact
@@ -134,7 +134,7 @@ logging.warning("of the root")
 NOISE = """
 import logging, os, subprocess, sys, threading, warnings
 from rich.console import Console
-from gameplay.config import LogStyle
+from gameplay.log_style import LogStyle
 from gameplay.observability.log_lines import JsonLines
 from gameplay.observability.log_streams import as_json
 from gameplay.observability.logs import logging_process
