@@ -18,6 +18,6 @@ PLAIN = LogStyle("text", "info")
 
 
 def style_in(environ: Mapping[str, str]) -> LogStyle:
-    """The style that is asked for; a word that is none counts for nothing here, and is an error of the settings."""
+    """The style that is asked for; a wrong word counts for nothing here, and is an error of the settings."""
     form, level = environ.get("RPS_LOG_FORMAT", "").lower(), environ.get("RPS_LOG_LEVEL", "").lower()
     return LogStyle(form if form in FORMATS else PLAIN.format, level if level in LEVELS else PLAIN.level)
