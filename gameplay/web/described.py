@@ -5,53 +5,18 @@ holds the answer to the schema.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from gameplay.game.answers import PlayAnswer, PointsAnswer, StartAnswer
 from gameplay.web import shapes
-from gameplay.web.console.overview import Overview
-from gameplay.web.games import PlayRound, StartGame
+from gameplay.web.described_pages import PAGES
+from gameplay.web.description import CSV, HTML, JSON, Described, Parameter
+from gameplay.web.games import EraseName, PlayRound, StartGame
 from gameplay.web.grafana import OptionsBody, QueryBody, VariableBody
 from gameplay.web.report_body import ReportBody
 from gameplay.web.training import TrainingBody
 from ledger.vocabulary import Alias, Decision, Family, Policy
 from projections.metrics.exposition import FORMATS
-
-JSON, CSV, HTML = "application/json", "text/csv", "text/html"
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter in a query, a path or a header; `example` is what a reader would send."""
-
-    name: str
-    type: Any
-    example: Any
-    help: str = ""
-    repeated: bool = False
-    needed: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Described:
-    """One call. `statuses` are answers of its own shape; `errors` are a Problem, beside the common ones.
-
-    Without an `example` one is made from the answer's type: that will do for what only our own pages read.
-    """
-
-    summary: str
-    answer: Any
-    example: Any = None
-    media: tuple[str, ...] = (JSON,)
-    body: type | None = None
-    body_example: Any = None
-    path: tuple[Parameter, ...] = ()
-    query: tuple[Parameter, ...] = ()
-    headers: tuple[Parameter, ...] = ()
-    statuses: tuple[int, ...] = (200,)
-    errors: tuple[int, ...] = ()
-
 
 _GAME = "0199f3a0-5a1b-7c00-8000-000000000001"
 _MODEL_TYPE = Parameter("model_type", Family, "xgboost", "One family, or several.", repeated=True)
@@ -183,6 +148,13 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
         },
         errors=(404, 409),
     ),
+    ("POST", "/erase_name"): Described(
+        summary="Erases the display name of a session's player.",
+        body=EraseName,
+        body_example={"session_id": "a-session"},
+        answer=shapes.Erased,
+        example={"success": True, "erased": True},
+    ),
     ("GET", "/policies"): Described(
         summary="The policies that may be played.", answer=list[Policy], example=["brian", "forrest", "logan"]
     ),
@@ -195,21 +167,6 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
             "links": {"health": "/healthz"},
             "grafana_dashboard_url": None,
         },
-    ),
-    ("GET", "/overview.json"): Described(
-        summary="Every family and what has moved, as the overview page shows it.",
-        query=(Parameter("at", str, "1", "A position or a time; by default now."),),
-        media=(JSON, HTML),
-        answer=Overview,
-        errors=(400, 404),
-    ),
-    ("GET", "/static/{name}"): Described(
-        summary="A file of the pages.",
-        path=(Parameter("name", str, "console.css"),),
-        media=("text/css", "text/javascript"),
-        answer=str,
-        example="body { margin: 0 }",
-        errors=(404,),
     ),
     ("GET", "/healthz"): Described(
         summary="Whether the process serves: the liveness probe.",
@@ -391,4 +348,5 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
     ("GET", "/openapi"): Described(
         summary="This description, as a page.", media=(HTML,), answer=str, example="<!doctype html>"
     ),
+    **PAGES,
 }

@@ -13,7 +13,8 @@ from starlette.responses import HTMLResponse, Response
 from gameplay.serving.process_metrics import VERSION
 from gameplay.web.bodies import answer
 from gameplay.web.calls import Call
-from gameplay.web.described import DESCRIBED, JSON, Described, Parameter
+from gameplay.web.described import DESCRIBED
+from gameplay.web.description import JSON, Described, Parameter
 from gameplay.web.samples import sample
 from gameplay.web.shapes import Problem
 from gameplay.web.state import calls_of

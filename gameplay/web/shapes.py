@@ -15,6 +15,13 @@ class Problem(msgspec.Struct):
     request_id: str
 
 
+class Erased(msgspec.Struct):
+    """Whether there was a name to erase."""
+
+    success: bool
+    erased: bool
+
+
 class Root(msgspec.Struct):
     """What the service is."""
 

@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 
 from gameplay.web.app import CALLS
 from gameplay.web.calls import Call
-from gameplay.web.described import DESCRIBED, JSON, Parameter
+from gameplay.web.described import DESCRIBED
+from gameplay.web.description import JSON, Parameter
 from gameplay.web.openapi import document
 from gameplay.web.shapes import Problem
 from tests.gameplay.web_clients import REPORT_PATH, ok, start
@@ -117,7 +118,7 @@ def ask(client: TestClient, call: Call, live: dict[str, Any], **more: Any) -> ht
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.path}")
 def test_the_example_is_answered_as_described(shared: TestClient, game_id: str, cycle: int, call: Call) -> None:
-    response = ask(shared, call, {"game_id": game_id, "id": cycle})
+    response = ask(shared, call, {"game_id": game_id, "id": cycle, "position": cycle})
 
     assert response.status_code == 200, response.text
     check_answer(call.method, call.path, response)
@@ -152,7 +153,7 @@ def wrong_queries() -> Iterator[tuple[Call, str, str]]:
 def test_a_wrong_parameter_is_answered_as_described(
     shared: TestClient, game_id: str, cycle: int, call: Call, name: str, text: str
 ) -> None:
-    response = ask(shared, call, {"game_id": game_id, "id": cycle, name: text})
+    response = ask(shared, call, {"game_id": game_id, "id": cycle, "position": cycle, name: text})
 
     assert 400 <= response.status_code < 500
     check_answer(call.method, call.path, response)
