@@ -19,8 +19,7 @@ from gameplay.observability.happenings import appended, happened
 from gameplay.promotion.state import Promotion
 from gameplay.telemetry import disable_telemetry
 from ledger.clock import ClockGuard
-from ledger.engines.database import open_engine, open_reader
-from ledger.engines.sqlite import file_of
+from ledger.engines.database import holds_ledger, open_engine, open_reader
 from ledger.errors import IdentityError, SchemaError, StorageError
 from ledger.events import VersionRun
 from ledger.files import make_folder, problem_of
@@ -238,9 +237,8 @@ def _make_folder(path: Path) -> None:
 
 def _open_writer(settings: Settings, copies: Copies, *, accepting: bool) -> Engine:
     """The ledger's database, which is made where there is none and none is known outside."""
-    path = file_of(settings.database_url)
-    if not (accepting or path.exists()):
-        copies.check_birth(path)
+    if not (accepting or holds_ledger(settings.database_url)):
+        copies.check_birth(settings.shown()["database_url"])
     return open_engine(settings.database_url)
 
 

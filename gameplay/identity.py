@@ -29,7 +29,7 @@ class Copies:
         self._kept: KnownLedger | None = None
         self._is_known = False
 
-    def check_birth(self, database: Path) -> None:
+    def check_birth(self, database: str) -> None:
         """Raise IdentityError when a ledger is known that `database`, which does not exist, should hold."""
         known = self._file.read()
         if known is not None:

@@ -80,6 +80,13 @@ class StorageError(LedgerError):
     """The database refused (locked too long, a trigger); nothing was written."""
 
 
+class UnavailableError(StorageError):
+    """The database went away, or did not answer in time: whether what was sent to it is stored is not known.
+
+    The same append may be sent again with the same ids.
+    """
+
+
 class DiskFullError(StorageError):
     """There is no room for what was to be written; nothing was written."""
 

@@ -2,14 +2,12 @@
 
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
-from typing import cast as cast_type
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, Engine, LargeBinary, Select, cast, func, select
+from sqlalchemy import Engine, Select, func, select
 
 from ledger.chain import link, stored_leaf
-from ledger.engines.database import transaction
+from ledger.engines.database import database_of, reading, transaction
 from ledger.schema import events
 
 PAGE_ROWS = 2_000
@@ -71,7 +69,6 @@ class Extent(NamedTuple):
 
 
 _ROWS = select(*events.columns).order_by(events.c.position)
-_SEQUENCE = "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
 
 
 class Rows:
@@ -84,8 +81,7 @@ class Rows:
         """Where the log ends, in one look."""
         with transaction(self._engine) as connection:
             last = connection.scalar(select(func.max(events.c.position))) or 0
-            remembered = connection.exec_driver_sql(_SEQUENCE).scalar()
-            return Extent(last, remembered)
+            return Extent(last, database_of(self._engine).remembered(connection))
 
     def pages(self, after: int | None = None, through: int | None = None) -> Iterator[list[RawRow]]:
         """All rows with `after` < position <= `through`, by position; positions below 1 too when `after` is None.
@@ -116,9 +112,8 @@ class Rows:
 
     def stream_version(self, stream: bytes, before: int) -> int:
         """The version that a stream had reached before a position."""
-        query = select(func.max(events.c.version)).where(
-            cast(events.c.stream, LargeBinary) == stream, events.c.position < before
-        )
+        stored = database_of(self._engine).bytes_of(events.c.stream)
+        query = select(func.max(events.c.version)).where(stored == stream, events.c.position < before)
         with transaction(self._engine) as connection:
             found = connection.scalar(query)
         return found if isinstance(found, int) else 0
@@ -135,18 +130,5 @@ class Rows:
         return list(map(Row._make, self._fetch(query)))
 
     def _fetch(self, query: Select[Any]) -> list[RawRow]:
-        with transaction(self._engine) as connection, _text_as_bytes(connection):
-            cursor = connection.execute(query).cursor
-            assert cursor is not None
-            return cast_type(list[RawRow], cursor.fetchall())
-
-
-@contextmanager
-def _text_as_bytes(connection: Connection) -> Iterator[None]:
-    """Have SQLite's driver hand out text as it is stored; casting every column would take half as long again."""
-    driver: Any = connection.connection.driver_connection
-    driver.text_factory = bytes
-    try:
-        yield
-    finally:
-        driver.text_factory = str
+        with reading(self._engine) as connection:
+            return cast(list[RawRow], database_of(self._engine).stored(connection, query))

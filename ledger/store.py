@@ -4,21 +4,26 @@ Positions are assigned, hashes chained and stream versions checked inside one wr
 several processes append to the same database: nothing about the head is remembered between two appends.
 """
 
-import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
-from sqlalchemy import CompoundSelect, Connection, Engine, Executable, Select, bindparam, select, union_all
+from sqlalchemy import CompoundSelect, Engine, Insert, Select, select, union_all
 
 from ledger.chain import GENESIS, link, stored_leaf
 from ledger.clock import ClockGuard
 from ledger.codec import Codec
-from ledger.engines.database import database_of, transaction
-from ledger.errors import ClockError, ConflictError, DuplicateError, LedgerError, UnreadableEventError
+from ledger.engines.database import appending, database_of, reading, transaction
+from ledger.errors import (
+    ClockError,
+    ConflictError,
+    DuplicateError,
+    LedgerError,
+    UnavailableError,
+    UnreadableEventError,
+)
 from ledger.events import ClockAccepted, Event
 from ledger.ids import new_ids
 from ledger.schema import events
@@ -26,7 +31,9 @@ from ledger.streams import LEDGER_STREAM, stream_of
 
 COLUMNS = tuple(events.columns)
 PAGE_ENTRIES = 2_000
-INSERT_ROWS_MAX = 64
+RESEND_SECONDS_MAX = 10.0
+"""How long an append is sent again; a service asked to stop waits for it."""
+RESEND_PAUSE_SECONDS = 0.05
 _PLAIN = re.compile(r"[!-~]+").fullmatch
 
 
@@ -83,7 +90,7 @@ class Append:
     events: tuple[EncodedEvent, ...]
     expected_version: int | None
     keyed: bool
-    beside: Executable | None = None
+    beside: Insert | None = None
 
 
 @dataclass(slots=True)
@@ -107,16 +114,19 @@ class Ledger:
         clock: Callable[[], float] = time.time,
         guard: ClockGuard | None = None,
         listen: Callable[[Sequence[Event], Receipt], None] | None = None,
+        resend_seconds: float = RESEND_SECONDS_MAX,
     ) -> None:
         """`guard` looks at the clock before each write; without one any time is believed.
 
-        `listen` is called with what `append` has written, and not with the batches of `append_all`.
+        `listen` is called with what `append` has written, and not with the batches of `append_all`. An append for
+        which a database on a network has no answer is sent again for `resend_seconds`.
         """
         self.engine = engine
         self.codec = codec or Codec()
         self._clock = clock
         self._guard = guard
         self._listen = listen
+        self._resend_seconds = resend_seconds
 
     def append(
         self, stream: str, new: Sequence[Event], expected_version: int | None, *, ids: Sequence[str] | None = None
@@ -146,7 +156,7 @@ class Ledger:
         expected_version: int | None,
         *,
         ids: Sequence[str] | None = None,
-        beside: Executable | None = None,
+        beside: Insert | None = None,
     ) -> Append:
         """The append as bytes, not yet written. Raises InvalidEventError.
 
@@ -167,19 +177,36 @@ class Ledger:
     def append_all(self, appends: Sequence[Append]) -> list[Receipt | LedgerError]:
         """Write many appends with one commit; each gets its own receipt or its own refusal, in this order.
 
-        Raises StorageError when the database refuses, and ClockError; then nothing of any of them is written.
+        Raises StorageError when the database refuses, and ClockError; then nothing of any of them is written. Only
+        after an UnavailableError it may be: the caller may append the same again with the same ids.
         """
         self._check_clock()
-        with transaction(self.engine, write=True) as connection:
-            head, versions = _head_and_versions(connection, {append.stream for append in appends})
-            known = _known(connection, [append for append in appends if append.keyed])
-            numbering = _Numbering(head, versions, known)
+        until = time.monotonic() + self._resend_seconds
+        try:
+            return self._write(appends)
+        except UnavailableError:
+            # What was sent may be stored. From here on each event is known by its id.
+            again = [replace(append, keyed=True) for append in appends]
+        while True:
+            time.sleep(RESEND_PAUSE_SECONDS)
+            try:
+                return self._write(again, again=True)
+            except UnavailableError:
+                if time.monotonic() > until:
+                    raise
+
+    def _write(self, appends: Sequence[Append], *, again: bool = False) -> list[Receipt | LedgerError]:
+        database = database_of(self.engine)
+        with appending(self.engine) as connection:
+            streams = sorted({append.stream for append in appends})
+            head, versions, known = database.look(connection, streams, _ids(appends))
+            entries = {entry.event_id: entry for entry in map(Entry._make, known)}
+            numbering = _Numbering(_head(head), versions, entries)
             now_us = max(int(self._clock() * 1_000_000), numbering.head.recorded_us)
             outcomes = [_number(numbering, append, now_us) for append in appends]
-            _insert(connection, numbering.rows)
-            for append, outcome in zip(appends, outcomes, strict=True):
-                if append.beside is not None and isinstance(outcome, Receipt):
-                    connection.execute(append.beside)
+            if again:
+                database.settle(connection)
+            database.insert(connection, numbering.rows, _besides(appends, outcomes))
             return outcomes
 
     def read(
@@ -227,8 +254,7 @@ class Ledger:
 
     def version(self, stream: str) -> int:
         """The version of a stream's newest event; 0 for a stream that does not exist."""
-        with transaction(self.engine) as connection:
-            return _head_and_versions(connection, {stream})[1].get(stream, 0)
+        return self._look([stream])[1].get(stream, 0)
 
     def find(self, event_id: str) -> Entry | None:
         """The entry with this event id, if there is one."""
@@ -246,8 +272,7 @@ class Ledger:
 
     def head(self) -> Head:
         """The newest entry's position, chain hash and time; GENESIS at 0 for an empty ledger."""
-        with transaction(self.engine) as connection:
-            return _head_and_versions(connection, set())[0]
+        return self._look([])[0]
 
     def check(self) -> None:
         """Raise StorageError where no append can succeed: the database's file or the clock is not what it was."""
@@ -276,8 +301,13 @@ class Ledger:
         events = [self.decode(entry) for entry in reversed(self.read_stream(LEDGER_STREAM))]
         return [event.clock_us / 1_000_000 for event in events if isinstance(event, ClockAccepted)]
 
+    def _look(self, streams: Sequence[str]) -> tuple[Head, dict[str, int]]:
+        with reading(self.engine) as connection:
+            head, versions, _ = database_of(self.engine).look(connection, streams, ())
+            return _head(head), versions
+
     def _entries(self, query: Select[tuple[object, ...]] | CompoundSelect[tuple[object, ...]]) -> list[Entry]:
-        with transaction(self.engine) as connection:
+        with reading(self.engine) as connection:
             # From the driver's cursor: a Row for each entry on the way would be a fifth of a replay.
             cursor = connection.execute(query).cursor
             assert cursor is not None
@@ -334,44 +364,14 @@ def _repeated(numbering: _Numbering, append: Append) -> Receipt | DuplicateError
     return Receipt(entries[0].position, entries[-1].position, entries[-1].version, entries[-1].recorded_us)
 
 
-def _insert(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
-    """Insert the rows, INSERT_ROWS_MAX a statement.
-
-    SQLite's driver lets go of the interpreter at every step of a statement, and `executemany` makes one a row. On
-    a busy event loop each of them is a wait for its turn: the writer spent four fifths of its time so.
-    """
-    for start in range(0, len(rows), INSERT_ROWS_MAX):
-        some = rows[start : start + INSERT_ROWS_MAX]
-        connection.exec_driver_sql(_INSERTS[len(some)], tuple(chain.from_iterable(some)))
+def _head(row: Sequence[Any] | None) -> Head:
+    return Head(0, GENESIS, 0) if row is None else Head._make(row)
 
 
-_NAMES = ", ".join(column.name for column in COLUMNS)
-_VALUES = f"({', '.join('?' * len(COLUMNS))})"
-_INSERTS = [
-    f"INSERT INTO events ({_NAMES}) VALUES {', '.join([_VALUES] * count)}" for count in range(INSERT_ROWS_MAX + 1)
-]
-"""The statement for each number of rows; not more than the driver keeps prepared."""
-
-# Opens every append, in one row for the reason above, and past Core, whose machinery around it would take longer
-# than the database. One index seek for each stream: GROUP BY would walk through all versions of all of them.
-_HEAD_AND_VERSIONS = """
-SELECT position, chain_hash, recorded_us, (
-    SELECT json_group_object(value, (SELECT max(version) FROM events WHERE stream = value)) FROM json_each(?)
-) FROM events ORDER BY position DESC LIMIT 1"""
-_KNOWN = select(*COLUMNS).where(events.c.event_id.in_(bindparam("ids", expanding=True)))
+def _ids(appends: Sequence[Append]) -> list[str]:
+    return [event.event_id for append in appends if append.keyed for event in append.events]
 
 
-def _head_and_versions(connection: Connection, streams: set[str]) -> tuple[Head, dict[str, int]]:
-    """The newest entry, and the version of each of these streams that exists."""
-    row = connection.exec_driver_sql(_HEAD_AND_VERSIONS, (json.dumps(sorted(streams)),)).first()
-    if row is None:
-        return Head(0, GENESIS, 0), {}
-    *head, versions = row
-    return Head._make(head), {stream: version for stream, version in json.loads(versions).items() if version}
-
-
-def _known(connection: Connection, keyed: Sequence[Append]) -> dict[str, Entry]:
-    ids = [event.event_id for append in keyed for event in append.events]
-    if not ids:
-        return {}
-    return {row.event_id: Entry._make(row) for row in connection.execute(_KNOWN, {"ids": ids})}
+def _besides(appends: Sequence[Append], outcomes: Sequence[Receipt | LedgerError]) -> list[Insert]:
+    pairs = zip(appends, outcomes, strict=True)
+    return [one.beside for one, outcome in pairs if one.beside is not None and isinstance(outcome, Receipt)]

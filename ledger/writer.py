@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from sqlalchemy import Executable
+from sqlalchemy import Insert
 
 from ledger.errors import BusyError, ClosedError, LedgerError, StorageError
 from ledger.events import Event
@@ -54,7 +54,7 @@ class Writer:
         expected_version: int | None,
         *,
         ids: Sequence[str] | None = None,
-        beside: Executable | None = None,
+        beside: Insert | None = None,
     ) -> Receipt:
         """As `Ledger.append`, with what `Ledger.prepare` takes beside it; returns once the events are durable.
 

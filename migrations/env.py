@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from ledger.engines.database import disposing, open_engine, writing
+from ledger.engines.database import defining, disposing, open_engine
 
 
 def run(connection: Connection) -> None:
@@ -17,5 +17,5 @@ if connection is not None:
     run(connection)
 else:
     url = context.get_x_argument(as_dictionary=True).get("url", "sqlite:///data/ledger.db")
-    with disposing(open_engine(url)) as engine, engine.connect() as own, writing(own).begin():
+    with disposing(open_engine(url)) as engine, defining(engine) as own:
         run(own)

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
-from sqlalchemy.exc import DBAPIError
 
-from ledger.engines.database import writing
-from ledger.errors import SchemaError, StorageError
+from ledger.engines.database import defining, transaction
+from ledger.errors import SchemaError
 
 REVISION = "0006"
 """The newest migration."""
@@ -14,13 +13,10 @@ REVISION = "0006"
 
 def current_revision(engine: Engine) -> str | None:
     """The migration that the database is at; None for one without any. Raises StorageError."""
-    try:
-        with engine.connect() as connection:
-            if not inspect(connection).has_table("alembic_version"):
-                return None
-            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    except DBAPIError as error:
-        raise StorageError(f"cannot read {engine.url.database}: {error.orig}") from error
+    with transaction(engine) as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 def upgrade(engine: Engine) -> bool:
@@ -40,7 +36,7 @@ def upgrade(engine: Engine) -> bool:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
-    with engine.connect() as connection, writing(connection).begin():
+    with defining(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return True

@@ -14,6 +14,7 @@ from projections import snapshots
 from projections.errors import ProjectionError
 from projections.fold import decode, fold
 from projections.projection import Tracked, readers
+from projections.schema import projection_snapshots, projection_waypoints
 from projections.waypoints import ENTRIES_BETWEEN, Row, Waypoints
 from projections.waypoints import save as save_waypoints
 
@@ -138,7 +139,7 @@ class Projector:
             laid = self._waypoints.unsaved
             head = self.head
         self._table.fold((), head)
-        with transaction(self._ledger.engine, write=True) as connection:
+        with transaction(self._ledger.engine, write=[projection_snapshots, projection_waypoints]) as connection:
             for snapshot in taken:
                 snapshots.save(connection, snapshot)
             save_waypoints(connection, laid, head.position)

@@ -8,16 +8,18 @@ from types import NoneType
 from typing import Any, get_args
 
 from msgspec import Struct, structs
-from sqlalchemy import REAL, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import REAL, Column, Double, Index, LargeBinary, MetaData, Table
+
+from ledger.schema import Whole, Words
 
 metadata = MetaData()
 
 projection_checkpoints = Table(
     "projection_checkpoints",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("version", Integer, nullable=False),
-    Column("position", Integer, nullable=False),
+    Column("name", Words, primary_key=True),
+    Column("version", Whole, nullable=False),
+    Column("position", Whole, nullable=False),
     Column("chain_hash", LargeBinary, nullable=False),
     Column("rows_digest", LargeBinary),
     sqlite_strict=True,
@@ -26,10 +28,10 @@ projection_checkpoints = Table(
 projection_snapshots = Table(
     "projection_snapshots",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("version", Integer, nullable=False),
-    Column("settings", Text, nullable=False),
-    Column("position", Integer, nullable=False),
+    Column("name", Words, primary_key=True),
+    Column("version", Whole, nullable=False),
+    Column("settings", Words, nullable=False),
+    Column("position", Whole, nullable=False),
     Column("chain_hash", LargeBinary, nullable=False),
     Column("state", LargeBinary, nullable=False),
     sqlite_strict=True,
@@ -38,10 +40,10 @@ projection_snapshots = Table(
 projection_waypoints = Table(
     "projection_waypoints",
     metadata,
-    Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("name", Text, primary_key=True),
-    Column("version", Integer, nullable=False),
-    Column("settings", Text, nullable=False),
+    Column("position", Whole, primary_key=True, autoincrement=False),
+    Column("name", Words, primary_key=True),
+    Column("version", Whole, nullable=False),
+    Column("settings", Words, nullable=False),
     Column("chain_hash", LargeBinary, nullable=False),
     Column("state", LargeBinary, nullable=False),
     sqlite_strict=True,
@@ -78,7 +80,8 @@ class StoredRow(Struct, frozen=True, kw_only=True):
     detail: bytes
 
 
-_COLUMN_TYPES: dict[type, Any] = {int: Integer, float: REAL, str: Text, bytes: LargeBinary}
+_Float: Any = Double().with_variant(REAL, "sqlite")
+_COLUMN_TYPES: dict[type, Any] = {int: Whole, float: _Float, str: Words, bytes: LargeBinary}
 
 
 def _columns(row: type[Struct], key: str) -> Iterator[Column[Any]]:

@@ -52,7 +52,7 @@ class Waypoints:
         heads = {position: head_at(self._ledger, position) for position in {row.position for row in rows}}
         odd = [row for row in rows if not self._fits(row, heads[row.position])]
         if odd:
-            with transaction(self._ledger.engine, write=True) as connection:
+            with transaction(self._ledger.engine, write=[table]) as connection:
                 for row in odd:
                     connection.execute(delete(table).where(_same(row.position), table.c.name == row.name))
         self._newest = max((row.position for row in rows if row not in odd), default=0)

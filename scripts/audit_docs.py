@@ -16,7 +16,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from ledger.engines.database import open_engine
-from ledger.schema import TRIGGERS
+from ledger.guards import SQLITE as TRIGGERS
 from ledger.sealing.seals import read_seals
 from ledger.store import Ledger
 from projections.audit.archive import FOLDER

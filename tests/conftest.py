@@ -1,6 +1,7 @@
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,12 @@ from hypothesis import settings
 from sqlalchemy import Engine
 
 from gameplay.models.registry import MlflowRegistry
-from ledger.engines.database import open_engine
+from ledger.engines.database import disposing, open_engine
 from ledger.store import Ledger
 from migrations import upgrade
 from scripts.audit_ledger import write_ledger
 from tests.mlflow_server import MlflowServer
+from tests.postgresql import WHEEL, Server, require, serving
 from tests.s3_server import S3Gateway, S3Storage
 
 # A deadline is an assertion about time, which a busy machine fails.
@@ -21,6 +23,13 @@ settings.load_profile("patient")
 
 # A shell starts a job in its background deaf to Ctrl-C, and every program that the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Repeat a test that uses a database for each kind of database in its mark."""
+    engines = metafunc.definition.get_closest_marker("engines")
+    if engines is not None and "database" in metafunc.fixturenames:
+        metafunc.parametrize("database", engines.args, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -83,12 +92,53 @@ def own_s3(s3_storage: S3Storage) -> Iterator[S3Gateway]:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """A new database file with every table."""
-    engine = open_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
-    upgrade(engine)
-    yield engine
-    engine.dispose()
+def engine(database: str) -> Iterator[Engine]:
+    """The engine of a new database with every table."""
+    with disposing(open_engine(database)) as engine:
+        yield engine
+
+
+class Servers:
+    """The PostgreSQL servers of the session, each started when a test first asks for it."""
+
+    def __init__(self) -> None:
+        self._running = ExitStack()
+        self._servers: dict[str, Server] = {}
+
+    def __getitem__(self, name: str) -> Server:
+        if name not in self._servers:
+            self._servers[name] = self._running.enter_context(serving(require(name)))
+        return self._servers[name]
+
+    def close(self) -> None:
+        self._running.close()
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    servers = Servers()
+    yield servers
+    servers.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql(servers: Servers) -> Server:
+    """A PostgreSQL server for tests that are about it."""
+    return servers[WHEEL]
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database with every table and no event; of each kind in turn where a mark says so."""
+    kind = getattr(request, "param", "sqlite")
+    if kind == "sqlite":
+        url = f"sqlite:///{tmp_path / 'ledger.db'}"
+        with disposing(open_engine(url)) as made:
+            upgrade(made)
+        yield url
+        return
+    with request.getfixturevalue("servers")[kind].ledger() as name:
+        yield name
 
 
 @pytest.fixture

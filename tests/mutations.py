@@ -21,8 +21,8 @@ from rich.table import Table
 from bench.ledgers import bootstrap, empty_ledger, fill_with_games
 from ledger.chain import link
 from ledger.engines.database import open_engine, open_reader
+from ledger.guards import SQLITE as TRIGGERS
 from ledger.rows import Row
-from ledger.schema import TRIGGERS
 from ledger.sealing.keys import Signer
 from ledger.sealing.seals import Seal, read_seals, seal_head
 from ledger.store import Ledger

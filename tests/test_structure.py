@@ -36,6 +36,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "ids",
         "clock",
         "streams",
+        "guards",
         "schema",
         "engines",
         "rows",
@@ -102,6 +103,7 @@ LIBRARIES: dict[str, frozenset[str] | None] = {
 }
 # What a room or a module may import beyond its package's share.
 EXTRA = {
+    "ledger.engines.postgresql": frozenset({"psycopg"}),
     "ledger.sealing.keys": frozenset({"cryptography"}),
     "projections.commands": frozenset({"click", "rich", "migrations"}),
     "projections.cli": frozenset({"click", "rich"}),
@@ -112,6 +114,8 @@ ONLY_MODULES = {"mlflow": frozenset({"gameplay.models.registry", "gameplay.model
 ONE_MODULE = frozenset({"sklearn", "xgboost", "skl2onnx", "onnxmltools", "onnxruntime"})
 # They take a second or more to import, which those who do not need them should not pay.
 HEAVY = ONE_MODULE | {"mlflow", "onnx", "pandas", "matplotlib", "alembic", "scipy", "numpy", "pyarrow"}
+# A room of ours whose library only those who need it should load.
+LAZY_ROOM = "ledger.engines.postgresql"
 # `rps-audit` starts fast: these are imported by the function that needs them.
 IN_FUNCTIONS = {"projections": frozenset({"numpy", "scipy", "matplotlib", "pyarrow"})}
 
@@ -130,9 +134,11 @@ TESTS_OF_SEVERAL = {
     "gameplay/web/test_poison": "every route names the event that cannot be read",
     "gameplay/web/test_secrets": "no answer of any route holds a secret",
     "ledger/test_append_only": "the triggers below the code",
+    "ledger/test_append_only_postgresql": "the same on PostgreSQL",
     "ledger/test_crash": "an appender that is killed",
     "ledger/test_interleavings": "appends of several processes, in every order",
     "migrations/test_migrations": "the migrations add up to the schema",
+    "migrations/test_migrations_postgresql": "the same on PostgreSQL",
     "projections/commands/test_commands": "options that several commands share",
     "projections/commands/test_damage": "every command on a damaged file",
     "projections/test_first_release": "a ledger of the first release, through every fold",
@@ -242,7 +248,11 @@ def _spread(source: Source) -> Iterator[str]:
 
 def lazy_imports(source: Source) -> list[str]:
     """Imports inside a function, but for those that take long."""
-    return [str(found) for found in source.imports if found.lazy and found.package not in HEAVY]
+    return [
+        str(found)
+        for found in source.imports
+        if found.lazy and found.package not in HEAVY and found.target != LAZY_ROOM
+    ]
 
 
 def slow_starts(source: Source) -> list[str]:

@@ -5,8 +5,7 @@ from contextlib import contextmanager
 
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
-from ledger.engines.sqlite import file_of
-from ledger.errors import NoLedgerError
+from ledger.engines.database import demand_ledger
 
 
 @contextmanager
@@ -23,6 +22,4 @@ def opened(settings: Settings, *, read_only: bool = False) -> Iterator[Core]:
 
 def check_ledger(settings: Settings) -> None:
     """Raise NoLedgerError where there is none: a folder that was mistyped must not become an empty ledger."""
-    path = file_of(settings.database_url)
-    if not path.is_file():
-        raise NoLedgerError(path)
+    demand_ledger(settings.database_url)

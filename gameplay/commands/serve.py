@@ -22,9 +22,9 @@ from gameplay.serving.stop_deadline import StopDeadline
 from gameplay.training.setup import FIRST_GAMES, is_set_up, set_up
 from gameplay.web.app import create_app
 from gameplay.web.server import server_config
-from ledger.engines.sqlite import file_of
+from ledger.engines.database import file_of
 from ledger.vocabulary import FAMILIES, Family
-from migrations import current_revision
+from migrations import current_revision, grant
 from projections.commands.console import json_option, print_json, remark, say, track
 from projections.commands.numbers import WholeType
 
@@ -79,7 +79,8 @@ def _set_up_once(settings: Settings) -> None:
 
 def _ledger_folder(settings: Settings) -> Path | None:
     """Where the ledger lies, if it is a file: services on different machines may share any other."""
-    return file_of(settings.database_url).parent if settings.database_url.startswith("sqlite") else None
+    path = file_of(settings.database_url)
+    return path.parent if path is not None else None
 
 
 def _announce_jobs(settings: Settings) -> None:
@@ -113,9 +114,10 @@ def setup(settings: Settings, games: int, early: Family | None, as_json: bool) -
 
 
 @click.command()
+@click.option("--grant", "role", metavar="ROLE", help="Let a role of PostgreSQL's append and read, and no more.")
 @json_option
 @pass_settings
-def migrate(settings: Settings, as_json: bool) -> None:
+def migrate(settings: Settings, role: str | None, as_json: bool) -> None:
     """Bring the database to the newest migration; every start does the same.
 
     A database that does not exist is made, even where another ledger is known: `rps accept-ledger` has to follow.
@@ -125,10 +127,14 @@ def migrate(settings: Settings, as_json: bool) -> None:
     core = open_core(settings, accepting=True)
     try:
         revision = current_revision(core.engine)
+        if role is not None:
+            grant(core.engine, role)
     finally:
         core.close()
     database = settings.shown()["database_url"]
     if as_json:
-        print_json({"database_url": database, "migration": revision})
+        print_json({"database_url": database, "migration": revision, "granted": role})
     else:
         say(f"{database} is at migration {revision}")
+        if role is not None:
+            say(f"{role} may append and read")

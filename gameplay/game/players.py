@@ -6,20 +6,21 @@ Display names stay out of the ledger and can be erased.
 from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import Column, Engine, Executable, MetaData, Table, Text, delete, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Column, Engine, Insert, MetaData, Table, delete, select
+from sqlalchemy.dialects.postgresql import insert
 
 from gameplay.game.bots import script_named
 from ledger.engines.database import transaction
 from ledger.ids import keyed_id
+from ledger.schema import Words
 from ledger.vocabulary import PlayerKind
 
 metadata = MetaData()
 players = Table(
     "players",
     metadata,
-    Column("player_id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
+    Column("player_id", Words, primary_key=True),
+    Column("name", Words, nullable=False),
     sqlite_strict=True,
 )
 
@@ -38,7 +39,7 @@ def identify(name: str | None, session_id: str, *, scripted: bool = False) -> Pl
     return Player("script" if scripted else "human", keyed_id("player", session_id))
 
 
-def naming(player_id: str, name: str) -> Executable:
+def naming(player_id: str, name: str) -> Insert:
     """The statement that keeps the display name of an opaque id; a later name replaces it."""
     statement = insert(players).values(player_id=player_id, name=name)
     return statement.on_conflict_do_update(index_elements=["player_id"], set_={"name": statement.excluded.name})
@@ -69,7 +70,7 @@ def erase_of(engine: Engine, session_id: str) -> bool:
     Raises StorageError.
     """
     mine = players.c.player_id == identify(None, session_id).player_id
-    with transaction(engine, write=True) as connection:
+    with transaction(engine, write=[players]) as connection:
         return bool(connection.execute(delete(players).where(mine)).rowcount)
 
 
@@ -78,5 +79,5 @@ def erase(engine: Engine, name: str) -> int:
 
     Raises StorageError.
     """
-    with transaction(engine, write=True) as connection:
+    with transaction(engine, write=[players]) as connection:
         return connection.execute(delete(players).where(players.c.name == name)).rowcount

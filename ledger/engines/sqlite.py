@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
+from ledger.engines.options import DATABASE, SINGLE, WRITE
 from ledger.engines.pool import OwningPool
+from ledger.engines.sqlite_queries import Queries
 from ledger.errors import DamagedError, DiskFullError, NoLedgerError, ReplacedError, StorageError
 from ledger.files import make_folder, make_private, problem_of
 
@@ -25,15 +27,7 @@ CONNECTION_SECONDS_MAX = 4.0
 WAL_BYTES_MAX = 64 << 20
 """What the write-ahead log keeps of the disk once no reader needs more of it."""
 
-DATABASE = "database"
-"""The engine's option under which it carries its database."""
-WRITE = "write"
-"""The connection's option by which its next transaction takes the write lock."""
-DRIVER_ERRORS = (
-    DBAPIError,
-    sqlite3.Error,  # a caller that reads from the driver's cursor gets the driver's own errors
-    UnicodeDecodeError,  # so may the driver's message be, where it repeats a schema that is damaged
-)
+SUPPORTED = "sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
 _UNDECODABLE = "Could not decode to UTF-8"
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
 
@@ -41,8 +35,14 @@ FileId = tuple[int, int]
 """Device and inode."""
 
 
-class Sqlite:
+class Sqlite(Queries):
     """A database that is no file: in memory, for one process."""
+
+    driver_errors = (
+        DBAPIError,
+        sqlite3.Error,  # a caller that reads from the driver's cursor gets the driver's own errors
+        UnicodeDecodeError,  # so may the driver's message be, where it repeats a schema that is damaged
+    )
 
     def check_name(self) -> None:
         """Nothing can take its place."""
@@ -202,22 +202,14 @@ def open_reader(url: URL, *, traceless: bool) -> Engine:
     return engine
 
 
+def file_of(url: URL) -> Path:
+    """The file that `sqlite:///FILE` names. Raises StorageError on any other URL."""
+    return _path(url)
+
+
 def open_memory() -> Engine:
     """An empty database in memory, for one caller."""
     return create_engine("sqlite://", poolclass=StaticPool, execution_options={DATABASE: Sqlite()})
-
-
-def file_of(url: str) -> Path:
-    """The file that `sqlite:///FILE` names. Raises StorageError on any other URL."""
-    return _path(parse_url(url))
-
-
-def parse_url(url: str) -> URL:
-    """A database's URL in its parts. Raises StorageError, which does not repeat it: it may hold a password."""
-    try:
-        return make_url(url)
-    except (ArgumentError, ValueError) as error:  # a port that is no number is a bare ValueError
-        raise StorageError("the database's URL does not parse: write sqlite:///FILE") from error
 
 
 def beside(path: Path) -> tuple[Path, Path]:
@@ -243,14 +235,14 @@ def bound_wal(engine: Engine, *, bytes_max: int = WAL_BYTES_MAX) -> bool:
                 driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             finally:
                 driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    except DRIVER_ERRORS as error:
+    except file.driver_errors as error:
         raise file.refusal(error) from error
     return True
 
 
 def _path(url: URL) -> Path:
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        raise StorageError(f"{url.render_as_string()} is not supported: write sqlite:///FILE")
+        raise StorageError(f"{url.render_as_string()} is not supported: write {SUPPORTED}")
     return Path(url.database)
 
 
@@ -314,5 +306,6 @@ def _switch_to_wal(dbapi_connection: sqlite3.Connection) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get(WRITE, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get(SINGLE, False):
+        connection.exec_driver_sql("BEGIN" if WRITE not in options else "BEGIN IMMEDIATE")

@@ -112,7 +112,7 @@ def seal_head(ledger: Ledger, signer: Signer) -> Seal | None:
             previous = row.chain_hash
         tree.extend(leaves)
     seal = Seal(tree.size, signer.sign(tree.size, tree.root()), tree.encode())
-    with transaction(ledger.engine, write=True) as connection:
+    with transaction(ledger.engine, write=[table]) as connection:
         if _last_size(connection) >= seal.size:
             return None  # another process was faster
         connection.execute(insert(table).values(seal._asdict()))

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import func, insert, select
 
 from ledger.chain import GENESIS, leaf, link
-from ledger.engines.database import transaction
+from ledger.engines.database import database_of, transaction
 from ledger.errors import DamagedError, LedgerError
 from ledger.rows import PAGE_ROWS, misfit
 from ledger.schema import events
@@ -80,7 +80,8 @@ def import_lines(ledger: Ledger, lines: Iterable[bytes], progress: Callable[[int
     The chain is recomputed on the way. Raises ImportRefusedError, NotEmptyError, StorageError.
     """
     last = 0
-    with transaction(ledger.engine, write=True) as connection:
+    with transaction(ledger.engine, write=[events]) as connection:
+        database_of(ledger.engine).linger(connection)
         if head := connection.scalar(select(func.max(events.c.position))):
             raise NotEmptyError(head)
         checked = _checked(lines)

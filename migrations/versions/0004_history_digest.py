@@ -1,6 +1,6 @@
 """A digest of the promotion history's rows in their checkpoint, so that a change by hand shows."""
 
-from alembic import op
+from migrations.dialects import execute
 
 revision = "0004"
 down_revision = "0003"
@@ -10,4 +10,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Lead forward; rows without a digest are folded again by the next start."""
-    op.execute("ALTER TABLE projection_checkpoints ADD COLUMN rows_digest BLOB")
+    execute(
+        sqlite=["ALTER TABLE projection_checkpoints ADD COLUMN rows_digest BLOB"],
+        postgresql=["ALTER TABLE projection_checkpoints ADD COLUMN rows_digest BYTEA"],
+    )

@@ -6,7 +6,8 @@ from typing import Any
 from msgspec import structs
 from sqlalchemy import Connection, delete, insert
 
-from ledger.engines.database import transaction
+from ledger.engines.database import database_of, transaction
+from ledger.schema import events
 from ledger.store import Ledger
 from projections import snapshots, waypoints
 from projections.audit.replay import Replay
@@ -15,7 +16,7 @@ from projections.projection import Tracked
 from projections.read_models import history
 from projections.read_models.history import Query
 from projections.read_models.history_digest import digest_of
-from projections.schema import promotion_history
+from projections.schema import projection_snapshots, projection_waypoints, promotion_history
 
 STATES = (
     "counters",
@@ -28,6 +29,7 @@ STATES = (
     "bot_win_rates",
 )
 READ_MODELS = (*STATES, history.NAME)
+_WRITTEN = (events, promotion_history, projection_snapshots, projection_waypoints)
 
 
 def rebuild(ledger: Ledger, names: Sequence[str], *, since_us: int, progress: Progress | None = None) -> int:
@@ -37,7 +39,8 @@ def rebuild(ledger: Ledger, names: Sequence[str], *, since_us: int, progress: Pr
     """
     replay = Replay(ledger, since_us=since_us)
     replay.advance(ledger.head().position, progress)
-    with transaction(ledger.engine, write=True) as connection:
+    with transaction(ledger.engine, write=_WRITTEN) as connection:
+        database_of(ledger.engine).linger(connection)
         # Under the write lock nothing is appended, so this reaches the very head. A service that has folded
         # further than the checkpoint would otherwise never fold the events in between again.
         replay.advance(ledger.head().position, progress)

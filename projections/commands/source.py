@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 from sqlalchemy import Engine
 
-from ledger.engines.database import disposing, open_engine, open_reader, transaction
-from ledger.engines.sqlite import file_of
+from ledger.engines.database import disposing, file_of, has_tables, open_engine, open_reader, transaction
 from ledger.errors import DamagedError, NoLedgerError, SchemaError, StorageError
 from ledger.sealing.keys import Verifier, public_path, read_verifier
 from ledger.store import Ledger
@@ -29,7 +28,7 @@ class Source:
     def reader(self) -> Ledger:
         """The ledger, through a connection that cannot write. Raises NoLedgerError, StorageError, SchemaError."""
         path = file_of(self.url)
-        if not path.is_file():
+        if path is not None and not path.is_file():
             raise NoLedgerError(f"{path} (--database names another)")
         return _checked(_owned(open_reader(self.url)))
 
@@ -41,13 +40,13 @@ class Source:
 
     @contextmanager
     def empty(self) -> Iterator[Ledger]:
-        """A ledger to fill: in a file that is a ledger, or has no tables, or is not there yet.
+        """A ledger to fill: in a database that is a ledger, or has no tables, or a file that is not there yet.
 
         A file that is made for the block is gone again when the block fails. Raises NotEmptyError, StorageError,
         SchemaError.
         """
         path = file_of(self.url)
-        found = path.exists()
+        found = path is None or path.exists()
         if found and self._has_tables() and (position := self.reader().head().position):
             raise NotEmptyError(position)
         ledger = Ledger(open_engine(self.url))
@@ -58,17 +57,19 @@ class Source:
             whole = True
         finally:
             ledger.engine.dispose()
-            if not (found or whole):
+            if path is not None and not (found or whole):
                 path.unlink(missing_ok=True)
 
     def _has_tables(self) -> bool:
-        with disposing(open_reader(self.url)) as engine, transaction(engine) as connection:
-            return connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").scalar() is not None
+        path = file_of(self.url)
+        # To open a file for writing would change it.
+        with disposing(open_engine(self.url) if path is None else open_reader(self.url)) as engine:
+            return has_tables(engine)
 
     def verifiers(self, keys: tuple[Path, ...]) -> list[Verifier]:
-        """The public keys to trust: those named, or the one beside the database. Raises KeyFileError."""
-        if not keys:
-            beside = public_path(file_of(self.url).with_name(KEY_NAME))
+        """The public keys to trust: those named, or the one beside the database's file. Raises KeyFileError."""
+        if not keys and (path := file_of(self.url)) is not None:
+            beside = public_path(path.with_name(KEY_NAME))
             keys = (beside,) if beside.is_file() else ()
         return [read_verifier(path) for path in keys]
 

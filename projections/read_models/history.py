@@ -71,7 +71,7 @@ class History:
         with transaction(self._engine) as connection:
             if not self._distrust(connection):
                 return None
-        with transaction(self._engine, write=True) as connection:
+        with transaction(self._engine, write=[table]) as connection:
             # Looked at again under the lock: another process may have dropped them, and folded them again since.
             problem = self._distrust(connection)
             if problem:
@@ -99,7 +99,7 @@ class History:
         """Fold what is new in the batch and set the checkpoint to `through`, in one transaction."""
         if not through.position:
             return
-        with transaction(self._engine, write=True) as connection:
+        with transaction(self._engine, write=[table]) as connection:
             row = connection.execute(select(checkpoints).where(_MINE)).first()
             done, digest = (row.position, row.rows_digest or EMPTY) if row else (0, EMPTY)
             if through.position <= done:

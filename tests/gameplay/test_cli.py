@@ -17,6 +17,7 @@ from gameplay.game.players import naming
 from gameplay.serving.folder_locks import serving
 from gameplay.serving.listening import listen
 from ledger.engines.database import open_engine, transaction
+from ledger.schema import events
 from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES
 from migrations import REVISION, upgrade
@@ -176,7 +177,7 @@ def test_a_plan_is_cancelled_for_a_family_that_is_named(run: Run) -> None:
 
 
 def test_a_name_is_erased_and_the_games_stay(run: Run, ledger: Ledger) -> None:
-    with transaction(ledger.engine, write=True) as connection:
+    with transaction(ledger.engine, write=[events]) as connection:
         connection.execute(naming("p-1", "Ada [bold]"))
     head = ledger.head()
 

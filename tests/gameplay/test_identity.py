@@ -18,6 +18,7 @@ from ledger.engines.database import disposing, open_engine, writing
 from ledger.errors import IdentityError
 from ledger.events import LedgerAccepted
 from ledger.identity import LinkFile, newest_link, read_id
+from ledger.schema import events
 from ledger.sealing.keys import public_path, read_verifier
 from ledger.store import Ledger
 from ledger.verification.audit import audit
@@ -199,7 +200,7 @@ def test_a_ledger_from_before_becomes_known(settings: Settings, database: Path) 
     with (
         disposing(open_engine(f"sqlite:///{database}")) as engine,
         engine.connect() as connection,
-        writing(connection).begin(),
+        writing(connection, [events]).begin(),
     ):
         config.attributes["connection"] = connection
         command.upgrade(config, "0002")

@@ -230,7 +230,7 @@ class World:
 
     def forget_snapshots(self) -> None:
         """The cache is gone: the next start replays every event."""
-        with transaction(self._core.engine, write=True) as connection:
+        with transaction(self._core.engine, write=[projection_snapshots]) as connection:
             connection.execute(projection_snapshots.delete())
 
     def save_snapshots(self) -> None:

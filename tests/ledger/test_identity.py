@@ -8,11 +8,14 @@ from sqlalchemy.exc import IntegrityError
 from ledger.engines.database import disposing, open_engine, transaction
 from ledger.errors import IdentityError
 from ledger.identity import LinkFile, check_link, newest_link, read_id
-from ledger.schema import ledger_identity
+from ledger.schema import events, ledger_identity
 from ledger.store import Ledger
 from ledger.verification.backup import back_up
 from migrations import upgrade
 from tests.builders import game_started
+from tests.postgresql import EVERY_ENGINE, SQLITE_ONLY
+
+pytestmark = EVERY_ENGINE
 
 
 def play(ledger: Ledger, games: int) -> None:
@@ -34,6 +37,7 @@ def test_every_ledger_has_an_id_of_its_own(engine: Engine, other: Ledger) -> Non
     other.engine.dispose()
 
 
+@SQLITE_ONLY
 @pytest.mark.parametrize(
     "statement",
     [
@@ -52,8 +56,9 @@ def test_an_id_is_never_changed(engine: Engine, statement: str) -> None:
     assert read_id(engine) == before
 
 
+@SQLITE_ONLY
 def test_an_id_that_is_gone_is_named(engine: Engine) -> None:
-    with transaction(engine, write=True) as connection:
+    with transaction(engine, write=[events]) as connection:
         connection.exec_driver_sql("DROP TRIGGER identity_refuse_delete")
         connection.execute(ledger_identity.delete())
 
@@ -83,6 +88,7 @@ def test_another_ledger_is_named(ledger: Ledger, other: Ledger) -> None:
     other.engine.dispose()
 
 
+@SQLITE_ONLY
 def test_a_backup_is_the_same_ledger_and_shorter(ledger: Ledger, tmp_path: Path) -> None:
     play(ledger, 3)
     back_up(ledger.engine, tmp_path / "backup.db")

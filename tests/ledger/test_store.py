@@ -5,12 +5,16 @@ from typing import Protocol
 import pytest
 from sqlalchemy import Column, Engine, MetaData, Table, Text, insert, select
 
+from ledger.engines.sqlite_queries import INSERT_ROWS_MAX
 from ledger.errors import ConflictError, DuplicateError, InvalidEventError, StorageError
 from ledger.events import Event
-from ledger.store import INSERT_ROWS_MAX, Ledger, Receipt
+from ledger.store import Ledger, Receipt
 from ledger.writer import Writer
 from tests.builders import fell_back, game_finished, game_started, one_of_each, round_played
 from tests.ledger.chains import assert_intact
+from tests.postgresql import EVERY_SERVER, refusing
+
+pytestmark = EVERY_SERVER
 
 
 class Clock:
@@ -223,14 +227,9 @@ def test_time_stands_still_when_the_clock_runs_back(append: Append, ledger: Ledg
 
 
 def test_a_refusal_of_the_database_is_a_storage_error(append: Append, engine: Engine, ledger: Ledger) -> None:
-    with engine.begin() as connection:
-        connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE INSERT ON events WHEN NEW.position = 3"
-            " BEGIN SELECT raise(ABORT, 'the disk is full'); END"
-        )
     append("game-g1", [game_started()], 0)
 
-    with pytest.raises(StorageError, match="the disk is full"):
+    with refusing(engine, "events", "NEW.position = 3"), pytest.raises(StorageError, match="the disk is full"):
         append("game-g1", [round_played(), round_played(round=2)], 1)
 
     assert ledger.head().position == 1

@@ -1,17 +1,20 @@
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 
 import pytest
 from sqlalchemy import Engine, event
 
 from ledger.engines.database import writing
 from ledger.errors import BusyError, ClosedError, ConflictError, InvalidEventError, StorageError
+from ledger.schema import events
 from ledger.store import Ledger, Receipt
 from ledger.writer import Writer
 from tests.builders import game_started, round_played
 from tests.ledger.chains import assert_intact
+from tests.postgresql import EVERY_ENGINE, refusing
+
+pytestmark = EVERY_ENGINE
 
 Outcome = Receipt | BaseException
 
@@ -25,18 +28,6 @@ def commits_of(engine: Engine) -> list[object]:
     commits: list[object] = []
     event.listen(engine, "commit", commits.append)
     return commits
-
-
-@contextmanager
-def refusing(engine: Engine) -> Iterator[None]:
-    """A database that takes no event, as one with a full disk would."""
-    with engine.begin() as connection:
-        connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT raise(ABORT, 'the disk is full'); END"
-        )
-    yield
-    with engine.begin() as connection:
-        connection.exec_driver_sql("DROP TRIGGER full")
 
 
 def test_concurrent_appends_get_their_own_receipts(ledger: Ledger) -> None:
@@ -71,7 +62,7 @@ def test_appends_of_many_turns_share_commits_while_the_disk_is_slow(ledger: Ledg
     async def scenario() -> None:
         async with Writer(ledger) as writer:
             # The process that holds the write lock makes the writer wait; meanwhile the loop goes on turning.
-            with engine.connect() as holder, writing(holder).begin():
+            with engine.connect() as holder, writing(holder, [events]).begin():
                 tasks = []
                 for n in range(100):
                     tasks.append(asyncio.create_task(writer.append(f"game-{n}", [game_started()], 0)))
@@ -162,7 +153,7 @@ def test_closing_writes_what_waits(ledger: Ledger) -> None:
 def test_a_caller_that_is_cancelled_loses_nothing(ledger: Ledger, engine: Engine) -> None:
     async def scenario() -> None:
         async with Writer(ledger) as writer:
-            with engine.connect() as holder, writing(holder).begin():
+            with engine.connect() as holder, writing(holder, [events]).begin():
                 before = asyncio.create_task(writer.append("game-g1", [game_started()], 0))
                 await asyncio.sleep(0)
                 before.cancel()  # not yet with the thread
@@ -183,7 +174,7 @@ def test_a_caller_that_is_cancelled_loses_nothing(ledger: Ledger, engine: Engine
 def test_a_storage_error_reaches_every_caller_and_the_writer_goes_on(ledger: Ledger, engine: Engine) -> None:
     async def scenario() -> None:
         async with Writer(ledger) as writer:
-            with refusing(engine):
+            with refusing(engine, "events"):
                 outcomes = await together(*(writer.append(f"game-{n}", [game_started()], 0) for n in range(3)))
             assert [str(outcome) for outcome in outcomes] == ["the database refused: the disk is full"] * 3
             assert all(isinstance(outcome, StorageError) for outcome in outcomes)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, event
 from gameplay.game import players
 from ledger import schema as log
 from ledger.engines.database import disposing, open_engine
-from ledger.schema import TRIGGERS
+from ledger.guards import SQLITE as TRIGGERS
 from ledger.store import Ledger
 from migrations import REVISION, current_revision, upgrade
 from projections import schema as read_models
@@ -140,11 +140,12 @@ with disposing(open_engine(sys.argv[1])) as engine:
 """
 
 
-def test_six_processes_may_start_on_one_new_file(tmp_path: Path, engine: Engine) -> None:
-    url = f"sqlite:///{tmp_path / 'new.db'}"
+def start_together(url: str, *, processes: int) -> None:
+    """Have so many processes start on a new database at once."""
     command = [sys.executable, "-c", START, url]
     starts = [
-        subprocess.Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True) for _ in "123456"
+        subprocess.Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True)
+        for _ in range(processes)
     ]
     for start in starts:
         assert start.stdout
@@ -156,8 +157,15 @@ def test_six_processes_may_start_on_one_new_file(tmp_path: Path, engine: Engine)
 
     problems = [start.communicate()[1] for start in starts]
 
-    assert problems == [""] * 6
-    assert [start.returncode for start in starts] == [0] * 6
+    assert problems == [""] * processes
+    assert [start.returncode for start in starts] == [0] * processes
+
+
+def test_six_processes_may_start_on_one_new_file(tmp_path: Path, engine: Engine) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+
+    start_together(url, processes=6)
+
     with disposing(open_engine(url)) as started:
         assert current_revision(started) == REVISION
         assert schema_of(started) == schema_of(engine)

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from ledger.engines.database import open_engine, transaction
-from ledger.schema import TRIGGERS
+from ledger.guards import SQLITE as TRIGGERS
+from ledger.schema import events
 from ledger.store import Ledger
 
 Edit = Callable[[dict[str, Any]], object]
@@ -47,7 +48,7 @@ def edit(ledger: Ledger, position: int, change: Edit) -> None:
     (entry,) = ledger.read(position - 1, limit=1)
     payload = msgspec.json.decode(entry.payload, type=dict[str, Any])
     change(payload)
-    with transaction(ledger.engine, write=True) as connection:
+    with transaction(ledger.engine, write=[events]) as connection:
         connection.exec_driver_sql("DROP TRIGGER events_refuse_update")
         connection.exec_driver_sql(
             "UPDATE events SET payload = ? WHERE position = ?", (msgspec.json.encode(payload), position)

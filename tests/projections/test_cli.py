@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from ledger.schema import TRIGGERS
+from ledger.guards import SQLITE as TRIGGERS
 from projections.audit.rebuild import READ_MODELS
 from projections.cli import rps_audit
 from scripts.audit_docs import PAGE, render, tamper

@@ -33,6 +33,7 @@ from tests.builders import (
     training_completed,
 )
 from tests.histories import histories
+from tests.postgresql import EVERY_ENGINE, SQLITE_ONLY
 from tests.projections.stories import (
     append,
     caught_up,
@@ -45,6 +46,8 @@ from tests.projections.stories import (
     states,
     table_rows,
 )
+
+pytestmark = EVERY_ENGINE
 
 PROJECTIONS = STATES
 READ_MODELS = (*PROJECTIONS, "promotion_history")
@@ -65,6 +68,7 @@ STORY: tuple[Event, ...] = (
 )
 
 
+@SQLITE_ONLY
 @settings(repeatable, max_examples=100)
 @given(history=histories(), stops=st.lists(st.integers(0, 60), max_size=6), pages=st.integers(1, 7))
 def test_catching_up_in_any_number_of_steps_equals_one_replay(
@@ -86,6 +90,7 @@ def test_catching_up_in_any_number_of_steps_equals_one_replay(
         assert rows == table_rows(ledger.engine)
 
 
+@SQLITE_ONLY
 @settings(repeatable, max_examples=40)
 @given(history=histories(steps_max=8), pages=st.integers(1, 4))
 def test_live_equals_replay_equals_snapshot_and_tail_at_every_position(history: list[Event], pages: int) -> None:
@@ -258,6 +263,7 @@ def test_a_missing_snapshot_is_replayed_and_not_counted(ledger: Ledger) -> None:
     assert states(read_models) == expected
 
 
+@SQLITE_ONLY
 def test_snapshots_of_a_ledger_that_was_replaced_are_discarded(engine: Engine, ledger: Ledger) -> None:
     saved(ledger)
     execute(engine, "DROP TRIGGER events_refuse_delete")
@@ -314,6 +320,7 @@ def table_count(engine: Engine, table: str) -> int:
         return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
 
 
+@SQLITE_ONLY
 @pytest.mark.parametrize("kind", POISONS)
 def test_an_event_that_cannot_be_read_stops_everything(ledger: Ledger, kind: str) -> None:
     read_models = ReadModels(ledger)
@@ -361,6 +368,7 @@ def test_a_cycle_that_was_decided_twice_stops_everything_when_it_is_settled(ledg
     assert_stopped(read_models, ledger, position)
 
 
+@SQLITE_ONLY
 def test_a_poison_event_after_the_snapshots_stops_a_restart(ledger: Ledger) -> None:
     append(ledger, *STORY)
     assert restarted(ledger).projector.save(every=1)
@@ -371,6 +379,7 @@ def test_a_poison_event_after_the_snapshots_stops_a_restart(ledger: Ledger) -> N
     fails(read_models.projector.start, position)
 
 
+@SQLITE_ONLY
 def test_a_failure_that_is_raised_again_collects_no_tracebacks(ledger: Ledger) -> None:
     read_models = ReadModels(ledger)
     position = insert_raw(ledger, "game.finished", b"{}")
@@ -379,6 +388,7 @@ def test_a_failure_that_is_raised_again_collects_no_tracebacks(ledger: Ledger) -
     assert len(tracebacks[-1]) == len(tracebacks[1])
 
 
+@SQLITE_ONLY
 @pytest.mark.parametrize("table", ["promotion_history", "projection_checkpoints"])
 def test_states_stay_when_the_database_refuses_the_historys_rows(ledger: Ledger, table: str) -> None:
     append(ledger, *GAME)
@@ -445,6 +455,7 @@ def test_a_look_at_the_states_does_not_wait_for_snapshots_to_be_written(ledger: 
     assert set(restored.state.games) == {"g1", "g2"}
 
 
+@SQLITE_ONLY
 def test_snapshots_stay_as_they_were_when_the_database_refuses_new_ones(ledger: Ledger) -> None:
     expected = saved(ledger)
     execute(
@@ -462,6 +473,7 @@ def test_snapshots_stay_as_they_were_when_the_database_refuses_new_ones(ledger: 
     assert read_models.projector.save(every=1)
 
 
+@SQLITE_ONLY
 def test_a_start_that_the_database_refused_can_be_made_again(ledger: Ledger) -> None:
     """The snapshots are restored by then, so a catch-up must not fold the same events on top of them."""
     expected = saved(ledger)
@@ -492,6 +504,7 @@ def test_a_second_start_changes_nothing(ledger: Ledger) -> None:
     assert states(read_models) == expected
 
 
+@SQLITE_ONLY
 def test_rows_that_another_process_is_folding_again_are_not_dropped(engine: Engine, ledger: Ledger) -> None:
     """Both have found the rows untrustworthy; the slower one gets the lock when the faster one is done."""
     append(ledger, *STORY)

@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import Engine
 
-from gameplay.game.players import Player, erase, identify, known_as, naming
+from gameplay.game.players import Player, erase, identify, known_as, naming, players
 from ledger.engines.database import transaction
 from ledger.vocabulary import BOTS
 
@@ -26,7 +26,7 @@ def test_any_other_player_is_known_by_an_opaque_id(name: str | None) -> None:
 
 
 def test_a_name_is_kept_beside_the_ledger_and_can_be_erased(engine: Engine) -> None:
-    with transaction(engine, write=True) as connection:
+    with transaction(engine, write=[players]) as connection:
         for player_id, name in (("p-1", "Zoë"), ("p-2", "Max"), ("p-3", "Max"), ("p-1", "Zoë the Second")):
             connection.execute(naming(player_id, name))
 

@@ -10,7 +10,7 @@ from gameplay.serving import abandonment
 from gameplay.serving.abandonment import Abandonment
 from ledger.errors import LedgerError, StorageError, UnreadableEventError
 from ledger.events import GameAbandoned
-from ledger.schema import TRIGGERS
+from ledger.guards import SQLITE as TRIGGERS
 from ledger.store import Append, Ledger, Receipt
 from ledger.streams import game_stream
 from projections.read_models.all import ReadModels

@@ -11,6 +11,7 @@ from gameplay.game.players import known_as
 from gameplay.game.rules import round_points
 from gameplay.serving import room
 from ledger.engines.database import transaction
+from ledger.schema import events
 from ledger.vocabulary import ALIASES, BOTS, FAMILY_OF_POLICY, POLICIES, Policy
 from tests.gameplay.conftest import Serve
 from tests.gameplay.web_clients import (
@@ -253,7 +254,7 @@ def test_no_name_is_kept_of_a_game_that_did_not_start(served: TestClient, monkey
 def test_while_another_process_holds_the_write_lock_named_starts_wait_and_reads_do_not(served: TestClient) -> None:
     service = service_behind(served)
     with ThreadPoolExecutor(20) as crowd:
-        with transaction(service.core.engine, write=True):
+        with transaction(service.core.engine, write=[events]):
             starts = [crowd.submit(start, served, player_name=f"player {number}") for number in range(20)]
             wait_until(lambda: service.writer.unanswered_events == 20)
 

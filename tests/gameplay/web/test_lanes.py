@@ -16,7 +16,7 @@ from gameplay.config import Settings
 from gameplay.refusals import TooMany, Unavailable
 from gameplay.web.lanes import Lane, ShortLane
 from gameplay.web.limits import Limits
-from ledger.engines.sqlite import file_of
+from ledger.engines.database import file_of
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.web_clients import HISTORY_PATH, REPORT_PATH, ok, play, service_behind, serving, start
 
@@ -97,7 +97,9 @@ def test_a_registry_that_hangs_holds_nothing_up_but_what_asks_it(
 def test_a_locked_database_holds_up_no_reader(hurried: TestClient) -> None:
     start(hurried)
     ok(hurried.get(HISTORY_PATH))
-    lock = sqlite3.connect(file_of(service_behind(hurried).core.settings.database_url), isolation_level=None)
+    database = file_of(service_behind(hurried).core.settings.database_url)
+    assert database is not None
+    lock = sqlite3.connect(database, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     with closing(lock), ThreadPoolExecutor(CROWD) as pool:
         crowd = [pool.submit(start, hurried, player_name=f"Ada {number}") for number in range(CROWD)]

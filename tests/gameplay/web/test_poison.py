@@ -10,7 +10,7 @@ from gameplay.config import Settings
 from gameplay.web.app import create_app
 from ledger.engines.database import open_engine
 from ledger.errors import StorageError
-from ledger.schema import TRIGGERS
+from ledger.guards import SQLITE as TRIGGERS
 from ledger.store import Ledger
 from tests.builders import game_finished
 from tests.gameplay.conftest import Serve

@@ -13,6 +13,7 @@ from ledger.engines import sqlite as engines
 from ledger.engines.database import disposing, open_engine, open_reader, transaction, writing
 from ledger.engines.sqlite import BUSY_TIMEOUT_MS, bound_wal, file_of
 from ledger.errors import DamagedError, DiskFullError, ReplacedError, StorageError
+from ledger.schema import events
 from ledger.store import Ledger
 from migrations import upgrade
 from tests.builders import game_started
@@ -89,7 +90,8 @@ def test_a_database_that_must_exist_is_not_made(tmp_path: Path) -> None:
         "sqlite://",
         "sqlite:///:memory:",
         "mysql://host/ledger",
-        "postgresql+psycopg://host/x",
+        "postgresql://host/x",
+        "postgresql+asyncpg://host/x",
         "sqlite://host:port/x",
     ],
 )
@@ -134,23 +136,23 @@ def test_a_reader_does_not_hold_up_a_writer(engine: Engine) -> None:
 
 
 def test_a_writing_transaction_holds_the_lock_from_its_begin(engine: Engine) -> None:
-    with engine.connect() as first, writing(first).begin(), engine.connect() as second:
+    with engine.connect() as first, writing(first, [events]).begin(), engine.connect() as second:
         second.exec_driver_sql("PRAGMA busy_timeout = 0")
         second.rollback()
 
         with pytest.raises(OperationalError, match="locked"):
-            writing(second).begin()
+            writing(second, [events]).begin()
     engine.dispose()
 
 
 def test_a_connection_returns_to_the_pool_as_a_reader(engine: Engine) -> None:
-    with engine.connect() as connection, writing(connection).begin():
+    with engine.connect() as connection, writing(connection, [events]).begin():
         pass
 
     with engine.connect() as reader, reader.begin(), engine.connect() as writer:
         writer.exec_driver_sql("PRAGMA busy_timeout = 0")
         writer.rollback()
-        with writing(writer).begin():
+        with writing(writer, [events]).begin():
             pass
     engine.dispose()
 
@@ -158,7 +160,7 @@ def test_a_connection_returns_to_the_pool_as_a_reader(engine: Engine) -> None:
 def test_a_page_that_is_overwritten_is_a_damaged_error(engine: Engine, ledger: Ledger) -> None:
     ledger.append("game-g1", [game_started()], 0)
     engine.dispose()
-    path = file_of(str(engine.url))
+    path = file_of(engine.url)
     content = bytearray(path.read_bytes())
     content[4_096:] = b"\xff" * (len(content) - 4_096)
     path.write_bytes(content)
@@ -174,7 +176,7 @@ def test_a_text_that_is_not_utf_8_is_a_damaged_error_in_one_line(
     engine: Engine, ledger: Ledger, column: str
 ) -> None:
     ledger.append("game-g1", [game_started()], 0)
-    with transaction(engine, write=True) as connection:
+    with transaction(engine, write=[events]) as connection:
         connection.exec_driver_sql("DROP TRIGGER events_refuse_update")
         connection.exec_driver_sql(f"UPDATE events SET {column} = CAST(x'ff0a41' AS TEXT)")
 
@@ -188,7 +190,7 @@ def test_a_text_that_is_not_utf_8_is_a_damaged_error_in_one_line(
 def still(tmp_path: Path) -> str:
     """The URL of a database that no process has open."""
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    with disposing(open_engine(url)) as engine, transaction(engine, write=True) as connection:
+    with disposing(open_engine(url)) as engine, transaction(engine, write=[events]) as connection:
         connection.exec_driver_sql("CREATE TABLE notes (text TEXT) STRICT")
     return url
 
@@ -207,7 +209,7 @@ def test_a_traceless_reader_leaves_no_file(still: str, tmp_path: Path) -> None:
 
 def test_a_traceless_reader_sees_what_a_running_writer_has_committed(still: str) -> None:
     with disposing(open_engine(still)) as writer:
-        with transaction(writer, write=True) as connection:
+        with transaction(writer, write=[events]) as connection:
             connection.exec_driver_sql("INSERT INTO notes VALUES ('kept in the log')")
         with disposing(open_reader(still, traceless=True)) as engine:
             assert notes(engine) == ["kept in the log"]
@@ -215,7 +217,7 @@ def test_a_traceless_reader_sees_what_a_running_writer_has_committed(still: str)
 
 def test_a_traceless_reader_gives_nothing_of_a_file_that_is_written_to_meanwhile(still: str) -> None:
     with disposing(open_reader(still, traceless=True)) as engine:
-        with disposing(open_engine(still)) as writer, transaction(writer, write=True) as connection:
+        with disposing(open_engine(still)) as writer, transaction(writer, write=[events]) as connection:
             connection.exec_driver_sql("INSERT INTO notes VALUES ('meanwhile')")
 
         with pytest.raises(StorageError, match=r"was written to while it was read: run the command again"):
@@ -281,7 +283,7 @@ def test_a_file_that_goes_while_a_batch_is_written_is_seen_before_the_answer(
         upgrade(engine)
 
         def write() -> None:
-            with transaction(engine, write=True) as connection:
+            with transaction(engine, write=[events]) as connection:
                 connection.exec_driver_sql("CREATE TABLE anything (number INTEGER)")
                 change(path)
 
@@ -291,14 +293,14 @@ def test_a_file_that_goes_while_a_batch_is_written_is_seen_before_the_answer(
 
 def test_a_log_that_is_taken_away_is_seen(engine: Engine, ledger: Ledger) -> None:
     start_game(ledger, "before")
-    file_of(str(engine.url)).with_name("ledger.db-wal").unlink()
+    file_of(engine.url).with_name("ledger.db-wal").unlink()
 
     with pytest.raises(ReplacedError, match=r"ledger\.db-wal is gone"):
         start_game(ledger, "after")
 
 
 def test_a_file_that_is_put_back_is_written_again(engine: Engine, ledger: Ledger) -> None:
-    path = file_of(str(engine.url))
+    path = file_of(engine.url)
     start_game(ledger, "before")
     path.rename(path.with_name("away"))
     with pytest.raises(ReplacedError):
@@ -336,7 +338,7 @@ def test_a_file_is_for_its_owner_alone_and_so_is_what_lies_beside_it(tmp_path: P
 
 
 def test_a_file_of_an_earlier_release_is_made_private(engine: Engine) -> None:
-    path = file_of(str(engine.url))
+    path = file_of(engine.url)
     engine.dispose()
     path.chmod(0o644)
 
@@ -372,7 +374,7 @@ def fill_log(ledger: Ledger, path: Path) -> int:
 
 
 def test_a_log_that_a_reader_made_long_is_cut(engine: Engine, ledger: Ledger) -> None:
-    path = file_of(str(engine.url))
+    path = file_of(engine.url)
     before = fill_log(ledger, path)
 
     assert bound_wal(engine, bytes_max=before) is False
@@ -384,7 +386,7 @@ def test_a_log_that_a_reader_made_long_is_cut(engine: Engine, ledger: Ledger) ->
 
 
 def test_a_log_that_is_read_is_left_alone_at_once(engine: Engine, ledger: Ledger) -> None:
-    path = file_of(str(engine.url))
+    path = file_of(engine.url)
     before = fill_log(ledger, path)
 
     with engine.connect() as reader, reader.begin():

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from ledger.engines.database import transaction
+from ledger.schema import events
 from ledger.sealing.checkpoints import CheckpointError
 from ledger.sealing.keys import Signer
 from ledger.sealing.proofs import (
@@ -110,7 +111,7 @@ def test_a_log_that_was_cut_gives_no_proof(proofs: list[Proof], ledger: Ledger) 
     seal = last_seal(ledger)
     assert proofs
     assert seal is not None
-    with transaction(ledger.engine, write=True) as connection:
+    with transaction(ledger.engine, write=[events]) as connection:
         connection.exec_driver_sql("DROP TRIGGER events_refuse_delete")
         connection.exec_driver_sql(f"DELETE FROM events WHERE position = {EVENTS}")
 
@@ -126,7 +127,7 @@ def test_a_log_that_was_changed_gives_no_proof(
     seal = last_seal(ledger)
     assert proofs
     assert seal is not None
-    with transaction(ledger.engine, write=True) as connection:
+    with transaction(ledger.engine, write=[events]) as connection:
         connection.exec_driver_sql("DROP TRIGGER events_refuse_update")
         connection.exec_driver_sql(f"UPDATE events SET {change} WHERE position = 7")
 

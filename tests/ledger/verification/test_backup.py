@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from ledger.engines.database import open_engine, open_reader, transaction
 from ledger.errors import StorageError
+from ledger.schema import events
 from ledger.sealing.keys import Signer
 from ledger.sealing.seals import read_seals, seal_head
 from ledger.store import Ledger
@@ -122,7 +123,7 @@ def test_a_backup_into_no_folder_is_refused(engine: Engine, tmp_path: Path) -> N
 
 def test_what_is_wrong_with_a_ledger_is_said_of_its_backup(ledger: Ledger, engine: Engine, tmp_path: Path) -> None:
     append(ledger, 2)
-    with transaction(engine, write=True) as connection:
+    with transaction(engine, write=[events]) as connection:
         connection.exec_driver_sql("DROP TRIGGER events_refuse_delete")
         connection.exec_driver_sql("DELETE FROM events WHERE position = 2")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ledger.engines.database import open_reader
-from ledger.schema import TRIGGERS
+from ledger.guards import SQLITE as TRIGGERS
 from ledger.verification.audit import audit
 from ledger.verification.backup import back_up
 from ledger.verification.integrity import damages

@@ -19,6 +19,9 @@ from ledger.verification.transfer import (
 from ledger.verification.walk import verify
 from migrations import upgrade
 from tests.builders import game_started, one_of_each
+from tests.postgresql import EVERY_ENGINE
+
+pytestmark = EVERY_ENGINE
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from bench.ledgers import fill_with_games
 from ledger.engines.database import open_reader
+from ledger.guards import SQLITE as TRIGGERS
 from ledger.rows import Row
-from ledger.schema import TRIGGERS
 from ledger.sealing.seals import read_seals, seal_head
 from ledger.store import Ledger
 from ledger.verification.findings import Finding

@@ -13,6 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from ledger.engines.database import disposing, open_engine, transaction
+from ledger.schema import events
 from ledger.store import Ledger
 from ledger.streams import promotion_stream
 from projections.audit.decisions import check_decisions
@@ -150,7 +151,7 @@ def test_a_watch_shows_its_series_outlasts_a_look_that_cannot_read_and_ends_by_s
 def test_a_locked_ledger_is_verified_all_the_same(watched: Path) -> None:
     with (
         disposing(open_engine(f"sqlite:///{watched}")) as engine,
-        transaction(engine, write=True) as connection,
+        transaction(engine, write=[events]) as connection,
     ):
         connection.exec_driver_sql("DELETE FROM projection_snapshots")
 

@@ -33,6 +33,7 @@ from tests.builders import (
     tickers,
 )
 from tests.histories import histories
+from tests.postgresql import EVERY_ENGINE, SQLITE_ONLY
 from tests.projections.stories import (
     BEGIN_US,
     Clock,
@@ -44,6 +45,9 @@ from tests.projections.stories import (
     scratch_ledger,
     table_rows,
 )
+
+pytestmark = EVERY_ENGINE
+
 
 KEYS = frozenset((
     "id", "ts", "ts_ms", "created_ts_utc", "model_type", "decision", "z_statistic", "p_value", "production_wins",
@@ -384,6 +388,7 @@ STALE = [
 ]
 
 
+@SQLITE_ONLY
 @pytest.mark.parametrize("change", STALE)
 def test_rows_are_made_again_when_their_checkpoint_does_not_fit(
     engine: Engine, ledger: Ledger, change: str
@@ -417,6 +422,7 @@ SPOILED = (
 )
 
 
+@SQLITE_ONLY
 @pytest.mark.parametrize("change", SPOILED)
 def test_rows_that_something_else_has_changed_are_folded_again_and_counted(
     engine: Engine, ledger: Ledger, change: str, caplog: pytest.LogCaptureFixture
@@ -437,6 +443,7 @@ def test_rows_that_something_else_has_changed_are_folded_again_and_counted(
     assert restarted(ledger).projector.discarded[history.NAME] == 0
 
 
+@SQLITE_ONLY
 @pytest.mark.parametrize(
     "change",
     ["detail = x'ff'", "detail = x'7b7d'", "decision = 'coin'", "alpha = 'small'", f"recorded_us = {2**62}"],

@@ -1,0 +1,213 @@
+"""PostgreSQL: connections that give up in time, and keep to the server that can be written to.
+
+Only here, and in the rooms whose names begin like this one's, is its driver known.
+"""
+
+import time
+from contextlib import ExitStack
+from typing import Any, Final, cast
+
+from psycopg import Connection as DriverConnection
+from psycopg import Cursor, OperationalError, Pipeline
+from psycopg import Error as DriverError
+from psycopg.errors import Diagnostic
+from psycopg.pq import Format
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from ledger.engines.options import DATABASE, DEFERRED, SINGLE, WRITE
+from ledger.engines.pool import OwningPool
+from ledger.engines.postgresql_queries import (
+    Queries,
+    begin_defining,
+    begin_reading,
+    begin_writing,
+    register_arrays,
+)
+from ledger.engines.postgresql_refusals import refusal_of
+from ledger.errors import NoLedgerError, StorageError
+
+CONNECTION_SECONDS_MAX: Final = 4.0
+"""How long a caller waits for a connection while all are taken."""
+ANSWER_SECONDS_MAX: Final = 8.0
+"""How long a process that serves waits for an answer: a commit hangs for as long as no standby confirms it."""
+PREPARE_AFTER: Final = 2
+"""A statement is prepared when it comes for this time: to plan a small one takes longer than to execute it."""
+
+_ADDRESS: Final = {
+    "application_name": "promotion-ledger",
+    "connect_timeout": 2,
+    "tcp_user_timeout": 3_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+}
+_SETTINGS: Final = {
+    # A process that is frozen inside of an append holds the log's lock. After the first of these its session ends,
+    # and the next writer goes on before the second is over for it.
+    "idle_in_transaction_session_timeout": "2s",
+    "lock_timeout": "5s",
+    # An answer means that the event is kept, whatever the server's own default says.
+    "synchronous_commit": "on",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+}
+
+
+class Postgresql(Queries):
+    """See `ledger.engines.database.Database`."""
+
+    driver_errors = (
+        DBAPIError,
+        DriverError,  # an append speaks to the driver itself
+        UnicodeDecodeError,
+    )
+
+    def check_name(self) -> None:
+        """Nothing can take its place under this process: a server that has is found by its history."""
+
+    def check(self, connection: Connection) -> None:
+        """As `check_name`."""
+
+    def check_read(self) -> None:
+        """What was read is one state: a transaction sees to it."""
+
+    def refusal(self, error: Exception) -> StorageError:
+        """What an error of the driver means."""
+        return refusal_of(error.orig if isinstance(error, DBAPIError) and error.orig is not None else error)
+
+
+class BinaryCursor(Cursor[Any]):
+    """A cursor whose results are not text, which would take a third longer to read."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.format = Format.BINARY
+
+
+class BoundedConnection(DriverConnection[Any]):
+    """A connection that is closed when an answer takes too long.
+
+    It is never cancelled: a commit that waits for a standby would be told to have succeeded.
+    """
+
+    answer_seconds_max: float | None = None
+    """The limit of an answer, as a rule."""
+    answer_seconds: float | None = None
+    """The limit of an answer now."""
+    shared_pipeline: Pipeline | None = None
+    """What an append has its trips in."""
+    is_unconfirmed = False
+    """Whether a commit was answered before a standby had it."""
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """What the driver's generator comes to. Raises the driver's OperationalError when it takes too long."""
+        limit = self.answer_seconds if timeout is None else timeout
+        started = time.monotonic()
+        try:
+            return super().wait(gen, interval, limit)
+        except OperationalError:
+            if limit is not None and time.monotonic() - started >= limit:
+                self.pgconn.finish()
+            raise
+
+    def note(self, diagnostic: Diagnostic) -> None:
+        """Take in what the server remarks."""
+        if diagnostic.sqlstate == "01000" and "synchronous replication" in (diagnostic.message_primary or ""):
+            self.is_unconfirmed = True
+
+
+def open_engine(url: URL, *, must_exist: bool) -> Engine:
+    """As `ledger.engines.database.open_engine`."""
+    # Where several servers are named, this is what finds the one that is not a standby.
+    query = {"target_session_attrs": "read-write", **url.query}
+    engine = _engine(url.set(query=query), _SETTINGS, ANSWER_SECONDS_MAX)
+    if must_exist:
+        _demand_ledger(engine)
+    return engine
+
+
+def open_reader(url: URL) -> Engine:
+    """As `ledger.engines.database.open_reader`."""
+    # An audit's questions take as long as they take.
+    engine = _engine(url, {**_SETTINGS, "default_transaction_read_only": "on"}, None)
+    _demand_ledger(engine)
+    return engine
+
+
+def _engine(url: URL, settings: dict[str, str], answer_seconds: float | None) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=OwningPool,
+        creator=lambda: connect(),
+        execution_options={DATABASE: Postgresql()},
+        pool_timeout=CONNECTION_SECONDS_MAX,
+    )
+    _, parameters = engine.dialect.create_connect_args(url)
+    own = parameters.pop("options", "")
+    options = " ".join([*(f"-c {name}={value}" for name, value in settings.items()), str(own)])
+
+    def connect() -> BoundedConnection:
+        return _connected({**_ADDRESS, **parameters, "options": options}, answer_seconds)
+
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _connected(parameters: dict[str, Any], answer_seconds: float | None) -> BoundedConnection:
+    """A connection that speaks for itself. Raises the driver's errors and StorageError."""
+    connection = BoundedConnection.connect(
+        autocommit=True, prepare_threshold=PREPARE_AFTER, cursor_factory=BinaryCursor, **parameters
+    )
+    with ExitStack() as failing:
+        failing.callback(connection.close)
+        connection.answer_seconds_max = connection.answer_seconds = answer_seconds
+        connection.add_notice_handler(connection.note)
+        register_arrays(connection)
+        _examine(connection)
+        failing.pop_all()
+    return connection
+
+
+def _examine(connection: BoundedConnection) -> None:
+    """Refuse what would break a promise later, and unseen."""
+    row = connection.execute("SELECT pg_backend_pid(), current_setting('server_encoding')").fetchone()
+    assert row is not None
+    pid, encoding = row
+    if pid != connection.info.backend_pid:
+        # A pooler gives the session's settings, prepared statements and deadlines to another client.
+        raise StorageError(
+            "a connection pooler answers for PostgreSQL: RPS_DATABASE_URL must name the server itself"
+        )
+    if encoding != "UTF8":
+        raise StorageError(
+            f"the database's encoding is {encoding}: make one with ENCODING 'UTF8' TEMPLATE template0"
+        )
+
+
+def _demand_ledger(engine: Engine) -> None:
+    database = engine.get_execution_options()[DATABASE]
+    with ExitStack() as failing:
+        failing.callback(engine.dispose)
+        try:
+            found = database.has_tables(engine)
+        except database.driver_errors as error:
+            raise database.refusal(error) from error
+        if not found:
+            raise NoLedgerError(engine.url.render_as_string())
+        failing.pop_all()
+
+
+def _begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    driver = cast(BoundedConnection, connection.connection.driver_connection)
+    driver.answer_seconds = driver.answer_seconds_max
+    if options.get(SINGLE, False) or options.get(DEFERRED, False):
+        return
+    if WRITE not in options:
+        begin_reading(driver)
+    elif tables := options[WRITE]:
+        begin_writing(driver, tables)
+    else:
+        driver.answer_seconds = None  # a large table takes as long as it takes
+        begin_defining(driver)

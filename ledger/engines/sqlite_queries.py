@@ -1,0 +1,118 @@
+"""What the ledger asks of SQLite in words that no other database knows."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any, cast
+
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Insert, LargeBinary, Select, bindparam, select
+from sqlalchemy import cast as cast_to
+
+from ledger.guards import SQLITE as TRIGGERS
+from ledger.schema import events
+
+INSERT_ROWS_MAX = 64
+DAMAGES_MAX = 10
+
+# Opens every append, in one row because the driver lets go of the interpreter at every step, and past Core, whose
+# machinery around it would take longer than the database. One index seek for each stream: GROUP BY would walk
+# through all versions of all of them.
+_HEAD_AND_VERSIONS = """
+SELECT position, chain_hash, recorded_us, (
+    SELECT json_group_object(value, (SELECT max(version) FROM events WHERE stream = value)) FROM json_each(?)
+) FROM events ORDER BY position DESC LIMIT 1"""
+_KNOWN = select(*events.columns).where(events.c.event_id.in_(bindparam("ids", expanding=True)))
+_SEQUENCE = "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
+_STORED_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+
+_NAMES = ", ".join(column.name for column in events.columns)
+_VALUES = f"({', '.join('?' * len(events.columns))})"
+_INSERTS = [
+    f"INSERT INTO events ({_NAMES}) VALUES {', '.join([_VALUES] * count)}" for count in range(INSERT_ROWS_MAX + 1)
+]
+"""The statement for each number of rows; not more than the driver keeps prepared."""
+
+
+class Queries:
+    """See `ledger.engines.database.Database`."""
+
+    def has_tables(self, engine: Engine) -> bool:
+        """Whether there is any table: a file is for a ledger alone."""
+        with engine.connect() as connection:
+            return connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").scalar() is not None
+
+    @contextmanager
+    def appending(self, connection: Connection) -> Iterator[None]:  # noqa: ARG002
+        """Nothing is to be saved where each statement is a call."""
+        yield
+
+    def look(
+        self, connection: Connection, streams: Sequence[str], ids: Sequence[str]
+    ) -> tuple[Sequence[Any] | None, dict[str, int], list[Sequence[Any]]]:
+        """The newest event, the version of each stream that exists, and the events that have one of the ids."""
+        row = connection.exec_driver_sql(_HEAD_AND_VERSIONS, (json.dumps(streams),)).first()
+        if row is None:
+            return None, {}, []
+        *head, versions = row
+        known: list[Sequence[Any]] = list(connection.execute(_KNOWN, {"ids": list(ids)})) if ids else []
+        return head, {stream: version for stream, version in json.loads(versions).items() if version}, known
+
+    def insert(
+        self, connection: Connection, rows: Sequence[tuple[object, ...]], besides: Sequence[Insert]
+    ) -> None:
+        """Insert the rows, INSERT_ROWS_MAX a statement, and execute what stands beside them.
+
+        The driver lets go of the interpreter at every step of a statement, and `executemany` makes one a row. On a
+        busy event loop each of them is a wait for its turn: the writer spent four fifths of its time so.
+        """
+        for start in range(0, len(rows), INSERT_ROWS_MAX):
+            some = rows[start : start + INSERT_ROWS_MAX]
+            connection.exec_driver_sql(_INSERTS[len(some)], tuple(chain.from_iterable(some)))
+        for beside in besides:
+            connection.execute(beside)
+
+    def linger(self, connection: Connection) -> None:
+        """A transaction may rest for as long as it likes."""
+
+    def settle(self, connection: Connection) -> None:
+        """What is committed is on the disk."""
+
+    def stored(self, connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
+        """The rows that a query of events gives, with text as the bytes stored."""
+        with _text_as_bytes(connection):
+            cursor = connection.execute(query).cursor
+            assert cursor is not None
+            return cast(list[tuple[Any, ...]], cursor.fetchall())
+
+    def bytes_of(self, column: Column[str]) -> ColumnElement[bytes]:
+        """A column of text as the bytes that are stored."""
+        return cast_to(column, LargeBinary)
+
+    def remembered(self, connection: Connection) -> int | None:
+        """The last position that was ever given, as AUTOINCREMENT keeps it."""
+        return cast("int | None", connection.exec_driver_sql(_SEQUENCE).scalar())
+
+    def damages(self, connection: Connection) -> Iterator[str]:
+        """What SQLite finds wrong with its own file: pages, indexes against their tables, constraints."""
+        for (message,) in connection.exec_driver_sql(f"PRAGMA integrity_check({DAMAGES_MAX})"):
+            lines = str(message).splitlines()
+            yield from (line for line in lines if line != "ok" and not line.startswith("***"))
+
+    def unguarded(self, connection: Connection) -> Iterator[str]:
+        """The triggers that are not as they should be."""
+        stored = {row.name: row.sql for row in connection.exec_driver_sql(_STORED_TRIGGERS)}
+        for name, statement in TRIGGERS.items():
+            if stored.get(name) != statement.strip():
+                yield f"trigger {name} is {'changed' if name in stored else 'missing'}"
+
+
+@contextmanager
+def _text_as_bytes(connection: Connection) -> Iterator[None]:
+    """Have the driver hand out text as it is stored; casting every column would take half as long again."""
+    driver: Any = connection.connection.driver_connection
+    driver.text_factory = bytes
+    try:
+        yield
+    finally:
+        driver.text_factory = str
