@@ -8,7 +8,7 @@ RANGES := $(PYTHON) -c 'import sys, tomllib; project = tomllib.load(open("pyproj
 	print(*(project["optional-dependencies"]["dev"] if sys.argv[1:] else project["dependencies"]), sep="\n")'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test stats format run demo migrate bench lock vendor
+.PHONY: help setup check test stats crash format run demo migrate bench lock vendor
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -36,6 +36,9 @@ test: check ## the whole gate: check, then every test
 
 stats: $(READY) ## the long simulations: rules against their reference tables
 	$(BIN)/pytest -m stats
+
+crash: $(READY) ## kill the service two hundred times and check what is left
+	$(BIN)/python -m tests.crash
 
 format: $(READY) ## put the source into its format
 	$(BIN)/ruff check --fix-only .

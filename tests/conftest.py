@@ -13,6 +13,7 @@ from ledger.engines.database import disposing, open_engine
 from ledger.store import Ledger
 from migrations import upgrade
 from scripts.audit_ledger import write_ledger
+from tests.lifecycle.trained import write_trained
 from tests.mlflow_server import MlflowServer
 from tests.postgresql import WHEEL, Server, require, serving
 from tests.s3_server import S3Gateway, S3Storage
@@ -144,3 +145,11 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def ledger(engine: Engine) -> Ledger:
     return Ledger(engine)
+
+
+@pytest.fixture(scope="session")
+def trained(mlflow_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder as `rps setup` leaves it, with smaller models."""
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copy(mlflow_database, folder)
+    return write_trained(folder)

@@ -301,7 +301,7 @@ class Expected:
 
     def gauges(self) -> dict[Series, float]:
         """The gauges of the contract that follow from all this; what is not in it is absent."""
-        open_games = sum(not game.finished for game in self.games.values())
+        open_games = sum(game.counted and not game.finished for game in self.games.values())
         found: dict[Series, float] = {series("rps_active_games"): open_games}
         for family, state in self.families.items():
             found[series("rps_model_promotion_cycles_since_swap", model=family)] = state.cycles

@@ -10,14 +10,13 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.testclient import TestClient
 
-from gameplay.game.players import identify
 from gameplay.web.app import CALLS
 from gameplay.web.calls import Call
 from gameplay.web.described import DESCRIBED
 from gameplay.web.description import JSON, Parameter
 from gameplay.web.openapi import document
 from gameplay.web.shapes import Problem
-from tests.gameplay.web_clients import REPORT_PATH, ok, play, service_behind, start
+from tests.gameplay.web_clients import REPORT_PATH, ok, start
 
 DOCUMENT = document(CALLS, DESCRIBED)
 KEYS = [(call.method, call.path) for call in CALLS]
@@ -100,14 +99,6 @@ def cycle(shared: TestClient) -> int:
     return int(ok(shared.post(REPORT_PATH, json=REPORT))["event_id"])
 
 
-@pytest.fixture(scope="module")
-def player_id(shared: TestClient) -> str:
-    """A person who has played a round."""
-    started = start(shared, session_id="described")
-    play(shared, started["game_id"])
-    return identify(None, "described").player_id
-
-
 def filled(parameters: tuple[Parameter, ...], live: dict[str, Any]) -> list[tuple[str, Any]]:
     return [(one.name, live.get(one.name, one.example)) for one in parameters]
 
@@ -126,14 +117,8 @@ def ask(client: TestClient, call: Call, live: dict[str, Any], **more: Any) -> ht
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.path}")
-def test_the_example_is_answered_as_described(
-    shared: TestClient, game_id: str, cycle: int, player_id: str, call: Call
-) -> None:
-    live = {"game_id": game_id, "id": cycle, "position": cycle, "player_id": player_id}
-    if call.path.startswith("/players/"):
-        live["at"] = str(service_behind(shared).core.ledger.head().position)
-
-    response = ask(shared, call, live)
+def test_the_example_is_answered_as_described(shared: TestClient, game_id: str, cycle: int, call: Call) -> None:
+    response = ask(shared, call, {"game_id": game_id, "id": cycle, "position": cycle})
 
     assert response.status_code == 200, response.text
     check_answer(call.method, call.path, response)
