@@ -18,6 +18,7 @@ from migrations import upgrade
 from projections.decision.cycle import assignments, decide_cycle
 from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
+from projections.read_models.version_pairs import PairWindow
 
 ASSIGNMENT = Assignment(Production=1, B=2, shadow1=3, shadow2=4)
 GAMES_A_COMMIT = 20
@@ -79,6 +80,7 @@ def _cycles(family: Family, decisions: int, rule: Rule) -> Iterator[CycleDecided
             family,
             promotion,
             window,
+            PairWindow(),
             rule,
             trigger="schedule",
             source="bench",

@@ -2,190 +2,37 @@
 
 import dataclasses
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-from gameplay.cron import Crontab
+from gameplay import setting_values as values
 from gameplay.env_file import EnvFileError, read_env_file
-from gameplay.log_style import FORMATS, LEVELS, LogStyle, style_in
+from gameplay.log_style import LogStyle, style_in
 from ledger.errors import InvalidTextError
 from ledger.masking import MASK, Masking, credentials
-from ledger.numbers import parse_alpha, parse_decimal, parse_whole
 from ledger.times import parse_time
-from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family, PlayerKind
-from projections.decision.rules import ANYTIME_SIGN, KNOWN_RULES, Z_TEST
+from ledger.vocabulary import (
+    ALIASES,
+    PLAYER_KINDS,
+    Alias,
+    CountedPlayers,
+    EvidenceWindow,
+    Family,
+    PlayerKind,
+)
+from projections.decision.rules import ANYTIME_SIGN, SETTLE_SECONDS, Z_TEST
 from projections.since import SINCE_DATE
 
-Role = Literal["all", "play", "projector"]
-ROLES: tuple[Role, ...] = get_args(Role)
-PLAYER_KINDS: tuple[PlayerKind, ...] = get_args(PlayerKind)
-COUNT_MAX = 1_000_000_000
 SHOWN_MAX = 80
 FAIR_SPLIT = 0.5
 FILE = ".env"
 
-_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:]*").fullmatch
-_ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*").fullmatch
-_ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?").fullmatch
-
 
 class SettingError(ValueError):
     """A variable that does not exist or whose value does not parse."""
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _flag(value: str) -> bool:
-    words = {
-        "true": True,
-        "1": True,
-        "yes": True,
-        "on": True,
-        "false": False,
-        "0": False,
-        "no": False,
-        "off": False,
-    }
-    if value.lower() not in words:
-        raise ValueError("write true or false")
-    return words[value.lower()]
-
-
-def _share(value: str) -> float:
-    share = float(parse_decimal(value))
-    if not 0 <= share <= 1:
-        raise ValueError("must lie between 0 and 1")
-    return share
-
-
-def _alpha(value: str) -> str:
-    """Kept as the decimal it was written as, so that a decision records it exactly."""
-    parse_alpha(value)
-    return value
-
-
-def _natural(value: str) -> int:
-    number = parse_whole(value)
-    if not 1 <= number <= COUNT_MAX:
-        raise ValueError(f"must lie between 1 and {COUNT_MAX}")
-    return number
-
-
-def _count(value: str) -> int:
-    number = parse_whole(value)
-    if not 0 <= number <= COUNT_MAX:
-        raise ValueError(f"must lie between 0 and {COUNT_MAX}")
-    return number
-
-
-def _port(value: str) -> int:
-    port = parse_whole(value)
-    if not 0 <= port <= 65_535:
-        raise ValueError("must be a port number")
-    return port
-
-
-def _schedule(value: str) -> str | None:
-    if value.lower() == "off":
-        return None
-    Crontab(value)
-    return value
-
-
-def _rules(value: str) -> tuple[tuple[Family, str], ...]:
-    """(family, rule): one rule for all, or several `family=rule`."""
-    chosen: dict[Family, str] = {}
-    for word in value.replace(",", " ").split():
-        family, named, rule = word.rpartition("=")
-        if rule not in KNOWN_RULES:
-            raise ValueError(f"{rule!r} is no rule: there are {', '.join(KNOWN_RULES)}")
-        families = [one for one in FAMILIES if one == family or not named]
-        if not families:
-            raise ValueError(f"{family!r} is no family: there are {', '.join(FAMILIES)}")
-        if twice := [one for one in families if one in chosen]:
-            raise ValueError(f"it names two rules for {', '.join(twice)}")
-        chosen |= dict.fromkeys(families, rule)
-    if not chosen:
-        raise ValueError(f"write one of {', '.join(KNOWN_RULES)}, or such as xgboost={KNOWN_RULES[-1]}")
-    return tuple(chosen.items())
-
-
-def _kinds(value: str) -> frozenset[PlayerKind]:
-    words = value.replace(",", " ").split()
-    unknown = sorted(set(words) - set(PLAYER_KINDS))
-    if unknown or not words:
-        raise ValueError(f"write any of {' '.join(PLAYER_KINDS)}, not {' '.join(unknown) or 'nothing'}")
-    return frozenset(kind for kind in PLAYER_KINDS if kind in words)
-
-
-def _aliases(value: str) -> frozenset[Alias]:
-    words = value.replace(",", " ").split()
-    unknown = sorted(set(words) - set(ALIASES))
-    if unknown or not words:
-        raise ValueError(f"write any of {' '.join(ALIASES)}, not {' '.join(unknown) or 'nothing'}")
-    return frozenset(alias for alias in ALIASES if alias in words)
-
-
-def _role(value: str) -> Role:
-    if value not in ROLES:
-        raise ValueError(f"write one of {', '.join(ROLES)}")
-    return value
-
-
-def _words(value: str) -> list[str]:
-    return value.replace(",", " ").lower().split()
-
-
-def _hosts(value: str) -> frozenset[str]:
-    for host in _words(value):
-        if not _HOST(host):
-            raise ValueError(f"{host!r} is no host name: write names without scheme, port and path")
-    return frozenset(_words(value))
-
-
-def _origins(value: str) -> frozenset[str]:
-    for origin in _words(value):
-        if not _ORIGIN(origin):
-            raise ValueError(f"{origin!r} is no origin: write a scheme and a host, such as https://play.example")
-    return frozenset(_words(value))
-
-
-def _log_format(value: str) -> str:
-    return _one_of(FORMATS, value)
-
-
-def _log_level(value: str) -> str:
-    return _one_of(LEVELS, value)
-
-
-def _one_of(words: tuple[str, ...], value: str) -> str:
-    if value.lower() not in words:
-        raise ValueError(f"write one of {', '.join(words)}")
-    return value.lower()
-
-
-def _root_path(value: str) -> str:
-    path = value.rstrip("/")
-    if not _ROOT_PATH(path):
-        raise ValueError("write a path such as /rps")
-    return path
-
-
-def _ancestors(value: str) -> str:
-    """As the header has it: the word self and origins."""
-    words = _words(value)
-    for word in words:
-        if word not in ("self", "none") and not _ORIGIN(word):
-            raise ValueError(f"{word!r} is neither self, none nor an origin such as https://grafana.example")
-    if not words or ("none" in words and len(words) > 1):
-        raise ValueError("write none alone, or self and origins")
-    return " ".join(f"'{word}'" if word in ("self", "none") else word for word in words)
 
 
 def _setting(variable: str, default: Any, parse: Callable[[str], Any], help_: str, *, secret: bool = False) -> Any:
@@ -199,34 +46,44 @@ class Settings:
 
     data_dir: Path = _setting("RPS_DATA_DIR", Path("data"), Path, "Folder of the database, MLflow and the models.")
     database_url: str = _setting(
-        "RPS_DATABASE_URL", "", _text, "The ledger; by default SQLite in the data folder."
+        "RPS_DATABASE_URL", "", values.text, "The ledger; by default SQLite in the data folder."
     )
     mlflow_tracking_uri: str = _setting(
-        "MLFLOW_TRACKING_URI", "", _text, "The model registry; by default SQLite in the data folder."
+        "MLFLOW_TRACKING_URI", "", values.text, "The model registry; by default SQLite in the data folder."
     )
     model_store_url: str = _setting(
-        "RPS_MODEL_STORE_URL", "", _text, "Object storage for models: file:///FOLDER or s3://BUCKET."
+        "RPS_MODEL_STORE_URL", "", values.text, "Object storage for models: file:///FOLDER or s3://BUCKET."
     )
     seal_key: Path = _setting(
         "RPS_SEAL_KEY", Path(), Path, "Key that seals the ledger, made on first use; by default in data_dir."
     )
-    minio_endpoint: str | None = _setting("MINIO_ENDPOINT", None, _text, "Address of an S3 API, with its scheme.")
-    minio_access_key: str | None = _setting("MINIO_ACCESS_KEY", None, _text, "Its access key.", secret=True)
-    minio_secret_key: str | None = _setting("MINIO_SECRET_KEY", None, _text, "Its secret key.", secret=True)
-    host: str = _setting("RPS_HOST", "127.0.0.1", _text, "Address to listen on.")
-    port: int = _setting("RPS_PORT", 8080, _port, "Port to listen on.")
-    role: Role = _setting(
-        "RPS_ROLE", "all", _role, "What the process does: all, play (games) or projector (everything else)."
+    minio_endpoint: str | None = _setting(
+        "MINIO_ENDPOINT", None, values.text, "Address of an S3 API, with its scheme."
     )
-    shared: bool = _setting("RPS_SHARED", False, _flag, "Whether to serve a ledger that another service serves.")
+    minio_access_key: str | None = _setting("MINIO_ACCESS_KEY", None, values.text, "Its access key.", secret=True)
+    minio_secret_key: str | None = _setting("MINIO_SECRET_KEY", None, values.text, "Its secret key.", secret=True)
+    host: str = _setting("RPS_HOST", "127.0.0.1", values.text, "Address to listen on.")
+    port: int = _setting("RPS_PORT", 8080, values.port, "Port to listen on.")
+    role: values.Role = _setting(
+        "RPS_ROLE", "all", values.role, "What the process does: all, play (games) or projector (everything else)."
+    )
+    shared: bool = _setting(
+        "RPS_SHARED", False, values.flag, "Whether to serve a ledger that another service serves."
+    )
     internal_token: str | None = _setting(
-        "RPS_INTERNAL_TOKEN", None, _text, "Bearer token for /internal writes and reloads.", secret=True
+        "RPS_INTERNAL_TOKEN", None, values.text, "Bearer token for /internal writes and reloads.", secret=True
     )
     allowed_hosts: frozenset[str] = _setting(
-        "RPS_ALLOWED_HOSTS", frozenset(), _hosts, "Names under which guarded calls may be made without a token."
+        "RPS_ALLOWED_HOSTS",
+        frozenset(),
+        values.hosts,
+        "Names under which guarded calls may be made without a token.",
     )
     allowed_origins: frozenset[str] = _setting(
-        "RPS_ALLOWED_ORIGINS", frozenset(), _origins, "Origins of pages that may play, as https://play.example."
+        "RPS_ALLOWED_ORIGINS",
+        frozenset(),
+        values.origins,
+        "Origins of pages that may play, as https://play.example.",
     )
     metrics_since_us: int = _setting(
         "METRICS_SINCE_DATE",
@@ -234,86 +91,118 @@ class Settings:
         parse_time,
         "Counters leave out older events; changing it is a counter reset.",
     )
-    ab_testing: bool = _setting("ENABLE_AB_TESTING", True, _flag, "Whether B plays at all.")
-    ab_split: float = _setting("AB_SPLIT_RATIO", 0.5, _share, "B's share of the games.")
+    ab_testing: bool = _setting("ENABLE_AB_TESTING", True, values.flag, "Whether B plays at all.")
+    ab_split: float = _setting("AB_SPLIT_RATIO", 0.5, values.share, "B's share of the games.")
     promotion_schedule: str | None = _setting(
-        "RPS_PROMOTION_SCHEDULE", "*/30 * * * *", _schedule, "Cron line of the promotion cycles, or off."
+        "RPS_PROMOTION_SCHEDULE", "*/30 * * * *", values.schedule, "Cron line of the promotion cycles, or off."
     )
     promotion_rule: tuple[tuple[Family, str], ...] = _setting(
-        "RPS_PROMOTION_RULE", (), _rules, "Rule of all families, or of some as xgboost=anytime-sign/1,..."
+        "RPS_PROMOTION_RULE", (), values.rules, "Rule of all families, or of some as xgboost=anytime-sign/1,..."
+    )
+    promotion_evidence: EvidenceWindow = _setting(
+        "RPS_PROMOTION_EVIDENCE",
+        "since_swap",
+        values.evidence,
+        "Decide by the games since the last swap, or by those of the version_pair.",
+    )
+    promotion_players: CountedPlayers = _setting(
+        "RPS_PROMOTION_PLAYERS",
+        "all",
+        values.players,
+        "Whose games are evidence: all or human.",
     )
     promotion_settle_seconds: int = _setting(
         "RPS_PROMOTION_SETTLE_SECONDS",
-        1800,
-        _natural,
+        SETTLE_SECONDS,
+        values.natural,
         "anytime-sign/1 counts a game when it is so old.",
     )
-    promotion_alpha: str = _setting("RPS_PROMOTION_ALPHA", "0.20", _alpha, "Swap when p is below it.")
+    promotion_alpha: str = _setting("RPS_PROMOTION_ALPHA", "0.20", values.alpha, "Swap when p is below it.")
     promotion_minimum_games: int = _setting(
-        "RPS_PROMOTION_MINIMUM_GAMES", 3, _natural, "Games that each alias needs for a comparison."
+        "RPS_PROMOTION_MINIMUM_GAMES", 3, values.natural, "Games that each alias needs for a comparison."
     )
     promotion_minimum_predictions: int = _setting(
-        "RPS_PROMOTION_MINIMUM_PREDICTIONS", 30, _natural, "Predictions that each challenger needs for a reorder."
+        "RPS_PROMOTION_MINIMUM_PREDICTIONS",
+        30,
+        values.natural,
+        "Predictions that each challenger needs for a reorder.",
     )
     guard_sample_ratio: bool = _setting(
-        "RPS_GUARD_SAMPLE_RATIO", True, _flag, "Hold a swap back while the games are not split as they should be."
+        "RPS_GUARD_SAMPLE_RATIO",
+        True,
+        values.flag,
+        "Hold a swap back while the games are not split as they should be.",
     )
     guard_cooldown_cycles: int = _setting(
-        "RPS_GUARD_COOLDOWN_CYCLES", 0, _count, "Hold a swap back for so many cycles after the last one."
+        "RPS_GUARD_COOLDOWN_CYCLES", 0, values.count, "Hold a swap back for so many cycles after the last one."
     )
     guard_cooldown_seconds: int = _setting(
-        "RPS_GUARD_COOLDOWN_SECONDS", 0, _count, "Hold a swap back for so long after the last one."
+        "RPS_GUARD_COOLDOWN_SECONDS", 0, values.count, "Hold a swap back for so long after the last one."
     )
     guard_fallback_share: float | None = _setting(
-        "RPS_GUARD_FALLBACK_SHARE", None, _share, "Hold a swap back while more of a side's games had a fallback."
+        "RPS_GUARD_FALLBACK_SHARE",
+        None,
+        values.share,
+        "Hold a swap back while more of a side's games had a fallback.",
     )
     train_schedule: str | None = _setting(
-        "RPS_TRAIN_SCHEDULE", None, _schedule, "Cron line of the training runs, or off."
+        "RPS_TRAIN_SCHEDULE", None, values.schedule, "Cron line of the training runs, or off."
     )
     train_aliases: frozenset[Alias] = _setting(
-        "RPS_TRAIN_ALIASES", frozenset(ALIASES), _aliases, "Aliases that a training may move."
+        "RPS_TRAIN_ALIASES", frozenset(ALIASES), values.aliases, "Aliases that a training may move."
     )
     training_since_us: int = _setting(
         "TRAINING_DATA_SINCE_DATE", 0, parse_time, "Training leaves out games that started earlier."
     )
     training_legacy_stride: int = _setting(
-        "TRAINING_LEGACY_GAME_STRIDE", 5, _natural, "Of each bot's games training takes one in so many."
+        "TRAINING_LEGACY_GAME_STRIDE", 5, values.natural, "Of each bot's games training takes one in so many."
     )
     training_minimum_new_rows: int = _setting(
-        "MIN_NEW_ROWS_FOR_TRAINING", 50, _natural, "Rows that a version has not learned from, for another run."
+        "MIN_NEW_ROWS_FOR_TRAINING",
+        50,
+        values.natural,
+        "Rows that a version has not learned from, for another run.",
     )
-    training_minimum_rows: int = _setting("MIN_TOTAL_ROWS", 300, _natural, "Rows that a training run needs.")
+    training_minimum_rows: int = _setting("MIN_TOTAL_ROWS", 300, values.natural, "Rows that a training run needs.")
     cross_family_share: float = _setting(
-        "RPS_CROSS_FAMILY_SHARE", 0.0, _share, "Share of the games that the other two families predict too."
+        "RPS_CROSS_FAMILY_SHARE", 0.0, values.share, "Share of the games that the other two families predict too."
     )
     cross_family_for: frozenset[PlayerKind] = _setting(
-        "RPS_CROSS_FAMILY_FOR", frozenset(PLAYER_KINDS), _kinds, "Whose games: any of human, bot and script."
+        "RPS_CROSS_FAMILY_FOR", frozenset(PLAYER_KINDS), values.kinds, "Whose games: any of human, bot and script."
     )
     open_games_max: int = _setting(
-        "RPS_OPEN_GAMES_MAX", 100_000, _natural, "No further game starts while so many are open."
+        "RPS_OPEN_GAMES_MAX", 100_000, values.natural, "No further game starts while so many are open."
     )
     game_idle_seconds: int = _setting(
-        "RPS_GAME_IDLE_SECONDS", 1800, _natural, "A game is abandoned when idle for so long."
+        "RPS_GAME_IDLE_SECONDS", 1800, values.natural, "A game is abandoned when idle for so long."
     )
     clock_ahead_seconds: int = _setting(
-        "RPS_CLOCK_AHEAD_MAX", 3_600, _natural, "Seconds by which the clock may jump before appends are refused."
+        "RPS_CLOCK_AHEAD_MAX",
+        3_600,
+        values.natural,
+        "Seconds by which the clock may jump before appends are refused.",
     )
     log_format: str = _setting(
-        "RPS_LOG_FORMAT", "text", _log_format, "The log for people or programs: text or json."
+        "RPS_LOG_FORMAT", "text", values.log_format, "The log for people or programs: text or json."
     )
-    log_level: str = _setting("RPS_LOG_LEVEL", "info", _log_level, "The least of what is logged, such as warning.")
-    access_log: bool = _setting("RPS_ACCESS_LOG", False, _flag, "Whether each request is a line of the log.")
+    log_level: str = _setting(
+        "RPS_LOG_LEVEL", "info", values.log_level, "The least of what is logged, such as warning."
+    )
+    access_log: bool = _setting("RPS_ACCESS_LOG", False, values.flag, "Whether each request is a line of the log.")
     root_path: str = _setting(
-        "RPS_ROOT_PATH", "", _root_path, "Prefix that a proxy takes off the paths of this service, as /rps."
+        "RPS_ROOT_PATH", "", values.root_path, "Prefix that a proxy takes off the paths of this service, as /rps."
     )
     frame_ancestors: str = _setting(
-        "RPS_FRAME_ANCESTORS", "'none'", _ancestors, "Pages that may show the console in a frame: self, origins."
+        "RPS_FRAME_ANCESTORS",
+        "'none'",
+        values.ancestors,
+        "Pages that may show the console in a frame: self, origins.",
     )
     grafana_dashboard_url: str | None = _setting(
-        "GRAFANA_DASHBOARD_URL", None, _text, "Shown by GET /, for people who look for the dashboard."
+        "GRAFANA_DASHBOARD_URL", None, values.text, "Shown by GET /, for people who look for the dashboard."
     )
     grafana_api_key: str | None = _setting(
-        "GRAFANA_API_KEY", None, _text, "Key of the dashboard's deploy script.", secret=True
+        "GRAFANA_API_KEY", None, values.text, "Key of the dashboard's deploy script.", secret=True
     )
 
     library_secrets: frozenset[str] = field(default=frozenset(), repr=False)

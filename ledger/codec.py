@@ -32,6 +32,16 @@ def _without_guards(fields: Payload) -> Payload:
     return {**fields, "watched": None}
 
 
+def _without_windows(fields: Payload) -> Payload:
+    """A cycle recorded only the window by which it decided, and games by alias alone."""
+    return {**fields, "windows": None}
+
+
+def _restarting(fields: Payload) -> Payload:
+    """Every change of the rule began a new window, even that of a guard."""
+    return {**fields, "restarts_window": True}
+
+
 def _unguarded(fields: Payload) -> Payload:
     """A rule was set without guards, which its absence in the fields says already."""
     return fields
@@ -51,7 +61,9 @@ UPCASTS: Mapping[tuple[str, int], Upcast] = {
     ("promotion.cycle_decided", 1): _without_statistics,
     ("promotion.cycle_decided", 2): _without_time,
     ("promotion.cycle_decided", 3): _without_guards,
+    ("promotion.cycle_decided", 4): _without_windows,
     ("promotion.rule_set", 1): _unguarded,
+    ("promotion.rule_set", 2): _restarting,
     ("promotion.aliases_planned", 1): _without_runs,
     ("promotion.aliases_planned", 2): _without_operator,
     ("promotion.aliases_assigned", 1): _without_runs,

@@ -9,7 +9,16 @@ from typing import get_args
 
 from msgspec import field
 
-from ledger.evidence import Evidence, RankedChallenger, Rule, RuleVerdict, Statistics, Tickers, Watched
+from ledger.evidence import (
+    Evidence,
+    RankedChallenger,
+    Rule,
+    RuleVerdict,
+    Statistics,
+    Tickers,
+    Watched,
+    Windows,
+)
 from ledger.facts import (
     Count,
     Digest,
@@ -179,8 +188,9 @@ class CycleDecided(Fact, frozen=True, kw_only=True, tag="promotion.cycle_decided
     `rule` and `evidence` are null only for a report made before the ledger knew the family's aliases, or
     where the rule is the reporter's own. `reordered`: this cycle also moves challengers. `statistics` is null and
     `verdicts` empty in a report, and in cycles of releases that did not record them. `decided_us` is the cycle's
-    own time, from which a rule's `settle_seconds` are counted back, and `watched` what its guards look at; both
-    are null in a report and before. `decision` is the rule's own verdict unless a guard has held a swap back.
+    own time, from which a rule's `settle_seconds` are counted back, `watched` what its guards look at, and
+    `windows` the games behind either kind of evidence; all are null in a report and before. `decision` is the
+    rule's own verdict unless a guard has held a swap back.
     """
 
     model_type: Family
@@ -191,6 +201,7 @@ class CycleDecided(Fact, frozen=True, kw_only=True, tag="promotion.cycle_decided
     rule: Rule | None
     evidence: Evidence | None
     watched: Watched | None
+    windows: Windows | None
     z_statistic: float | None
     p_value: Share | None
     statistics: Statistics | None
@@ -205,10 +216,14 @@ class CycleDecided(Fact, frozen=True, kw_only=True, tag="promotion.cycle_decided
 
 
 class RuleSet(Fact, frozen=True, kw_only=True, tag="promotion.rule_set", tag_field="type"):
-    """From here on the family's cycles decide by this rule. `actor`: who set it, `settings` where a start did."""
+    """From here on the family's cycles decide by this rule. `actor`: who set it, `settings` where a start did.
+
+    `restarts_window`: the test itself has changed, so that its evidence begins here.
+    """
 
     model_type: Family
     rule: Rule
+    restarts_window: bool
     actor: Identifier
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from ledger.facts import Count, Difference, Fact, Identifier, Share, Version
-from ledger.vocabulary import Alias, Decision, ReasonCode
+from ledger.vocabulary import Alias, CountedPlayers, Decision, EvidenceWindow, ReasonCode
 
 
 class Guards(Fact, frozen=True, kw_only=True):
@@ -21,7 +21,8 @@ class Rule(Fact, frozen=True, kw_only=True):
     """A decision rule with every parameter it used; `alpha` is a decimal string, so that it stays exact.
 
     With `settle_seconds` the games are counted in the order in which they were assigned: those that were assigned
-    so long ago, each with what it had come to by then. Without, finished games are counted.
+    so long ago, each with what it had come to by then. Without, finished games are counted. `evidence` says since
+    when: since the last swap, or since the version behind Production or B last changed. `players` says whose.
     """
 
     name: Identifier
@@ -30,6 +31,8 @@ class Rule(Fact, frozen=True, kw_only=True):
     minimum_predictions: Count
     settle_seconds: Count | None = None
     guards: Guards | None = None
+    evidence: EvidenceWindow = "since_swap"
+    players: CountedPlayers = "all"
 
 
 class Tally(Fact, frozen=True, kw_only=True):
@@ -54,6 +57,41 @@ class Evidence(Fact, frozen=True, kw_only=True):
     through_position: Count
     production: Arm
     b: Arm
+
+
+class TallyByKind(Fact, frozen=True, kw_only=True):
+    """Finished games by the kind of their player."""
+
+    human: Tally
+    bot: Tally
+    script: Tally
+
+
+class Side(Fact, frozen=True, kw_only=True):
+    """An alias's finished games in a window, and the versions that played them."""
+
+    versions: tuple[Version, ...]
+    games: TallyByKind
+
+
+class Counted(Fact, frozen=True, kw_only=True):
+    """Both sides in the window that began at a position."""
+
+    after_position: Count
+    production: Side
+    b: Side
+
+
+class Windows(Fact, frozen=True, kw_only=True):
+    """The finished games of a look, whichever of them its rule decides by.
+
+    `since_swap` has what each alias played since the last swap, `version_pair` what the present two versions
+    played since both are behind Production and B. `mixed`: a game of the first was played by another version.
+    """
+
+    since_swap: Counted
+    version_pair: Counted
+    mixed: bool
 
 
 class Split(Fact, frozen=True, kw_only=True):

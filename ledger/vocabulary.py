@@ -38,6 +38,8 @@ ReasonCode = Literal[
     "reported",
 ]
 Trigger = Literal["schedule", "manual", "report"]
+EvidenceWindow = Literal["since_swap", "version_pair"]
+CountedPlayers = Literal["all", "human"]
 PlanCause = Literal["promotion", "training", "manual"]
 Cause = Literal["promotion", "training", "manual", "bootstrap", "report", "registry"]
 UnpinCause = Literal["manual", "expired"]
@@ -47,6 +49,7 @@ MOVES: Final[tuple[Move, ...]] = get_args(Move)
 FAMILIES: Final[tuple[Family, ...]] = get_args(Family)
 ALIASES: Final[tuple[Alias, ...]] = get_args(Alias)
 PLAYED_ALIASES: Final[tuple[PlayedAlias, ...]] = get_args(PlayedAlias)
+PLAYER_KINDS: Final[tuple[PlayerKind, ...]] = get_args(PlayerKind)
 CHALLENGERS: Final[tuple[Alias, ...]] = ("B", "shadow1", "shadow2")
 POLICIES: Final[tuple[Policy, ...]] = get_args(Policy)
 BOTS: Final[tuple[BotName, ...]] = get_args(BotName)
@@ -57,6 +60,7 @@ HELD_REASONS: Final[tuple[ReasonCode, ...]] = (*GUARD_REASONS, "pinned")
 """Those, and the one under which an operator's pin does."""
 VERDICTS: Final[tuple[Decision, ...]] = ("swap_production_b", "retain_production", "insufficient_data")
 """The decisions that a rule comes to; a reorder is beside them."""
+REASON_CODES: Final[tuple[ReasonCode, ...]] = get_args(ReasonCode)
 FALLBACK_REASONS: Final[tuple[FallbackReason, ...]] = get_args(FallbackReason)
 TRAINING_STATUSES: Final[tuple[TrainingStatus, ...]] = get_args(TrainingStatus)
 

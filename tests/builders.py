@@ -32,19 +32,24 @@ from ledger.events import (
 )
 from ledger.evidence import (
     Arm,
+    Counted,
     Evidence,
     Interval,
     RankedChallenger,
     Rule,
     RuleVerdict,
+    Side,
     Split,
     Statistics,
     Tally,
+    TallyByKind,
     Tickers,
     Watched,
+    Windows,
 )
 from ledger.reported import Report, ReportedAccuracy, ReportedAssignment, ReportedRanking
 from ledger.vocabulary import ALIASES
+from projections.read_models.counting import NO_GAMES
 
 Versions = tuple[int, int, int, int]
 """Of Production, B, shadow1 and shadow2, in this order."""
@@ -106,6 +111,27 @@ def watched(**changes: Any) -> Watched:
             b_fallbacks=0,
             cycles=0,
             seconds=None,
+        ),
+        **changes,
+    )
+
+
+def by_kind(human: Tally = NO_GAMES, bot: Tally = NO_GAMES, script: Tally = NO_GAMES) -> TallyByKind:
+    return TallyByKind(human=human, bot=bot, script=script)
+
+
+def windows(**changes: Any) -> Windows:
+    """The games of `evidence()`: a training put version 2 behind B after three games of version 5."""
+    production, own = Side(versions=(1,), games=by_kind(tally(8, 20))), by_kind(tally(13, 16), tally(0, 1))
+    return replace(
+        Windows(
+            since_swap=Counted(
+                after_position=0,
+                production=production,
+                b=Side(versions=(2, 5), games=by_kind(tally(15, 19), tally(0, 1))),
+            ),
+            version_pair=Counted(after_position=400, production=production, b=Side(versions=(2,), games=own)),
+            mixed=True,
         ),
         **changes,
     )
@@ -314,6 +340,7 @@ def cycle_decided(**changes: Any) -> CycleDecided:
             rule=rule(),
             evidence=evidence(),
             watched=watched(),
+            windows=windows(),
             z_statistic=2.2376,
             p_value=0.0126,
             statistics=statistics(),
@@ -334,6 +361,7 @@ def rule_set(**changes: Any) -> RuleSet:
         RuleSet(
             model_type="feedforward_nn",
             rule=rule(name="anytime-sign/1", settle_seconds=1_800),
+            restarts_window=True,
             actor="settings",
         ),
         **changes,

@@ -73,6 +73,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "env_file",
         "log_style",
         "telemetry",
+        "setting_values",
         "config",
         "refusals",
         "identity",

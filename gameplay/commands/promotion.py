@@ -17,7 +17,7 @@ from ledger.events import CycleDecided
 from ledger.times import show_time
 from ledger.vocabulary import FAMILIES, Family
 from projections.commands.console import finding, json_option, model_type_option, print_json, print_table, say
-from projections.commands.looks import print_looks
+from projections.commands.looks import print_looks, print_windows
 from projections.decision.rules import DEFAULT
 
 _HEADINGS = ("family", "decision", "z", "p", "reason")
@@ -122,6 +122,7 @@ def _run_cycles(settings: Settings, model_type: Family | None, *, dry_run: bool,
         title = "What a cycle would decide" if dry_run else "Promotion cycles"
         print_table(title, _HEADINGS, list(_rows(cycles)))
         print_looks([one.decided for one in cycles if one.decided])
+        print_windows([one.decided for one in cycles if one.decided])
     if any(cycle.problem for cycle in cycles):
         finding()
 
@@ -189,6 +190,7 @@ def _record(cycle: Cycle) -> dict[str, Any]:
         "z_statistic": decided.z_statistic if decided else None,
         "p_value": decided.p_value if decided else None,
         "rule": decided.rule.name if decided and decided.rule else None,
+        "windows": decided.windows if decided else None,
         "statistics": decided.statistics if decided else None,
         "verdicts": decided.verdicts if decided else (),
         "reason_code": decided.reason_code if decided else None,

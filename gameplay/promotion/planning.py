@@ -143,6 +143,7 @@ def _decide(state: StateAt, trigger: Trigger, source: str) -> tuple[CycleDecided
         state.family,
         state.promotion,
         state.window,
+        state.pair,
         state.promotion.rule or DEFAULT,
         trigger=trigger,
         source=source,

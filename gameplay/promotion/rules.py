@@ -8,7 +8,7 @@ from gameplay.promotion.state import Promotion
 from ledger.events import RuleSet
 from ledger.evidence import Guards, Rule
 from ledger.vocabulary import FAMILIES, Family
-from projections.decision.rules import ANYTIME_SIGN, DEFAULT
+from projections.decision.rules import ANYTIME_SIGN, DEFAULT, restarts_window
 
 SETTINGS_ACTOR = "settings"
 
@@ -22,8 +22,9 @@ def rules_of(settings: Settings) -> dict[Family, Rule]:
 def set_rules(promotion: Promotion, rules: Mapping[Family, Rule], *, actor: str) -> list[RuleSet]:
     """Record each rule that differs from the ledger's; cycles decide by the ledger's alone.
 
-    A change begins a new window for a rule that counts games as they were assigned, and leaves the tickers as they
-    are. Raises Conflict while other processes keep moving a family's aliases.
+    A change of the test begins a new window for a rule that counts games as they were assigned; one of a guard
+    does not. Either leaves the tickers as they are. Raises Conflict while other processes keep moving a family's
+    aliases.
     """
     events = [
         promotion.retry(family, partial(_set_rule, promotion, family, rule, actor))
@@ -34,9 +35,10 @@ def set_rules(promotion: Promotion, rules: Mapping[Family, Rule], *, actor: str)
 
 def _set_rule(promotion: Promotion, family: Family, rule: Rule, actor: str) -> RuleSet | None:
     state = promotion.state(family)
-    if rule == (state.promotion.rule or DEFAULT):
+    before = state.promotion.rule or DEFAULT
+    if rule == before:
         return None
-    event = RuleSet(model_type=family, rule=rule, actor=actor)
+    event = RuleSet(model_type=family, rule=rule, restarts_window=restarts_window(before, rule), actor=actor)
     promotion.append(state, [event])
     return event
 
@@ -48,6 +50,8 @@ def _rule(settings: Settings, name: str) -> Rule:
         minimum_games=settings.promotion_minimum_games,
         minimum_predictions=settings.promotion_minimum_predictions,
         settle_seconds=settings.promotion_settle_seconds if name == ANYTIME_SIGN else None,
+        evidence=settings.promotion_evidence,
+        players=settings.promotion_players,
         guards=Guards(
             sample_ratio=settings.guard_sample_ratio,
             cooldown_cycles=settings.guard_cooldown_cycles,

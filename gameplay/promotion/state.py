@@ -20,6 +20,7 @@ from projections.read_models.all import ReadModels
 from projections.read_models.assigned_games import AssignedGames
 from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
+from projections.read_models.version_pairs import PairWindow
 
 Outcome = TypeVar("Outcome")
 
@@ -33,6 +34,7 @@ class StateAt(NamedTuple):
     position: int
     promotion: PromotionState
     window: Window
+    pair: PairWindow
     assigned: AssignedGames | None
     """The games in the order in which they were assigned, where the family's rule counts them so."""
     now_us: int
@@ -107,6 +109,7 @@ class Promotion:
                 position,
                 copy.deepcopy(self.read_models.standings.state.families[family]),
                 copy.deepcopy(self.read_models.tickers.state.windows[family]),
+                self.read_models.version_pairs.state.windows[family].counted(),
                 copy.deepcopy(self.read_models.assigned_games.state.windows.get(family)),
                 now_us,
             )

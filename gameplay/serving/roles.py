@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from gameplay.config import Role
 from gameplay.refusals import Misdirected
+from gameplay.setting_values import Role
 
 Part = Literal["games", "views"]
 """`games` plays them; `views` folds everything, shows it, and runs the jobs that decide."""

@@ -5,7 +5,7 @@ two recorded positions. So each decision can be made again, and must come out as
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,10 +24,11 @@ from projections.decision.evidence import gather
 from projections.decision.rules import KNOWN_RULES, RuleError, pooled_z_test
 from projections.fold import Progress
 from projections.read_models.assigned_games import SECOND_US, AssignedGames, Settled
-from projections.read_models.counting import NO_GAMES
+from projections.read_models.counting import NO_GAMES, pair_of
 from projections.read_models.history_fold import counts_of_evidence, counts_of_report
 from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
+from projections.read_models.version_pairs import PairWindow
 
 _DIGITS_LOST = 1e-12
 """Another machine's library may round a last digit otherwise; the decision itself has to be the same."""
@@ -40,6 +41,8 @@ _WITH_TIME = 3
 """And from which on it records its own time."""
 _WITH_GUARDS = 4
 """And from which on it records what its guards looked at."""
+_WITH_WINDOWS = 5
+"""And from which on it records the games of either window."""
 _FIRST_RULES = 2
 """How many rules there were when cycles began to record verdicts; later ones stand behind them."""
 
@@ -98,26 +101,54 @@ def check_decisions(
     Raises ProjectionError for an assignment that leaves an alias out.
     """
     streams = {family: read_promotions(ledger, family) for family in families}
-    pending = [(one, _span(one)) for stream in streams.values() for one in stream.decided]
-    counted = recount(ledger, [span for _, span in pending if span], progress)
-    settled = _recount_settled(ledger, [one for one, _ in pending])
+    pending = [one for stream in streams.values() for one in stream.decided]
+    spans = [span for one in pending for span in (_span(one), _pair_span(one)) if span]
+    counted = recount(ledger, spans, progress)
+    settled = _recount_settled(ledger, pending)
     decisions = [
-        _check(one, counted.counts.get(span) if span else None, settled.get(one.entry.position))
-        for one, span in pending
+        _check(
+            one,
+            _Again(
+                _of(counted.counts, _span(one)),
+                _of(counted.counts, _pair_span(one)),
+                settled.get(one.entry.position),
+            ),
+        )
+        for one in pending
     ]
     problems = [problem for problem in counted.problems if problem.family in families]
     moves = [problem for family, stream in streams.items() for problem in _check_moves(family, stream)]
     return Audit(sorted(decisions, key=lambda one: one.position), problems, moves)
 
 
+class _Again(NamedTuple):
+    """What was counted again for one decision: since the swap, of the version pair, and what was settled."""
+
+    since_swap: SpanCount | None
+    pair: SpanCount | None
+    settled: Settled | None
+
+
 def _span(recorded: Decided) -> Span | None:
     """What to count finished games and predictions in: since the swap, whatever window the rule has."""
-    evidence = recorded.event.evidence
-    if evidence is None:
+    event = recorded.event
+    if event.evidence is None:
         return None
-    settles = _settled_span(recorded) is not None
-    after = recorded.last_swap_position if settles else evidence.after_position
-    return Span(recorded.event.model_type, after, evidence.through_position)
+    finished = event.rule is None or (event.rule.settle_seconds is None and event.rule.evidence == "since_swap")
+    after = event.evidence.after_position if finished else recorded.last_swap_position
+    return Span(event.model_type, after, event.evidence.through_position)
+
+
+def _pair_span(recorded: Decided) -> Span | None:
+    """What to count the games of the version pair in, where the decision has recorded them."""
+    event, pair = recorded.event, pair_of(recorded.assignment)
+    if event.evidence is None or pair is None or recorded.entry.schema_version < _WITH_WINDOWS:
+        return None
+    return Span(event.model_type, recorded.pair_position, event.evidence.through_position, pair)
+
+
+def _of(counts: Mapping[Span, SpanCount], span: Span | None) -> SpanCount | None:
+    return None if span is None else counts[span]
 
 
 def _recount_settled(ledger: Ledger, recorded: Sequence[Decided]) -> dict[int, Settled]:
@@ -134,30 +165,31 @@ def _settled_span(recorded: Decided) -> SettledSpan | None:
         return None
     if event.evidence is None or event.decided_us is None:
         return None
-    settle_us = event.rule.settle_seconds * SECOND_US
-    window = RuleWindow(event.model_type, recorded.window_position, recorded.swaps, settle_us)
+    rule, settle_us = event.rule, event.rule.settle_seconds * SECOND_US
+    pair = pair_of(recorded.assignment) if rule.evidence == "version_pair" else None
+    window = RuleWindow(event.model_type, recorded.window_position, recorded.swaps, settle_us, rule.players, pair)
     return SettledSpan(window, event.evidence.through_position, event.decided_us)
 
 
-def _check(recorded: Decided, count: SpanCount | None, settled: Settled | None) -> Checked:
+def _check(recorded: Decided, again: _Again) -> Checked:
     event = recorded.event
     mismatches = list(_check_positions(recorded))
     notes: list[str] = []
     # An outside decision is known by what it brings, and by having no rule of ours. A word in the event, such as
     # its trigger, must not decide whether the event is checked.
     if event.report is not None and event.rule is None:
-        mismatches += _check_report(recorded, count)
+        mismatches += _check_report(recorded, again.since_swap)
         notes += _report_notes(event)
     else:
-        mismatches += _check_own(recorded, count, settled)
+        mismatches += _check_own(recorded, again)
     if recorded.move is not None:
         mismatches += _check_move(recorded.move)
         notes += _move_notes(recorded.move)
     return Checked(recorded.entry.position, recorded.entry.recorded_us, event, tuple(mismatches), tuple(notes))
 
 
-def _check_own(recorded: Decided, count: SpanCount | None, settled: Settled | None) -> Iterator[Mismatch]:
-    event = recorded.event
+def _check_own(recorded: Decided, again: _Again) -> Iterator[Mismatch]:
+    event, count, settled = recorded.event, again.since_swap, again.settled
     if event.trigger == "report":
         yield Mismatch("trigger", event.trigger, "schedule or manual: a report brings itself and no rule")
     if event.rule is None:
@@ -176,6 +208,7 @@ def _check_own(recorded: Decided, count: SpanCount | None, settled: Settled | No
             event.model_type,
             _promotion_state(recorded, count),
             _window(recorded, count),
+            _pair(recorded, again.pair),
             event.rule,
             trigger=event.trigger,
             source=event.source,
@@ -192,6 +225,8 @@ def _check_own(recorded: Decided, count: SpanCount | None, settled: Settled | No
         decided = structs.replace(decided, decided_us=None)
     if recorded.entry.schema_version < _WITH_GUARDS:
         decided = structs.replace(decided, watched=None)
+    if recorded.entry.schema_version < _WITH_WINDOWS:
+        decided = structs.replace(decided, windows=None)
     # A rule that was added after the cycle had no verdict in it.
     of_then = decided.verdicts[: max(len(event.verdicts), _FIRST_RULES)]
     decided = structs.replace(decided, verdicts=of_then)
@@ -274,6 +309,7 @@ def _check_report(recorded: Decided, count: SpanCount | None) -> Iterator[Mismat
     yield from _differences("statistics", event.statistics, None)
     yield from _differences("verdicts", event.verdicts, ())
     yield from _differences("watched", event.watched, None)
+    yield from _differences("windows", event.windows, None)
     yield from _differences("cycle", event.cycle, recorded.previous_cycle + 1)
     yield from _differences("plan", recorded.move and recorded.move.plan, None)
     if recorded.assignment is None or count is None or event.evidence is None:
@@ -317,7 +353,7 @@ def _promotion_state(recorded: Decided, count: SpanCount) -> PromotionState:
 
 def _assigned(recorded: Decided, settled: Settled) -> AssignedGames:
     """The window with everything settled: what is not is nothing to the decision."""
-    return AssignedGames(recorded.window_position, 0, settled.aliases, settled.versions)
+    return AssignedGames(recorded.window_position, 0, aliases=settled.aliases, versions=settled.versions)
 
 
 def _window(recorded: Decided, count: SpanCount) -> Window:
@@ -327,9 +363,17 @@ def _window(recorded: Decided, count: SpanCount) -> Window:
         cycles=recorded.cycles_since_swap,
         last_swap_us=recorded.last_swap_us,
         scores={alias: count.tallies.get(alias, NO_GAMES) for alias in PLAYED_ALIASES},
+        kinds=count.kinds,
+        versions=count.versions,
         fallbacks={alias: count.fallbacks.get(alias, 0) for alias in PLAYED_ALIASES},
         splits=count.splits,
     )
+
+
+def _pair(recorded: Decided, count: SpanCount | None) -> PairWindow:
+    """The window of the version pair; without games for a decision that did not record it."""
+    window = PairWindow(recorded.pair_position, recorded.swaps, pair_of(recorded.assignment))
+    return window if count is None else structs.replace(window, kinds=count.kinds)
 
 
 def _differences(path: str, recorded: Any, recomputed: Any) -> Iterator[Mismatch]:

@@ -22,6 +22,7 @@ from ledger.vocabulary import ALIASES, Family
 from projections.errors import ProjectionError
 from projections.fold import decode
 from projections.read_models import moves
+from projections.read_models.counting import pair_of
 from projections.read_models.moves import Pin
 
 
@@ -54,6 +55,8 @@ class Decided(Struct):
     window_position: int
     """Where the window of a rule begins that counts games as they were assigned."""
     pins: dict[str, Pin]
+    pair_position: int
+    """Where the version behind Production or B last changed."""
     move: Move | None = None
     swapped: bool = False
 
@@ -71,10 +74,11 @@ class Promotions(Struct):
     previous_position: int = 0
     cycles_since_swap: int = 0
     log_e_max: float = 0.0
-    """Of the looks since the last swap or rule; 0 where none recorded it, because E begins at 1."""
+    """Of the looks in the rule's window; 0 where none recorded it, because E begins at 1."""
     rule: Rule | None = None
     window_position: int = 0
     pins: dict[str, Pin] = field(default_factory=dict)
+    pair_position: int = 0
 
     @property
     def latest(self) -> Decided | None:
@@ -95,7 +99,9 @@ def read_promotions(ledger: Ledger, family: Family) -> Promotions:
             case CycleDecided() as event:
                 _decide(stream, entry, event)
             case RuleSet() as event:
-                stream.rule, stream.window_position, stream.log_e_max = event.rule, entry.position, 0.0
+                stream.rule = event.rule
+                if event.restarts_window:
+                    stream.window_position, stream.log_e_max = entry.position, 0.0
             case AliasesPlanned() as event:
                 _plan(stream, entry, event)
             case AliasesAssigned() as event:
@@ -136,6 +142,7 @@ def _decide(stream: Promotions, entry: Entry, event: CycleDecided) -> None:
             rule=stream.rule,
             window_position=stream.window_position,
             pins=dict(stream.pins),
+            pair_position=stream.pair_position,
         )
     )
     stream.cycles_since_swap += 1
@@ -159,11 +166,15 @@ def _assign(stream: Promotions, entry: Entry, event: AliasesAssigned) -> None:
         stream.strays.append((entry, event))
     if stream.latest is not None and event.cycle == stream.latest.event.cycle:
         stream.latest.swapped |= event.swapped
+    before = pair_of(stream.assignment)
     stream.assignment = assignment_after(entry, event)
+    changed = pair_of(stream.assignment) != before
+    if event.swapped or changed:
+        stream.pair_position = entry.position
+    if event.swapped or (changed and stream.rule is not None and stream.rule.evidence == "version_pair"):
+        stream.window_position, stream.log_e_max = entry.position, 0.0
     if event.swapped:
         stream.swaps += 1
         stream.last_swap_position = entry.position
         stream.last_swap_us = entry.recorded_us
         stream.cycles_since_swap = 0
-        stream.log_e_max = 0.0
-        stream.window_position = entry.position

@@ -27,6 +27,7 @@ STATES = (
     "timeline",
     "player_stats",
     "bot_win_rates",
+    "version_pairs",
 )
 READ_MODELS = (*STATES, history.NAME)
 _WRITTEN = (events, promotion_history, projection_snapshots, projection_waypoints)

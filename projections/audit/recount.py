@@ -24,7 +24,7 @@ from ledger.store import Entry, Ledger
 from ledger.streams import is_shadow
 from ledger.vocabulary import PLAYED_ALIASES, Family, Move, Result, Winner
 from projections.fold import Progress, Reader, walk
-from projections.read_models.counting import NO_GAMES
+from projections.read_models.counting import NO_GAMES, Pair
 from projections.read_models.standings import Record
 
 _READ = (
@@ -39,11 +39,15 @@ _READ = (
 
 
 class Span(NamedTuple):
-    """What a decision says it was counted between: positions above `after`, up to `through`."""
+    """What a decision says it was counted between: positions above `after`, up to `through`.
+
+    With a `pair`, (Production, B), only games count that began within it and with these two versions.
+    """
 
     family: Family
     after: int
     through: int
+    pair: Pair | None = None
 
 
 class SpanCount(Struct):
@@ -51,6 +55,8 @@ class SpanCount(Struct):
 
     swaps_before: int
     tallies: dict[str, Tally] = field(default_factory=dict)
+    kinds: dict[str, dict[str, Tally]] = field(default_factory=lambda: {alias: {} for alias in PLAYED_ALIASES})
+    versions: dict[str, list[int]] = field(default_factory=lambda: {alias: [] for alias in PLAYED_ALIASES})
     records: dict[int, Record] = field(default_factory=dict)
     fallbacks: dict[str, int] = field(default_factory=dict)
     splits: dict[float, dict[str, int]] = field(default_factory=dict)
@@ -84,6 +90,7 @@ def recount(ledger: Ledger, spans: Iterable[Span], progress: Progress | None = N
 
 
 class _Game(Struct):
+    position: int
     started: GameStarted
     user_score_tenths: int = 0
     bot_score_tenths: int = 0
@@ -93,42 +100,54 @@ class _Game(Struct):
     """Its first contradiction is reported; those that follow from it would only hide other games."""
 
 
+class _Begin(NamedTuple):
+    """Where spans begin that share a running count, and the pair that alone counts in them."""
+
+    after: int
+    pair: Pair | None
+
+    def holds(self, game: _Game) -> bool:
+        if self.pair is None:
+            return True
+        assignment = game.started.assignment
+        played = assignment and (assignment.Production, assignment.B)
+        return game.position > self.after and played == self.pair
+
+
 class _Counter:
     def __init__(self, spans: set[Span]) -> None:
         self.counts: dict[Span, SpanCount] = {}
         self.problems: list[GameProblem] = []
         self.last_position = max((span.through for span in spans), default=0)
         # Many spans begin at one swap: they share a running count, of which each takes a copy at its end.
-        last_use: dict[tuple[Family, int], int] = {}
+        last_use: dict[tuple[Family, _Begin], int] = {}
         for span in spans:
-            key = span.family, span.after
+            key = span.family, _Begin(span.after, span.pair)
             last_use[key] = max(last_use.get(key, 0), span.through)
         self._last_use = last_use
-        self._opening = sorted(last_use, key=lambda key: -key[1])
+        self._opening = sorted(last_use, key=lambda key: -key[1].after)
         self._closing = sorted(spans, key=lambda span: -span.through)
-        self._running: dict[str, dict[int, SpanCount]] = {}
+        self._running: dict[str, dict[_Begin, SpanCount]] = {}
         self._swaps: dict[str, int] = {}
         self._games: dict[str, _Game] = {}
 
     def reach(self, position: int) -> None:
         """Close the spans that end before `position`, and open those that begin before it."""
-        while self._opening and self._opening[-1][1] < position:
-            family, after = self._opening.pop()
-            self._running.setdefault(family, {})[after] = SpanCount(self._swaps.get(family, 0))
+        while self._opening and self._opening[-1][1].after < position:
+            family, begin = self._opening.pop()
+            self._running.setdefault(family, {})[begin] = SpanCount(self._swaps.get(family, 0))
         while self._closing and self._closing[-1].through < position:
             span = self._closing.pop()
-            count = self._running.get(span.family, {}).get(span.after) or SpanCount(
-                self._swaps.get(span.family, 0)
-            )
-            self.counts[span] = _copy(count)
-            if self._last_use[span.family, span.after] == span.through:
-                self._running.get(span.family, {}).pop(span.after, None)
+            begin, running = _Begin(span.after, span.pair), self._running.get(span.family, {})
+            self.counts[span] = _copy(running.get(begin) or SpanCount(self._swaps.get(span.family, 0)))
+            if self._last_use[span.family, begin] == span.through:
+                running.pop(begin, None)
 
     def take(self, event: Event, entry: Entry) -> None:
         self.reach(entry.position)
         match event:
             case GameStarted():
-                self._games[event.game_id] = _Game(event)
+                self._games[event.game_id] = _Game(entry.position, event)
                 self._assign(event)
             case RoundPlayed():
                 if game := self._games.get(event.game_id):
@@ -181,21 +200,32 @@ class _Counter:
         started = game.started
         if started.alias is None or started.model_version is None or not started.in_metrics:
             return
-        for count in self._running.get(started.model_type, {}).values():
-            if started.swap_count != count.swaps_before:
+        for begin, count in self._running.get(started.model_type, {}).items():
+            if started.swap_count != count.swaps_before or not begin.holds(game):
                 continue
             if game.fallback_affected:
                 count.fallbacks[started.alias] = count.fallbacks.get(started.alias, 0) + 1
-                continue
-            won = event.winner == "bot"
-            tally = count.tallies.get(started.alias, NO_GAMES)
-            count.tallies[started.alias] = Tally(games=tally.games + 1, wins=tally.wins + won)
-            record = count.records.setdefault(started.model_version, Record())
-            record.games += 1
-            record.wins += won
+            else:
+                _count(count, started, started.alias, started.model_version, won=event.winner == "bot")
 
     def _complain(self, entry: Entry, event: RoundPlayed | GameFinished, problem: str) -> None:
         self.problems.append(GameProblem(entry.position, event.game_id, event.model_type, problem))
+
+
+def _count(count: SpanCount, started: GameStarted, alias: str, version: int, *, won: bool) -> None:
+    count.tallies[alias] = _one_more(count.tallies.get(alias, NO_GAMES), won)
+    kinds = count.kinds[alias]
+    kinds[started.player_kind] = _one_more(kinds.get(started.player_kind, NO_GAMES), won)
+    count.versions[alias] = sorted({*count.versions[alias], version})
+    record = count.records.setdefault(version, Record())
+    record.games += 1
+    record.wins += won
+    if started.player_kind == "human":
+        record.human = _one_more(record.human, won)
+
+
+def _one_more(tally: Tally, won: bool) -> Tally:
+    return Tally(games=tally.games + 1, wins=tally.wins + won)
 
 
 _BEATS: Final[dict[Move, Move]] = {"rock": "scissors", "paper": "rock", "scissors": "paper"}
@@ -264,5 +294,12 @@ def _winner(user_tenths: int, bot_tenths: int) -> Winner:
 
 def _copy(count: SpanCount) -> SpanCount:
     records = {version: structs.replace(record) for version, record in count.records.items()}
-    splits = {share: dict(games) for share, games in count.splits.items()}
-    return SpanCount(count.swaps_before, dict(count.tallies), records, dict(count.fallbacks), splits)
+    return SpanCount(
+        count.swaps_before,
+        dict(count.tallies),
+        {alias: dict(tallies) for alias, tallies in count.kinds.items()},
+        {alias: list(versions) for alias, versions in count.versions.items()},
+        records,
+        dict(count.fallbacks),
+        {share: dict(games) for share, games in count.splits.items()},
+    )

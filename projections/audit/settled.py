@@ -13,19 +13,30 @@ from msgspec import Struct
 from ledger.events import Event, GameFinished, GameStarted
 from ledger.evidence import Tally
 from ledger.store import Entry, Ledger
-from ledger.vocabulary import Family
+from ledger.vocabulary import CountedPlayers, Family
 from projections.fold import Progress, Reader, walk
 from projections.read_models.assigned_games import Settled
-from projections.read_models.counting import NO_GAMES
+from projections.read_models.counting import NO_GAMES, Pair
 
 
 class RuleWindow(NamedTuple):
-    """Where a rule's window begins, how many swaps the family had had, and how long a game takes to settle."""
+    """Where a rule's window begins, how many swaps the family had had, and how long a game takes to settle.
+
+    `pair`: the two versions that alone count, for a rule that asks for them; `players`: whose games count.
+    """
 
     family: Family
     after: int
     swaps: int
     settle_us: int
+    players: CountedPlayers
+    pair: Pair | None
+
+    def holds(self, game: "_Game") -> bool:
+        """Whether a game was assigned in this window."""
+        of_its_players = self.players == "all" or game.player_kind == self.players
+        of_its_pair = self.pair is None or game.pair == self.pair
+        return game.position > self.after and game.swap_count == self.swaps and of_its_players and of_its_pair
 
 
 class SettledSpan(NamedTuple):
@@ -42,6 +53,8 @@ class _Game(Struct, gc=False):
     alias: str
     version: int
     swap_count: int
+    player_kind: str
+    pair: Pair | None
     end_position: int = 0
     end_us: int | None = None
     won: bool = False
@@ -75,7 +88,13 @@ def _read_games(ledger: Ledger, families: set[Family], progress: Progress | None
             case GameStarted(alias=alias, model_version=version) if event.model_type in games:
                 if alias is not None and version is not None and event.in_metrics:
                     games[event.model_type][event.game_id] = _Game(
-                        entry.position, entry.recorded_us, alias, version, event.swap_count
+                        entry.position,
+                        entry.recorded_us,
+                        alias,
+                        version,
+                        event.swap_count,
+                        event.player_kind,
+                        _pair(event),
                     )
             case GameFinished():
                 if game := games.get(event.model_type, {}).get(event.game_id):
@@ -88,9 +107,13 @@ def _read_games(ledger: Ledger, families: set[Family], progress: Progress | None
     return {family: list(played.values()) for family, played in games.items()}
 
 
+def _pair(event: GameStarted) -> Pair | None:
+    return None if event.assignment is None else (event.assignment.Production, event.assignment.B)
+
+
 def _count(games: Sequence[_Game], window: RuleWindow, spans: Sequence[SettledSpan]) -> dict[SettledSpan, Settled]:
     """The spans of one window, each on top of the one before; `spans` are in their order."""
-    assigned = deque(game for game in games if game.position > window.after and game.swap_count == window.swaps)
+    assigned = deque(game for game in games if window.holds(game))
     running, held = Settled({}, {}), deque[_Game]()
     counts = {}
     for span in spans:

@@ -22,21 +22,21 @@ from ledger.events import (
     GameStarted,
     LedgerAccepted,
     PredictionMade,
+    RuleSet,
     wire_name,
 )
-from ledger.evidence import Rule, Tally
+from ledger.evidence import Tally
 from ledger.store import Entry, Ledger
 from ledger.streams import promotion_stream
-from ledger.vocabulary import ALIASES, FAMILIES, Family
+from ledger.vocabulary import ALIASES, FAMILIES, Family, PlayedAlias
+from projections.audit.counterfactual import Change, Grounds
 from projections.audit.histories import Cycle, Histories, Period
 from projections.audit.promotions import assignment_after
-from projections.decision.cycle import decide_cycle, is_cancellation, is_swap
-from projections.decision.rules import RuleError
+from projections.decision.cycle import is_cancellation, is_swap
+from projections.decision.rules import DEFAULT, RuleError
 from projections.errors import ProjectionError
 from projections.fold import Progress, Reader, decode, walk
 from projections.read_models.counting import NO_GAMES, is_evidence, one_more, ranks_challengers
-from projections.read_models.standings import PromotionState, Record
-from projections.read_models.tickers import Window
 
 _READ = (
     AliasesAssigned,
@@ -46,21 +46,8 @@ _READ = (
     GameFinished,
     GameStarted,
     PredictionMade,
+    RuleSet,
 )
-
-
-class Change(Struct, frozen=True):
-    """What to change in the rule that each cycle was decided by; None: nothing."""
-
-    name: str | None = None
-    alpha: str | None = None
-    minimum_games: int | None = None
-    minimum_predictions: int | None = None
-
-    def applied(self, rule: Rule) -> Rule:
-        """The rule with the changes, without guards. By any rule finished games are counted."""
-        changes = {key: value for key, value in structs.asdict(self).items() if value is not None}
-        return structs.replace(rule, **changes, settle_seconds=None, guards=None)
 
 
 def what_if(
@@ -74,7 +61,7 @@ def what_if(
     Raises ProjectionError where a cycle cannot be decided, by a rule that this release does not know, and for an
     assignment that leaves an alias out.
     """
-    states = {family: _CounterfactualState(family, change, _cycles(ledger, family)) for family in families}
+    states = {family: _counterfactual_state(ledger, family, change) for family in families}
     head = ledger.head()
 
     def take(event: Event, entry: Entry) -> None:
@@ -99,7 +86,7 @@ class _Played(NamedTuple):
     """An open game in the counterfactual history; no alias: there its version would not have played it."""
 
     epoch: int
-    alias: str | None
+    alias: PlayedAlias | None
 
 
 class _Counterpart(NamedTuple):
@@ -109,27 +96,30 @@ class _Counterpart(NamedTuple):
     assignment: Assignment
 
 
-def _cycles(ledger: Ledger, family: Family) -> list[_Due]:
-    """The family's own cycles, the last first; what an outside automation decided is no rule of ours."""
-    due = []
+def _counterfactual_state(ledger: Ledger, family: Family, change: Change) -> "_CounterfactualState":
+    """The family before its first event, with its own cycles: a report was decided by no rule of ours."""
+    due, first_rule = [], None
     for entry in ledger.read_stream(promotion_stream(family)):
         event = decode(entry, ledger.codec)
-        if isinstance(event, CycleDecided) and event.rule is not None and event.evidence is not None:
+        if isinstance(event, RuleSet):
+            first_rule = first_rule or DEFAULT
+        elif isinstance(event, CycleDecided) and event.rule is not None and event.evidence is not None:
+            # Releases that recorded no change of the rule had it in each cycle.
+            first_rule = first_rule or event.rule
             due.append(_Due(entry.position, event.evidence.through_position, entry.recorded_us, event))
-    return due[::-1]
+    return _CounterfactualState(family, Grounds(change, first_rule or DEFAULT), due[::-1])
 
 
 class _CounterfactualState(Struct):
     """One family: its counterfactual history, and the actual one as far as that depends on it."""
 
     family: Family
-    change: Change
+    grounds: Grounds
     due: list[_Due]
+    """The cycles to come, the last first."""
     actual_assignment: Assignment | None = None
     actual_swaps: int = 0
     assignment: Assignment | None = None
-    window: Window = field(default_factory=Window)
-    records: dict[int, Record] = field(default_factory=dict)
     cycle: int = 0
     decided: tuple[CycleDecided, Assignment | None] | None = None
     """The cycle that has been decided and whose own position is not reached yet, with the assignment after it."""
@@ -151,14 +141,17 @@ class _CounterfactualState(Struct):
             self._decide(self.due.pop())
         match event:
             case GameStarted():
-                self._start(event)
+                self._start(entry, event)
             case GameFinished():
-                self._finish(event)
+                self._finish(entry, event)
             case GameAbandoned():
                 self.games.pop(event.game_id, None)
+                self.grounds.abandon(event)
             case PredictionMade():
                 if ranks_challengers(event, entry):
-                    self.records.setdefault(event.model_version, Record()).add(event)
+                    self.grounds.predict(event)
+            case RuleSet():
+                self.grounds.set_rule(entry, event)
             case CycleDecided():
                 self._conclude(entry, event)
             case AliasesPlanned():
@@ -169,43 +162,41 @@ class _CounterfactualState(Struct):
             case _:
                 raise AssertionError(f"{entry.type} is not among the types that are read")
 
-    def _start(self, event: GameStarted) -> None:
+    def _start(self, entry: Entry, event: GameStarted) -> None:
         if event.assignment is None or event.model_version is None or self.assignment is None:
             return
         # A game may be recorded a moment after aliases moved under it: it belongs to what it started with.
-        counterpart = _Counterpart(self.window.swap_count, self.assignment)
+        counterpart = _Counterpart(self.grounds.epoch, self.assignment)
         if (event.swap_count, event.assignment) != (self.actual_swaps, self.actual_assignment):
             counterpart = self.counterparts.get((event.swap_count, event.assignment), counterpart)
-        behind = {counterpart.assignment.B: "B", counterpart.assignment.Production: "Production"}
-        self.games[event.game_id] = _Played(counterpart.epoch, behind.get(event.model_version))
+        behind: dict[int, PlayedAlias] = {
+            counterpart.assignment.B: "B",
+            counterpart.assignment.Production: "Production",
+        }
+        alias = behind.get(event.model_version)
+        self.games[event.game_id] = _Played(counterpart.epoch, alias)
+        if alias is not None and counterpart.epoch == self.grounds.epoch:
+            self.grounds.start(entry, structs.replace(event, alias=alias, assignment=counterpart.assignment))
 
-    def _finish(self, event: GameFinished) -> None:
+    def _finish(self, entry: Entry, event: GameFinished) -> None:
         played = self.games.pop(event.game_id, None)
-        if played is None or event.model_version is None or not is_evidence(event):
+        if played is None or event.model_version is None:
             return
-        self.tallies[event.model_version] = one_more(self.tallies.get(event.model_version, NO_GAMES), event)
-        if played.alias is None:
-            self.unused_games += 1
-        elif played.epoch == self.window.swap_count:
-            self.window.scores[played.alias] = one_more(self.window.scores[played.alias], event)
-            self.records.setdefault(event.model_version, Record()).add(event)
+        if is_evidence(event):
+            tally = self.tallies.get(event.model_version, NO_GAMES)
+            self.tallies[event.model_version] = one_more(tally, event)
+            self.unused_games += played.alias is None
+        if played.alias is not None and played.epoch == self.grounds.epoch:
+            self.grounds.finish(entry, structs.replace(event, alias=played.alias))
 
     def _decide(self, due: _Due) -> None:
         """Decide a cycle again, with the counterfactual evidence at the position of the actual one."""
         if self.assignment is None:
             return
-        assert due.event.rule is not None
-        promotion = PromotionState(cycle=self.cycle, aliases=_by_alias(self.assignment), records=self.records)
+        decided_us = due.event.decided_us or due.recorded_us
         try:
-            decided, planned = decide_cycle(
-                self.family,
-                promotion,
-                self.window,
-                self.change.applied(due.event.rule),
-                trigger=due.event.trigger,
-                source=due.event.source,
-                position=due.through_position,
-                decided_us=due.event.decided_us or due.recorded_us,
+            decided, planned = self.grounds.decide(
+                due.event, self.cycle, self.assignment, through=due.through_position, decided_us=decided_us
             )
         except RuleError as error:
             raise ProjectionError(due.position, wire_name(CycleDecided), str(error)) from error
@@ -214,7 +205,7 @@ class _CounterfactualState(Struct):
     def _conclude(self, entry: Entry, event: CycleDecided) -> None:
         """Apply the decision at the cycle's own position."""
         self.cycle = event.cycle
-        self.window.cycles += 1
+        self.grounds.window.cycles += 1
         if self.decided is None:
             return
         decided, after = self.decided
@@ -236,7 +227,7 @@ class _CounterfactualState(Struct):
             return
         before = self.actual_assignment
         if before is not None and self.assignment is not None:
-            self.counterparts[self.actual_swaps, before] = _Counterpart(self.window.swap_count, self.assignment)
+            self.counterparts[self.actual_swaps, before] = _Counterpart(self.grounds.epoch, self.assignment)
         self.actual_assignment = assignment_after(entry, event)
         self.actual_swaps += event.swapped
         self.actual_periods.append(_period(entry, self.actual_assignment))
@@ -268,13 +259,7 @@ class _CounterfactualState(Struct):
 
     def _move(self, entry: Entry, after: Assignment, *, swapped: bool | None = None) -> None:
         """Change the counterfactual aliases."""
-        if swapped if swapped is not None else is_swap(self.assignment, after):
-            self.window = Window(
-                swap_count=self.window.swap_count + 1,
-                since_position=entry.position,
-                last_swap_us=entry.recorded_us,
-            )
-            self.records = {}
+        self.grounds.move(entry, after, swapped=is_swap(self.assignment, after) if swapped is None else swapped)
         self.assignment = after
         self.periods.append(_period(entry, after))
         self._compare(entry)

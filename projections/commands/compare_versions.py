@@ -1,13 +1,13 @@
 """compare-versions: two versions of a family against each other, in any span of time."""
 
-from typing import Any, get_args
+from typing import Any
 
 import click
 
 from ledger.errors import InvalidTextError
 from ledger.evidence import Arm, Rule
 from ledger.times import parse_time
-from ledger.vocabulary import FAMILIES, Family, PlayerKind
+from ledger.vocabulary import FAMILIES, PLAYER_KINDS, Family, PlayerKind
 from projections.audit.versions import Compared, compare_versions
 from projections.commands.console import json_option, print_json, print_table, progress, remark
 from projections.commands.looks import print_look
@@ -15,7 +15,6 @@ from projections.commands.numbers import AlphaType, WholeType
 from projections.commands.source import Source
 from projections.decision.rules import Z_TEST
 
-PLAYER_KINDS: tuple[PlayerKind, ...] = get_args(PlayerKind)
 _COIN = (
     "E and the interval at every look take for granted that a fair coin chose between these two, game by game:"
     " they say nothing of versions that did not play beside each other."

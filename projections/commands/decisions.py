@@ -137,6 +137,7 @@ def _record(audit: Audit) -> dict[str, Any]:
                 "p_value": one.event.p_value,
                 "p_so_far": _trend(one, audit.decisions),
                 "rule": one.event.rule.name if one.event.rule else None,
+                "windows": one.event.windows,
                 "statistics": one.event.statistics,
                 "verdicts": one.event.verdicts,
                 "agrees": one.agrees,

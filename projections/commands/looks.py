@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ledger.events import CycleDecided
-from ledger.evidence import Interval, RuleVerdict, Statistics
-from ledger.vocabulary import Family
+from ledger.evidence import Interval, RuleVerdict, Side, Statistics
+from ledger.vocabulary import PLAYER_KINDS, Family
 from projections.commands.cells import DECISION_WORDS
 from projections.commands.columns import print_fitting
 from projections.decision.rules import KNOWN_RULES
@@ -15,6 +15,9 @@ _TITLE = "What the games say, and each rule"
 _COLUMNS = (
     "family", "B ahead by", "90 % interval", "at every look", "exact p", "few", "E", "anytime p", "lead missing",
     "games needed", *KNOWN_RULES,
+)  # fmt: skip
+_WINDOW_COLUMNS = (
+    "family", "window", "after", "Production", *PLAYER_KINDS, "B", *PLAYER_KINDS
 )  # fmt: skip
 _SPARE = (("at every look",), ("few",), ("exact p",), ("lead missing",), ("anytime p",), ("90 % interval",))
 
@@ -27,6 +30,21 @@ def print_looks(events: Sequence[CycleDecided]) -> None:
         if event.statistics is not None
     ]:
         print_fitting(_TITLE, _COLUMNS, rows, *_SPARE)
+
+
+def print_windows(events: Sequence[CycleDecided]) -> None:
+    """The games of either window, by the kind of player; nothing for cycles that did not record them."""
+    rows = [
+        (event.model_type, name, counted.after_position, *_side(counted.production), *_side(counted.b))
+        for event in events
+        if event.windows is not None
+        for name, counted in (
+            ("since the swap, mixed" if event.windows.mixed else "since the swap", event.windows.since_swap),
+            ("version pair", event.windows.version_pair),
+        )
+    ]
+    if rows:
+        print_fitting("Games won of those played", _WINDOW_COLUMNS, rows, ("script",), ("bot",), ("after",))
 
 
 def print_look(family: Family, statistics: Statistics, verdicts: Sequence[RuleVerdict]) -> None:
@@ -69,6 +87,13 @@ def _row(family: Family, statistics: Statistics, verdicts: Sequence[RuleVerdict]
         statistics.games_needed,
         *(said.get(rule) for rule in KNOWN_RULES),
     ]
+
+
+def _side(side: Side) -> tuple[str | None, ...]:
+    """An alias's versions, and its games of each kind of player."""
+    versions = ", ".join(f"v{version}" for version in side.versions) or None
+    tallies = (getattr(side.games, kind) for kind in PLAYER_KINDS)
+    return versions, *(f"{tally.wins}/{tally.games}" if tally.games else None for tally in tallies)
 
 
 def _interval(interval: Interval | None) -> str | None:

@@ -1,15 +1,15 @@
 """what-if: what another rule would have done."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import click
 from msgspec import structs
 
 from ledger.times import show_time
-from ledger.vocabulary import FAMILIES, Family
+from ledger.vocabulary import FAMILIES, GUARD_REASONS, CountedPlayers, EvidenceWindow, Family
+from projections.audit.counterfactual import Change
 from projections.audit.histories import GAMES_FEW, Cycle, Histories, Period, Time
-from projections.audit.what_if import Change
 from projections.audit.what_if import what_if as counterfactual
 from projections.commands.cells import arm, counted, decided, minute
 from projections.commands.columns import print_fitting
@@ -38,6 +38,18 @@ from projections.decision.rules import KNOWN_RULES
 @click.option("--minimum-games", type=WholeType(1), default=None, help="Games that each alias needs.")
 @click.option("--minimum-predictions", type=WholeType(1), default=None, help="Predictions for a reorder.")
 @click.option("--rule", type=click.Choice(KNOWN_RULES), default=None, help="Another test.")
+@click.option(
+    "--settle-seconds", type=WholeType(1), default=None, help="How old a game has to be for the anytime rule."
+)
+@click.option(
+    "--evidence",
+    type=click.Choice(get_args(EvidenceWindow)),
+    default=None,
+    help="Games since the last swap, or those of the two versions behind Production and B.",
+)
+@click.option(
+    "--players", type=click.Choice(get_args(CountedPlayers)), default=None, help="Whose games are evidence."
+)
 @model_type_option
 @json_option
 @click.pass_obj
@@ -47,14 +59,19 @@ def what_if(
     minimum_games: int | None,
     minimum_predictions: int | None,
     rule: str | None,
+    settle_seconds: int | None,
+    evidence: EvidenceWindow | None,
+    players: CountedPlayers | None,
     model_type: Family | None,
     as_json: bool,
 ) -> None:
     """Run the same events under another rule: what would have been decided, and what would have followed.
 
+    Guards hold swaps back as they did in each cycle.
+
     Example: rps-audit what-if --alpha 0.05 --minimum-games 30
     """
-    change = Change(rule, alpha, minimum_games, minimum_predictions)
+    change = Change(rule, alpha, minimum_games, minimum_predictions, settle_seconds, evidence, players)
     ledger = source.reader()
     with progress("Replaying", ledger.head().position) as advance:
         outcomes = counterfactual(ledger, change, (model_type,) if model_type else FAMILIES, advance)
@@ -78,6 +95,9 @@ def _print(change: Change, outcomes: list[Histories]) -> None:
     for one in outcomes:
         if limits := _limits(one):
             say(f"{one.model_type}: {limits}")
+        if held := [cycle for cycle in one.cycles if cycle.counterfactual.reason_code in GUARD_REASONS]:
+            first = f"the first at position {held[0].position:,}"
+            say(f"{one.model_type}: guards would have held back {counted(len(held), 'swap')}, {first}")
 
 
 _FAMILY = ("family", "cycles", "otherwise", "swaps", "otherwise", "exact")
@@ -187,6 +207,8 @@ def _outcome(one: Histories) -> dict[str, Any]:
                 "recorded": show_time(cycle.recorded_us),
                 "decided": cycle.actual.decision,
                 "otherwise": cycle.counterfactual.decision,
+                "reason_code": cycle.actual.reason_code,
+                "otherwise_reason_code": cycle.counterfactual.reason_code,
                 "reordered": cycle.actual.reordered,
                 "otherwise_reordered": cycle.counterfactual.reordered,
                 "z_statistic": cycle.counterfactual.z_statistic,

@@ -9,7 +9,7 @@ from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, Assignme
 from ledger.evidence import RankedChallenger, Rule, Tickers
 from ledger.vocabulary import ALIASES, Alias, Decision, Family, PlanCause, Trigger
 from projections.decision import pins, ranking
-from projections.decision.evidence import gather_for
+from projections.decision.evidence import gather_for, look_at_windows
 from projections.decision.exact_test import boschloo_p
 from projections.decision.guards import guarded, watch
 from projections.decision.look import ExactTest, measure, verdicts
@@ -18,12 +18,14 @@ from projections.read_models.assigned_games import AssignedGames
 from projections.read_models.moves import Pin
 from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
+from projections.read_models.version_pairs import PairWindow
 
 
 def decide_cycle(
     family: Family,
     promotion: PromotionState,
     window: Window,
+    pair: PairWindow,
     rule: Rule,
     *,
     trigger: Trigger,
@@ -35,13 +37,14 @@ def decide_cycle(
 ) -> tuple[CycleDecided, AliasesPlanned | None]:
     """The cycle's decision at `position` and `decided_us`, and the plan when something moves.
 
-    The family must have its aliases, and no open plan. `assigned` are its games in the order in which they were
+    The family must have its aliases, and no open plan. `pair` is the window of the two versions behind Production
+    and B. `assigned` are the family's games in the order in which they were
     assigned, for a rule that counts them so. Raises RuleError.
     """
     assignment = promotion.assignment()
     assert assignment is not None
     assert promotion.plan is None, "an open plan is completed before anything new is decided"
-    evidence = gather_for(rule, window, promotion, assignment, position, decided_us, assigned)
+    evidence = gather_for(rule, window, pair, promotion, assignment, position, decided_us, assigned)
     own = decide(evidence, rule)
     watched = watch(window, decided_us)
     pinned = pins.holding(promotion, decided_us)
@@ -60,6 +63,7 @@ def decide_cycle(
         rule=rule,
         evidence=evidence,
         watched=watched,
+        windows=look_at_windows(window, pair, assignment),
         z_statistic=verdict.z_statistic,
         p_value=verdict.p_value,
         statistics=measure(evidence, rule, exact_p, promotion.log_e_max),

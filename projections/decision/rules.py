@@ -6,6 +6,8 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Final, NamedTuple
 
+from msgspec import structs
+
 from ledger.evidence import Evidence, Guards, Rule, Tally
 from ledger.numbers import is_alpha
 from ledger.vocabulary import Decision, ReasonCode
@@ -58,13 +60,12 @@ def decide(evidence: Evidence, rule: Rule) -> Verdict:
     read_alpha(rule.alpha)
     production, b = evidence.production, evidence.b
     minimum = max(rule.minimum_games, 1)  # rates of no games are no rates
-    since = _since(rule)
+    games = f"games{_of(rule)} {_since(rule)}"
     if min(production.window.games, b.window.games) < minimum:
         return Verdict(
             "insufficient_data",
             "too_few_games",
-            f"Production has {production.window.games} and B {b.window.games} games {since};"
-            f" each needs {minimum}.",
+            f"Production has {production.window.games} and B {b.window.games} {games}; each needs {minimum}.",
             None,
             None,
         )
@@ -73,7 +74,7 @@ def decide(evidence: Evidence, rule: Rule) -> Verdict:
         return Verdict(
             "retain_production",
             "zero_variance",
-            f"All games {since} ended alike, so there is no difference to test.",
+            f"All {games} ended alike, so there is no difference to test.",
             None,
             None,
         )
@@ -86,7 +87,7 @@ def decide(evidence: Evidence, rule: Rule) -> Verdict:
             "insufficient_data",
             "version_too_new",
             f"{rates}, but Production's version {production.version} has {production.own.games} and B's version"
-            f" {b.version} {b.own.games} games of their own {since}; each needs {minimum}.",
+            f" {b.version} {b.own.games} games{_of(rule)} of their own {_since(rule)}; each needs {minimum}.",
             z,
             p,
         )
@@ -160,12 +161,30 @@ DEFAULT_GUARDS: Final = Guards(sample_ratio=True, cooldown_cycles=0, cooldown_se
 DEFAULT: Final = Rule(name=Z_TEST, alpha="0.20", minimum_games=3, minimum_predictions=30, guards=DEFAULT_GUARDS)
 """What a family's cycles decide by until another rule is set."""
 KNOWN_RULES: Final = tuple(_TESTS)
+SETTLE_SECONDS: Final = 1_800
+"""How old a game has to be for a rule that counts games as they were assigned, unless it is set otherwise."""
+
+
+def restarts_window(before: Rule, after: Rule) -> bool:
+    """Whether a change of the rule changes its test, so that evidence gathered before must not count for it.
+
+    Guards may only hold a swap back, and the predictions are for the order of the challengers.
+    """
+    same_beside_the_test = structs.replace(
+        after, guards=before.guards, minimum_predictions=before.minimum_predictions
+    )
+    return before != same_beside_the_test
+
+
+def _of(rule: Rule) -> str:
+    return "" if rule.players == "all" else f" of {rule.players} players"
 
 
 def _since(rule: Rule) -> str:
+    begin = "the last swap" if rule.evidence == "since_swap" else "the last change of either version"
     if rule.settle_seconds is None:
-        return "since the last swap"
-    return f"since the rule was set or the last swap, if later, and assigned {rule.settle_seconds} s ago or more"
+        return f"since {begin}"
+    return f"since the rule was set or {begin}, if later, and assigned {rule.settle_seconds} s ago or more"
 
 
 def _share(tally: Tally) -> str:

@@ -166,6 +166,7 @@ def _counter_samples(state: Counters) -> dict[str, Samples]:
         "rps_model_games_by_alias_total": state.alias_games,
         "rps_model_game_wins_by_alias_total": state.alias_wins,
         "rps_model_promotion_events_total": state.decisions,
+        "rps_model_promotion_reasons_total": state.reasons,
         "rps_model_alias_reorders_total": _labelled(state.reorders),
         "rps_action_predictions_total": state.action_predictions,
         "rps_action_wins_total": state.action_wins,

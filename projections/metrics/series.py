@@ -89,6 +89,12 @@ LEDGER_SERIES: tuple[Series, ...] = (
         "Promotion decisions; alias_reorder counts reorders executed, beside the cycle's own decision.",
     ),
     Series(
+        "rps_model_promotion_reasons_total",
+        "counter",
+        ("model", "decision", "reason_code"),
+        "Promotion cycles by decision and reason code.",
+    ),
+    Series(
         "rps_model_alias_rank",
         "gauge",
         ("model", "alias"),

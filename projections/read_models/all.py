@@ -12,6 +12,7 @@ from projections.read_models import (
     standings,
     tickers,
     timeline,
+    version_pairs,
 )
 from projections.read_models.families import FoldedFamilies
 from projections.read_models.history import History
@@ -45,6 +46,7 @@ class ReadModels:
         self.timeline = Tracked(timeline.projection())
         self.player_stats = Tracked(player_stats.projection(since_us))
         self.bot_win_rates = Tracked(bot_win_rates.projection(since_us))
+        self.version_pairs = Tracked(version_pairs.projection())
         self.history = history or History(ledger)
         self.tracked = (
             self.counters,
@@ -55,6 +57,7 @@ class ReadModels:
             self.timeline,
             self.player_stats,
             self.bot_win_rates,
+            self.version_pairs,
         )
         table = None if read_only else self.history
         self.projector = Projector(ledger, self.tracked, table, waypoint_entries=waypoint_entries)

@@ -3,7 +3,8 @@
 Whether a game counts must not depend on how it went: quick losses would come in before slow wins. So each game
 counts once it was assigned `settle_seconds` ago, with what it had come to by then; one that was still going on,
 or was left, is one that the bot did not win, for ever. A window begins with the rule or with the last swap,
-whichever came later. Families with another rule have none, and cost nothing.
+whichever came later, and where the rule asks for it with every change of the versions compared. Families with
+another rule have none, and cost nothing.
 """
 
 from typing import NamedTuple
@@ -11,11 +12,18 @@ from typing import NamedTuple
 from msgspec import Struct, field
 
 from ledger.events import AliasesAssigned, GameFinished, GameStarted, RuleSet
-from ledger.evidence import Tally
+from ledger.evidence import Rule, Tally
 from ledger.store import Entry
-from ledger.vocabulary import FAMILIES
+from ledger.vocabulary import FAMILIES, CountedPlayers, EvidenceWindow
 from projections.projection import Projection, on
-from projections.read_models.counting import NO_GAMES, is_evidence
+from projections.read_models.counting import (
+    NO_GAMES,
+    Pair,
+    is_assigned_since,
+    is_assigned_to_pair,
+    is_evidence,
+    pair_after,
+)
 
 SECOND_US = 1_000_000
 
@@ -42,6 +50,8 @@ class AssignedGames(Struct):
 
     since_position: int
     settle_us: int
+    evidence: EvidenceWindow = "since_swap"
+    players: CountedPlayers = "all"
     aliases: dict[str, Tally] = field(default_factory=dict)
     versions: dict[int, Tally] = field(default_factory=dict)
     recent: dict[str, AssignedGame] = field(default_factory=dict)
@@ -65,12 +75,37 @@ class AssignedGames(Struct):
             _count(settled, game)
             del self.recent[game_id]
 
+    def start(self, event: GameStarted, started_us: int, alias: str) -> None:
+        """Take in a game that was given to an alias in this window, if the rule counts its player."""
+        self.settle(started_us)
+        if event.model_version is not None and (self.players == "all" or event.player_kind == self.players):
+            self.recent[event.game_id] = AssignedGame(started_us, alias, event.model_version)
+
+    def finish(self, event: GameFinished, finished_us: int) -> None:
+        """Take in how a game ended, unless it is settled already."""
+        self.settle(finished_us)
+        if (game := self.recent.get(event.game_id)) is not None:
+            game.won = event.winner == "bot"
+            game.counts = is_evidence(event)
+
+    def again(self, since_position: int) -> "AssignedGames":
+        """The same rule's window, begun at another position."""
+        return AssignedGames(since_position, self.settle_us, self.evidence, self.players)
+
+
+def window_of(rule: Rule, since_position: int) -> AssignedGames | None:
+    """A rule's window, begun at a position; None for one that counts finished games."""
+    if rule.settle_seconds is None:
+        return None
+    return AssignedGames(since_position, rule.settle_seconds * SECOND_US, rule.evidence, rule.players)
+
 
 class State(Struct):
-    """The window of each family whose rule has one; and every family's number of swaps."""
+    """The window of each family whose rule has one; and every family's number of swaps and version pair."""
 
     windows: dict[str, AssignedGames] = field(default_factory=dict)
     swap_counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 0))
+    pairs: dict[str, Pair] = field(default_factory=dict)
 
 
 def _count(settled: Settled, game: AssignedGame) -> None:
@@ -85,36 +120,39 @@ def _one_more(tally: Tally, game: AssignedGame) -> Tally:
 
 def _game_started(state: State, event: GameStarted, entry: Entry) -> None:
     window = state.windows.get(event.model_type)
-    if window is None or event.alias is None or event.model_version is None or not event.in_metrics:
+    if window is None or event.alias is None:
         return
-    window.settle(entry.recorded_us)
-    if event.swap_count == state.swap_counts[event.model_type]:
-        window.recent[event.game_id] = AssignedGame(entry.recorded_us, event.alias, event.model_version)
+    swap_count = state.swap_counts[event.model_type]
+    if window.evidence == "version_pair":
+        counts = is_assigned_to_pair(event, swap_count, state.pairs.get(event.model_type))
+    else:
+        counts = is_assigned_since(event, swap_count)
+    if counts:
+        window.start(event, entry.recorded_us, event.alias)
 
 
 def _game_finished(state: State, event: GameFinished, entry: Entry) -> None:
-    window = state.windows.get(event.model_type)
-    if window is None:
-        return
-    window.settle(entry.recorded_us)
-    if (game := window.recent.get(event.game_id)) is not None:
-        game.won = event.winner == "bot"
-        game.counts = is_evidence(event)
+    if (window := state.windows.get(event.model_type)) is not None:
+        window.finish(event, entry.recorded_us)
 
 
 def _rule_set(state: State, event: RuleSet, entry: Entry) -> None:
-    if event.rule.settle_seconds is None:
-        state.windows.pop(event.model_type, None)
+    if not event.restarts_window:
+        return
+    if (window := window_of(event.rule, entry.position)) is not None:
+        state.windows[event.model_type] = window
     else:
-        settle_us = event.rule.settle_seconds * SECOND_US
-        state.windows[event.model_type] = AssignedGames(entry.position, settle_us)
+        state.windows.pop(event.model_type, None)
 
 
 def _aliases_assigned(state: State, event: AliasesAssigned, entry: Entry) -> None:
-    if event.swapped:
-        state.swap_counts[event.model_type] += 1
-        if (window := state.windows.get(event.model_type)) is not None:
-            state.windows[event.model_type] = AssignedGames(entry.position, window.settle_us)
+    family, pair = event.model_type, pair_after(event)
+    changed = pair != state.pairs.get(family)
+    state.pairs[family] = pair
+    state.swap_counts[family] += event.swapped
+    window = state.windows.get(family)
+    if window is not None and (event.swapped or (changed and window.evidence == "version_pair")):
+        state.windows[family] = window.again(entry.position)
 
 
 def projection() -> Projection[State]:
@@ -125,4 +163,4 @@ def projection() -> Projection[State]:
         on(RuleSet, _rule_set),
         on(AliasesAssigned, _aliases_assigned),
     )
-    return Projection("assigned_games", 1, State, handlers)
+    return Projection("assigned_games", 2, State, handlers)

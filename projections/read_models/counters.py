@@ -21,6 +21,7 @@ from ledger.vocabulary import (
     FAMILIES,
     MODEL_TYPE_OF_OPPONENT,
     PLAYED_ALIASES,
+    REASON_CODES,
     TRAINING_STATUSES,
 )
 from projections.projection import Handler, Projection, on
@@ -43,6 +44,10 @@ def _by_played_alias() -> ByTwo:
 
 def _by_decision() -> ByTwo:
     return {(family, decision): 0 for family in FAMILIES for decision in DECISIONS}
+
+
+def _by_reason() -> ByThree:
+    return {(f, decision, reason): 0 for f in FAMILIES for decision in DECISIONS for reason in REASON_CODES}
 
 
 def _by_opponent() -> ByTwo:
@@ -84,6 +89,7 @@ class Counters(Struct):
     alias_games: ByTwo = field(default_factory=_by_played_alias)
     alias_wins: ByTwo = field(default_factory=_by_played_alias)
     decisions: ByTwo = field(default_factory=_by_decision)
+    reasons: ByThree = field(default_factory=_by_reason)
     reorders: ByOne = field(default_factory=lambda: dict.fromkeys(FAMILIES, 0))
     action_predictions: ByThree = field(default_factory=_by_action)
     action_wins: ByThree = field(default_factory=_by_action)
@@ -149,6 +155,7 @@ def _cycle_decided(state: Counters, event: CycleDecided, entry: Entry) -> None:
     # A reorder is counted where it is executed; a report that decided nothing else must not count it twice.
     if event.decision != "alias_reorder" or not event.reordered:
         state.count_decision(event.model_type, event.decision, entry)
+    state.reasons[event.model_type, event.decision, event.reason_code] += 1
 
 
 def _aliases_assigned(state: Counters, event: AliasesAssigned, entry: Entry) -> None:

@@ -128,6 +128,7 @@ def _detail(event: CycleDecided) -> Detail:
         alias_assignments=[],
         evidence=msgspec.to_builtins(event.evidence),
         reason_code=event.reason_code,
+        windows=msgspec.to_builtins(event.windows),
         statistics=msgspec.to_builtins(event.statistics),
         verdicts=msgspec.to_builtins(event.verdicts),
         report=msgspec.to_builtins(event.report),

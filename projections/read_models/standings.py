@@ -24,7 +24,13 @@ from ledger.store import Entry
 from ledger.vocabulary import ALIASES, FAMILIES, Decision, ReasonCode
 from projections.projection import Projection, on
 from projections.read_models import moves
-from projections.read_models.counting import is_evidence_since, ranks_challengers
+from projections.read_models.counting import (
+    NO_GAMES,
+    is_evidence_since,
+    one_more,
+    pair_after,
+    ranks_challengers,
+)
 from projections.read_models.moves import LastSwap, OpenPlan, Pin
 
 ACCURACIES_KEPT = 100
@@ -37,6 +43,8 @@ class Record(Struct):
     correct: int = 0
     games: int = 0
     wins: int = 0
+    human: Tally = NO_GAMES
+    """Of these games, those of human players."""
 
     @property
     def tally(self) -> Tally:
@@ -49,6 +57,8 @@ class Record(Struct):
             case GameFinished():
                 self.games += 1
                 self.wins += event.winner == "bot"
+                if event.player_kind == "human":
+                    self.human = one_more(self.human, event)
             case PredictionMade():
                 self.predictions += 1
                 self.correct += event.correct
@@ -86,7 +96,7 @@ class PromotionState(Struct):
     last_swap: LastSwap | None = None
     evaluation: Evaluation | None = None
     log_e_max: float = 0.0
-    """The largest ln E of the looks since the last swap or the last change of the rule: E begins at 1."""
+    """The largest ln E of the looks in the rule's window: E begins at 1."""
     rule: Rule | None = None
     """What the cycles decide by; None until it is set."""
     ranks: dict[str, int] = field(default_factory=dict)
@@ -170,7 +180,8 @@ def _rule_set(state: PromotionStates, event: RuleSet, entry: Entry) -> None:
     promotion = state.families[event.model_type]
     promotion.stream_version = entry.version
     promotion.rule = event.rule
-    promotion.log_e_max = 0.0
+    if event.restarts_window:
+        promotion.log_e_max = 0.0
 
 
 def _aliases_planned(state: PromotionStates, event: AliasesPlanned, entry: Entry) -> None:
@@ -182,6 +193,7 @@ def _aliases_planned(state: PromotionStates, event: AliasesPlanned, entry: Entry
 def _aliases_assigned(state: PromotionStates, event: AliasesAssigned, entry: Entry) -> None:
     promotion = state.families[event.model_type]
     promotion.stream_version = entry.version
+    pair_before = promotion.aliases.get("Production"), promotion.aliases.get("B")
     promotion.aliases = {change.alias: change.after for change in event.assignments}
     promotion.last_swap = moves.last_swap(event, entry) or promotion.last_swap
     for run in event.runs:
@@ -193,6 +205,8 @@ def _aliases_assigned(state: PromotionStates, event: AliasesAssigned, entry: Ent
     if event.swapped:
         promotion.swap_count += 1
         promotion.records.clear()
+    by_pair = promotion.rule is not None and promotion.rule.evidence == "version_pair"
+    if event.swapped or (by_pair and pair_after(event) != pair_before):
         promotion.log_e_max = 0.0
     promotion.adopted_swap = event.swapped and event.cause == "registry"
 
@@ -242,4 +256,4 @@ def projection() -> Projection[PromotionStates]:
         on(AliasUnpinned, _alias_unpinned),
         on(TrainingCompleted, _training_completed),
     )
-    return Projection("standings", 6, PromotionStates, handlers)
+    return Projection("standings", 7, PromotionStates, handlers)

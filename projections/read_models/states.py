@@ -12,6 +12,7 @@ from projections.read_models.player_stats import PlayerStats
 from projections.read_models.standings import PromotionStates
 from projections.read_models.tickers import Tickers
 from projections.read_models.timeline import Timeline
+from projections.read_models.version_pairs import VersionPairs
 
 
 class States(NamedTuple):
@@ -27,6 +28,7 @@ class States(NamedTuple):
     timeline: Timeline
     player_stats: PlayerStats
     bot_win_rates: BotWinRates
+    version_pairs: VersionPairs
     history: Rows
 
 
@@ -47,5 +49,6 @@ def states_of(read_models: ReadModels, history: Rows | None = None) -> States:
         timeline=read_models.timeline.state,
         player_stats=read_models.player_stats.state,
         bot_win_rates=read_models.bot_win_rates.state,
+        version_pairs=read_models.version_pairs.state,
         history=history or read_models.history,
     )

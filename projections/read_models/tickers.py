@@ -9,9 +9,12 @@ from ledger.vocabulary import FAMILIES, PLAYED_ALIASES
 from projections.projection import Projection, on
 from projections.read_models.counting import (
     NO_GAMES,
+    TalliesByKind,
+    count_by_kind,
     intended_share,
     is_assigned_since,
     is_evidence_since,
+    no_tallies,
     one_more,
 )
 
@@ -24,10 +27,23 @@ class Window(Struct):
     last_swap_us: int | None = None
     cycles: int = 0
     scores: dict[str, Tally] = field(default_factory=lambda: dict.fromkeys(PLAYED_ALIASES, NO_GAMES))
+    kinds: TalliesByKind = field(default_factory=no_tallies)
+    """The same games by the kind of their player."""
+    versions: dict[str, list[int]] = field(default_factory=lambda: {alias: [] for alias in PLAYED_ALIASES})
+    """The versions that played them, in order."""
     fallbacks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PLAYED_ALIASES, 0))
     """Finished games that are no evidence, because a fallback chose a move."""
     splits: dict[float, dict[str, int]] = field(default_factory=dict)
     """B's intended share -> games assigned to each alias."""
+
+    def count(self, event: GameFinished) -> None:
+        """Take in a finished game that is evidence."""
+        assert event.alias is not None
+        self.scores[event.alias] = one_more(self.scores[event.alias], event)
+        count_by_kind(self.kinds, event)
+        versions = self.versions[event.alias]
+        if event.model_version is not None and event.model_version not in versions:
+            self.versions[event.alias] = sorted([*versions, event.model_version])
 
 
 class Tickers(Struct):
@@ -49,7 +65,7 @@ def _game_finished(state: Tickers, event: GameFinished, _entry: Entry) -> None:
     if window is None or event.alias is None:
         return
     if is_evidence_since(event, window.swap_count):
-        window.scores[event.alias] = one_more(window.scores[event.alias], event)
+        window.count(event)
     elif event.in_metrics and event.fallback_affected and event.swap_count == window.swap_count:
         window.fallbacks[event.alias] += 1
 
@@ -74,4 +90,4 @@ def projection() -> Projection[Tickers]:
         on(CycleDecided, _cycle_decided),
         on(AliasesAssigned, _aliases_assigned),
     )
-    return Projection("tickers", 2, Tickers, handlers)
+    return Projection("tickers", 3, Tickers, handlers)

@@ -7,9 +7,10 @@ import pytest
 from ledger.codec import Codec
 from ledger.events import Event, GameStarted
 from ledger.store import Entry, Ledger
+from projections.audit.counterfactual import Change
 from projections.audit.decisions import check_decisions
 from projections.audit.replay import Replay
-from projections.audit.what_if import Change, what_if
+from projections.audit.what_if import what_if
 from projections.errors import ProjectionError
 from projections.fold import Reader, fold, walk
 from projections.read_models.all import ReadModels

@@ -26,6 +26,7 @@ from ledger.vocabulary import (
     GUARD_REASONS,
     MODEL_TYPE_OF_OPPONENT,
     PLAYED_ALIASES,
+    REASON_CODES,
     TRAINING_STATUSES,
 )
 from projections.read_models.counters import TRAINING_BUCKETS_SECONDS
@@ -265,11 +266,12 @@ def drift(facts: Facts, family: str) -> Numbers:
 
 
 def insufficient(facts: Facts) -> Numbers:
-    """Cycles without enough games, of every family."""
-    born_ = born(*({"model": family} for family in FAMILIES))
+    """Cycles without enough games, of every family and by reason."""
+    born_ = born(*({"model": family, "reason_code": reason} for family in FAMILIES for reason in REASON_CODES))
     return facts.tally(
         "promotion.cycle_decided",
         "model=model_type",
+        "reason_code",
         born=born_,
         where=lambda p: p["decision"] == "insufficient_data",
     )

@@ -67,22 +67,30 @@ def _fallback() -> Case:
 
 
 def _insufficient() -> Case:
-    events, trained = "rps_model_promotion_events_total", "rps_training_completed_total"
-    too_few = 'decision="insufficient_data"'
+    reasons, trained = "rps_model_promotion_reasons_total", "rps_training_completed_total"
+    too_few = ('decision="insufficient_data"', 'reason_code="too_few_games"')
+    too_new = ('decision="insufficient_data"', 'reason_code="version_too_new"')
     return Case(
         "RpsPromotionInsufficientData",
-        "xgboost was trained and could not be judged; feedforward_nn's training failed; multinomial_logistic was"
-        " retained",
+        "xgboost was trained and could not be judged, first for one reason and then for another;"
+        " feedforward_nn's training failed; multinomial_logistic was retained",
         {
-            vector(events, X, too_few): "0x9 1x390 2x20",
-            vector(events, F, too_few): "0x9 1x410",
-            vector(events, L, 'decision="retain_production"'): "0x9 1x410",
+            vector(reasons, X, *too_few): "0x9 1x390 2x20",
+            vector(reasons, X, *too_new): "0x99 1x320",
+            vector(reasons, F, *too_few): "0x9 1x410",
+            vector(reasons, L, 'decision="retain_production"', 'reason_code="not_better"'): "0x9 1x410",
             vector(trained, 'model_type="xgboost"', 'status="success"'): "0x4 1x415",
             vector(trained, 'model_type="feedforward_nn"', 'status="failure"'): "0x4 1x415",
             vector(trained, 'model_type="multinomial_logistic"', 'status="success"'): "0x4 1x415",
         },
         # At 90 the cycle, at 410 the training lies too far back.
-        {5: [], 20: [XGBOOST], 90: [], 410: []},
+        {
+            5: [],
+            20: [XGBOOST | {"reason_code": "too_few_games"}],
+            90: [],
+            110: [XGBOOST | {"reason_code": "version_too_new"}],
+            410: [],
+        },
     )
 
 

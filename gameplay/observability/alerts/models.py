@@ -71,15 +71,21 @@ def _insufficient() -> Alert:
     trained = growth("rps_training_completed_total", 'status="success"', window="6h", by="model_type")
     return Alert(
         "RpsPromotionInsufficientData",
-        growth("rps_model_promotion_events_total", 'decision="insufficient_data"', window="1h", by="model"),
+        growth(
+            "rps_model_promotion_reasons_total",
+            'decision="insufficient_data"',
+            window="1h",
+            by="model, reason_code",
+        ),
         ">",
         0,
         f'and on (model) label_join({trained} > 0, "model", "", "model_type")',
         "0s",
         "info",
         222,
-        "{{ $labels.model }}: trained, but too few games to compare",
-        "A new version was trained within six hours, and a cycle could not judge it. Are games being played?",
+        "{{ $labels.model }}: trained, but not enough games to compare: {{ $labels.reason_code }}",
+        "A new version was trained within six hours, and a cycle could not judge it. too_few_games: are games"
+        " being played? version_too_new: B leads by its alias's games, and its version has too few of its own.",
     )
 
 

@@ -197,7 +197,9 @@ def evidence_now(looked: Looked, family: Family, rule: Rule) -> Evidence | None:
     if assignment is None or (rule.settle_seconds is not None and assigned is None):
         return None
     window = looked.states.tickers.windows[family]
-    return gather_for(rule, window, promotion, assignment, looked.states.position, looked.now_us, assigned)
+    pair = looked.states.version_pairs.windows[family]
+    position, now_us = looked.states.position, looked.now_us
+    return gather_for(rule, window, pair, promotion, assignment, position, now_us, assigned)
 
 
 def _as_criterion(rule: Rule, distance: Distance) -> Criterion:

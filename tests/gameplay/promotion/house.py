@@ -13,12 +13,13 @@ from gameplay.promotion.state import Promotion
 from ledger.events import AliasesAssigned, AliasesPlanned, CycleDecided, Event
 from ledger.evidence import Rule
 from ledger.streams import promotion_stream
-from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
+from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family, PlayerKind
 from projections.decision.cycle import versions_of
 from projections.decision.rules import Z_TEST
 from projections.read_models.all import ReadModels
 from projections.read_models.history import Query
 from tests.builders import (
+    FIRST_VERSIONS,
     Versions,
     aliases_assigned,
     assignment,
@@ -72,7 +73,15 @@ class House:
         self.registry.named[FAMILY] = named
 
     def games(
-        self, alias: Alias, played: int, won: int, *, version: int | None = None, swap_count: int = 0
+        self,
+        alias: Alias,
+        played: int,
+        won: int,
+        *,
+        version: int | None = None,
+        swap_count: int = 0,
+        versions: Versions = FIRST_VERSIONS,
+        player_kind: PlayerKind = "human",
     ) -> None:
         """Finished games of the family; the bot wins the first `won` of them."""
         appends = []
@@ -84,11 +93,13 @@ class House:
                 "model_type": FAMILY,
                 "policy": "forrest",
                 "alias": alias,
-                "model_version": version or versions_of(assignment())[alias],
+                "model_version": version or versions_of(assignment(versions))[alias],
                 "swap_count": swap_count,
+                "player_kind": player_kind,
             }
+            started = game_started(**labels, assignment=assignment(versions))
             finished = game_finished(**labels, winner="bot" if number < won else "user")
-            appends.append(self.ledger.prepare(f"game-{game_id}", [game_started(**labels), finished], 0))
+            appends.append(self.ledger.prepare(f"game-{game_id}", [started, finished], 0))
         self.ledger.append_all(appends)
 
     def predictions(self, **correct: int) -> None:

@@ -30,8 +30,9 @@ from ledger.store import Ledger
 from ledger.streams import promotion_stream, shadow_stream
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family, PlayerKind
 from ledger.writer import Writer
+from projections.audit.counterfactual import Change
 from projections.audit.decisions import check_decisions
-from projections.audit.what_if import Change, what_if
+from projections.audit.what_if import what_if
 from projections.read_models.all import ReadModels
 from tests.builders import aliases_assigned, game_started, prediction_made
 from tests.gameplay.conftest import Serve

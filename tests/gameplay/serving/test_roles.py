@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from gameplay.config import ROLES, Role, Settings
+from gameplay.config import Settings
 from gameplay.serving.roles import PARTS
+from gameplay.setting_values import ROLES, Role
 from gameplay.web.app import CALLS, create_app
 from ledger.store import Ledger
 from ledger.streams import promotion_stream

@@ -250,6 +250,7 @@ def test_a_report_before_any_aliases_has_nothing_to_check(ledger: Ledger) -> Non
         rule=None,
         evidence=None,
         watched=None,
+        windows=None,
         statistics=None,
         verdicts=(),
         reason_code="reported",

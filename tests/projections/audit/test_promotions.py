@@ -5,8 +5,9 @@ import pytest
 from ledger.events import AliasesAssigned, AliasesPlanned, CycleDecided, Event
 from ledger.store import Entry, Ledger
 from ledger.vocabulary import Move
+from projections.audit.counterfactual import Change
 from projections.audit.decisions import check_decisions
-from projections.audit.what_if import Change, what_if
+from projections.audit.what_if import what_if
 from projections.decision.cycle import decide_cycle
 from projections.decision.rules import ANYTIME_SIGN, KNOWN_RULES, Z_TEST
 from projections.errors import ProjectionError
@@ -112,6 +113,7 @@ def decide(ledger: Ledger, name: str = Z_TEST) -> tuple[CycleDecided, AliasesPla
         "feedforward_nn",
         promotion,
         window,
+        read_models.version_pairs.state.windows["feedforward_nn"],
         asked,
         trigger="schedule",
         source="scheduler",

@@ -2,15 +2,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from ledger.engines.database import open_reader
 from ledger.events import AliasesAssigned, Assignment, CycleDecided, Event
 from ledger.store import Ledger
-from ledger.vocabulary import FAMILIES
+from ledger.vocabulary import FAMILIES, PlayerKind
+from projections.audit.counterfactual import Change
 from projections.audit.histories import Histories, Period, Time
-from projections.audit.what_if import Change, what_if
+from projections.audit.what_if import what_if
 from projections.decision.cycle import assignments, plan, swap
-from projections.decision.rules import ANYTIME_SIGN
+from projections.decision.rules import ANYTIME_SIGN, DEFAULT_GUARDS
 from projections.errors import ProjectionError
 from tests.builders import (
     aliases_assigned,
@@ -24,6 +26,7 @@ from tests.builders import (
     rule,
     tally,
 )
+from tests.projections.stories import Clock
 
 RULE = rule(name="ztest/1")
 
@@ -98,6 +101,7 @@ class Story:
         self.games = 0
         self.cycles = 0
         self.rule = RULE
+        self.player_kind: PlayerKind = "human"
         self.tell(aliases_assigned())
 
     def tell(self, *events: Event) -> None:
@@ -111,7 +115,13 @@ class Story:
         for winner in ["bot"] * won + ["user"] * lost:
             self.games += 1
             game_id = f"g{self.games}"
-            common = {"game_id": game_id, "alias": alias, "model_version": version, "swap_count": self.swaps}
+            common = {
+                "game_id": game_id,
+                "player_kind": self.player_kind,
+                "alias": alias,
+                "model_version": version,
+                "swap_count": self.swaps,
+            }
             started = game_started(**common, assignment=self.assignment)
             finished = game_finished(**common, winner=winner)
             self.ledger.append(f"game-{game_id}", [started, finished], 0)
@@ -129,7 +139,13 @@ class Story:
         through = self.ledger.head().position
         proof = evidence(through_position=through, production=arm(1, 0, 0), b=arm(2, 0, 0))
         return cycle_decided(
-            cycle=self.cycles, decision=decision, evidence=proof, rule=self.rule, ranking=(), reordered=False
+            cycle=self.cycles,
+            decision=decision,
+            decided_us=self.ledger.now_us(),
+            evidence=proof,
+            rule=self.rule,
+            ranking=(),
+            reordered=False,
         )
 
     def plan_swap(self) -> tuple[int, Assignment]:
@@ -303,22 +319,73 @@ def test_what_moves_after_a_cancellation_does_not_bring_the_old_move_back(story:
     assert (outcome.parted_position, outcome.exact_until) == (None, None)
 
 
-def test_the_anytime_rule_waits_for_more_games(story: Story) -> None:
+def test_the_anytime_rule_waits_for_more_games_and_until_they_are_settled(story: Story, clock: Clock) -> None:
     story.play(1, won=0, lost=3)
     story.play(2, won=3, lost=0)
+    clock.now += 60
     story.cycle("swap_production_b")
     story.play(1, won=0, lost=3)
     story.play(2, won=3, lost=0)
     story.cycle("insufficient_data")
+    clock.now += 60
+    story.cycle("insufficient_data")
 
-    outcome = story.ask(name=ANYTIME_SIGN)
+    outcome = story.ask(name=ANYTIME_SIGN, settle_seconds=60)
 
     assert [cycle.counterfactual.decision for cycle in outcome.cycles] == [
         "retain_production",
+        "retain_production",
         "swap_production_b",
     ]
-    assert [cycle.counterfactual.z_statistic for cycle in outcome.cycles] == [None, None]
+    assert [cycle.counterfactual.z_statistic for cycle in outcome.cycles] == [None] * 3
+    assert story.ask(name=ANYTIME_SIGN).cycles[-1].counterfactual.reason_code == "too_few_games"  # 1,800 s
     assert outcome.exact_until is None
+
+
+def test_the_other_evidence_leaves_out_what_another_version_has_played(story: Story) -> None:
+    story.play(1, won=0, lost=3)
+    story.play(2, won=3, lost=0)
+    story.assign(assignment((1, 5, 3, 4)), "training")
+    story.play(5, won=0, lost=3)
+    story.cycle("retain_production")
+
+    mixed, own = story.ask().cycles[0], story.ask(evidence="version_pair").cycles[0]
+
+    assert mixed.counterfactual.evidence is not None
+    assert mixed.counterfactual.evidence.b.window == tally(3, 6)
+    assert own.counterfactual.evidence is not None
+    assert own.counterfactual.evidence.b == arm(5, 3, 0)
+    assert own.counterfactual.evidence.production == arm(1, 0, 0)
+
+
+@pytest.mark.parametrize(("players", "games"), [("all", 3), ("human", 0)])
+def test_the_players_are_another_choice(story: Story, players: str, games: int) -> None:
+    story.player_kind = "bot"
+    story.play(1, won=0, lost=3)
+    story.cycle("insufficient_data")
+
+    evidence_ = story.ask(players=players).cycles[0].counterfactual.evidence
+
+    assert evidence_ is not None
+    assert evidence_.production == arm(1, games, 0)
+
+
+def test_a_guard_holds_a_swap_back_in_the_other_history_too(story: Story) -> None:
+    story.rule = rule(guards=replace(DEFAULT_GUARDS, sample_ratio=False, cooldown_cycles=2))
+    story.assign(assignment((2, 1, 3, 4)), "manual", swapped=True)
+    story.play(1, won=3, lost=0)
+    story.play(2, won=0, lost=3)
+    for _ in range(4):
+        story.cycle("retain_production")
+
+    outcome = story.ask(alpha="0.3")
+
+    assert [cycle.counterfactual.reason_code for cycle in outcome.cycles] == [
+        "cooling_down",
+        "cooling_down",
+        "better",
+        "too_few_games",
+    ]
 
 
 def test_a_cycle_of_an_unknown_rule_is_reported(story: Story) -> None:

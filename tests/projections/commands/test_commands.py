@@ -4,6 +4,7 @@ import pytest
 
 from ledger.store import Ledger
 from ledger.times import parse_time
+from projections.audit.rebuild import READ_MODELS
 from projections.commands.replaying import step_between
 from projections.commands.since import since_us
 from projections.decision.rules import KNOWN_RULES
@@ -65,7 +66,7 @@ def test_compare_says_what_is_not_stored(ledger: Ledger, example: Path, tmp_path
 
     assert empty.status == partly.status == 0
     assert "nothing is stored" in empty.output
-    assert empty.output.count("not stored") == 6
+    assert empty.output.count("not stored") == len(READ_MODELS)
     assert partly.json["not_stored"] == ["tickers"]
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from ledger.evidence import RuleVerdict
-from projections.commands.looks import e_value, otherwise, print_looks
+from projections.commands.looks import e_value, otherwise, print_looks, print_windows
 from tests.builders import cycle_decided, statistics
 
 
@@ -25,6 +25,33 @@ def test_a_look_is_a_line_with_every_statistic(
     shown = capsys.readouterr().out
     for cell in ("+0.350", "+0.093 to +0.550", "-0.076 to +0.695", "0.0148", "5.92", "0.1690", "140", "swap"):
         assert cell in shown
+
+
+def test_both_windows_are_shown_by_kind_of_player(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for room in ("columns", "console"):
+        monkeypatch.setattr(f"projections.commands.{room}.PIPE_COLUMNS", 200)
+    print_windows([cycle_decided(), cycle_decided(windows=None)])
+
+    swap, pair = (line.split() for line in capsys.readouterr().out.splitlines() if "feedforward" in line)
+    assert swap[1:] == [
+        "since",
+        "the",
+        "swap,",
+        "mixed",
+        "0",
+        "v1",
+        "8/20",
+        "-",
+        "-",
+        "v2,",
+        "v5",
+        "15/19",
+        "0/1",
+        "-",
+    ]
+    assert pair[1:] == ["version", "pair", "400", "v1", "8/20", "-", "-", "v2", "13/16", "0/1", "-"]
 
 
 def test_cycles_without_statistics_have_no_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from projections.decision.estimates import Share, share_by
 from projections.decision.rules import ANYTIME_SIGN, Z_TEST
 from projections.projection import Tracked, readers
 from projections.read_models import standings, tickers
+from projections.read_models.version_pairs import PairWindow
 from tests.builders import aliases_assigned, game_finished, rule
 
 FAMILY: Family = "feedforward_nn"
@@ -48,6 +49,7 @@ class Played:
             FAMILY,
             promotion,
             self._window.state.windows[FAMILY],
+            PairWindow(),
             self._rule,
             trigger="schedule",
             source="scheduler",

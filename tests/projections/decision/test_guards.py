@@ -17,6 +17,7 @@ from projections.decision.rules import DEFAULT, DEFAULT_GUARDS, Verdict
 from projections.decision.sample_ratio import sample_ratio
 from projections.read_models.standings import PromotionState, Record
 from projections.read_models.tickers import Window
+from projections.read_models.version_pairs import PairWindow
 from tests.builders import rule, watched
 from tests.projections.stories import repeatable
 
@@ -153,7 +154,15 @@ def test_a_held_cycle_moves_nothing_and_says_what_its_rule_said() -> None:
     )
 
     decided, planned = decide_cycle(
-        "xgboost", promotion, window, DEFAULT, trigger="schedule", source="scheduler", position=9, decided_us=9
+        "xgboost",
+        promotion,
+        window,
+        PairWindow(),
+        DEFAULT,
+        trigger="schedule",
+        source="scheduler",
+        position=9,
+        decided_us=9,
     )
 
     assert planned is None

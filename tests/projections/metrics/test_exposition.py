@@ -22,6 +22,7 @@ from ledger.vocabulary import (
     FAMILY_OF_POLICY,
     HELD_REASONS,
     PLAYED_ALIASES,
+    REASON_CODES,
     TRAINING_STATUSES,
     VERDICTS,
 )
@@ -68,6 +69,7 @@ CONTRACT: dict[str, tuple[str, ...]] = {
     "rps_model_promotion_rule_verdict": ("model", "rule", "decision"),
     "rps_model_promotion_held": ("model", "reason"),
     "rps_model_promotion_events_total": ("model", "decision"),
+    "rps_model_promotion_reasons_total": ("model", "decision", "reason_code"),
     "rps_model_alias_rank": ("model", "alias"),
     "rps_model_alias_reorders_total": ("model",),
     "rps_model_games_since_production_swap": ("model", "alias"),
@@ -172,6 +174,10 @@ AT_FIRST: dict[str, set[Labels]] = {
     "rps_model_games_by_alias_total": BY_PLAYED_ALIAS,
     "rps_model_game_wins_by_alias_total": BY_PLAYED_ALIAS,
     "rps_model_promotion_events_total": {of(model=m, decision=d) for m, d in product(FAMILIES, DECISIONS)},
+    "rps_model_promotion_reasons_total": {
+        of(model=family, decision=decision, reason_code=reason)
+        for family, decision, reason in product(FAMILIES, DECISIONS, REASON_CODES)
+    },
     "rps_model_alias_reorders_total": BY_MODEL,
     "rps_model_games_since_production_swap": BY_PLAYED_ALIAS,
     "rps_model_promotion_cycles_since_swap": BY_MODEL,
@@ -247,6 +253,12 @@ SHOWN: list[tuple[str, Labels, float, list[Event]]] = [
         [cycle_decided(decision="retain_production", reason_code="cooling_down")],
     ),
     ("rps_model_promotion_events_total", of(model=FAMILY, decision="swap_production_b"), 1, [cycle_decided()]),
+    (
+        "rps_model_promotion_reasons_total",
+        of(model=FAMILY, decision="insufficient_data", reason_code="version_too_new"),
+        1,
+        [cycle_decided(decision="insufficient_data", reason_code="version_too_new")],
+    ),
     ("rps_model_alias_rank", of(model=FAMILY, alias="shadow2"), 3, [cycle_decided(ranking=ranking())]),
     ("rps_model_alias_reorders_total", OF_FAMILY, 1, [aliases_assigned(reordered=True)]),
     ("rps_model_games_since_production_swap", OF_PRODUCTION, 1, game()),

@@ -12,6 +12,7 @@ from ledger.vocabulary import (
     FAMILIES,
     FAMILY_OF_POLICY,
     PLAYED_ALIASES,
+    REASON_CODES,
     TRAINING_STATUSES,
 )
 from projections.errors import ProjectionError
@@ -60,6 +61,7 @@ def test_every_known_label_combination_is_zero_from_the_start() -> None:
         "alias_games": set(product(FAMILIES, PLAYED_ALIASES)),
         "alias_wins": set(product(FAMILIES, PLAYED_ALIASES)),
         "decisions": set(product(FAMILIES, DECISIONS)),
+        "reasons": set(product(FAMILIES, DECISIONS, REASON_CODES)),
         "reorders": set(FAMILIES),
         "action_predictions": actions,
         "action_wins": actions,

@@ -18,6 +18,7 @@ from projections.read_models.history import DAY_US, Query
 from projections.read_models.history_row import render
 from projections.read_models.standings import PromotionState, Record
 from projections.read_models.tickers import Window
+from projections.read_models.version_pairs import PairWindow
 from projections.schema import StoredRow
 from tests.builders import (
     aliases_assigned,
@@ -220,7 +221,15 @@ def test_a_swaps_own_row_shows_zeros(ledger: Ledger) -> None:
     )
     window = Window(cycles=5, scores={"Production": tally(8, 20), "B": tally(15, 20)})
     decided, planned = decide_cycle(
-        FAMILY, promotion, window, rule(), trigger="schedule", source="scheduler", position=0, decided_us=BEGIN_US
+        FAMILY,
+        promotion,
+        window,
+        PairWindow(),
+        rule(),
+        trigger="schedule",
+        source="scheduler",
+        position=0,
+        decided_us=BEGIN_US,
     )
     assert planned is not None
     append(ledger, decided, planned)

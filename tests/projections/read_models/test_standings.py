@@ -1,6 +1,7 @@
 import pytest
 
 from ledger.events import Event
+from ledger.evidence import Tally
 from ledger.reported import ReportedRanking
 from ledger.vocabulary import Decision
 from projections.read_models import standings
@@ -62,9 +63,13 @@ def test_games_are_counted_by_version() -> None:
         game_finished(alias="Production", model_version=1, winner="bot"),
         game_finished(alias="B", model_version=2, winner="tie"),
         game_finished(alias="B", model_version=1, winner="user"),
+        game_finished(alias="B", model_version=2, winner="bot", player_kind="bot"),
     )
 
-    assert found.records == {1: Record(games=2, wins=1), 2: Record(games=1)}
+    assert found.records == {
+        1: Record(games=2, wins=1, human=Tally(games=2, wins=1)),
+        2: Record(games=2, wins=1, human=Tally(games=1, wins=0)),
+    }
 
 
 @pytest.mark.parametrize(
@@ -96,7 +101,9 @@ def test_records_begin_again_with_a_swap_alone() -> None:
     assert promotion(*shown, cycle_decided(), aliases_planned(), reordered).records != {}
     assert promotion(*shown, swapped).records == {}
     assert promotion(*shown, swapped, game_finished(swap_count=0)).records == {}
-    assert promotion(*shown, swapped, game_finished(swap_count=1)).records == {1: Record(games=1)}
+    assert promotion(*shown, swapped, game_finished(swap_count=1)).records == {
+        1: Record(games=1, human=Tally(games=1, wins=0))
+    }
 
 
 def test_a_plan_is_open_until_an_assignment_names_it() -> None:
