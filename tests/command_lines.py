@@ -35,6 +35,7 @@ _WORDS = {
     "reason": "because",
     "model_type": "xgboost",
     "pair": "1,2",
+    "alias": "B",
 }
 _MORE: dict[tuple[str, ...], tuple[str, ...]] = {("promotion", "cancel"): ("--model-type", "xgboost")}
 

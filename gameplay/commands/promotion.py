@@ -6,17 +6,19 @@ from typing import Any, NamedTuple
 
 import click
 
+from gameplay.commands.moves import history
 from gameplay.commands.opened import opened
+from gameplay.commands.orders import cancel, cancel_plan, pin, swap, undo, unpin
 from gameplay.commands.settings import pass_settings
 from gameplay.config import Settings
 from gameplay.core import Core
 from gameplay.cron import next_firings
-from gameplay.promotion import applying, planning
+from gameplay.promotion import planning
 from gameplay.refusals import Conflict
 from ledger.events import CycleDecided
 from ledger.times import show_time
 from ledger.vocabulary import FAMILIES, Family
-from projections.commands.console import finding, json_option, model_type_option, print_json, print_table, say
+from projections.commands.console import finding, json_option, model_type_option, print_json, print_table
 from projections.commands.looks import print_looks, print_windows
 from projections.decision.rules import DEFAULT
 
@@ -38,7 +40,12 @@ class Cycle(NamedTuple):
 
 @click.group()
 def promotion() -> None:
-    """Show where promotion stands, run a cycle, or cancel a plan that cannot be carried out."""
+    """Show where promotion stands, run a cycle, or move aliases by hand: pin, swap, undo."""
+
+
+for _order in (pin, unpin, swap, undo, cancel):
+    promotion.add_command(_order)
+promotion.add_command(history)
 
 
 @promotion.command()
@@ -76,18 +83,6 @@ def cycle(settings: Settings, model_type: Family | None, dry_run: bool, as_json:
     _run_cycles(settings, model_type, dry_run=dry_run, as_json=as_json)
 
 
-@promotion.command()
-@model_type_option
-@json_option
-@pass_settings
-def cancel(settings: Settings, model_type: Family | None, as_json: bool) -> None:
-    """Close a family's open plan without carrying it out; its aliases stay as they are.
-
-    Example: rps promotion cancel --model-type xgboost
-    """
-    _cancel(settings, model_type, as_json=as_json)
-
-
 @click.command()
 @model_type_option
 @click.option("--dry-run", is_flag=True, help="Say what a cycle would decide, and write nothing.")
@@ -106,7 +101,7 @@ def promote(settings: Settings, model_type: Family | None, dry_run: bool, withdr
     elif dry_run:
         raise click.UsageError("--withdraw is `rps promotion cancel`, which has no dry run")
     else:
-        _cancel(settings, model_type, as_json=as_json)
+        cancel_plan(settings, model_type, None, None, None, as_json=as_json)
 
 
 def _run_cycles(settings: Settings, model_type: Family | None, *, dry_run: bool, as_json: bool) -> None:
@@ -143,20 +138,6 @@ def _status(core: Core, family: Family, next_cycle: str | None) -> dict[str, Any
         "open_plan": plan.version if plan else None,
         "next_cycle": next_cycle,
     }
-
-
-def _cancel(settings: Settings, family: Family | None, *, as_json: bool) -> None:
-    if family is None:
-        raise click.UsageError("name the family whose plan is to be cancelled: --model-type FAMILY")
-    with opened(settings) as core:
-        cancelled = applying.cancel(core.promotion, family)
-    if as_json:
-        print_json({"model_type": family, "cancelled": cancelled})
-    elif cancelled is None:
-        say(f"{family} has no open plan")
-    else:
-        versions = ", ".join(f"{one.alias} v{one.after}" for one in cancelled.assignments)
-        say(f"{family}: plan {cancelled.plan} is cancelled; the aliases stay {versions}")
 
 
 def _guarded(run: Callable[[Core, Family], Cycle], core: Core, family: Family) -> Cycle:

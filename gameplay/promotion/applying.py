@@ -6,16 +6,26 @@ on from the plan, and never from a difference read back from the registry.
 
 import logging
 from collections.abc import Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from gameplay.models.errors import ModelUnavailable, RegistryError, StoreError
 from gameplay.promotion.assignments import assigned, completed
 from gameplay.promotion.state import Promotion, StateAt
-from ledger.errors import OvertakenError
+from ledger.errors import DuplicateError, OvertakenError
 from ledger.events import AliasChange, AliasesAssigned, VersionRun
 from ledger.vocabulary import Family
 from projections.decision.cycle import assignments
 
 log = logging.getLogger(__name__)
+
+
+class Cancelled(NamedTuple):
+    """The assignment that has closed a plan, and its position."""
+
+    position: int
+    event: AliasesAssigned
 
 
 def settle(promotion: Promotion, family: Family) -> bool:
@@ -44,7 +54,15 @@ def complete(promotion: Promotion, family: Family) -> None:
         promotion.not_completed.pop(family, None)
 
 
-def cancel(promotion: Promotion, family: Family) -> AliasesAssigned | None:
+def cancel(
+    promotion: Promotion,
+    family: Family,
+    *,
+    actor: str | None = None,
+    reason: str | None = None,
+    key: str | None = None,
+    event_id: str | None = None,
+) -> Cancelled | None:
     """Close the family's open plan without carrying it out; None when there is none.
 
     For a plan that can never be completed, because a version of it is gone for good. What was set of it already
@@ -56,15 +74,20 @@ def cancel(promotion: Promotion, family: Family) -> AliasesAssigned | None:
         while open_plan and state.promotion.plan == open_plan:
             kept = state.assignment()
             runs = _apply(promotion, state, assignments(kept, kept))
-            cancelled = assigned(family, "manual", kept, kept, plan=open_plan.version, runs=runs)
+            cancelled = replace(
+                assigned(family, "manual", kept, kept, plan=open_plan.version, runs=runs),
+                actor=actor,
+                reason=reason,
+                key=key,
+            )
             try:
-                promotion.append(state, [cancelled])
-            except OvertakenError:
+                receipt = promotion.append(state, [cancelled], ids=[event_id] if event_id else None)
+            except (OvertakenError, DuplicateError):
                 _set_right(promotion, family)
                 state = promotion.state(family)
             else:
                 promotion.not_completed.pop(family, None)
-                return cancelled
+                return Cancelled(receipt.last_position, cancelled)
         return None
 
 

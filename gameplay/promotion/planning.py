@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -12,7 +13,7 @@ from gameplay.promotion.backends import known_runs
 from gameplay.promotion.pins import against, expire, expired, holding_at
 from gameplay.promotion.state import Promotion, StateAt
 from gameplay.refusals import Conflict
-from ledger.errors import DuplicateError
+from ledger.errors import DuplicateError, OvertakenError
 from ledger.events import AliasesPlanned, Assignment, CycleDecided, Event
 from ledger.ids import keyed_id, new_id, new_ids
 from ledger.store import Receipt
@@ -20,18 +21,39 @@ from ledger.vocabulary import Alias, Family, PlanCause, Trigger
 from projections.decision.cycle import decide_cycle, plan, versions_of
 from projections.decision.rules import DEFAULT
 
+ROUTE: Final = "promotion/cycle"
+
 
 def cycle(
-    promotion: Promotion, family: Family, *, trigger: Trigger, source: str, tick: datetime | None = None
+    promotion: Promotion,
+    family: Family,
+    *,
+    trigger: Trigger,
+    source: str,
+    tick: datetime | None = None,
+    key: str | None = None,
 ) -> CycleDecided | None:
     """One cycle: evidence, verdict, plan, apply, complete. None while an older plan cannot be completed.
 
     What was decided stays decided when the registry cannot be reached: the plan is left open and is carried on by
     the next cycle or start. `tick` is the firing of a schedule that the cycle is for: one process decides it, the
-    others get None. Raises Conflict while the family has no aliases.
+    others get None. Under a caller's `key` the cycle is decided once, and the same call again gets that decision.
+    Raises Conflict while the family has no aliases, and for a key of another call.
     """
+    once = None
+    if tick is not None:
+        once = partial(keyed_id, "promotion-cycle", f"{family} {tick.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    elif key is not None:
+        once = partial(keyed_id, ROUTE, f"{family} {key}")
     with promotion.turn(family):
-        return promotion.retry(family, lambda: _cycle(promotion, family, trigger, source, tick))
+        decided, is_new = promotion.retry(family, lambda: _cycle(promotion, family, trigger, source, once))
+    if decided is None or is_new:
+        return decided
+    if tick is not None:
+        return None
+    if (decided.trigger, decided.source) != (trigger, source):
+        raise Conflict(f"{family}: the key {key!r} belongs to cycle {decided.cycle}, of {decided.source!r}")
+    return decided
 
 
 def preview(promotion: Promotion, family: Family) -> tuple[CycleDecided, AliasesPlanned | None]:
@@ -81,27 +103,26 @@ def assign(promotion: Promotion, family: Family, versions: Mapping[Alias, int], 
 
 
 def _cycle(
-    promotion: Promotion, family: Family, trigger: Trigger, source: str, tick: datetime | None
-) -> CycleDecided | None:
-    if not settle(promotion, family):
-        return None
-    if tick is not None and promotion.ledger.find(_tick_id(family, tick, 0)):
-        return None
+    promotion: Promotion, family: Family, trigger: Trigger, source: str, once: Callable[[int], str] | None
+) -> tuple[CycleDecided | None, bool]:
+    """What was decided, and whether it was now: `once` gives the ids of a cycle that is decided only once."""
+    is_settled = settle(promotion, family)
+    if once and (entry := promotion.ledger.find(once(0))):
+        event = promotion.ledger.decode(entry)
+        assert isinstance(event, CycleDecided)
+        return event, False
+    if not is_settled:
+        return None, False
     expire(promotion, family)
     state = promotion.state_to_plan_from(family)
     decided, planned = _decide(state, trigger, source)
     batch: list[Event] = [decided] if planned is None else [decided, with_runs(planned, state)]
-    ids = [_tick_id(family, tick, index) for index in range(len(batch))] if tick else None
     try:
-        promotion.append(state, batch, ids=ids)
-    except DuplicateError:  # another process has decided this tick since the look
-        return None
+        promotion.append(state, batch, ids=[*map(once, range(len(batch)))] if once else None)
+    except DuplicateError as error:  # another process has decided it since the look
+        raise OvertakenError(str(error)) from error
     settle(promotion, family)
-    return decided
-
-
-def _tick_id(family: Family, tick: datetime, index: int) -> str:
-    return keyed_id("promotion-cycle", f"{family} {tick.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", index)
+    return decided, True
 
 
 def _move(promotion: Promotion, family: Family, choose: Callable[[StateAt], Assignment], cause: PlanCause) -> bool:

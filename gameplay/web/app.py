@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from gameplay.config import Settings
 from gameplay.models.registry import Registry
 from gameplay.serving.service import open_service
-from gameplay.web import games, grafana, health, models, openapi, promotion, training
+from gameplay.web import cycles, games, grafana, health, models, openapi, orders, promotion, training
 from gameplay.web.access_log import AccessLog
 from gameplay.web.calls import Call, routes
 from gameplay.web.console import event_page, game_page, overview, play_page, statics
@@ -80,6 +80,12 @@ CALLS = (
     Call(method="GET", path="/internal/promotion/history", endpoint=promotion.history, packed=True),
     Call(method="GET", path="/internal/promotion/history/{id}", endpoint=promotion.history_row, packed=True),
     Call(method="GET", path="/internal/promotion/event_totals", endpoint=promotion.event_totals),
+    Call(method="POST", path="/internal/promotion/cycle", endpoint=cycles.cycle, guarded=True),
+    Call(method="POST", path="/internal/promotion/pin", endpoint=orders.pin, guarded=True),
+    Call(method="POST", path="/internal/promotion/unpin", endpoint=orders.unpin, guarded=True),
+    Call(method="POST", path="/internal/promotion/swap", endpoint=orders.swap, guarded=True),
+    Call(method="POST", path="/internal/promotion/undo", endpoint=orders.undo, guarded=True),
+    Call(method="POST", path="/internal/promotion/cancel", endpoint=orders.cancel, guarded=True),
     Call(method="POST", path="/internal/training/complete", endpoint=training.complete, guarded=True),
     Call(method="GET", path="/internal/grafana", endpoint=grafana.root),
     Call(method="POST", path="/internal/grafana/metrics", endpoint=grafana.metrics),

@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 from gameplay.game.answers import PlayAnswer, PointsAnswer, StartAnswer
 from gameplay.web import shapes
+from gameplay.web.cycles import CycleBody
 from gameplay.web.described_pages import PAGES
 from gameplay.web.description import CSV, HTML, JSON, Described, Parameter
 from gameplay.web.games import EraseName, PlayRound, StartGame
 from gameplay.web.grafana import OptionsBody, QueryBody, VariableBody
+from gameplay.web.orders import OrderBody, PinBody, SwapBody, UnpinBody
 from gameplay.web.report_body import ReportBody
 from gameplay.web.training import TrainingBody
 from ledger.vocabulary import Alias, Decision, Family, Policy
@@ -76,6 +78,17 @@ _RELOAD_QUERY = (
     Parameter("sync_minio", Literal["0", "1", "true", "false"], "true", "Bring the model store in order first."),
     Parameter("clean", Literal["0", "1", "true", "false"], "false", "Remove files that no version needs, too."),
 )
+
+_KEY = Parameter("Idempotency-Key", str, "deploy-2026-11-26", "The same key again is the same call, done once.")
+_ORDER = {"model_type": "xgboost", "reason": "a campaign runs until Monday", "actor": "ada"}
+_TAKEN = {
+    "model_type": "xgboost",
+    "dry_run": False,
+    "position": 4712,
+    "applied": None,
+    "repeated": False,
+    "since": None,
+}
 
 DESCRIBED: Mapping[tuple[str, str], Described] = {
     ("POST", "/start_game"): Described(
@@ -291,6 +304,68 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
             }
         ],
         errors=(400,),
+    ),
+    ("POST", "/internal/promotion/cycle"): Described(
+        summary="Run a promotion cycle of one family, or of all; the row of each that has decided.",
+        headers=(_KEY,),
+        body=CycleBody,
+        body_example={"model_type": "xgboost", "dry_run": True, "reason": "nightly"},
+        answer=list[shapes.CycleRow],
+        example=[{**_ROW, "id": None, "position": None}],
+        errors=(400, 409),
+    ),
+    ("POST", "/internal/promotion/pin"): Described(
+        summary="Hold a version behind an alias against cycles, reorders and trainings.",
+        headers=(_KEY,),
+        body=PinBody,
+        body_example={**_ORDER, "alias": "Production", "expires": "2099-01-01T00:00:00Z"},
+        answer=shapes.OrderTaken,
+        example={
+            **_TAKEN,
+            "event": {
+                "type": "promotion.alias_pinned",
+                "model_type": "xgboost",
+                "alias": "Production",
+                "version": 1,
+                "expires_us": 4_070_908_800_000_000,
+                "actor": "ada",
+                "reason": "a campaign runs until Monday",
+                "key": None,
+            },
+        },
+        errors=(409,),
+    ),
+    ("POST", "/internal/promotion/unpin"): Described(
+        summary="Hold an alias no more.",
+        headers=(_KEY,),
+        body=UnpinBody,
+        body_example={**_ORDER, "alias": "Production"},
+        answer=shapes.OrderTaken,
+        errors=(409,),
+    ),
+    ("POST", "/internal/promotion/swap"): Described(
+        summary="Exchange Production with B, or with the alias that a version is behind.",
+        headers=(_KEY,),
+        body=SwapBody,
+        body_example=_ORDER,
+        answer=shapes.OrderTaken,
+        errors=(409,),
+    ),
+    ("POST", "/internal/promotion/undo"): Described(
+        summary="Bring back the versions from before the last swap.",
+        headers=(_KEY,),
+        body=OrderBody,
+        body_example=_ORDER,
+        answer=shapes.OrderTaken,
+        errors=(409,),
+    ),
+    ("POST", "/internal/promotion/cancel"): Described(
+        summary="Close the open plan without carrying it out.",
+        headers=(_KEY,),
+        body=OrderBody,
+        body_example=_ORDER,
+        answer=shapes.OrderTaken,
+        errors=(409,),
     ),
     ("POST", "/internal/training/complete"): Described(
         summary="Report a training run that ended elsewhere.",

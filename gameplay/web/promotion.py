@@ -13,6 +13,7 @@ from gameplay.promotion.reports import Reported
 from gameplay.refusals import NotFound, Refusal
 from gameplay.serving.service import Service
 from gameplay.web.bodies import answer, read_body
+from gameplay.web.keys import idempotency_key
 from gameplay.web.queries import choice, choices, flag, one, time_us, whole
 from gameplay.web.report_body import read_report
 from gameplay.web.state import lanes_of, service_of
@@ -26,7 +27,6 @@ from projections.read_models.history_fold import ticker_fields
 from projections.read_models.history_row import render, row_keys
 from projections.schema import StoredRow
 
-KEY_LENGTH_MAX = 200
 HISTORY_LIMIT = 20
 HISTORY_LIMIT_MAX = 200
 DAYS = 7
@@ -44,19 +44,10 @@ async def report(request: Request) -> Response:
     service = service_of(request)
     body = await read_body(request)
     reported = read_report(body)
-    key = _key(request)
+    key = idempotency_key(request)
     service.require_caught_up()
     recorded = await lanes_of(request).outside(reports.record, service.core.promotion, reported, key)
     return answer(_report_answer(recorded.position, recorded.event, reported))
-
-
-def _key(request: Request) -> str | None:
-    keys = request.headers.getlist("idempotency-key")
-    if len(keys) > 1:
-        raise Refusal(f"Idempotency-Key is given {len(keys)} times; give it once")
-    if keys and not 1 <= len(keys[0]) <= KEY_LENGTH_MAX:
-        raise Refusal(f"Idempotency-Key must have 1 to {KEY_LENGTH_MAX} characters")
-    return keys[0] if keys else None
 
 
 async def history(request: Request) -> Response:

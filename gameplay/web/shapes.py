@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from gameplay.promotion.operator.undo import Since
+from ledger.events import AliasesAssigned, AliasesPlanned, AliasPinned, AliasUnpinned
 from ledger.vocabulary import Alias, Decision, Family, TrainingStatus
 from projections.read_models.history_row import HistoryRow
 
@@ -80,6 +82,23 @@ class Reloaded(msgspec.Struct):
     minio_removed: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
+class OrderTaken(msgspec.Struct):
+    """What became of an operator's order, or with `dry_run` what would.
+
+    `event` is what it was written down as, at `position`. `applied` says whether the aliases have been moved; null
+    where the order moves none. `repeated`: it came under its key before. `since` has, of an undo's dry run, what
+    was moved and trained after the swap that it takes back.
+    """
+
+    model_type: Family
+    dry_run: bool
+    position: int | None
+    event: AliasPinned | AliasUnpinned | AliasesPlanned | AliasesAssigned
+    applied: bool | None
+    repeated: bool
+    since: Since | None
+
+
 class ReportTaken(msgspec.Struct):
     """A report that was recorded; the tickers are the ledger's own."""
 
@@ -109,6 +128,13 @@ class Row(HistoryRow, frozen=True, kw_only=True):
     statistics: Found = msgspec.UNSET
     verdicts: Nested = msgspec.UNSET
     report: Found = msgspec.UNSET
+
+
+class CycleRow(Row, frozen=True, kw_only=True):
+    """A promotion cycle; one that was only tried has no position."""
+
+    id: int | None  # type: ignore[assignment]
+    position: int | None  # type: ignore[assignment]
 
 
 class DecisionTotals(msgspec.Struct):

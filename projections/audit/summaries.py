@@ -44,7 +44,7 @@ def summary(event: Event) -> str:
         case CycleDecided():
             return f"cycle {event.cycle}, {event.trigger}: {event.decision}, {event.reason_code}"
         case AliasesPlanned() | AliasesAssigned():
-            return f"{_cause(event)}: {_moves(event.assignments)}{_because(event.reason)}"
+            return f"{_cause(event)}: {moves(event.assignments)}{_because(event.reason)}"
         case TrainingCompleted():
             version = f", v{event.model_version}" if event.model_version else ""
             return f"{event.status} for {event.alias}{version}"
@@ -84,7 +84,8 @@ def _because(reason: str | None) -> str:
     return f": {reason}" if reason else ""
 
 
-def _moves(assignments: tuple[AliasChange, ...]) -> str:
+def moves(assignments: tuple[AliasChange, ...]) -> str:
+    """The aliases with their versions, and what has moved."""
     return ", ".join(
         f"{one.alias} v{one.after}"
         if one.before in (None, one.after)

@@ -41,7 +41,7 @@ def fold(connection: Connection, event: Event, entry: Entry, digest: bytes) -> b
     """
     match event:
         case CycleDecided():
-            connection.execute(_INSERT, structs.asdict(_row(event, entry)))
+            connection.execute(_INSERT, structs.asdict(row_of(event, entry.position, entry.recorded_us)))
             return changed(digest, added=hash_of(connection, entry.position))
         case AliasesPlanned() | AliasesAssigned():
             return _settle(connection, event, entry, digest)
@@ -83,11 +83,12 @@ def ticker_fields(tickers: Tickers) -> dict[str, int]:
     }
 
 
-def _row(event: CycleDecided, entry: Entry) -> StoredRow:
+def row_of(event: CycleDecided, position: int, recorded_us: int) -> StoredRow:
+    """The row of a cycle that was decided at this position, before anything became of its plan."""
     counts = counts_of_report(event) or counts_of_evidence(event)
     return StoredRow(
-        id=entry.position,
-        recorded_us=entry.recorded_us,
+        id=position,
+        recorded_us=recorded_us,
         model_type=event.model_type,
         cycle=event.cycle,
         decision=event.decision,

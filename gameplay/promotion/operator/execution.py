@@ -7,9 +7,11 @@ take its swap back, and nobody meant that. Under the caller's key an order is ca
 
 from typing import NamedTuple, assert_never
 
+from gameplay.promotion import applying
 from gameplay.promotion.applying import settle
-from gameplay.promotion.operator import moves, pins, undo
+from gameplay.promotion.operator import cancelling, moves, pins, undo
 from gameplay.promotion.operator.orders import (
+    CancelOrder,
     Order,
     PinOrder,
     SwapOrder,
@@ -27,7 +29,10 @@ from ledger.store import Entry
 from ledger.vocabulary import Family
 from projections.decision.cycle import is_cancellation
 
-Ordered = AliasPinned | AliasUnpinned | AliasesPlanned
+Ordered = AliasPinned | AliasUnpinned | AliasesPlanned | AliasesAssigned
+
+_Deciding = PinOrder | UnpinOrder | SwapOrder | UndoOrder
+"""Orders that are decided from the state without an open plan."""
 
 
 class Seen(NamedTuple):
@@ -61,6 +66,8 @@ def preview(promotion: Promotion, order: Order) -> Preview:
     """What the order would do now. Writes nothing. Raises what `execute` would raise."""
     check(order.origin)
     state = promotion.state(order.family)
+    if isinstance(order, CancelOrder):
+        return Preview(cancelling.cancellation(state, order), _seen(state))
     if plan := state.promotion.plan:
         raise Conflict(f"{order.family} has an open plan ({plan.version}); it is completed before anything new")
     event = _decide(promotion, state, order)
@@ -78,12 +85,14 @@ def execute(promotion: Promotion, order: Order, seen: Seen | None = None) -> Don
     with promotion.turn(order.family):
         if done := _repeated(promotion, order):
             return done
+        if isinstance(order, CancelOrder):
+            return _cancel(promotion, order)
         _require_settled(promotion, order.family)
         meant = seen or _seen(promotion.state(order.family))
         return promotion.retry(order.family, lambda: _execute(promotion, order, meant))
 
 
-def _execute(promotion: Promotion, order: Order, meant: Seen) -> Done:
+def _execute(promotion: Promotion, order: _Deciding, meant: Seen) -> Done:
     if done := _repeated(promotion, order):
         return done
     state = promotion.state(order.family)
@@ -102,7 +111,25 @@ def _execute(promotion: Promotion, order: Order, meant: Seen) -> Done:
     return Done(receipt.last_position, event, applied)
 
 
-def _decide(promotion: Promotion, state: StateAt, order: Order) -> Ordered:
+def _cancel(promotion: Promotion, order: CancelOrder) -> Done:
+    """Raises RegistryError, StoreError or ModelUnavailable where what was set of the plan cannot be set back."""
+    origin = order.origin
+    cancelled = applying.cancel(
+        promotion,
+        order.family,
+        actor=origin.actor,
+        reason=origin.reason,
+        key=origin.key,
+        event_id=event_id(origin),
+    )
+    if cancelled is not None:
+        return Done(*cancelled, applied=None)
+    if done := _repeated(promotion, order):  # the same key at once, in another process
+        return done
+    raise Conflict(f"{order.family} has no open plan")
+
+
+def _decide(promotion: Promotion, state: StateAt, order: _Deciding) -> Ordered:
     match order:
         case PinOrder():
             return pins.pin(state, order)
@@ -168,6 +195,8 @@ def _is_of(event: Event, order: Order) -> bool:
             return moves.is_exchange(event, order)
         case UndoOrder():
             return undo.is_undo(event, order)
+        case CancelOrder():
+            return cancelling.is_cancel(event, order)
         case _:
             assert_never(order)
 

@@ -58,7 +58,14 @@ class UndoOrder(Struct, frozen=True, kw_only=True):
     origin: Origin
 
 
-Order = PinOrder | UnpinOrder | SwapOrder | UndoOrder
+class CancelOrder(Struct, frozen=True, kw_only=True):
+    """Close the open plan without carrying it out."""
+
+    family: Family
+    origin: Origin
+
+
+Order = PinOrder | UnpinOrder | SwapOrder | UndoOrder | CancelOrder
 
 
 def check(origin: Origin) -> None:

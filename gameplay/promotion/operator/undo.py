@@ -1,6 +1,6 @@
 """Bring back exactly the versions from before the last swap."""
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from gameplay.promotion.operator.moves import planned
 from gameplay.promotion.operator.orders import UndoOrder
@@ -15,7 +15,7 @@ from projections.decision.cycle import is_cancellation
 from projections.read_models.moves import LastSwap
 
 
-class MovedSince(NamedTuple):
+class MovedSince(Struct, frozen=True):
     """An alias that was moved after the swap that an undo takes back."""
 
     position: int
@@ -25,7 +25,7 @@ class MovedSince(NamedTuple):
     cause: Cause
 
 
-class TrainedSince(NamedTuple):
+class TrainedSince(Struct, frozen=True):
     """A version that was trained after the swap that an undo takes back."""
 
     position: int
@@ -33,7 +33,7 @@ class TrainedSince(NamedTuple):
     version: int
 
 
-class Since(NamedTuple):
+class Since(Struct, frozen=True):
     """What has changed since the swap that an undo takes back."""
 
     swap: LastSwap

@@ -26,6 +26,8 @@ SECRETS = ("hush", AWKWARD, quote(AWKWARD, safe=""), quote(AWKWARD), "h/sh", "h#
 
 COMMANDS = (
     ("promotion", "cycle"),
+    ("promotion", "swap"),
+    ("promotion", "undo"),
     ("models", "sync"),
     ("models",),
     ("capture",),

@@ -115,7 +115,8 @@ def test_a_plan_to_a_lost_version_sets_no_alias_and_can_be_cancelled(house: Hous
     cancelled = applying.cancel(process, FAMILY)
 
     assert cancelled is not None
-    assert (cancelled.cause, cancelled.plan, cancelled.swapped) == ("manual", 3, False)
+    event = cancelled.event
+    assert (event.cause, event.plan, event.swapped) == ("manual", 3, False)
     assert house.aliases() == (1, 2, 3, 4)
     assert (gauges(house)["pending"], gauges(house)["swaps"], gauges(house)["production_games"]) == (False, 0, 6)
     assert applied(house) == [False]

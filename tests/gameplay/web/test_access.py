@@ -16,6 +16,9 @@ TOKEN = "s3cret-token"
 WRITES: dict[str, dict[str, object]] = {
     REPORT_PATH: {"model_type": "xgboost", "decision": "retain_production"},
     "/internal/training/complete": {"model_type": "xgboost", "status": "success"},
+    "/internal/promotion/cycle": {"model_type": "xgboost", "dry_run": True},
+    "/internal/promotion/pin": {"model_type": "xgboost", "alias": "B", "reason": "a test"},
+    "/internal/promotion/swap": {"model_type": "xgboost", "reason": "a test", "dry_run": True, "version": 3},
     "/models/reload": {},
     "/models/reload/xgboost/B": {},
 }

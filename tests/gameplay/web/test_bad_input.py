@@ -18,11 +18,14 @@ from tests.gameplay.web_clients import HISTORY_PATH, REPORT_PATH, play, samples,
 
 BODY_BYTES_MAX = DEFAULTS.body_bytes
 TRAINING_PATH = "/internal/training/complete"
+CYCLE_PATH, PIN_PATH, SWAP_PATH = (f"/internal/promotion/{name}" for name in ("cycle", "pin", "swap"))
 GOOD: dict[str, dict[str, object]] = {
     "/start_game": {"policy": "forrest"},
     "/play": {"game_id": "GAME", "user_move": "rock"},
     REPORT_PATH: {"model_type": "xgboost", "decision": "retain_production"},
     TRAINING_PATH: {"model_type": "xgboost", "status": "success"},
+    PIN_PATH: {"model_type": "xgboost", "alias": "B", "reason": "a test"},
+    SWAP_PATH: {"model_type": "multinomial_logistic", "reason": "a test"},
 }
 IN_FUTURE = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3_600))
 
@@ -124,6 +127,48 @@ WRONG: dict[str, list[dict[str, object]]] = {
         {"created_ts_utc": "nan"},
         {"created_ts_utc": ""},
         {"created_ts_utc": 1_700_000_000},
+    ],
+    PIN_PATH: [
+        {"model_type": "nobody"},
+        {"model_type": "scripted"},
+        {"alias": "C"},
+        {"alias": None},
+        {"version": 99},
+        {"version": 0},
+        {"version": "v2"},
+        {"reason": ""},
+        {"reason": " \t\n "},
+        {"reason": "\u2003\u00a0"},
+        {"reason": "x" * 4_001},
+        {"reason": "nul\x00"},
+        {"reason": None},
+        {"reason": 7},
+        {"actor": ""},
+        {"actor": "  "},
+        {"actor": "two\nlines"},
+        {"actor": "x" * 201},
+        {"actor": 7},
+        {"expires": "2020-01-01"},
+        {"expires": 0},
+        {"expires": -1},
+        {"expires": 1e300},
+        {"expires": "9999-12-31T23:59:59Z"},
+        {"expires": "tomorrow"},
+        {"expires": ""},
+        {"expires": "nan"},
+        {"expires": True},
+        {"expires": []},
+        {"dry_run": "yes"},
+    ],
+    SWAP_PATH: [
+        {"version": 99},
+        {"version": 1},
+        {"version": -1},
+        {"version": 2**70},
+        {"version": "2.5"},
+        {"reason": "   "},
+        {"actor": "\x7f"},
+        {"dry_run": 1},
     ],
     TRAINING_PATH: [
         {"model_type": "nobody"},

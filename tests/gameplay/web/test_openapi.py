@@ -16,7 +16,8 @@ from gameplay.web.described import DESCRIBED
 from gameplay.web.description import JSON, Parameter
 from gameplay.web.openapi import document
 from gameplay.web.shapes import Problem
-from tests.gameplay.web_clients import REPORT_PATH, ok, start
+from projections.decision.cycle import plan
+from tests.gameplay.web_clients import REPORT_PATH, ok, service_behind, start
 
 DOCUMENT = document(CALLS, DESCRIBED)
 KEYS = [(call.method, call.path) for call in CALLS]
@@ -116,8 +117,26 @@ def ask(client: TestClient, call: Call, live: dict[str, Any], **more: Any) -> ht
     return client.request(call.method, path, params=query, json=body, **more)
 
 
+def prepare(client: TestClient, path: str) -> None:
+    """What an operator's order needs to be there, and nothing that hinders it."""
+    if not path.startswith("/internal/promotion/"):
+        return
+    promotion = service_behind(client).core.promotion
+    order = {"model_type": "xgboost", "reason": "a test"}
+    client.post("/internal/promotion/unpin", json={**order, "alias": "Production"})
+    if path.endswith("/unpin"):
+        ok(client.post("/internal/promotion/pin", json={**order, "alias": "Production"}))
+    if path.endswith("/undo"):
+        ok(client.post("/internal/promotion/swap", json=order))
+    if path.endswith("/cancel"):
+        state = promotion.state("xgboost")
+        promotion.append(state, [plan("manual", "xgboost", state.assignment(), state.assignment())])
+
+
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.path}")
 def test_the_example_is_answered_as_described(shared: TestClient, game_id: str, cycle: int, call: Call) -> None:
+    prepare(shared, call.path)
+
     response = ask(shared, call, {"game_id": game_id, "id": cycle, "position": cycle})
 
     assert response.status_code == 200, response.text
