@@ -68,6 +68,8 @@ class ExpectedFamily:
     z_and_p: tuple[float, float] | None = None
     decisions: list[str] = field(default_factory=list)
     """The rows of the history, the oldest first."""
+    last_swap: tuple[dict[str, int], bool] | None = None
+    """What an undo would bring back, and whether that begins a window."""
     ranking: list[tuple[int, int]] = field(default_factory=list)
     """Version and predictions of each challenger in the last cycle's order, the best first; empty without one."""
 
@@ -244,6 +246,21 @@ class Expected:
         exchanged = (before["Production"], before["B"]) == (after["B"], after["Production"])
         self._assign(family, Move(after, exchanged and before["Production"] != before["B"], reordered=False))
 
+    def swapped(self, family: str) -> dict[str, int] | None:
+        """An operator exchanges Production and B; the aliases after it, None where that is refused."""
+        versions = self.families[family].versions
+        self.moved(family, {**versions, "Production": versions["B"], "B": versions["Production"]})
+        return self.families[family].versions
+
+    def undone(self, family: str) -> dict[str, int] | None:
+        """An operator takes the last swap back; the aliases after it, None where that is refused."""
+        state = self.families[family]
+        if state.last_swap is None or state.last_swap[0] == state.versions:
+            return None
+        before, begins_window = state.last_swap
+        self._assign(family, Move(before, begins_window, reordered=False), is_undo=True)
+        return state.versions
+
     def settled(self, family: str) -> None:
         """The open plan of a family, if there is one, is complete."""
         if (move := self.families[family].pending) is not None:
@@ -283,8 +300,10 @@ class Expected:
             order.sort(key=lambda version: -records[version].correct / records[version].predictions)
         return [(version, records[version].predictions) for version in order]
 
-    def _assign(self, family: str, move: Move) -> None:
+    def _assign(self, family: str, move: Move, *, is_undo: bool = False) -> None:
         state = self.families[family]
+        if move.swapped or is_undo:
+            state.last_swap = state.versions, move.swapped
         state.versions = dict(move.versions)
         if move.reordered:
             self._count("rps_model_promotion_events_total", model=family, decision="alias_reorder")

@@ -78,6 +78,14 @@ class Callers(RuleBasedStateMachine):
     def exchange_outside(self, family: Family) -> None:
         self.world.exchange_outside(family)
 
+    @rule(family=FAMILY)
+    def swap(self, family: Family) -> None:
+        self.world.swap(family)
+
+    @rule(family=FAMILY)
+    def undo(self, family: Family) -> None:
+        self.world.undo(family)
+
     @rule(family=FAMILY, status=st.sampled_from(["success", "failure"]))
     def train(self, family: Family, status: str) -> None:
         self.world.train(family, status)

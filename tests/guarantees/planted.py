@@ -8,6 +8,8 @@ from msgspec.structs import replace
 
 from gameplay.promotion import assignments, reports
 from gameplay.promotion.backends import Backends
+from gameplay.promotion.operator import execution
+from gameplay.promotion.operator.moves import planned
 from gameplay.serving import play
 from ledger.chain import link
 from ledger.ids import new_id
@@ -144,6 +146,19 @@ def _counters_survive_in_memory_only(patch: Patch) -> None:
     patch.setattr(snapshots, "load", emptied)
 
 
+def _order_moves_again(patch: Patch) -> None:
+    """An order that is sent again under its key is carried out again."""
+    patch.setattr(execution, "_repeated", lambda *_: None)
+    patch.setattr(execution, "event_id", lambda _origin: None)
+
+
+def _undo_begins_no_window(patch: Patch) -> None:
+    patch.setattr(
+        "gameplay.promotion.operator.undo.planned",
+        lambda *given, **named: planned(*given, **{**named, "swapped": False}),
+    )
+
+
 BUGS = {
     "a tail that skips an event": Bug(_tail_skips_an_event, "games"),
     "a snapshot whose position is newer than its state": Bug(_snapshot_of_an_older_state, "games"),
@@ -159,6 +174,8 @@ BUGS = {
     "a retry that plays another round": Bug(_retry_is_another_round, "games"),
     "a test that is two-sided": Bug(_two_sided_test, "decisions"),
     "an adopted swap that resets nothing": Bug(_adopted_swap_is_no_swap, "moves"),
+    "an order that is carried out twice": Bug(_order_moves_again, "moves"),
+    "an undo that begins no window": Bug(_undo_begins_no_window, "moves"),
     "a plan that is completed without the registry": Bug(_plan_is_completed_unapplied, "registry_away"),
     "a prediction beside the game that is not counted": Bug(_abandons_the_prediction_of_b, "games"),
     "counters that a restart zeroes": Bug(_counters_survive_in_memory_only, "games"),

@@ -71,12 +71,20 @@ def decisions(world: World) -> Iterator[Act]:
 
 
 def moves(world: World) -> Iterator[Act]:
-    """Aliases that another tool has moved in the registry."""
+    """Aliases that another tool or an operator has moved; an undo, and the undo of that."""
     for seed in range(30, 33):
         yield partial(world.play_out, POLICY, seed)
     yield partial(world.move_outside, FAMILY, "shadow2", 5)
     yield partial(world.exchange_outside, FAMILY)
     yield partial(world.cycle, FAMILY)
+    yield partial(world.swap, FAMILY)
+    yield partial(world.move_outside, FAMILY, "shadow1", 3)
+    yield partial(world.cycle, FAMILY)
+    yield partial(world.undo, FAMILY)
+    yield partial(world.cycle, FAMILY)
+    yield partial(world.undo, FAMILY)
+    yield partial(world.undo, "multinomial_logistic")
+    yield world.restart
 
 
 def degraded(world: World) -> Iterator[Act]:

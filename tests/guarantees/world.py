@@ -2,7 +2,7 @@
 
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,9 @@ from gameplay.config import Settings
 from gameplay.core import Core
 from gameplay.models.store import open_model_store
 from gameplay.promotion import planning
+from gameplay.promotion.operator.execution import execute
+from gameplay.promotion.operator.orders import Origin, SwapOrder, UndoOrder
+from gameplay.refusals import Refusal
 from ledger.engines.database import transaction
 from ledger.vocabulary import ALIASES, FAMILIES, Family
 from projections.projection import Tracked
@@ -208,6 +211,29 @@ class World:
         before = self.expected.families[family].versions
         if not self._is_held_up(family):
             self._adopt(family, {**before, "Production": before["B"], "B": before["Production"]})
+
+    def swap(self, family: Family) -> None:
+        """An operator exchanges Production and B."""
+        self._order(SwapOrder(family=family, origin=self._origin("swap")), self.expected.swapped)
+
+    def undo(self, family: Family) -> None:
+        """An operator takes the last swap back."""
+        self._order(UndoOrder(family=family, origin=self._origin("undo")), self.expected.undone)
+
+    def _order(self, order: SwapOrder | UndoOrder, expect: Callable[[str], dict[str, int] | None]) -> None:
+        """Ordered twice under one key, as by an operator whose connection broke."""
+        after = None if self._is_held_up(order.family) else expect(order.family)
+        if after is None:
+            with pytest.raises(Refusal):
+                execute(self._core.promotion, order)
+            return
+        first, again = (execute(self._core.promotion, order) for _ in range(2))
+        assert (first.applied, again.applied, again.repeated) == (True, True, True)
+        assert first.position == again.position
+
+    def _origin(self, what: str) -> Origin:
+        self._keys += 1
+        return Origin(actor="Ada", reason=f"a {what} by hand", key=f"order-{self._keys}")
 
     def train(self, family: Family, status: str) -> None:
         """An outside trainer reports its run."""
