@@ -4,8 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := python -m pip --disable-pip-version-check
-RANGES := $(PYTHON) -c 'import sys, tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-	print(*(project["optional-dependencies"]["dev"] if sys.argv[1:] else project["dependencies"]), sep="\n")'
+UV := $(shell command -v uv)
+INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/$(PIP) install)
+COMPILE = $(or $(UV),$(BIN)/uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check test stats crash format run demo migrate bench lock vendor
@@ -21,8 +23,8 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml
 		echo "Python 3.11 or newer is needed; name it if it has another name: make PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
 		rm -rf $(VENV); echo "Python's venv module is needed (on Debian: apt-get install python3-venv)" >&2; exit 1; }
-	$(BIN)/$(PIP) install -q -r requirements-dev.txt
-	$(BIN)/$(PIP) install -q --no-deps -e .
+	$(INSTALL) -r requirements-dev.txt
+	$(INSTALL) --no-deps -e .
 	@touch $@
 
 check: $(READY) ## lint, format, types and generated files
@@ -69,18 +71,10 @@ vendor: ## fetch the chart library again, at the pinned version
 	cp "$$work/package/dist/uPlot.min.css" $(STATIC)/uplot-$(UPLOT).min.css; \
 	cp "$$work/package/LICENSE" $(STATIC)/uplot-$(UPLOT).LICENSE.txt
 
-lock: ## pin what the ranges in pyproject.toml resolve to today
+lock: ## pin what pyproject.toml asks for; pins that may stay do, and with UPGRADE=1 all move to today's
 	@set -euo pipefail; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
-	note="# Made by \`make lock\` from the ranges in pyproject.toml."; \
-	$(PYTHON) -m venv "$$work/venv"; pip="$$work/venv/bin/$(PIP)"; \
-	$(RANGES) > "$$work/runtime.in"; $(RANGES) dev > "$$work/dev.in"; \
-	$$pip install -q -r "$$work/runtime.in"; \
-	$$pip freeze | LC_ALL=C sort > "$$work/runtime.txt"; \
-	$$pip install -q -r "$$work/dev.in"; \
-	$$pip freeze | LC_ALL=C sort > "$$work/all.txt"; \
-	if grep -vE '^[A-Za-z0-9._-]+==[^/@ ]+$$' "$$work/all.txt"; then echo "these are no pins" >&2; exit 1; fi; \
-	test -z "$$(LC_ALL=C comm -23 "$$work/runtime.txt" "$$work/all.txt")" || { \
-		echo "the tools for development move a runtime pin" >&2; exit 1; }; \
-	{ echo "$$note"; cat "$$work/runtime.txt"; } > requirements.txt; \
-	{ echo "$$note"; echo "-r requirements.txt"; LC_ALL=C comm -13 "$$work/runtime.txt" "$$work/all.txt"; } \
-		> requirements-dev.txt
+	$(COMPILE) pyproject.toml --output-file requirements.txt; \
+	grep -v '^-r ' requirements-dev.txt > "$$work/dev.txt"; \
+	runtime=$$(sed -nE 's/^([a-z0-9][a-z0-9._-]*)==.*/--no-emit-package \1/p' requirements.txt); \
+	$(COMPILE) pyproject.toml --extra dev --constraint requirements.txt $$runtime --output-file "$$work/dev.txt"; \
+	{ echo "-r requirements.txt"; cat "$$work/dev.txt"; } > requirements-dev.txt

@@ -13,8 +13,8 @@ from ledger.evidence import Rule, Tally
 from ledger.ids import new_id
 from ledger.store import Ledger
 from ledger.streams import game_stream, promotion_stream
+from ledger.upgrade import upgrade
 from ledger.vocabulary import ALIASES, FAMILIES, FAMILY_OF_POLICY, MOVES, POLICIES, Family
-from migrations import upgrade
 from projections.decision.cycle import assignments, decide_cycle
 from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window

@@ -27,8 +27,8 @@ from ledger.identity import read_id
 from ledger.sealing.keys import open_signer
 from ledger.sealing.seals import Sealer, last_seal
 from ledger.store import Ledger
+from ledger.upgrade import REVISION, current_revision, upgrade
 from ledger.vocabulary import ALIASES, FAMILIES, Family
-from migrations import REVISION, current_revision, upgrade
 from projections.audit.archive import CheckpointArchive
 from projections.objects import S3Access
 from projections.read_models.all import ReadModels

@@ -1,6 +1,1 @@
-"""How a database comes to have the tables of all packages, step by step."""
-
-from migrations.grants import grant
-from migrations.upgrade import REVISION, current_revision, upgrade
-
-__all__ = ["REVISION", "current_revision", "grant", "upgrade"]
+"""Alembic's scripts; `ledger/upgrade.py` runs them. In a wheel they lie inside the package `ledger`."""

@@ -1,4 +1,4 @@
-"""Alembic's entry: with the connection that `migrations.upgrade` hands over, or with `-x url=` by hand."""
+"""Alembic's entry: with the connection that `ledger.upgrade` hands over, or with `-x url=` by hand."""
 
 from alembic import context
 from sqlalchemy import Connection

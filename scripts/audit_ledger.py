@@ -30,6 +30,7 @@ from ledger.sealing.keys import Signer, public_path
 from ledger.sealing.seals import seal_head
 from ledger.store import Ledger
 from ledger.streams import game_stream, promotion_stream, training_stream
+from ledger.upgrade import upgrade
 from ledger.vocabulary import (
     ALIASES,
     FAMILIES,
@@ -40,7 +41,6 @@ from ledger.vocabulary import (
     Policy,
     ProbabilitySource,
 )
-from migrations import upgrade
 from projections.decision.cycle import assignments, decide_cycle, swap, tickers_after
 from projections.decision.evidence import gather
 from projections.decision.rules import DEFAULT

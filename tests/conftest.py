@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from gameplay.models.registry import MlflowRegistry
 from ledger.engines.database import disposing, open_engine
 from ledger.store import Ledger
-from migrations import upgrade
+from ledger.upgrade import upgrade
 from scripts.audit_ledger import write_ledger
 from tests.lifecycle.trained import write_trained
 from tests.mlflow_server import MlflowServer

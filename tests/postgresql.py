@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.engines.database import disposing, open_engine
-from migrations import upgrade
+from ledger.upgrade import upgrade
 
 WHEEL = "postgresql"
 DEBIAN = Path("/usr/lib/postgresql/15/bin")

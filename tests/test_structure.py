@@ -39,6 +39,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "guards",
         "schema",
         "engines",
+        "upgrade",
+        "grants",
         "rows",
         "retry",
         "store",
@@ -106,7 +108,9 @@ LIBRARIES: dict[str, frozenset[str] | None] = {
 EXTRA = {
     "ledger.engines.postgresql": frozenset({"psycopg"}),
     "ledger.sealing.keys": frozenset({"cryptography"}),
-    "projections.commands": frozenset({"click", "rich", "migrations"}),
+    "projections.commands": frozenset({"click", "rich"}),
+    "ledger.upgrade": frozenset({"alembic"}),
+    "ledger.engines.dialects": frozenset({"alembic"}),
     "projections.cli": frozenset({"click", "rich"}),
 }
 # What any room of a package may import, and then no other.
@@ -438,7 +442,8 @@ def test_a_wrong_arrow_is_found(tmp_path: Path, importer: str, statement: str) -
         ("projections/cli", "import click, rich"),
         ("projections/decision/rules", "def f():\n    import scipy"),
         ("projections/rules", "from ledger import events\nfrom .tickers import fold"),
-        ("gameplay/web/app", "import starlette, ledger, projections, migrations\nfrom ..rules import winner"),
+        ("gameplay/web/app", "import starlette, ledger, projections\nfrom ..rules import winner"),
+        ("ledger/upgrade", "def f():\n    from alembic import command"),
     ],
 )
 def test_a_right_arrow_is_left_alone(tmp_path: Path, importer: str, statement: str) -> None:

@@ -23,8 +23,9 @@ from gameplay.training.setup import FIRST_GAMES, is_set_up, set_up
 from gameplay.web.app import create_app
 from gameplay.web.server import server_config
 from ledger.engines.database import file_of
+from ledger.grants import grant
+from ledger.upgrade import current_revision
 from ledger.vocabulary import FAMILIES, Family
-from migrations import current_revision, grant
 from projections.commands.console import json_option, print_json, remark, say, track
 from projections.commands.numbers import WholeType
 

@@ -1,6 +1,6 @@
 """The event log with its triggers, the read models' tables and the players' names."""
 
-from migrations.dialects import execute
+from ledger.engines.dialects import execute
 
 revision = "0001"
 down_revision = None

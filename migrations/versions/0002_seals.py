@@ -1,6 +1,6 @@
 """Signed checkpoints of the log."""
 
-from migrations.dialects import execute
+from ledger.engines.dialects import execute
 
 revision = "0002"
 down_revision = "0001"

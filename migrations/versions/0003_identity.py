@@ -1,7 +1,7 @@
 """The ledger's id: made here for a new ledger, and for one from before."""
 
+from ledger.engines.dialects import execute
 from ledger.ids import new_id
-from migrations.dialects import execute
 
 revision = "0003"
 down_revision = "0002"

@@ -1,6 +1,6 @@
 """A digest of the promotion history's rows in their checkpoint, so that a change by hand shows."""
 
-from migrations.dialects import execute
+from ledger.engines.dialects import execute
 
 revision = "0004"
 down_revision = "0003"

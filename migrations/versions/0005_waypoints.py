@@ -1,6 +1,6 @@
 """Waypoints: states of the projections along the way, from which a past state is folded."""
 
-from migrations.dialects import execute
+from ledger.engines.dialects import execute
 
 revision = "0005"
 down_revision = "0004"

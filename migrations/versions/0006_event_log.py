@@ -1,6 +1,6 @@
 """A view of the log for people: payload and hash as text, the time as ISO 8601."""
 
-from migrations.dialects import execute
+from ledger.engines.dialects import execute
 
 revision = "0006"
 down_revision = "0005"

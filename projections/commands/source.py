@@ -12,8 +12,8 @@ from ledger.engines.database import disposing, file_of, has_tables, open_engine,
 from ledger.errors import DamagedError, NoLedgerError, SchemaError, StorageError
 from ledger.sealing.keys import Verifier, public_path, read_verifier
 from ledger.store import Ledger
+from ledger.upgrade import REVISION, upgrade
 from ledger.verification.transfer import NotEmptyError
-from migrations import REVISION, upgrade
 
 DEFAULT_DATABASE = "sqlite:///data/ledger.db"
 KEY_NAME = "seal.key"

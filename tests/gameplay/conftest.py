@@ -11,8 +11,8 @@ from gameplay.config import Settings
 from gameplay.models.store import open_model_store
 from ledger.engines.database import open_engine
 from ledger.store import Ledger
+from ledger.upgrade import upgrade
 from ledger.vocabulary import ALIASES, FAMILIES
-from migrations import upgrade
 from tests.builders import aliases_assigned, training_completed
 from tests.gameplay.faults import FaultyRegistry, registry_with_versions
 from tests.gameplay.web_clients import serving

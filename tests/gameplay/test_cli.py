@@ -19,8 +19,8 @@ from gameplay.serving.listening import listen
 from ledger.engines.database import open_engine, transaction
 from ledger.schema import events
 from ledger.store import Ledger
+from ledger.upgrade import REVISION, upgrade
 from ledger.vocabulary import FAMILIES
-from migrations import REVISION, upgrade
 from projections.commands.console import EXIT_FINDING
 from projections.commands.program import EXIT_PROBLEM
 from projections.decision.cycle import plan

@@ -11,7 +11,6 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-import migrations
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
 from ledger.engines.database import disposing, open_engine, writing
@@ -21,9 +20,9 @@ from ledger.identity import LinkFile, newest_link, read_id
 from ledger.schema import events
 from ledger.sealing.keys import public_path, read_verifier
 from ledger.store import Ledger
+from ledger.upgrade import scripts, upgrade
 from ledger.verification.audit import audit
 from ledger.verification.backup import back_up
-from migrations import upgrade
 from projections.audit.archive import open_archive
 from tests.builders import game_started
 from tests.gameplay.fakes import FakeRegistry
@@ -196,7 +195,7 @@ def test_another_ledger_can_be_begun_in_the_place_of_one_that_is_gone(settings: 
 def test_a_ledger_from_before_becomes_known(settings: Settings, database: Path) -> None:
     settings.data_dir.mkdir()
     config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("script_location", str(scripts()))
     with (
         disposing(open_engine(f"sqlite:///{database}")) as engine,
         engine.connect() as connection,

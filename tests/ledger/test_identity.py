@@ -10,8 +10,8 @@ from ledger.errors import IdentityError
 from ledger.identity import LinkFile, check_link, newest_link, read_id
 from ledger.schema import events, ledger_identity
 from ledger.store import Ledger
+from ledger.upgrade import upgrade
 from ledger.verification.backup import back_up
-from migrations import upgrade
 from tests.builders import game_started
 from tests.postgresql import EVERY_ENGINE, SQLITE_ONLY
 

@@ -15,7 +15,7 @@ from ledger import schema as log
 from ledger.engines.database import disposing, open_engine
 from ledger.guards import SQLITE as TRIGGERS
 from ledger.store import Ledger
-from migrations import REVISION, current_revision, upgrade
+from ledger.upgrade import REVISION, current_revision, upgrade
 from projections import schema as read_models
 from tests.builders import game_started
 
@@ -131,7 +131,7 @@ def test_an_interrupted_migration_leaves_nothing_behind(tmp_path: Path, empty: E
 START = """
 import sys
 from ledger.engines.database import disposing, open_engine
-from migrations import upgrade
+from ledger.upgrade import upgrade
 import alembic.command
 print("ready", flush=True)
 sys.stdin.readline()

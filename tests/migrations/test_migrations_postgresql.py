@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 from ledger.engines.database import disposing, open_engine
 from ledger.errors import SchemaError, StorageError
 from ledger.store import Ledger
-from migrations import REVISION, current_revision, upgrade
+from ledger.upgrade import REVISION, current_revision, upgrade
 from tests.builders import game_started
 from tests.migrations.test_migrations import METADATA, start_together
 from tests.postgresql import WHEEL, Server

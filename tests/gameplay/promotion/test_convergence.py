@@ -14,8 +14,8 @@ from ledger.engines.database import open_engine
 from ledger.events import (
     Assignment,
 )
+from ledger.upgrade import upgrade
 from ledger.vocabulary import ALIASES
-from migrations import upgrade
 from tests.gameplay.faults import (
     CrashError,
     crash,

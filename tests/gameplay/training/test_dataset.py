@@ -13,8 +13,8 @@ from ledger.engines.database import open_engine
 from ledger.events import RoundPlayed
 from ledger.store import Ledger
 from ledger.streams import game_stream
+from ledger.upgrade import upgrade
 from ledger.vocabulary import MOVES
-from migrations import upgrade
 from tests.builders import game_abandoned
 from tests.gameplay.plays import play, started, write_games
 

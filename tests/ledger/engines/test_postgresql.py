@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Engine
 from ledger.engines import postgresql as engines
 from ledger.engines.database import disposing, open_engine, open_reader, transaction
 from ledger.errors import NoLedgerError, StorageError, UnavailableError
+from ledger.grants import grant
 from ledger.schema import events, seals
 from ledger.store import Ledger
-from migrations import grant
 from tests.builders import game_started, round_played
 from tests.ledger.chains import assert_intact
 from tests.postgresql import WHEEL, Server, free_port

@@ -15,7 +15,7 @@ from ledger.engines.sqlite import BUSY_TIMEOUT_MS, bound_wal, file_of
 from ledger.errors import DamagedError, DiskFullError, ReplacedError, StorageError
 from ledger.schema import events
 from ledger.store import Ledger
-from migrations import upgrade
+from ledger.upgrade import upgrade
 from tests.builders import game_started
 
 

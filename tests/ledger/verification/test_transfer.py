@@ -9,6 +9,7 @@ import pytest
 from ledger.chain import GENESIS, leaf, link
 from ledger.engines.database import disposing, open_engine
 from ledger.store import Entry, Ledger
+from ledger.upgrade import upgrade
 from ledger.verification.transfer import (
     ImportRefusedError,
     NotEmptyError,
@@ -17,7 +18,6 @@ from ledger.verification.transfer import (
     import_lines,
 )
 from ledger.verification.walk import verify
-from migrations import upgrade
 from tests.builders import game_started, one_of_each
 from tests.postgresql import EVERY_ENGINE
 

@@ -3,7 +3,7 @@ from itertools import chain
 import pytest
 from sqlalchemy import Engine
 
-from migrations.grants import GRANTS, NoRolesError, grant
+from ledger.grants import GRANTS, NoRolesError, grant
 from tests.migrations.test_migrations import TABLES
 
 

@@ -1,4 +1,4 @@
-"""Bring a database to the newest migration."""
+"""Bring a database to the newest migration, with Alembic, whose scripts are data to this package."""
 
 from pathlib import Path
 
@@ -35,8 +35,15 @@ def upgrade(engine: Engine) -> bool:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("script_location", str(scripts()))
     with defining(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return True
+
+
+def scripts() -> Path:
+    """The folder with the migrations: inside an installed package, and at the top of a checkout."""
+    package = Path(__file__).parent
+    inside = package / "migrations"
+    return inside if inside.is_dir() else package.parent / "migrations"

@@ -1,0 +1,99 @@
+"""What `pip install` of the wheel gives, and what the lock promises."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+)(?: ; .+)? \\$", re.MULTILINE).findall
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, made of the checkout without a network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)], cwd=ROOT, check=True
+    )
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_the_wheel_brings_three_names_and_no_others(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as content:
+        names = content.namelist()
+
+    tops = {name.partition("/")[0] for name in names}
+    assert {name for name in tops if not name.endswith(".dist-info")} == {"ledger", "projections", "gameplay"}
+
+
+def test_the_wheel_has_every_file_of_the_packages(wheel: Path) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "ledger", "projections", "gameplay", "migrations"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    expected = {re.sub("^migrations/", "ledger/migrations/", path) for path in listed if (ROOT / path).exists()}
+
+    with zipfile.ZipFile(wheel) as content:
+        assert expected <= set(content.namelist())
+
+
+def test_an_installed_package_finds_its_migrations(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as content:
+        content.extractall(tmp_path / "site-packages")
+    start = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from ledger import upgrade\n"
+        "from ledger.engines.database import disposing, open_engine\n"
+        "print(upgrade.__file__)\n"
+        "with disposing(open_engine(sys.argv[2])) as engine: print(upgrade.upgrade(engine))\n"
+    )
+    arguments = [str(tmp_path / "site-packages"), f"sqlite:///{tmp_path / 'ledger.db'}"]
+
+    done = subprocess.run(
+        [sys.executable, "-c", start, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    module, upgraded = done.stdout.split() or [done.stderr, ""]
+    assert (Path(module).parent, upgraded) == (tmp_path / "site-packages" / "ledger", "True")
+
+
+def test_the_metadata_says_what_it_is(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as content:
+        (path,) = (name for name in content.namelist() if name.endswith("/METADATA"))
+        metadata = content.read(path).decode()
+
+    assert "Requires-Python: >=3.11" in metadata
+    assert "Keywords: " in metadata
+    assert "Classifier: Programming Language :: Python :: 3.13" in metadata
+    assert "License" not in metadata, "it is the owner's to choose; the README says so"
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_every_pin_has_hashes_and_no_address(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    heads = [line for line in text.splitlines() if line and line[0] not in " #-"]
+
+    assert len(PIN(text)) == len(heads) > 20
+    assert len(re.findall(r"==.* \\\n    --hash=sha256:", text)) == len(heads)
+    assert "://" not in text
+
+
+def test_what_is_asked_for_is_pinned_once() -> None:
+    runtime = PIN((ROOT / "requirements.txt").read_text("utf-8"))
+    development = PIN((ROOT / "requirements-dev.txt").read_text("utf-8"))
+    names = [name for name, _ in runtime + development]
+    asked = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+
+    assert len(names) == len(set(names))
+    assert {re.split(r"[~<>=\[]", one)[0] for one in asked} <= set(names)
+    assert {re.split(r"[~<>=\[]", one)[0] for one in PROJECT["dependencies"]} <= {name for name, _ in runtime}
