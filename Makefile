@@ -10,7 +10,7 @@ COMPILE = $(or $(UV),$(BIN)/uv) pip compile --quiet --universal --python-version
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test stats crash format run demo migrate bench lock vendor
+.PHONY: help setup check test stats crash format run demo migrate failover bench lock vendor
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -54,6 +54,9 @@ demo: $(READY) ## bots play, models are promoted, the audit agrees
 
 migrate: $(READY) ## bring the database to the newest migration
 	$(BIN)/rps migrate
+
+failover: $(READY) ## kill everything that can die in a cluster while games go on; needs root and Patroni
+	@$(BIN)/python -m tests.failover
 
 bench: $(READY) ## measure appends, replay and requests on this machine
 	$(BIN)/python -m bench

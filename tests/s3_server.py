@@ -16,7 +16,7 @@ from gameplay.config import Settings
 from gameplay.models.store import ObjectModelStore, open_model_store, open_objects
 from projections.objects import ObjectStore, S3Access
 from tests.programs import require_packaged
-from tests.prometheus.processes import free_port
+from tests.prometheus.processes import free_ports
 
 HOST = "127.0.0.1"
 START_SECONDS_MAX = 60.0
@@ -28,7 +28,7 @@ class S3Gateway:
     """The S3 API in a process of its own: a stop is a real one, and what was put is there after the next start."""
 
     def __init__(self, storage: "S3Storage") -> None:
-        self._ports = [free_port(), free_port()]
+        self._ports = free_ports(2)
         self.endpoint = f"http://{HOST}:{self._ports[0]}"
         self.access = S3Access(self.endpoint, STORE_KEY, STORE_SECRET)
         self._storage = storage
@@ -92,7 +92,7 @@ class S3Storage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.keys = folder / "keys.json"
-        self._ports = [free_port() for _ in range(6)]
+        self._ports = free_ports(6)
         self._master, self.filer, self.filer_grpc = self._ports[:3]
         self._process: subprocess.Popen[bytes] | None = None
 

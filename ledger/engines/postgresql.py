@@ -129,6 +129,9 @@ def open_engine(url: URL, *, must_exist: bool) -> Engine:
 
 def open_reader(url: URL) -> Engine:
     """As `ledger.engines.database.open_reader`."""
+    if url.query.get("target_session_attrs") == "read-write":
+        # The driver would find no server of this kind: the session itself may not write.
+        url = url.update_query_dict({"target_session_attrs": "primary"})
     # An audit's questions take as long as they take.
     engine = _engine(url, {**_SETTINGS, "default_transaction_read_only": "on"}, None)
     _demand_ledger(engine)

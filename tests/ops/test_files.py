@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gameplay.config import VARIABLES
+from gameplay.config import VARIABLES, read_settings
 from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.folder import current_dashboard, differences, rendered
 from gameplay.observability.provisioning.files import COMPACT, PRETTY
@@ -28,7 +28,8 @@ from projections.commands.watch import PORT
 from tests.programs import require
 
 OPS = Path(__file__).parents[2] / "ops"
-BY_HAND = {"deploy_clean_dashboard.sh", ".grafana_api_key"}
+CLUSTER = {f"cluster/{name}" for name in ("etcd.yml", "patroni.yml", "haproxy.cfg")}
+BY_HAND = {"deploy_clean_dashboard.sh", ".grafana_api_key", *CLUSTER}
 
 
 def documents(path: str) -> list[dict[str, Any]]:
@@ -125,6 +126,41 @@ def test_the_deployment_sets_settings_that_exist() -> None:
         "/readyz",
         "/healthz",
     ]
+
+
+def test_each_role_of_the_cluster_is_a_deployment_that_the_service_accepts() -> None:
+    parts = documents("k8s-cluster.yaml")
+    deployments = {one["metadata"]["name"]: one["spec"] for one in parts if one["kind"] == "Deployment"}
+    assert deployments.keys() == {"rps-play", "rps-projector"}
+    for spec in deployments.values():
+        pod = spec["template"]["spec"]
+        (container,) = pod["containers"]
+        environment = {variable["name"]: variable["value"] for variable in container["env"]}
+        settings = {name: value for name, value in environment.items() if name in VARIABLES}
+        assert read_settings(settings).role == spec["selector"]["matchLabels"]["role"]
+        assert environment.keys() - settings.keys() == OPT_OUTS.keys()
+        assert {"METRICS_SINCE_DATE", "GRAFANA_DASHBOARD_URL"} <= settings.keys()
+        assert pod["enableServiceLinks"] is False
+        assert {mount["name"] for mount in container["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
+        assert ("RPS_SEAL_KEY" in settings) == (settings["RPS_ROLE"] == "projector")
+
+
+def test_the_services_of_the_cluster_lead_to_the_pods_of_a_role() -> None:
+    parts = documents("k8s-cluster.yaml")
+    pods = {
+        one["spec"]["selector"]["matchLabels"]["role"]: one["spec"] for one in parts if one["kind"] == "Deployment"
+    }
+    services = {one["metadata"]["name"]: one["spec"] for one in parts if one["kind"] == "Service"}
+    assert {name: one["selector"]["role"] for name, one in services.items()} == {
+        "rps-app": "projector",  # where Grafana looks, and where the ledger's series are scraped
+        "rps-play": "play",
+    }
+    for service in services.values():
+        assert service["selector"] == pods[service["selector"]["role"]]["template"]["metadata"]["labels"]
+    for one in parts:
+        if one["kind"] == "PodDisruptionBudget":
+            selected = one["spec"]["selector"]["matchLabels"]
+            assert selected == pods[selected["role"]]["selector"]["matchLabels"]
 
 
 def test_the_service_the_pods_and_the_scrape_agree() -> None:

@@ -10,6 +10,7 @@ from gameplay.observability.alerts.rule_tests import unit_tests
 from gameplay.observability.dashboard.history_targets import INFINITY, SIMPOD
 from gameplay.observability.dashboard.variants import importable, plugin_of, translated
 from gameplay.observability.dashboard.visuals import Json
+from gameplay.observability.provisioning.cluster import cluster
 from gameplay.observability.provisioning.grafana import dashboards_file, datasources_file
 from gameplay.observability.provisioning.kubernetes import audit, deployment, service
 from gameplay.observability.provisioning.scraping import RULE_FILE, RULE_TEST_FILE, alloy_file, prometheus_file
@@ -42,6 +43,7 @@ def documents(dashboard: Json) -> dict[str, Any]:
         "k8s-deployment.yaml": deployment(),
         "k8s-service.yaml": [service()],
         "k8s-audit.yaml": audit(),
+        "k8s-cluster.yaml": cluster(),
     }
 
 

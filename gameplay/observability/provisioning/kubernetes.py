@@ -1,5 +1,6 @@
 """The service in Kubernetes: one pod with its ledger on a volume, its Service, and the audit beside it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from gameplay.observability.site import (
@@ -20,7 +21,7 @@ SECRET = "rps-app"
 GRAFANA_URL = "https://grafana.example.com"
 
 # The ledger's files belong to this user alone.
-_USER = {"runAsNonRoot": True, "runAsUser": 10_001, "fsGroup": 10_001}
+USER = {"runAsNonRoot": True, "runAsUser": 10_001, "fsGroup": 10_001}
 _LABELS = {"app": APP}
 _AUDIT_LABELS = {"app": AUDIT_APP}
 
@@ -35,7 +36,7 @@ def service() -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": APP, "namespace": NAMESPACE, "labels": _LABELS, "annotations": _scraping()},
+        "metadata": {"name": APP, "namespace": NAMESPACE, "labels": _LABELS, "annotations": scraping()},
         "spec": {
             "selector": _LABELS,
             "ports": [{"name": "http", "port": SERVICE_PORT, "targetPort": "http"}],
@@ -50,7 +51,7 @@ def audit() -> list[dict[str, Any]]:
     beside = {"labelSelector": {"matchLabels": _LABELS}, "topologyKey": "kubernetes.io/hostname"}
     pod = {
         "enableServiceLinks": False,
-        "securityContext": _USER,
+        "securityContext": USER,
         "affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [beside]}},
         "containers": [_watch()],
         "volumes": [_volume()],
@@ -93,7 +94,12 @@ def _mount() -> dict[str, Any]:
     return {"name": "data", "mountPath": DATA_FOLDER}
 
 
-def _scraping() -> dict[str, str]:
+def metadata(name: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    """The name of an object, its place and its labels."""
+    return {"name": name, "namespace": NAMESPACE, "labels": dict(labels)}
+
+
+def scraping() -> dict[str, str]:
     """The port is the container's: pods and endpoints are scraped, not the Service's own port."""
     return {
         "prometheus.io/scrape": "true",
@@ -115,7 +121,7 @@ def _deployment() -> dict[str, Any]:
     pod = {
         # Or Kubernetes sets RPS_APP_PORT and the like for the Service, and unknown RPS_ variables are refused.
         "enableServiceLinks": False,
-        "securityContext": _USER,
+        "securityContext": USER,
         "terminationGracePeriodSeconds": 30,
         "containers": [_container()],
         "volumes": [_volume()],
@@ -129,13 +135,14 @@ def _deployment() -> dict[str, Any]:
             "replicas": 1,
             "strategy": {"type": "Recreate"},
             "selector": {"matchLabels": _LABELS},
-            "template": {"metadata": {"labels": _LABELS, "annotations": _scraping()}, "spec": pod},
+            "template": {"metadata": {"labels": _LABELS, "annotations": scraping()}, "spec": pod},
         },
     }
 
 
-def _container() -> dict[str, Any]:
-    environment = {
+def environment() -> dict[str, str]:
+    """What every process in a container is set to."""
+    return {
         "RPS_HOST": "0.0.0.0",
         "RPS_PORT": str(CONTAINER_PORT),
         "RPS_DATA_DIR": DATA_FOLDER,
@@ -143,22 +150,26 @@ def _container() -> dict[str, Any]:
         "GRAFANA_DASHBOARD_URL": f"{GRAFANA_URL}/d/{DASHBOARD_UID}",
         **OPT_OUTS,
     }
+
+
+def _container() -> dict[str, Any]:
     return {
         "name": APP,
         "image": IMAGE,
         "args": ["rps", "serve"],
         "ports": [{"name": "http", "containerPort": CONTAINER_PORT}],
-        "env": [{"name": name, "value": value} for name, value in environment.items()],
+        "env": [{"name": name, "value": value} for name, value in environment().items()],
         # RPS_INTERNAL_TOKEN and the other secrets; without the token no report from outside the pod is accepted.
         "envFrom": [{"secretRef": {"name": SECRET, "optional": True}}],
         "volumeMounts": [_mount()],
         "resources": {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}},
         # The first start plays games and trains before it serves, which takes a minute or two.
-        "startupProbe": {**_probe("/healthz"), "periodSeconds": 5, "failureThreshold": 120},
-        "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10, "failureThreshold": 3},
-        "readinessProbe": {**_probe("/readyz"), "periodSeconds": 5, "failureThreshold": 2},
+        "startupProbe": {**probe("/healthz"), "periodSeconds": 5, "failureThreshold": 120},
+        "livenessProbe": {**probe("/healthz"), "periodSeconds": 10, "failureThreshold": 3},
+        "readinessProbe": {**probe("/readyz"), "periodSeconds": 5, "failureThreshold": 2},
     }
 
 
-def _probe(path: str) -> dict[str, Any]:
+def probe(path: str) -> dict[str, Any]:
+    """A question that Kubernetes asks a process."""
     return {"httpGet": {"path": path, "port": "http"}, "timeoutSeconds": 5}

@@ -51,6 +51,12 @@ def test_options_of_the_url_are_kept(database: str) -> None:
         assert Ledger(engine).head().position == 0
 
 
+def test_a_reader_takes_the_url_of_a_cluster(database: str, ledger: Ledger) -> None:
+    ledger.record(game_started())
+    with disposing(open_reader(f"{database}?target_session_attrs=read-write")) as reader:
+        assert Ledger(reader).head() == ledger.head()
+
+
 def test_a_transaction_that_reads_sees_one_state(engine: Engine, ledger: Ledger) -> None:
     count = "SELECT count(*) FROM events"
     with transaction(engine) as connection:

@@ -1,0 +1,1 @@
+"""A cluster on one machine, in which everything that can die is killed while games go on: `make failover`."""
