@@ -129,13 +129,23 @@ def _log_facts(
     from mlflow.utils.time import get_current_time_millis
 
     params = [Param(name, value) for name, value in parameters(trained.card).items()]
-    client.log_inputs(run_id, [_data_set(trained.card, ledger_id)])
+    _log_data_set(client, run_id, _data_set(trained.card, ledger_id))
     client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
     found = list(_metrics(trained, run_id, model_id, get_current_time_millis()))
     for first in range(0, len(found), METRICS_A_BATCH):
         client.log_batch(
             run_id, metrics=found[first : first + METRICS_A_BATCH], params=params if not first else ()
         )
+
+
+def _log_data_set(client: "MlflowClient", run_id: str, data_set: "DatasetInput") -> None:
+    """Twice if need be: of two runs that bring the same data set at once, a server on SQL refuses the second."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.log_inputs(run_id, [data_set])
+    except MlflowException:
+        client.log_inputs(run_id, [data_set])
 
 
 def _metrics(trained: TrainedModel, run_id: str, model_id: str, now_ms: int) -> Iterator["Metric"]:

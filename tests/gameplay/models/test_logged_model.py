@@ -8,9 +8,12 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from gameplay.game.features import FEATURE_NAMES
 from gameplay.models.artifacts import Registered
+from gameplay.models.logged_model import DATA_SET
 from gameplay.models.registry import EXPERIMENT, MlflowRegistry
 from ledger.vocabulary import MOVES
 from tests.gameplay.graphs import ORIGIN, trained
@@ -89,6 +92,23 @@ def test_the_run_names_its_user_its_data_and_its_time(mlflow_server: MlflowServe
     assert '"num_rows":700' in data["dataset"]["profile"]
     (model,) = run["outputs"]["model_outputs"]
     assert model["model_id"].startswith("m-")
+
+
+def test_two_runs_may_bring_the_same_data_set_at_once(
+    registry: MlflowRegistry, mlflow_server: MlflowServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_inputs, refusals = MlflowClient.log_inputs, ["UNIQUE constraint failed: datasets.digest"]
+
+    def refused_once(client: MlflowClient, run_id: str, data_sets: Any) -> None:
+        if refusals:
+            raise MlflowException(refusals.pop())
+        log_inputs(client, run_id, data_sets)
+
+    monkeypatch.setattr(MlflowClient, "log_inputs", refused_once)
+    landed = registry.register("xgboost", trained((0.2, 0.5, 0.3), family="xgboost"))
+    run = MlflowClient(mlflow_server.uri).get_run(landed.run_id)
+    assert not refusals
+    assert [one.dataset.name for one in run.inputs.dataset_inputs] == [DATA_SET]
 
 
 def test_curves_and_pictures_are_the_runs(mlflow_server: MlflowServer, landed: Registered) -> None:
