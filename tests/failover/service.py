@@ -108,7 +108,7 @@ class Product:
             *("--archive-endpoint", self._gateway.endpoint),
             *("--archive-credentials", str(credentials)),
         )
-        key = ("--key", str(self._folder / "seal.pub"))
+        key = ("--key", str(self._folder / "seal.key.pub"))
         verified = self.run("rps-audit", *database, "verify", *key, *archive)
         return verified + "".join(
             self.run("rps-audit", *database, command) for command in ("compare", "decisions")

@@ -44,10 +44,17 @@ def named(name: str) -> type[BaseHTTPRequestHandler]:
     return Named
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_args: object) -> None:
+        """HAProxy is killed at the end, with the connections that it has kept."""
+
+
 class Proxy:
     """HAProxy before five processes, each of which says its name."""
 
-    def __init__(self, port: int, servers: dict[str, ThreadingHTTPServer]) -> None:
+    def __init__(self, port: int, servers: dict[str, Server]) -> None:
         self._port = port
         self._servers = servers
 
@@ -75,10 +82,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def proxy() -> Iterator[Proxy]:
     haproxy = require("haproxy")
     with ExitStack() as stack:
-        servers: dict[str, ThreadingHTTPServer] = {}
+        servers: dict[str, Server] = {}
         for name in SERVERS:
-            server = ThreadingHTTPServer(("127.0.0.1", 0), named(name))
-            server.daemon_threads = True
+            server = Server(("127.0.0.1", 0), named(name))
             stack.callback(server.server_close)
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
             thread.start()
@@ -111,11 +117,6 @@ def test_every_call_goes_to_a_process_that_answers_it(proxy: Proxy) -> None:
             )
             expected = "PLAY" if call.part == "games" else "PROJECTOR"
             assert found.startswith(expected), f"{call.method} {path}"
-
-
-def test_the_page_of_the_game_is_the_projectors(proxy: Proxy) -> None:
-    assert proxy.call("GET", "/play").startswith("PROJECTOR")
-    assert proxy.call("POST", "/play", {"game_id": "g"}).startswith("PLAY")
 
 
 def test_a_game_stays_on_one_process_and_games_are_spread(proxy: Proxy) -> None:

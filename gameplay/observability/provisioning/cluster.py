@@ -6,7 +6,6 @@ name leads to the projectors: Grafana and the scrape of the ledger's series find
 
 from typing import Any
 
-from gameplay.config import Role
 from gameplay.observability.provisioning.kubernetes import (
     IMAGE,
     SECRET,
@@ -17,6 +16,7 @@ from gameplay.observability.provisioning.kubernetes import (
     scraping,
 )
 from gameplay.observability.site import APP, CONTAINER_PORT, NAMESPACE, SERVICE_PORT
+from gameplay.setting_values import Role
 
 PLAY = "rps-play"
 PROJECTOR = "rps-projector"
