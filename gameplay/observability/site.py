@@ -27,6 +27,9 @@ SERVICE_HOST: Final = f"{APP}.{NAMESPACE}.svc.cluster.local"
 SERVICE_URL: Final = f"http://{SERVICE_HOST}"
 """No slash at the end: the JSON plugins append the path to it."""
 
+SERVICE_VARIABLE: Final = "service"
+"""The dashboard's variable with the service's address as a reader's browser has it, for links to pages."""
+
 HISTORY_PATH: Final = "/internal/promotion/history"
 TOTALS_PATH: Final = "/internal/promotion/event_totals"
 SIMPOD_PATH: Final = "/internal/grafana"

@@ -7,7 +7,7 @@ from gameplay.observability.dashboard.promotions import promotion_panels
 from gameplay.observability.dashboard.traffic import traffic_panels, training_panels
 from gameplay.observability.dashboard.visuals import PROMETHEUS, Json, row
 from gameplay.observability.promql import vector
-from gameplay.observability.site import DASHBOARD_UID
+from gameplay.observability.site import DASHBOARD_UID, SERVICE_URL, SERVICE_VARIABLE
 from ledger.vocabulary import POLICIES
 
 TITLE = "RPS Promotion Ledger"
@@ -40,7 +40,7 @@ def generated_dashboard() -> Json:
         "refresh": "30s",
         "schemaVersion": SCHEMA_VERSION,
         "tags": ["rps", "promotion-ledger"],
-        "templating": {"list": [_policy(), _window()]},
+        "templating": {"list": [_policy(), _window(), _service()]},
         "time": {"from": "now-24h", "to": "now"},
         "timepicker": {},
         "timezone": "browser",
@@ -85,6 +85,20 @@ def _window() -> Json:
         "query": ",".join(WINDOWS),
         "skipUrlSync": False,
         "type": "custom",
+    }
+
+
+def _service() -> Json:
+    """Where links lead: Grafana reaches the service by an address that a reader's browser may not know."""
+    return {
+        "current": {"text": SERVICE_URL, "value": SERVICE_URL},
+        "hide": 0,
+        "label": "Service",
+        "name": SERVICE_VARIABLE,
+        "options": [],
+        "query": SERVICE_URL,
+        "skipUrlSync": False,
+        "type": "textbox",
     }
 
 

@@ -36,6 +36,7 @@ LEDGER_COLUMNS = (
     Column("b_win_rate", "B win rate", "number"),
     Column("z_statistic", "z", "number"),
     Column("p_value", "p", "number"),
+    Column("position", "Position", "number"),
     Column("reason", "Reason", "string"),
 )
 # Grafana's annotations know their fields by these names.

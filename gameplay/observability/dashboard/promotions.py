@@ -18,6 +18,7 @@ from gameplay.observability.dashboard.visuals import (
     time_series,
 )
 from gameplay.observability.promql import grouped, growth, vector
+from gameplay.observability.site import SERVICE_VARIABLE
 
 Z_LINE = 1.28
 Z_SHOWN = 1.5
@@ -59,7 +60,8 @@ def _ledger() -> Json:
             "An error instead of rows: the data source's URL must be the service's address without a path"
             " (Save and test must be green) and this query's path begins with a slash. An old newest row: the"
             " automation has stalled. Applied is false: a change of aliases was decided and is not carried out"
-            " yet. Empty z and p: there was nothing to test, and the reason says why.",
+            " yet. Empty z and p: there was nothing to test, and the reason says why. A position leads to the"
+            " page of its decision at the address in the variable Service.",
         ),
         Place(0, 50, 24, 9),
         [json_api(HistoryQuery(LEDGER_COLUMNS, {"limit": str(LEDGER_ROWS)}))],
@@ -73,9 +75,19 @@ def _ledger() -> Json:
             override("byName", "B win rate", share),
             override("byName", "z", {"decimals": 3}),
             override("byName", "p", {"decimals": 4}),
+            override("byName", "Position", {"custom.width": 90, "decimals": 0, "links": [_decision()]}),
             override("byName", "Reason", {"custom.width": 560}),
         ],
     )
+
+
+def _decision() -> Json:
+    """A link from a row to the page that says why."""
+    return {
+        "targetBlank": True,
+        "title": "Why: the decision at position ${__value.raw}",
+        "url": f"${{{SERVICE_VARIABLE}:raw}}/decisions/${{__value.raw}}",
+    }
 
 
 def _trendlines() -> Json:

@@ -123,6 +123,9 @@ def variable(one: Dashboard) -> Dashboard:
     spec |= {"allowCustomValue": True, "hide": "dontHide"}
     if one["type"] == "custom":
         return {"kind": "CustomVariable", "spec": spec | {"valuesFormat": "csv"}}
+    if one["type"] == "textbox":
+        spec = {name: value for name, value in one.items() if name not in ("options", "type")}
+        return {"kind": "TextVariable", "spec": spec | {"hide": "dontHide"}}
     source = one["datasource"]
     query = {
         "datasource": {"name": source["uid"]},

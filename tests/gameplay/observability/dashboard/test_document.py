@@ -23,7 +23,14 @@ from gameplay.observability.dashboard.lint import findings, row_keys
 from gameplay.observability.dashboard.parts import panels, references
 from gameplay.observability.dashboard.variants import importable, translated
 from gameplay.observability.dashboard.visuals import override
-from gameplay.observability.site import DASHBOARD_UID, HISTORY_PATH, LEDGER_UID, PROMETHEUS_UID, TOTALS_PATH
+from gameplay.observability.site import (
+    DASHBOARD_UID,
+    HISTORY_PATH,
+    LEDGER_UID,
+    PROMETHEUS_UID,
+    SERVICE_URL,
+    TOTALS_PATH,
+)
 
 
 def panel(id_: int, of: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -109,6 +116,19 @@ def test_the_ledger_is_asked_by_a_relative_path_and_typed_columns() -> None:
     assert {field["type"] for field in target["fields"]} == {"time", "number", "string", "boolean"}
 
 
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_each_row_of_the_ledger_leads_to_its_decision(plugin: str) -> None:
+    dashboard = translated(generated_dashboard(), plugin)
+
+    (position,) = [
+        one for one in panel(218, dashboard)["fieldConfig"]["overrides"] if one["matcher"]["options"] == "Position"
+    ]
+    (links,) = [one["value"] for one in position["properties"] if one["id"] == "links"]
+    assert [link["url"] for link in links] == ["${service:raw}/decisions/${__value.raw}"]
+    (service,) = [one for one in dashboard["templating"]["list"] if one["name"] == "service"]
+    assert service["query"] == SERVICE_URL
+
+
 def test_infinity_is_asked_for_the_same_columns() -> None:
     (target,) = panel(218, translated(generated_dashboard(), INFINITY))["targets"]
 
@@ -116,7 +136,7 @@ def test_infinity_is_asked_for_the_same_columns() -> None:
     assert columns["Time"] == ("ts", "timestamp")
     assert columns["p"] == ("p_value", "number")
     assert columns["Applied"] == ("applied", "boolean")
-    assert len(columns) == 9
+    assert len(columns) == 10
     assert (target["url"], target["parser"]) == ("/internal/promotion/history", "backend")
     assert target["url_options"]["params"] == [{"key": "limit", "value": "20"}]
     assert JSON_API not in json.dumps(translated(generated_dashboard(), INFINITY))

@@ -45,7 +45,7 @@ def test_an_unedited_copy_has_no_changes() -> None:
 
 
 def test_a_variable_says_what_is_chosen_as_grafana_does() -> None:
-    assert [variable["current"].keys() for variable in variables(generated_dashboard())] == [{"text", "value"}] * 2
+    assert [variable["current"].keys() for variable in variables(generated_dashboard())] == [{"text", "value"}] * 3
 
 
 def test_an_import_comes_back_as_the_dashboard() -> None:
