@@ -1,5 +1,6 @@
 """Times as text, and as the ledger stores them: microseconds since the epoch, in UTC."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from ledger.errors import InvalidTextError
@@ -10,6 +11,11 @@ EPOCH_MILLISECONDS_MIN = 100_000_000_000
 EPOCH_SECONDS_MAX = 253_402_300_800
 """The end of the year 9999."""
 
+_AGO = re.compile(r"-([0-9]{1,9})([smhdw])").fullmatch
+_UNITS_US = {
+    unit: seconds * 1_000_000
+    for unit, seconds in (("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("w", 604_800))
+}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -24,6 +30,23 @@ def parse_time(text: str) -> int:
         return (time.replace(tzinfo=time.tzinfo or UTC) - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError) as error:
         raise problem from error
+
+
+def parse_when(text: str, now_us: int) -> int:
+    """As `parse_time`, and a time by today: `-2h` (s, m, h, d, w), `now`, `today` and `yesterday` (at 00:00 UTC).
+
+    Raises InvalidTextError.
+    """
+    if found := _AGO(text):
+        return max(0, now_us - int(found[1]) * _UNITS_US[found[2]])
+    midnight_us = now_us - now_us % _UNITS_US["d"]
+    words = {"now": now_us, "today": midnight_us, "yesterday": midnight_us - _UNITS_US["d"]}
+    if text in words:
+        return words[text]
+    try:
+        return parse_time(text)
+    except InvalidTextError as error:
+        raise InvalidTextError(text, f"{error.expected}, nor -2h, today or yesterday") from error
 
 
 def parse_epoch_or_time(text: str) -> int:

@@ -1,9 +1,11 @@
 """Positions of the ledger, and times as the position that the ledger had reached then."""
 
 import re
+import time
+from collections.abc import Callable
 
 from ledger.store import Head, Ledger
-from ledger.times import parse_time, show_time
+from ledger.times import parse_when, show_time
 
 _POSITION = re.compile(r"[0-9]{1,18}|[0-9]{1,3}(?:,[0-9]{3}){1,5}").fullmatch
 
@@ -17,13 +19,15 @@ def parse_position(text: str) -> int | None:
     return int(text.replace(",", "")) if _POSITION(text) else None
 
 
-def resolve(ledger: Ledger, text: str) -> int:
-    """The position that a text means: digits are a position, anything else is a time.
+def resolve(ledger: Ledger, text: str, *, clock: Callable[[], float] = time.time) -> int:
+    """The position that a text means: digits are a position, anything else is a time, such as `-2h`.
 
     Raises PositionError, InvalidTextError.
     """
     position = parse_position(text)
-    return position_at(ledger, parse_time(text)) if position is None else check_position(ledger, position)
+    if position is not None:
+        return check_position(ledger, position)
+    return position_at(ledger, parse_when(text, int(clock() * 1_000_000)))
 
 
 def check_position(ledger: Ledger, position: int) -> int:

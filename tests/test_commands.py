@@ -1,6 +1,10 @@
 """What holds for every command of both programs, found by walking their groups."""
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -96,3 +100,42 @@ def test_config_says_where_each_setting_comes_from_in_an_empty_folder(
     )
     assert found["next_firings"]["training"] == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_help_ends_with_an_example(words: tuple[str, ...]) -> None:
+    text = ALL[words].help or ""
+
+    assert any(paragraph.strip().startswith("Example:") for paragraph in text.split("\n\n")), text
+    assert "Example: " + " ".join(words[:1]) in text or f" {words[0]} " in text.partition("Example: ")[2]
+
+
+def groups(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Group]]:
+    if isinstance(command, click.Group):
+        yield words, command
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from groups(inner, (*words, name))
+
+
+@pytest.mark.parametrize(
+    "words", [words for name, program in PROGRAMS.items() for words, _ in groups(program, (name,))], ids=" ".join
+)
+def test_no_summary_in_a_list_of_commands_is_cut(words: tuple[str, ...]) -> None:
+    result = run(words, "--help")
+
+    assert "..." not in result.output.partition("Commands:")[2]
+    assert "Commands:" in result.output
+
+
+@pytest.mark.parametrize(("typed", "wanted"), [("rps pro", "promote"), ("rps-audit dec", "decisions")])
+def test_a_shell_completes_commands(typed: str, wanted: str) -> None:
+    program = typed.split()[0]
+    variable = f"_{program.upper().replace('-', '_')}_COMPLETE"
+    environment = {**os.environ, variable: "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": "1"}
+    path = Path(sys.executable).with_name(program)
+    done = subprocess.run([path], env=environment, capture_output=True, text=True, check=False)
+
+    assert f"plain,{wanted}" in done.stdout.splitlines()

@@ -13,6 +13,7 @@ from gameplay.models.errors import RegistryError
 from ledger.events import ClockAccepted
 from ledger.times import show_time
 from projections.commands.console import json_option, print_json, remark, say
+from projections.commands.program import Group
 
 reason_option = click.option("--reason", required=True, help="Why; it is kept in the ledger.")
 
@@ -43,7 +44,7 @@ def accept_ledger(settings: Settings, reason: str, as_json: bool) -> None:
         say(f"ledger {accepted.ledger_id} goes on after position {accepted.position:,}{aside}")
 
 
-@click.group()
+@click.group(cls=Group)
 def clock() -> None:
     """Decide about a system clock that has jumped."""
 

@@ -16,10 +16,12 @@ from gameplay.observability.folder import (
     current_dashboard,
     differences,
     edits,
+    is_checkout,
     normal_dashboard,
     write,
 )
 from projections.commands.console import finding, json_option, print_json, remark, say
+from projections.commands.program import Group
 
 
 class Ops(NamedTuple):
@@ -28,11 +30,16 @@ class Ops(NamedTuple):
     folder: Path
     discard: bool
 
+    def check_writable(self) -> None:
+        """Raise OpsError where the folder was not named and is none of a checkout: who knows what it is."""
+        if self.folder == FOLDER and not is_checkout(Path()):
+            raise OpsError("this is no checkout of the project: name the folder to write into by --folder")
+
     def current(self) -> Json:
         return generated_dashboard() if self.discard else current_dashboard(self.folder)
 
 
-class Failing(click.Group):
+class Failing(Group):
     """Shows what is wrong with a file as a message."""
 
     def invoke(self, ctx: click.Context) -> object:
@@ -54,7 +61,12 @@ _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path
 @click.option(
     "--discard-adopted", is_flag=True, help="Write the generated dashboard over an adopted or edited one."
 )
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=FOLDER, help="Default: ops.")
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=FOLDER,
+    help="Default: ops, in a checkout.",
+)
 @json_option
 @click.pass_context
 def dashboard(context: click.Context, check: bool, discard_adopted: bool, folder: Path, as_json: bool) -> None:
@@ -69,6 +81,7 @@ def dashboard(context: click.Context, check: bool, discard_adopted: bool, folder
     if check:
         _check(folder, dashboard, as_json=as_json)
         return
+    ops.check_writable()
     if is_adopted(dashboard):
         remark("an adopted dashboard is kept, and its variants follow it (--discard-adopted ends that)")
     _report(write(folder, dashboard), folder, as_json=as_json)
@@ -102,6 +115,7 @@ def adopt(ops: Ops, file: Path, as_json: bool) -> None:
 
     Example: rps dashboard adopt exported.json
     """
+    ops.check_writable()
     dashboard = adopted(normal_dashboard(file))
     if found := findings(dashboard, row_keys()):
         raise click.ClickException("\n".join([f"{file} is not adopted:", *found]))

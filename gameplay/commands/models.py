@@ -14,6 +14,7 @@ from gameplay.serving.overview import Shown, cards, mismatches, overview
 from gameplay.serving.sync import Synced, sync
 from ledger.vocabulary import ALIASES, FAMILIES, Family
 from projections.commands.console import bad, finding, json_option, print_json, print_table, say, share, show
+from projections.commands.program import Group
 
 CONFIDENCE = 0.95
 
@@ -22,7 +23,7 @@ _HEADINGS = ("family", "alias", "version", "live", "predictions", "hold-out", "t
 Cards = Mapping[tuple[Family, int], ModelCard]
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @click.option("--by-opponent", is_flag=True, help="Hold-out accuracy against each player, with its interval.")
 @json_option
 @click.pass_context

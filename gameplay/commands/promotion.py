@@ -20,6 +20,7 @@ from ledger.times import show_time
 from ledger.vocabulary import FAMILIES, Family
 from projections.commands.console import finding, json_option, model_type_option, print_json, print_table
 from projections.commands.looks import print_looks, print_windows
+from projections.commands.program import Group
 from projections.decision.rules import DEFAULT
 
 _HEADINGS = ("family", "decision", "z", "p", "reason")
@@ -38,7 +39,7 @@ class Cycle(NamedTuple):
     problem: str | None = None
 
 
-@click.group()
+@click.group(cls=Group)
 def promotion() -> None:
     """Show where promotion stands, run a cycle, or move aliases by hand: pin, swap, undo."""
 

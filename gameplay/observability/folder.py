@@ -34,6 +34,14 @@ class EditedError(OpsError):
         super().__init__("\n".join([*lines, "nothing was written.", ways]))
 
 
+def is_checkout(folder: Path) -> bool:
+    """Whether a folder is a checkout of this project."""
+    try:
+        return 'name = "promotion-ledger"' in (folder / "pyproject.toml").read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
 def write(folder: Path, dashboard: Json) -> list[str]:
     """Write every file that differs from what the dashboard gives; returns their paths within the folder."""
     changed = []

@@ -90,6 +90,8 @@ def train_all(
                 with landing:
                     event = _landed(fitted, registry, store, known, masked)
                     record(event)
+                    if event.model_version is not None:
+                        landing.recorded.append(f"version {event.model_version} of {family} for {job.alias}")
                 done.put(event)
 
     families = list(dict.fromkeys(job.family for job in jobs))

@@ -25,6 +25,8 @@ class Landing:
         self._changed = threading.Condition()
         self._landing = 0
         self._closed = False
+        self.recorded: list[str] = []
+        """What an end has to say of: each version with its family and the alias that it was trained for."""
 
     def __enter__(self) -> None:
         with self._changed:
@@ -60,9 +62,10 @@ def ends_between_versions(landing: Landing) -> Iterator[None]:
     def end(number: int, _frame: FrameType | None) -> None:
         recorded = landing.close(END_SECONDS)
         log.warning(
-            "training is interrupted by %s; %s",
+            "training is interrupted by %s; %s: %s; no alias was moved",
             signal.Signals(number).name,
             "every version is recorded" if recorded else "the next training records what was being registered",
+            ", ".join(landing.recorded) or "none was registered",
         )
         sys.stdout.flush()
         sys.stderr.flush()

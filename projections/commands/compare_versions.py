@@ -4,14 +4,13 @@ from typing import Any
 
 import click
 
-from ledger.errors import InvalidTextError
 from ledger.evidence import Arm, Rule
-from ledger.times import parse_time
 from ledger.vocabulary import FAMILIES, PLAYER_KINDS, Family, PlayerKind
 from projections.audit.versions import Compared, compare_versions
 from projections.commands.console import json_option, print_json, print_table, progress, remark
 from projections.commands.looks import print_look
 from projections.commands.numbers import AlphaType, WholeType
+from projections.commands.positions import TimeType
 from projections.commands.source import Source
 from projections.decision.rules import Z_TEST
 
@@ -35,19 +34,6 @@ class PairType(click.ParamType[tuple[int, int]]):
         if first == second:
             self.fail(f"version {first} cannot be compared with itself", param, ctx)
         return first, second
-
-
-class TimeType(click.ParamType[int]):
-    """A time, in microseconds since the epoch."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The time."""
-        try:
-            return parse_time(str(value))
-        except InvalidTextError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.command("compare-versions")

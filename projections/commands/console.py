@@ -133,9 +133,11 @@ def _width(markup: str) -> int:
 
 
 def _unbroken(markup: str) -> int:
-    """How wide a cell is at least: a number that is broken in two would be read as another one."""
+    """How wide a cell is at least: half a number would be read as another one, and half a path names nothing."""
     words = Text.from_markup(markup).plain.split()
-    return min(NUMBER_COLUMNS, max((len(word) for word in words if any(map(str.isdigit, word))), default=1))
+    numbers = max((len(word) for word in words if any(map(str.isdigit, word))), default=1)
+    paths = max((len(word) for word in words if word.startswith("/") or "://" in word), default=1)
+    return max(min(NUMBER_COLUMNS, numbers), paths)
 
 
 def show(value: Any) -> str:

@@ -7,7 +7,7 @@ import click
 
 from ledger.evidence import Arm
 from ledger.times import show_time
-from ledger.vocabulary import FAMILIES, Family
+from ledger.vocabulary import DECISIONS, FAMILIES, Decision, Family
 from projections.audit.decisions import Audit, Checked, check_decisions
 from projections.commands.cells import arm, decided, minute
 from projections.commands.columns import print_fitting
@@ -24,7 +24,10 @@ from projections.commands.console import (
 )
 from projections.commands.looks import e_value, otherwise
 from projections.commands.numbers import WholeType
+from projections.commands.one_decision import print_decision
+from projections.commands.positions import PositionType, TimeType
 from projections.commands.source import Source
+from projections.positions import PositionError
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 TREND_CYCLES = 12
@@ -42,36 +45,72 @@ def sparkline(values: Sequence[float | None]) -> str:
 
 @click.command()
 @model_type_option
+@click.option("--decision", "wanted", type=click.Choice(DECISIONS), multiple=True, help="May repeat.")
+@click.option("--since", type=TimeType(), default=None, help="Not before this time, such as 2026-11-12 or -2h.")
+@click.option("--until", type=TimeType(), default=None, help="Not after this time.")
+@click.option("--position", type=PositionType(1), default=None, help="One decision, in full.")
 @click.option("--limit", type=WholeType(1), default=50, show_default=True, help="Show the newest so many.")
 @json_option
 @click.pass_obj
-def decisions(source: Source, model_type: Family | None, limit: int, as_json: bool) -> None:
+def decisions(
+    source: Source,
+    model_type: Family | None,
+    wanted: tuple[Decision, ...],
+    since: int | None,
+    until: int | None,
+    position: int | None,
+    limit: int,
+    as_json: bool,
+) -> None:
     """Derive every promotion decision again: recount its games, repeat the test, compare the verdict.
 
-    Example: rps-audit decisions --model-type xgboost
+    All are derived again, whichever are shown.
+
+    Example: rps-audit decisions --model-type xgboost --decision swap_production_b --since -2w
     """
     ledger = source.reader()
     with progress("Recounting", ledger.head().position) as advance:
         audit = check_decisions(ledger, (model_type,) if model_type else FAMILIES, advance)
+    shown = [one for one in audit.decisions if _is_wanted(one, wanted, since, until, position)]
+    if position is not None and not shown:
+        raise PositionError(
+            f"position {position} is no promotion cycle{f' of {model_type}' if model_type else ''}"
+        )
     if as_json:
-        print_json(_record(audit))
+        print_json(_record(audit, shown))
+    elif position is not None:
+        print_decision(shown[0])
     else:
-        _print(audit, limit)
+        _print(audit, shown, limit)
     if not audit.agrees:
         finding()
 
 
-def _print(audit: Audit, limit: int) -> None:
+def _is_wanted(
+    one: Checked, wanted: Sequence[Decision], since: int | None, until: int | None, position: int | None
+) -> bool:
+    """A reorder is beside the decision of its cycle, so a cycle may be wanted for either."""
+    made = {one.event.decision, *(("alias_reorder",) if one.event.reordered else ())}
+    return (
+        (not wanted or not made.isdisjoint(wanted))
+        and (since is None or one.recorded_us >= since)
+        and (until is None or one.recorded_us <= until)
+        and position in (None, one.position)
+    )
+
+
+def _print(audit: Audit, shown: Sequence[Checked], limit: int) -> None:
     # First what casts doubt on the games and moves themselves: everything below it rests on them.
     if audit.problems:
         problems = [(one.position, one.family, one.game_id, one.problem) for one in audit.problems]
         print_table("Games that contradict themselves", ("position", "family", "game", "what"), problems)
     if audit.moves:
         print_table("Moves that are not their plans", ("position", "family", "what"), audit.moves)
-    rows = [_row(one, audit.decisions) for one in audit.decisions[-limit:]]
+    rows = [_row(one, audit.decisions) for one in shown[-limit:]]
     print_fitting("Promotion decisions, derived again from raw games", _COLUMNS, rows, *_SPARE)
-    if len(audit.decisions) > limit:
-        say(f"{len(audit.decisions) - limit} earlier ones are checked and not shown")
+    if hidden := len(audit.decisions) - len(rows):
+        which = "earlier" if len(shown) == len(audit.decisions) else "other"
+        say(f"{hidden} {which} ones are checked and not shown")
     mismatches = [
         (one.position, mismatch.field, str(mismatch.recorded), str(mismatch.recomputed))
         for one in audit.decisions
@@ -119,7 +158,7 @@ def _arm(arm: Arm | None) -> dict[str, int] | None:
     return {"version": arm.version, "wins": arm.window.wins, "games": arm.window.games} if arm else None
 
 
-def _record(audit: Audit) -> dict[str, Any]:
+def _record(audit: Audit, shown: Sequence[Checked]) -> dict[str, Any]:
     return {
         "agrees": audit.agrees,
         "decisions": [
@@ -130,6 +169,8 @@ def _record(audit: Audit) -> dict[str, Any]:
                 "cycle": one.event.cycle,
                 "trigger": one.event.trigger,
                 "decision": one.event.decision,
+                "reason_code": one.event.reason_code,
+                "reason": one.event.reason,
                 "reordered": one.event.reordered,
                 "production": _arm(one.event.evidence.production if one.event.evidence else None),
                 "b": _arm(one.event.evidence.b if one.event.evidence else None),
@@ -140,11 +181,12 @@ def _record(audit: Audit) -> dict[str, Any]:
                 "windows": one.event.windows,
                 "statistics": one.event.statistics,
                 "verdicts": one.event.verdicts,
+                "event": one.event,
                 "agrees": one.agrees,
                 "mismatches": one.mismatches,
                 "notes": one.notes,
             }
-            for one in audit.decisions
+            for one in shown
         ],
         "problems": [problem._asdict() for problem in audit.problems],
         "moves": [move._asdict() for move in audit.moves],

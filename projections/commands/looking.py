@@ -14,7 +14,7 @@ from ledger.errors import DamagedError, UnreadableEventError
 from ledger.events import EVENT_TYPES, Event
 from ledger.rows import Row, Rows, misfit
 from ledger.store import Entry, Ledger
-from ledger.times import parse_time, show_time
+from ledger.times import show_time
 from projections.audit.summaries import summary
 from projections.commands.console import (
     json_option,
@@ -27,7 +27,7 @@ from projections.commands.console import (
     say,
 )
 from projections.commands.numbers import WholeType
-from projections.commands.positions import PositionType
+from projections.commands.positions import PositionType, TimeType
 from projections.commands.source import Source
 from projections.positions import PositionError, check_position, position_at
 
@@ -40,8 +40,8 @@ UNREADABLE = "an event that cannot be read"
 @click.option("--stream", default=None, help="One stream only, by its name.")
 @click.option("--type", "event_type", type=click.Choice(EVENT_TYPES), help="One type of event only.")
 @model_type_option
-@click.option("--since", default=None, help="Not before this ISO 8601 time.")
-@click.option("--until", default=None, help="Not after this ISO 8601 time.")
+@click.option("--since", type=TimeType(), default=None, help="Not before this time, such as 2026-11-12 or -2h.")
+@click.option("--until", type=TimeType(), default=None, help="Not after this time.")
 @click.option("--limit", type=WholeType(1), default=None, help=f"The newest so many.  [default: {LIMIT}]")
 @click.option("--follow", is_flag=True, help="Go on with what is appended, until interrupted.")
 @json_option
@@ -51,8 +51,8 @@ def log(
     stream: str | None,
     event_type: str | None,
     model_type: str | None,
-    since: str | None,
-    until: str | None,
+    since: int | None,
+    until: int | None,
     limit: int | None,
     follow: bool,
     as_json: bool,
@@ -62,8 +62,7 @@ def log(
     Example: rps-audit log --model-type xgboost --type promotion.cycle_decided --since 2026-11-12
     """
     ledger = source.reader()
-    times = (parse_time(since) if since else None, parse_time(until) if until else None)
-    wanted = _Wanted(stream, event_type, model_type, *times)
+    wanted = _Wanted(stream, event_type, model_type, since, until)
     if not follow:
         _check_wanted(ledger, wanted)
     head = ledger.head().position

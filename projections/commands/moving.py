@@ -11,12 +11,13 @@ from typing import IO, Any, BinaryIO
 import click
 from msgspec import structs
 
-from ledger.times import parse_time, show_time
+from ledger.times import show_time
 from ledger.verification.backup import back_up
 from ledger.verification.transfer import ImportRefusedError, NotExportedError, export_lines, import_lines
 from projections.commands.console import bad, finding, good, json_option, print_json, progress, say
 from projections.commands.numbers import DurationType
 from projections.commands.outputs import new_file
+from projections.commands.positions import TimeType
 from projections.commands.since import since_option, since_us
 from projections.commands.source import Source, length
 from projections.metrics.backfill import LOOKBACK_SECONDS, BackfillError, make_blocks, write_backfill
@@ -129,8 +130,8 @@ def backup(source: Source, file: Path, as_json: bool) -> None:
 @click.command()
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="An empty folder.")
 @click.option("--step", type=STEP, default="60s", show_default=True, help="Time between two samples.")
-@click.option("--from", "from_", default=None, help="Not before this ISO 8601 time.")
-@click.option("--to", default=None, help="Not after this ISO 8601 time.")
+@click.option("--from", "from_", type=TimeType(), default=None, help="Not before this time, such as -2w.")
+@click.option("--to", type=TimeType(), default=None, help="Not after this time.")
 @click.option("--job", default=LEDGER_JOB, show_default=True, help="The scrapes' label `job`.")
 @click.option(
     "--instance", default=LEDGER_INSTANCE, show_default=True, help="The label `instance` that they have."
@@ -143,8 +144,8 @@ def backfill(
     source: Source,
     out: Path,
     step: int,
-    from_: str | None,
-    to: str | None,
+    from_: int | None,
+    to: int | None,
     job: str,
     instance: str,
     blocks: bool,
@@ -169,8 +170,8 @@ def backfill(
             since_us=since_us(ledger, metrics_since),
             labels={"job": job, "instance": instance},
             now_seconds=time.time(),
-            from_us=parse_time(from_) if from_ else None,
-            to_us=parse_time(to) if to else None,
+            from_us=from_,
+            to_us=to,
             progress=advance,
         )
     made = make_blocks(out, manifest, promtool) if promtool else None

@@ -1,10 +1,12 @@
 """Positions and anchors, as they are typed."""
 
 import re
+import time
 from typing import Any
 
 import click
 
+from ledger.times import parse_when
 from ledger.verification.walk import Anchor
 from projections.positions import parse_position
 
@@ -25,6 +27,16 @@ class PositionType(click.ParamType[int]):
         if position is None or position < self._least:
             self.fail(f"{value!r} is no position such as 7550 or 7,550", param, ctx)
         return position
+
+
+class TimeType(click.ParamType[int]):
+    """A time, in microseconds since the epoch: ISO 8601, or by today."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ARG002
+        """The time. Raises InvalidTextError, which the program says in one line."""
+        return value if isinstance(value, int) else parse_when(str(value), int(time.time() * 1_000_000))
 
 
 class AnchorType(click.ParamType[Anchor]):

@@ -2,13 +2,15 @@
 
 import errno
 import os
+import re
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import IO, Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 from rich.markup import escape
 
 from ledger.files import problem_of
@@ -43,7 +45,29 @@ class Problem(click.ClickException):
         messages.print(f"[red]{name}:[/red] {escape(printable(self.message))}", highlight=False, soft_wrap=True)
 
 
-class Program(click.Group):
+class Group(click.Group):
+    """Commands that are listed each with its first sentence, whole: click would cut it."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([*self.summaries(ctx)])
+
+    def summaries(self, ctx: click.Context) -> Iterator[tuple[str, str]]:
+        """The name and the first sentence of each command that is shown."""
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            if command is not None and not command.hidden:
+                yield name, first_sentence(command.help or "")
+
+
+def first_sentence(text: str) -> str:
+    """Of a help text, in one line."""
+    paragraph = " ".join(text.partition("\n\n")[0].split())
+    return re.split(r"(?<=[.])\s", paragraph, maxsplit=1)[0]
+
+
+class Program(Group):
     """A group whose commands end with a line and a status, whatever keeps them from their work.
 
     `problems` are the errors that are expected; each says what is wrong and what to do. An error of the operating
@@ -87,13 +111,18 @@ class Program(click.Group):
                 error.command_name, possibilities=self.list_commands(ctx), ctx=ctx
             ) from error
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands, without an import: help should not take a second."""
-        if not self._lazy:
-            super().format_commands(ctx, formatter)
-            return
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, one.help) for name, one in self._lazy.items() if not one.hidden])
+    def summaries(self, ctx: click.Context) -> Iterator[tuple[str, str]]:
+        """The same, without an import: help should not take a second."""
+        if self._lazy:
+            return ((name, one.help) for name, one in self._lazy.items() if not one.hidden)
+        return super().summaries(ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What the word may become. Without an import, for the same reason."""
+        found = [
+            CompletionItem(name, help=text) for name, text in self.summaries(ctx) if name.startswith(incomplete)
+        ]
+        return found or click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; raises Problem where it could not do its work."""

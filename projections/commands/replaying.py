@@ -9,7 +9,7 @@ import click
 from prometheus_client import CollectorRegistry, generate_latest
 
 from ledger.store import Ledger
-from ledger.times import parse_time, show_time
+from ledger.times import show_time
 from ledger.vocabulary import ALIASES, FAMILIES
 from projections.audit.compare import ReadModelComparison
 from projections.audit.compare import compare as compare_stored
@@ -17,7 +17,7 @@ from projections.audit.rebuild import READ_MODELS
 from projections.audit.rebuild import rebuild as rebuild_stored
 from projections.audit.replay import Replay, by_id, flatten, plain
 from projections.commands.console import bad, finding, good, json_option, print_json, print_table, progress, say
-from projections.commands.positions import PositionType
+from projections.commands.positions import PositionType, TimeType
 from projections.commands.since import since_option, since_us
 from projections.commands.source import Source
 from projections.metrics.exposition import LedgerCollector
@@ -62,7 +62,7 @@ def replayed(ledger: Ledger, position: int, since: int) -> Replay:
 
 @click.command()
 @click.option("--to", type=PositionType(), default=None, help="A position; by default the head.")
-@click.option("--until", default=None, help="An ISO 8601 time instead.")
+@click.option("--until", type=TimeType(), default=None, help="A time instead, such as 2026-11-12 or -2h.")
 @click.option("--projection", type=OwnProjection(), help="One read model only; module:name is one of your own.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "prometheus"]), default="table")
 @since_option
@@ -71,7 +71,7 @@ def replayed(ledger: Ledger, position: int, since: int) -> Replay:
 def replay(
     source: Source,
     to: int | None,
-    until: str | None,
+    until: int | None,
     projection: str | ReadModel | None,
     form: str,
     metrics_since: str | None,
@@ -89,7 +89,7 @@ def replay(
     if form == "prometheus" and (projection is not None or as_json):
         raise click.UsageError("--format prometheus prints every series as text: no --projection, no --json")
     if until is not None:
-        position = position_at(ledger, parse_time(until))
+        position = position_at(ledger, until)
     else:
         position = check_position(ledger, to) if to is not None else ledger.head().position
     if isinstance(projection, ReadModel):
@@ -148,7 +148,7 @@ def _is_time(path: str) -> bool:
 
 
 @click.command()
-@click.option("--at", "at", default=None, help="A position or an ISO 8601 time; by default now.")
+@click.option("--at", "at", default=None, help="A position, or a time such as 2026-11-12, -2h or yesterday.")
 @json_option
 @click.pass_obj
 def aliases(source: Source, at: str | None, as_json: bool) -> None:

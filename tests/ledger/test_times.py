@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import InvalidTextError
-from ledger.times import parse_epoch_or_time, parse_time, show_time
+from ledger.times import parse_epoch_or_time, parse_time, parse_when, show_time
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,29 @@ def test_epoch_seconds_milliseconds_and_iso_times_are_recognized(text: str, show
 def test_what_is_neither_an_epoch_time_nor_iso_is_refused(text: str) -> None:
     with pytest.raises(InvalidTextError, match="is not a"):
         parse_epoch_or_time(text)
+
+
+NOW = parse_time("2026-11-26T16:30:00Z")
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("-2h", "2026-11-26T14:30:00Z"),
+        ("-90s", "2026-11-26T16:28:30Z"),
+        ("-1w", "2026-11-19T16:30:00Z"),
+        ("now", "2026-11-26T16:30:00Z"),
+        ("today", "2026-11-26"),
+        ("yesterday", "2026-11-25"),
+        ("2026-11-12T09:30:00Z", "2026-11-12T09:30:00Z"),
+        ("-999999999w", "1970-01-01"),
+    ],
+)
+def test_a_time_may_be_said_by_today(text: str, time: str) -> None:
+    assert parse_when(text, NOW) == parse_time(time)
+
+
+@pytest.mark.parametrize("text", ["2h", "-2", "-h", "-2H", "-1.5h", "--2h", "tomorrow", "-\u0662h", ""])
+def test_what_is_no_time_by_today_is_refused(text: str) -> None:
+    with pytest.raises(InvalidTextError, match="nor -2h, today or yesterday"):
+        parse_when(text, NOW)

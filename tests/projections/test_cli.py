@@ -14,6 +14,8 @@ from click.testing import CliRunner
 from ledger.guards import SQLITE as TRIGGERS
 from projections.audit.rebuild import READ_MODELS
 from projections.cli import rps_audit
+from projections.commands import console
+from projections.commands.console import show
 from scripts.audit_docs import PAGE, render, tamper
 from scripts.audit_ledger import SIGNER
 from tests.programs import require
@@ -32,6 +34,7 @@ READERS = {
     "diff": ["1587", "1592"],
     "decisions": [],
     "what-if": ["--alpha", "0.05"],
+    "compare-versions": ["--model-type", "xgboost", "--versions", "1,2"],
 }
 
 
@@ -69,6 +72,40 @@ def test_a_command_that_reads_says_so_for_people_and_for_machines(example: Path,
     assert shown.output
     assert all(json.loads(line) for line in as_json.output.splitlines())
     assert example.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_a_number_in_a_table_is_a_number_for_machines(
+    example: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: set[float] = set()
+
+    def note(value: object) -> str:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            shown.add(round(float(value), 9))
+        return show(value)
+
+    monkeypatch.setattr(console, "show", note)
+    ask(example, command, *READERS[command])
+    monkeypatch.undo()
+    lines = ask(example, command, *READERS[command], "--json").output.splitlines()
+
+    assert shown <= {round(number, 9) for line in lines for number in numbers_in(json.loads(line))}
+
+
+def numbers_in(value: object) -> Iterator[float]:
+    match value:
+        case bool():
+            pass
+        case int() | float():
+            yield float(value)
+        case dict():
+            for name, one in value.items():
+                yield from numbers_in(one)
+                yield from numbers_in(int(name)) if name.isdigit() else ()
+        case list():
+            for one in value:
+                yield from numbers_in(one)
 
 
 @pytest.mark.parametrize(

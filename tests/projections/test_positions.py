@@ -38,7 +38,7 @@ def test_a_position_is_given_as_such_or_as_a_time(ledger: Ledger, text: str, pos
 
 
 @pytest.mark.parametrize(
-    "text", ["0", "11", "-1", "yesterday", "", "2026-13-01", "9" * 40, "1,0", ",1", "1,", "1,0000"]
+    "text", ["0", "11", "-1", "tomorrow", "", "2026-13-01", "9" * 40, "1,0", ",1", "1,", "1,0000"]
 )
 def test_what_is_no_position_of_the_ledger_is_refused(ledger: Ledger, text: str) -> None:
     with pytest.raises((PositionError, InvalidTextError)):

@@ -300,3 +300,16 @@ def test_an_unreadable_dashboard_in_the_folder_is_reported(ops: Path) -> None:
     assert result.exit_code == 1
     assert PRETTY in result.output
     assert isinstance(result.exception, SystemExit)
+
+
+@pytest.mark.parametrize("words", [[], ["adopt", "exported.json"]])
+def test_nothing_is_written_where_no_checkout_is_and_no_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    (tmp_path / "exported.json").write_text(json.dumps(generated_dashboard()))
+    monkeypatch.chdir(tmp_path)
+
+    result = CliRunner().invoke(dashboard, words)
+
+    assert (result.exit_code, "name the folder to write into by --folder" in result.output) == (1, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["exported.json"]

@@ -101,7 +101,7 @@ def test_a_person_sees_both_sides_and_a_warning(example: Path) -> None:
         (("--versions", "1,1"), "with itself"),
         (("--versions", "0,1"), "--versions"),
         (("--versions", "1,x"), "--versions"),
-        (("--versions", "1,2", "--since", "yesterday"), "--since"),
+        (("--versions", "1,2", "--since", "tomorrow"), "tomorrow"),
         (("--versions", "1,2", "--alpha", "1"), "--alpha"),
         (("--versions", "1,2", "--player-kind", "robot"), "--player-kind"),
         ((), "--versions"),

@@ -45,6 +45,15 @@ def test_a_number_is_never_broken_in_two(narrow: io.StringIO) -> None:
     assert max(len(line) for line in shown.splitlines()) <= 80
 
 
+@pytest.mark.parametrize("path", ["/srv/promotion/data/ledger.db", "sqlite:////srv/promotion/data/" + "x" * 80])
+def test_a_path_is_never_broken(narrow: io.StringIO, path: str) -> None:
+    words = "words that fill a column and may well be broken"
+
+    print_table("Paths", ("one", "two", "three"), [(words, path, words)])
+
+    assert path in narrow.getvalue()
+
+
 def test_a_long_name_with_digits_may_be_broken(narrow: io.StringIO) -> None:
     print_table("Names", ("one", "other"), [("a1" * 60, "b2" * 60)])
 
