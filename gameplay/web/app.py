@@ -13,7 +13,16 @@ from gameplay.serving.service import open_service
 from gameplay.web import cycles, games, grafana, health, models, openapi, orders, promotion, training
 from gameplay.web.access_log import AccessLog
 from gameplay.web.calls import Call, routes
-from gameplay.web.console import event_page, game_page, overview, play_page, statics
+from gameplay.web.console import (
+    decision_list,
+    decision_page,
+    derivation,
+    event_page,
+    game_page,
+    overview,
+    play_page,
+    statics,
+)
 from gameplay.web.console.assets import read_assets
 from gameplay.web.console.templating import Pages
 from gameplay.web.errors import HANDLERS
@@ -65,6 +74,10 @@ CALLS = (
     Call(method="GET", path="/policies", endpoint=games.policies, shared=True, part="games"),
     Call(method="GET", path="/", endpoint=overview.root, packed=True, part=None),
     Call(method="GET", path="/overview.json", endpoint=overview.overview, packed=True),
+    Call(method="GET", path="/decisions", endpoint=decision_list.decisions, packed=True, twin=True),
+    Call(method="GET", path="/decisions/{position}", endpoint=decision_page.decision, packed=True, twin=True),
+    Call(method="POST", path="/decisions/{position}/derive", endpoint=derivation.derive),
+    Call(method="GET", path="/decisions/{position}/proof", endpoint=derivation.proof),
     Call(method="GET", path="/games/{game_id}", endpoint=game_page.game, packed=True, twin=True),
     Call(method="GET", path="/events/{position}", endpoint=event_page.event, packed=True, twin=True),
     Call(method="GET", path="/static/{name}", endpoint=statics.static, packed=True, part=None),

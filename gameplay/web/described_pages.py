@@ -1,11 +1,17 @@
 """What each page takes, and what its twin answers."""
 
 from collections.abc import Mapping
+from typing import Literal
 
+from gameplay.web.console.decision_list import DecisionList
+from gameplay.web.console.decision_page import DecisionPage
+from gameplay.web.console.derivation import Derived
 from gameplay.web.console.event_page import EventPage
 from gameplay.web.console.game_page import GamePage
 from gameplay.web.console.overview import Overview
 from gameplay.web.description import HTML, JSON, Described, Parameter
+from ledger.sealing.proofs import Proof
+from ledger.vocabulary import Decision, Family
 
 _AT = Parameter("at", str, "1", "A position or a time; by default now.")
 _POSITION = Parameter("position", str, "1", "A position of the ledger.")
@@ -18,6 +24,45 @@ PAGES: Mapping[tuple[str, str], Described] = {
         media=_BOTH,
         answer=Overview,
         errors=(400, 404),
+    ),
+    ("GET", "/decisions"): Described(
+        summary="The promotion cycles, to filter and to page through.",
+        query=(
+            _AT,
+            Parameter("model_type", Family, "xgboost", "One family, or several.", repeated=True),
+            Parameter("decision", Decision, "insufficient_data", "One decision, or several.", repeated=True),
+            Parameter("rule", Literal["ztest/1", "anytime-sign/1"], "ztest/1", "Cycles of this rule."),
+            Parameter("from", str, "2026-11-01T00:00:00Z", "Cycles at or after this time."),
+            Parameter("to", str, "2126-11-01T00:00:00Z", "Cycles before this time."),
+            Parameter("order", Literal["desc", "asc"], "desc", "Newest or oldest first."),
+            Parameter("limit", int, 50, "1 to 200."),
+            Parameter("before_id", int, 4711, "Cycles before this position: the next page, newest first."),
+            Parameter("after_id", int, 1, "Cycles after this position: the next page, oldest first."),
+        ),
+        media=_BOTH,
+        answer=DecisionList,
+        errors=(400,),
+    ),
+    ("GET", "/decisions/{position}"): Described(
+        summary="Why a cycle decided as it did.",
+        path=(_POSITION,),
+        query=(Parameter("games_before", int, 4711, "Games finished before this position: the next page."),),
+        media=_BOTH,
+        answer=DecisionPage,
+        errors=(400, 404),
+    ),
+    ("POST", "/decisions/{position}/derive"): Described(
+        summary="Derives a decision again from raw events, and says whether it agrees.",
+        path=(_POSITION,),
+        media=_BOTH,
+        answer=Derived,
+        errors=(400, 404, 429),
+    ),
+    ("GET", "/decisions/{position}/proof"): Described(
+        summary="The file that proves a decision against a signed checkpoint.",
+        path=(_POSITION,),
+        answer=Proof,
+        errors=(400, 404, 409, 429),
     ),
     ("GET", "/play"): Described(
         summary="A page to play on.", media=(HTML,), answer=str, example="<!doctype html>"

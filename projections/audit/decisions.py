@@ -102,8 +102,32 @@ def check_decisions(
     """
     streams = {family: read_promotions(ledger, family) for family in families}
     pending = [one for stream in streams.values() for one in stream.decided]
+    decisions, found = _derive(ledger, pending, progress)
+    problems = [problem for problem in found if problem.family in families]
+    moves = [problem for family, stream in streams.items() for problem in _check_moves(family, stream)]
+    return Audit(sorted(decisions, key=lambda one: one.position), problems, moves)
+
+
+def check_decision(ledger: Ledger, family: Family, position: int) -> tuple[Checked, list[GameProblem]]:
+    """Derive the decision at a position again; also the family's games up to there that contradict themselves.
+
+    What came later is not looked at, but for the end of its plan. Raises LookupError where there is no decision,
+    and ProjectionError for an assignment that leaves an alias out.
+    """
+    stream = read_promotions(ledger, family)
+    recorded = [one for one in stream.decided if one.entry.position == position]
+    if not recorded:
+        raise LookupError(f"position {position} is no decision of {family}")
+    (checked,), found = _derive(ledger, recorded, through=position)
+    return checked, [problem for problem in found if problem.family == family]
+
+
+def _derive(
+    ledger: Ledger, pending: Sequence[Decided], progress: Progress | None = None, *, through: int | None = None
+) -> tuple[list[Checked], list[GameProblem]]:
+    """The decisions checked, by one recount for all of them, which reads up to position `through`."""
     spans = [span for one in pending for span in (_span(one), _pair_span(one)) if span]
-    counted = recount(ledger, spans, progress)
+    counted = recount(ledger, spans, progress, through=through)
     settled = _recount_settled(ledger, pending)
     decisions = [
         _check(
@@ -116,9 +140,7 @@ def check_decisions(
         )
         for one in pending
     ]
-    problems = [problem for problem in counted.problems if problem.family in families]
-    moves = [problem for family, stream in streams.items() for problem in _check_moves(family, stream)]
-    return Audit(sorted(decisions, key=lambda one: one.position), problems, moves)
+    return decisions, counted.problems
 
 
 class _Again(NamedTuple):

@@ -78,13 +78,15 @@ class Recount(NamedTuple):
     problems: list[GameProblem]
 
 
-def recount(ledger: Ledger, spans: Iterable[Span], progress: Progress | None = None) -> Recount:
-    """SpanCount every span in one pass over the log; games that no span holds are looked at all the same.
+def recount(
+    ledger: Ledger, spans: Iterable[Span], progress: Progress | None = None, *, through: int | None = None
+) -> Recount:
+    """Count every span in one pass over the log; games that no span holds are looked at all the same.
 
-    Raises ProjectionError for an event that cannot be read.
+    Nothing above position `through` is read. Raises ProjectionError for an event that cannot be read.
     """
     counter = _Counter(set(spans))
-    walk(ledger, Reader("the recount", counter.take), _READ, progress=progress)
+    walk(ledger, Reader("the recount", counter.take), _READ, through=through, progress=progress)
     counter.reach(counter.last_position + 1)
     return Recount(counter.counts, counter.problems)
 

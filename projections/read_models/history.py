@@ -38,6 +38,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     from_us: int | None = None
     to_us: int | None = None
     before_id: int | None = None
+    after_id: int | None = None
+    rule: str | None = None
     order: Literal["asc", "desc"] = "desc"
 
 
@@ -189,4 +191,8 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
         conditions.append(table.c.recorded_us < query.to_us)
     if query.before_id is not None:
         conditions.append(table.c.id < query.before_id)
+    if query.after_id is not None:
+        conditions.append(table.c.id > query.after_id)
+    if query.rule is not None:
+        conditions.append(table.c.rule == query.rule)
     return conditions

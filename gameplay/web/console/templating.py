@@ -9,6 +9,8 @@ from gameplay.config import Settings
 from gameplay.serving.process_metrics import VERSION
 from gameplay.web.console import formats
 from gameplay.web.console.assets import Asset
+from ledger.vocabulary import DECISIONS
+from projections.decision.rules import KNOWN_RULES
 
 
 class Pages:
@@ -31,6 +33,8 @@ class Pages:
         self._templates.globals.update(
             percents=formats.percents,
             policy_of=formats.POLICY_OF,
+            decisions=DECISIONS,
+            rules=KNOWN_RULES,
             version=VERSION,
             grafana=masked(grafana) if grafana else None,
             needs_token=settings.internal_token is not None,

@@ -16,6 +16,8 @@ from gameplay.web.described import DESCRIBED
 from gameplay.web.description import JSON, Parameter
 from gameplay.web.openapi import document
 from gameplay.web.shapes import Problem
+from ledger.sealing.keys import open_signer
+from ledger.sealing.seals import seal_head
 from projections.decision.cycle import plan
 from tests.gameplay.web_clients import REPORT_PATH, ok, service_behind, start
 
@@ -97,7 +99,10 @@ def game_id(shared: TestClient) -> str:
 
 @pytest.fixture(scope="module")
 def cycle(shared: TestClient) -> int:
-    return int(ok(shared.post(REPORT_PATH, json=REPORT))["event_id"])
+    position = int(ok(shared.post(REPORT_PATH, json=REPORT))["event_id"])
+    core = service_behind(shared).core
+    seal_head(core.ledger, open_signer(core.settings.seal_key))  # so that there is a proof of it
+    return position
 
 
 def filled(parameters: tuple[Parameter, ...], live: dict[str, Any]) -> list[tuple[str, Any]]:
