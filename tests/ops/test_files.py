@@ -109,7 +109,7 @@ def test_the_docs_put_the_rule_group_where_it_belongs() -> None:
 
 
 def test_the_deployment_sets_settings_that_exist() -> None:
-    claim, deployment = documents("k8s-deployment.yaml")
+    claim, deployment, _ = documents("k8s-deployment.yaml")
     pod = deployment["spec"]["template"]["spec"]
     (container,) = pod["containers"]
 
@@ -164,7 +164,7 @@ def test_the_services_of_the_cluster_lead_to_the_pods_of_a_role() -> None:
 
 
 def test_the_service_the_pods_and_the_scrape_agree() -> None:
-    _, deployment = documents("k8s-deployment.yaml")
+    _, deployment, _ = documents("k8s-deployment.yaml")
     (service,) = documents("k8s-service.yaml")
     alloy = (OPS / "alloy-config.alloy").read_text()
     template = deployment["spec"]["template"]
@@ -181,7 +181,7 @@ def test_the_service_the_pods_and_the_scrape_agree() -> None:
 
 def test_alloy_reads_each_annotation_of_the_pods() -> None:
     alloy = (OPS / "alloy-config.alloy").read_text()
-    _, deployment = documents("k8s-deployment.yaml")
+    _, deployment, _ = documents("k8s-deployment.yaml")
 
     annotations = deployment["spec"]["template"]["metadata"]["annotations"]
     assert set(re.findall(r"__meta_kubernetes_pod_annotation_(\w+)", alloy)) == {
@@ -221,7 +221,7 @@ def test_alloy_scrapes_as_prometheus_does() -> None:
 
 def test_the_watch_runs_where_it_is_scraped_and_on_the_ledger_of_the_service() -> None:
     deployment, service = documents("k8s-audit.yaml")
-    claim, served = documents("k8s-deployment.yaml")
+    claim, served, _ = documents("k8s-deployment.yaml")
     pod, beside = (one["spec"]["template"]["spec"] for one in (deployment, served))
     (container,) = pod["containers"]
     alloy = (OPS / "alloy-config.alloy").read_text()

@@ -12,6 +12,7 @@ from gameplay.observability.dashboard.variants import importable, plugin_of, tra
 from gameplay.observability.dashboard.visuals import Json
 from gameplay.observability.provisioning.cluster import cluster
 from gameplay.observability.provisioning.grafana import dashboards_file, datasources_file
+from gameplay.observability.provisioning.hardening import budget, hardened, namespace
 from gameplay.observability.provisioning.kubernetes import audit, deployment, service
 from gameplay.observability.provisioning.scraping import RULE_FILE, RULE_TEST_FILE, alloy_file, prometheus_file
 
@@ -40,10 +41,11 @@ def documents(dashboard: Json) -> dict[str, Any]:
         RULE_TEST_FILE: [unit_tests(RULE_FILE)],
         "prometheus.yml": [prometheus_file()],
         "alloy-config.alloy": alloy_file(),
-        "k8s-deployment.yaml": deployment(),
+        "k8s-namespace.yaml": namespace(),
+        "k8s-deployment.yaml": [*hardened(deployment()), budget()],
         "k8s-service.yaml": [service()],
-        "k8s-audit.yaml": audit(),
-        "k8s-cluster.yaml": cluster(),
+        "k8s-audit.yaml": hardened(audit()),
+        "k8s-cluster.yaml": hardened(cluster()),
     }
 
 

@@ -27,7 +27,7 @@ _AUDIT_LABELS = {"app": AUDIT_APP}
 
 
 def deployment() -> list[dict[str, Any]]:
-    """The volume's claim and the Deployment."""
+    """The volume's claim and the StatefulSet."""
     return [_claim(), _deployment()]
 
 
@@ -81,7 +81,7 @@ def _watch() -> dict[str, Any]:
         "args": ["rps-audit", "--database", f"sqlite:///{DATA_FOLDER}/ledger.db", "watch", "--host", "0.0.0.0"],
         "ports": [{"name": "metrics", "containerPort": AUDIT_PORT}],
         "volumeMounts": [_mount()],
-        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "500m", "memory": "512Mi"}},
     }
 
 
@@ -128,12 +128,12 @@ def _deployment() -> dict[str, Any]:
     }
     return {
         "apiVersion": "apps/v1",
-        "kind": "Deployment",
+        "kind": "StatefulSet",
         "metadata": {"name": APP, "namespace": NAMESPACE, "labels": _LABELS},
         "spec": {
-            # SQLite on one volume: the old pod must be gone before the new one opens the ledger.
+            # SQLite on one volume: a StatefulSet makes a new pod only when the old one is known to be gone.
+            "serviceName": APP,
             "replicas": 1,
-            "strategy": {"type": "Recreate"},
             "selector": {"matchLabels": _LABELS},
             "template": {"metadata": {"labels": _LABELS, "annotations": scraping()}, "spec": pod},
         },
@@ -162,7 +162,7 @@ def _container() -> dict[str, Any]:
         # RPS_INTERNAL_TOKEN and the other secrets; without the token no report from outside the pod is accepted.
         "envFrom": [{"secretRef": {"name": SECRET, "optional": True}}],
         "volumeMounts": [_mount()],
-        "resources": {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}},
+        "resources": {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "2Gi"}},
         # The first start plays games and trains before it serves, which takes a minute or two.
         "startupProbe": {**probe("/healthz"), "periodSeconds": 5, "failureThreshold": 120},
         "livenessProbe": {**probe("/healthz"), "periodSeconds": 10, "failureThreshold": 3},
