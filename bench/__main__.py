@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from bench import append, cross_family, http, models, replay
+from bench import append, cross_family, http, models, postgresql, replay
 from bench.scenario import Outcome
 from projections.commands.console import output
 
@@ -22,6 +22,7 @@ SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
     "play-latency": http.play_latency,
     **models.SCENARIOS,
     **cross_family.SCENARIOS,
+    **postgresql.SCENARIOS,
 }
 
 
