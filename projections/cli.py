@@ -8,6 +8,7 @@ from ledger.errors import LedgerError
 from ledger.masking import mask_addresses
 from projections.commands import (
     compare_versions,
+    copying,
     decisions,
     looking,
     moving,
@@ -79,6 +80,7 @@ COMMANDS: tuple[click.Command, ...] = (
     moving.export_,
     moving.import_,
     moving.backup,
+    copying.copy,
     moving.backfill,
 )
 for command in COMMANDS:

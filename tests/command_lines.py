@@ -36,6 +36,8 @@ _WORDS = {
     "model_type": "xgboost",
     "pair": "1,2",
     "alias": "B",
+    "from_": "sqlite:///from.db",
+    "to": "sqlite:///to.db",
 }
 _MORE: dict[tuple[str, ...], tuple[str, ...]] = {("promotion", "cancel"): ("--model-type", "xgboost")}
 

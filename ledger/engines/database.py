@@ -64,6 +64,14 @@ class Database(Protocol):
         """Insert events, and execute what stands beside them."""
         ...
 
+    def load(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert many events, as they stand in another database."""
+        ...
+
+    def adopt(self, connection: Connection, ledger_id: str) -> None:
+        """Give a ledger that has no event yet the id of the one that it is to be. For its tables' owner."""
+        ...
+
     def linger(self, connection: Connection) -> None:
         """Let the transaction rest between two statements for longer than a frozen process may."""
         ...

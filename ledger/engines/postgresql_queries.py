@@ -11,12 +11,12 @@ from psycopg import Cursor, Pipeline
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper, Loader
 from psycopg.pq import Format
-from sqlalchemy import Column, ColumnElement, Connection, Engine, Insert, Select, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Insert, Select, func, select, update
 
 from ledger.engines.options import DEFERRED
 from ledger.errors import UnavailableError
 from ledger.guards import FUNCTIONS, GUARDS, Guard
-from ledger.schema import events, ledger_head
+from ledger.schema import events, ledger_head, ledger_identity
 
 # Each statement must see what was committed until the lock was had. A transaction that has its snapshot before
 # would number its events from a head that is none any more.
@@ -39,6 +39,8 @@ _INSERT: Final = f"""
 INSERT INTO events ({_NAMES}) SELECT * FROM unnest(
     %b::int8[], %b::text[], %b::text[], %b::int8[], %b::text[], %b::int8[], %b::int8[], %b::bytea[], %b::bytea[]
 )"""
+_COPY: Final = f"COPY events ({_NAMES}) FROM STDIN (FORMAT BINARY)"
+_COPIED: Final[dict[type[Any], str]] = {int: "int8", str: "text", bytes: "bytea"}
 # Written to the log and to no table: what a standby confirms of it, it confirms of all commits before.
 _SETTLE: Final = "SELECT pg_logical_emit_message(true, 'promotion-ledger', '')"
 
@@ -243,6 +245,20 @@ class Queries:
             compiled = beside.compile(dialect=connection.dialect)
             driver.execute(str(compiled), compiled.params)
         driver.execute("COMMIT")
+
+    def load(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert many events, as they stand in another database."""
+        with _driver(connection).cursor() as cursor, cursor.copy(_COPY) as copy:
+            copy.set_types([_COPIED[column.type.python_type] for column in events.columns])
+            for row in rows:
+                copy.write_row(row)
+
+    def adopt(self, connection: Connection, ledger_id: str) -> None:
+        """Give a ledger that has no event yet the id of the one that it is to be. For its tables' owner."""
+        trigger = "ALTER TABLE ledger_identity {} TRIGGER identity_refuse_change"
+        connection.exec_driver_sql(trigger.format("DISABLE"))
+        connection.execute(update(ledger_identity).values(ledger_id=ledger_id))
+        connection.exec_driver_sql(trigger.format("ENABLE"))
 
     def linger(self, connection: Connection) -> None:
         """Let the transaction rest between two statements for longer than a frozen process may."""

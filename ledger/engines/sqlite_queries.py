@@ -6,11 +6,22 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import Any, cast
 
-from sqlalchemy import Column, ColumnElement, Connection, Engine, Insert, LargeBinary, Select, bindparam, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Insert,
+    LargeBinary,
+    Select,
+    bindparam,
+    select,
+    update,
+)
 from sqlalchemy import cast as cast_to
 
 from ledger.guards import SQLITE as TRIGGERS
-from ledger.schema import events
+from ledger.schema import events, ledger_identity
 
 INSERT_ROWS_MAX = 64
 DAMAGES_MAX = 10
@@ -71,6 +82,16 @@ class Queries:
             connection.exec_driver_sql(_INSERTS[len(some)], tuple(chain.from_iterable(some)))
         for beside in besides:
             connection.execute(beside)
+
+    def load(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert many events, as they stand in another database."""
+        self.insert(connection, rows, ())
+
+    def adopt(self, connection: Connection, ledger_id: str) -> None:
+        """Give a ledger that has no event yet the id of the one that it is to be."""
+        connection.exec_driver_sql("DROP TRIGGER identity_refuse_update")
+        connection.execute(update(ledger_identity).values(ledger_id=ledger_id))
+        connection.exec_driver_sql(TRIGGERS["identity_refuse_update"])
 
     def linger(self, connection: Connection) -> None:
         """A transaction may rest for as long as it likes."""

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Annotated, Any
 
 import msgspec
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from ledger.chain import GENESIS, leaf, link
 from ledger.engines.database import database_of, transaction
@@ -79,15 +79,15 @@ def import_lines(ledger: Ledger, lines: Iterable[bytes], progress: Callable[[int
 
     The chain is recomputed on the way. Raises ImportRefusedError, NotEmptyError, StorageError.
     """
-    last = 0
+    last, database = 0, database_of(ledger.engine)
     with transaction(ledger.engine, write=[events]) as connection:
-        database_of(ledger.engine).linger(connection)
+        database.linger(connection)
         if head := connection.scalar(select(func.max(events.c.position))):
             raise NotEmptyError(head)
         checked = _checked(lines)
-        while batch := [entry._asdict() for entry in islice(checked, PAGE_ROWS)]:
-            connection.execute(insert(events), batch)
-            last = batch[-1]["position"]
+        while batch := list(islice(checked, PAGE_ROWS)):
+            database.load(connection, batch)
+            last = batch[-1].position
             if progress is not None:
                 progress(len(batch))
     return last
