@@ -61,6 +61,12 @@ class Misdirected(Refusal):
     status = 421
 
 
+class UnknownMedia(Refusal):
+    """The body is of a kind that is not taken here."""
+
+    status = 415
+
+
 class TooMany(Refusal):
     """The caller has as many as one caller may have; possible again when there are fewer."""
 

@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gameplay.config import Settings
-from gameplay.refusals import Forbidden, Unauthorized
+from gameplay.refusals import Forbidden, Unauthorized, UnknownMedia
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -36,6 +36,38 @@ class Guard:
             raise Forbidden(f"set RPS_INTERNAL_TOKEN to use {scope['path']} on {self._settings.host}")
         else:
             _require_own_page(headers, self._settings.allowed_hosts)
+        await self._app(scope, receive, send)
+
+
+class OwnPages:
+    """ASGI middleware for what an operator orders: JSON alone, and from this service's own pages or from no page.
+
+    A form of another site can send no JSON, and a script of it only what this service allows it. So an order never
+    comes from there, token or not: a browser that knows the token for one site must not spend it for another.
+    A page may also be of a name in RPS_ALLOWED_HOSTS: a proxy may hand on another `Host` than the browser has.
+
+    Raises UnknownMedia or Forbidden.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._allowed_hosts = settings.allowed_hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        hosts = headers.getlist("host")
+        for origin in headers.getlist("origin"):
+            named = _split(origin).hostname in self._allowed_hosts
+            if not (named or any(_is_own(origin, host) for host in hosts)):
+                raise Forbidden(
+                    f"a page of {origin!r} may not order this; if it is this service's own, name its host in"
+                    " RPS_ALLOWED_HOSTS"
+                )
+        if any(site.strip().lower() == "cross-site" for site in headers.getlist("sec-fetch-site")):
+            raise Forbidden("a page of another site may not order this")
+        media = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media != "application/json":
+            raise UnknownMedia("this takes JSON alone: send the header Content-Type: application/json")
         await self._app(scope, receive, send)
 
 

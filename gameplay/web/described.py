@@ -88,6 +88,7 @@ _TAKEN = {
     "applied": None,
     "repeated": False,
     "since": None,
+    "seen": None,
 }
 
 DESCRIBED: Mapping[tuple[str, str], Described] = {

@@ -116,6 +116,7 @@ def _responses(call: Call, one: Described, schemas: Mapping[int, Any]) -> Iterat
         *one.errors,
         *(WITH_BODY if call.method == "POST" else ()),
         *(GUARDED if call.guarded else ()),
+        *((HTTPStatus.UNSUPPORTED_MEDIA_TYPE,) if call.ordered else ()),
     }
     for status in sorted({*one.statuses, *errors}):
         own = {

@@ -6,7 +6,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gameplay.promotion.operator.execution import execute, preview
+from gameplay.promotion.operator.execution import Seen, execute, preview
 from gameplay.promotion.operator.orders import (
     CancelOrder,
     Order,
@@ -22,7 +22,7 @@ from gameplay.web.bodies import Line, Prose, answer, decode, read_body
 from gameplay.web.keys import idempotency_key
 from gameplay.web.numbers import QuotedNumbersDecoder
 from gameplay.web.queries import parse_instant
-from gameplay.web.shapes import OrderTaken
+from gameplay.web.shapes import OrderTaken, StateSeen
 from gameplay.web.state import lanes_of, service_of
 from ledger.errors import InvalidTextError
 from ledger.facts import Version
@@ -39,6 +39,8 @@ class OrderBody(Struct, frozen=True, kw_only=True):
     reason: Prose
     actor: Line | None = None
     dry_run: bool | None = None
+    seen: StateSeen | None = None
+    """What a dry run has shown: an order for another state is refused."""
 
 
 class PinBody(OrderBody, frozen=True, kw_only=True):
@@ -122,17 +124,17 @@ def _expires_us(given: str | int | float | None) -> int | None:
 async def _answer(request: Request, order: Order, given: OrderBody) -> Response:
     service = service_of(request)
     service.require_caught_up()
-    taken = await lanes_of(request).outside(_take, service, order, dry_run=bool(given.dry_run))
+    taken = await lanes_of(request).outside(_take, service, order, given)
     return answer(taken, headers={"Cache-Control": "no-store"})
 
 
-def _take(service: Service, order: Order, *, dry_run: bool) -> OrderTaken:
+def _take(service: Service, order: Order, given: OrderBody) -> OrderTaken:
     promotion = service.core.promotion
-    if dry_run:
+    if given.dry_run:
         shown = preview(promotion, order)
         found: dict[str, Any] = {"position": None, "applied": None, "repeated": False}
-        found |= {"event": shown.event, "since": shown.since}
+        found |= {"event": shown.event, "since": shown.since, "seen": StateSeen(*shown.seen)}
     else:
-        done = execute(promotion, order)
-        found = {**done._asdict(), "since": None}
-    return OrderTaken(model_type=order.family, dry_run=dry_run, **found)
+        seen = Seen(given.seen.assignment, given.seen.last_swap_position) if given.seen else None
+        found = {**execute(promotion, order, seen)._asdict(), "since": None, "seen": None}
+    return OrderTaken(model_type=order.family, dry_run=bool(given.dry_run), **found)

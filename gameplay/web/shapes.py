@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from gameplay.promotion.operator.undo import Since
-from ledger.events import AliasesAssigned, AliasesPlanned, AliasPinned, AliasUnpinned
+from ledger.events import AliasesAssigned, AliasesPlanned, AliasPinned, AliasUnpinned, Assignment
 from ledger.vocabulary import Alias, Decision, Family, TrainingStatus
 from projections.read_models.history_row import HistoryRow
 
@@ -82,12 +82,19 @@ class Reloaded(msgspec.Struct):
     minio_removed: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
+class StateSeen(msgspec.Struct, frozen=True):
+    """What an order is for: a family's aliases and its last swap."""
+
+    assignment: Assignment | None
+    last_swap_position: int | None
+
+
 class OrderTaken(msgspec.Struct):
     """What became of an operator's order, or with `dry_run` what would.
 
     `event` is what it was written down as, at `position`. `applied` says whether the aliases have been moved; null
     where the order moves none. `repeated`: it came under its key before. `since` has, of an undo's dry run, what
-    was moved and trained after the swap that it takes back.
+    was moved and trained after the swap that it takes back. `seen` has, of a dry run, the state that it was for.
     """
 
     model_type: Family
@@ -97,6 +104,7 @@ class OrderTaken(msgspec.Struct):
     applied: bool | None
     repeated: bool
     since: Since | None
+    seen: StateSeen | None
 
 
 class ReportTaken(msgspec.Struct):

@@ -109,6 +109,8 @@ OWN: dict[str, list[tuple[str, str]]] = {
     "an upper case": [("Host", "LOCALHOST:8080"), ("Origin", "http://localhost:8080")],
 }
 AS_FORM = {"Content-Type": "text/plain"}
+AS_JSON = {"Content-Type": "application/json"}
+ORDERS = [call.path for call in CALLS if call.ordered]
 
 
 @pytest.mark.parametrize("headers", FOREIGN.values(), ids=list(FOREIGN))
@@ -125,8 +127,8 @@ def test_a_foreign_page_cannot_write(shared: TestClient, headers: list[tuple[str
 @pytest.mark.parametrize("headers", OWN.values(), ids=list(OWN))
 def test_our_own_page_and_a_command_line_write(shared: TestClient, headers: list[tuple[str, str]]) -> None:
     for path in WRITES:
-        body = msgspec.json.encode(WRITES[path])
-        assert shared.post(path, content=body, headers=[*AS_FORM.items(), *headers]).status_code == 200, path
+        body, media = msgspec.json.encode(WRITES[path]), AS_JSON if path in ORDERS else AS_FORM
+        assert shared.post(path, content=body, headers=[*media.items(), *headers]).status_code == 200, path
 
 
 @pytest.mark.parametrize("headers", FOREIGN.values(), ids=list(FOREIGN))
@@ -175,3 +177,60 @@ def test_every_call_that_changes_something_outside_the_game_is_guarded() -> None
 )
 def test_only_this_machine_is_loopback(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+ORDER = {"model_type": "xgboost", "alias": "B", "reason": "a test"}
+HERE = "http://127.0.0.1:8080"
+
+
+def test_what_an_operator_orders_is_guarded_and_takes_no_forms() -> None:
+    assert {f"/internal/promotion/{name}" for name in ("pin", "unpin", "swap", "undo", "cancel")} <= set(ORDERS)
+    assert all(call.guarded for call in CALLS if call.ordered)
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+@pytest.mark.parametrize("path", ORDERS)
+def test_an_order_is_no_form(serve: Serve, changed: Callable[..., Settings], path: str, token: str | None) -> None:
+    """What another site's form can send, with a body that would do."""
+    body = msgspec.json.encode(ORDER)
+    bearer = {"Authorization": f"Bearer {token}"} if token else {}
+    with serve(changed(internal_token=token)) as client:
+        before = state(client)
+        for media in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None):
+            headers = {**bearer, **({"Content-Type": media} if media else {})}
+            refused = client.post(path, content=body, headers=headers)
+            assert refused.status_code == 415
+            assert "application/json" in refused.json()["detail"]
+        assert state(client) == before
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Origin": HERE}, 200),
+        ({"Origin": HERE, "Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Origin": "http://127.0.0.1:8081"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Content-Type": "application/json; charset=utf-8"}, 200),
+    ],
+)
+def test_an_order_comes_from_an_own_page_or_from_none(
+    serve: Serve, changed: Callable[..., Settings], token: str | None, headers: dict[str, str], status: int
+) -> None:
+    bearer = {"Authorization": f"Bearer {token}"} if token else {}
+    with serve(changed(internal_token=token)) as client:
+        before = state(client)
+        given = client.post("/internal/promotion/pin", json=ORDER, headers={**bearer, **headers})
+
+        assert given.status_code == status
+        assert (state(client) == before) == (status != 200)
+
+
+def test_a_page_behind_a_proxy_may_be_of_an_allowed_host(serve: Serve, changed: Callable[..., Settings]) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}", "Origin": "https://rps.example"}
+    with serve(changed(internal_token=TOKEN, allowed_hosts=frozenset({"rps.example"}))) as client:
+        assert client.post("/internal/promotion/pin", json=ORDER, headers=headers).status_code == 200

@@ -134,3 +134,18 @@ def test_an_order_while_the_registry_is_away_is_503_and_writes_nothing(
     assert refused.json()["detail"].endswith("; nothing is moved")
     assert state(served) == before
     assert events_of(served, "promotion.aliases_planned") == 0
+
+
+def test_an_order_is_for_the_state_that_its_dry_run_has_shown(served: TestClient) -> None:
+    shown = order(served, "swap", dry_run=True)
+    assert shown["seen"]["assignment"] == {"Production": 1, "B": 2, "shadow1": 3, "shadow2": 4}
+    order(served, "swap")
+
+    refused = served.post(path("swap"), json={**ORDER, "seen": shown["seen"]})
+
+    assert refused.status_code == 409
+    assert "meanwhile" in refused.json()["detail"]
+    assert versions(served)["Production"] == 2
+    again = order(served, "swap", dry_run=True)
+    assert order(served, "swap", seen=again["seen"])["seen"] is None
+    assert versions(served)["Production"] == 1
