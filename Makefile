@@ -10,7 +10,7 @@ COMPILE = $(or $(UV),$(BIN)/uv) pip compile --quiet --universal --python-version
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test stats crash fuzz format run demo migrate failover bench lock vendor
+.PHONY: help setup check test stats crash soak fuzz format run demo migrate failover bench lock vendor
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -41,6 +41,9 @@ stats: $(READY) ## the long simulations: rules against their reference tables
 
 crash: $(READY) ## kill the service two hundred times and check what is left
 	$(BIN)/python -m tests.crash
+
+soak: $(READY) ## play for ten minutes with restarts; nothing grows
+	$(BIN)/python -m tests.crash.soak
 
 fuzz: $(READY) ## send ten thousand requests made from the OpenAPI document
 	$(BIN)/python -m tests.fuzz
