@@ -48,8 +48,10 @@ def credentials(address: str) -> Iterator[str]:
     before, scheme, after = address.partition("://")
     rest = after if scheme else before  # without a scheme it is no address, and may hold a password all the same
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    if scheme:
-        yield from _userinfo(authority.rpartition("@")[0])
+    userinfo = authority.rpartition("@")[0]
+    # A role of PostgreSQL's is a name; alone in another address a user is a token.
+    if scheme and not (before.startswith("postgresql") and ":" not in userinfo):
+        yield from _userinfo(userinfo)
     # A password that should have been encoded may hold any sign: libraries part it at different ones.
     user, _, password = rest.rpartition("@")[0].partition(":")
     if password and not re.split(r"[/?#]", password)[0].isdecimal():

@@ -133,6 +133,7 @@ TESTS_OF_SEVERAL = {
     "gameplay/promotion/test_convergence": "the registry converges to the ledger, crash by crash",
     "gameplay/promotion/test_identity": "a number that was handed out again moves nothing, wherever it comes in",
     "gameplay/serving/test_restart": "a service that is killed keeps what it has answered",
+    "gameplay/serving/test_service_postgresql": "the service on a database server",
     "gameplay/serving/test_sealing": "the sealing job: its key, its archive, its place among the jobs",
     "gameplay/test_foreign_game": "a program that is not ours appends a game, and everything counts it",
     "gameplay/web/test_bad_input": "every route refuses what is wrong, and writes nothing",

@@ -20,6 +20,7 @@ _PASSING: Final = (
 _DAMAGED: Final = ("XX001", "XX002", "22021")
 _NO_LEDGER: Final = ("42P01", "3F000", "42703", "42883")
 """A table, schema, column or function does not exist."""
+_UNREACHED: Final = "connection failed: "
 TEXT_MAX: Final = 500
 
 
@@ -29,8 +30,11 @@ def refusal_of(error: Exception) -> StorageError:
         return DamagedError("a text is not UTF-8")
     text, state = _text(error), getattr(error, "sqlstate", None)
     if state is None:
-        lost = isinstance(error, OperationalError)
-        return UnavailableError(f"PostgreSQL does not answer: {text}") if lost else StorageError(_refused(text))
+        if not isinstance(error, OperationalError):
+            return StorageError(_refused(text))
+        unreached = text.removeprefix(_UNREACHED)
+        what = "does not answer" if unreached == text else "is not to be reached"
+        return UnavailableError(f"PostgreSQL {what}: {unreached}")
     if state.startswith(_PASSING):
         return UnavailableError(f"PostgreSQL could not: {text}")
     if state == "53100":
@@ -39,6 +43,8 @@ def refusal_of(error: Exception) -> StorageError:
         return DamagedError(text)
     if state == "42501":
         return StorageError(f"{_refused(text)}: have the owner of the tables run `rps migrate --grant ROLE`")
+    if state == "42P07":
+        return StorageError(f"{_refused(text)}, and no migration has made it: name a database without such tables")
     if state in _NO_LEDGER:
         return StorageError(f"{_refused(text)}: there is no ledger, or not all of one; run `rps migrate`")
     return StorageError(_refused(text))

@@ -27,7 +27,7 @@ CONNECTION_SECONDS_MAX = 4.0
 WAL_BYTES_MAX = 64 << 20
 """What the write-ahead log keeps of the disk once no reader needs more of it."""
 
-SUPPORTED = "sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
+SUPPORTED = "sqlite:///FILE or postgresql+psycopg://HOST/DATABASE"
 _UNDECODABLE = "Could not decode to UTF-8"
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
 

@@ -93,3 +93,9 @@ def test_what_a_library_makes_of_an_address_shows_none_of_its_credentials(addres
 )
 def test_an_address_without_credentials_has_no_secret(address: str) -> None:
     assert list(credentials(address)) == []
+
+
+def test_a_role_of_a_database_is_a_name_and_no_secret() -> None:
+    assert list(credentials("postgresql+psycopg://postgres@db/rps")) == []
+    assert "hush" in list(credentials("postgresql+psycopg://postgres:hush@db/rps"))
+    assert "postgres" not in list(credentials("postgresql+psycopg://postgres:hush@db/rps"))

@@ -73,7 +73,7 @@ def test_a_schema_that_is_half_made_is_not_built_upon(empty: Engine) -> None:
     with empty.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE players (player_id text)")
 
-    with pytest.raises(StorageError, match='"players" already exists'):
+    with pytest.raises(StorageError, match='"players" already exists, and no migration'):
         upgrade(empty)
 
     assert current_revision(empty) is None

@@ -175,7 +175,7 @@ def test_an_append_is_refused_when_the_server_stays_away(database: str) -> None:
         ledger.head()
         engine.dispose()
     gone = engine.url.set(port=free_port()).render_as_string(hide_password=False)
-    with disposing(open_engine(gone)) as nowhere, pytest.raises(UnavailableError, match="does not answer"):
+    with disposing(open_engine(gone)) as nowhere, pytest.raises(UnavailableError, match="is not to be reached"):
         Ledger(nowhere, resend_seconds=0.2).append("game-g1", [game_started()], 0)
 
 
