@@ -19,18 +19,21 @@ from gameplay.web.console import (
     derivation,
     event_page,
     game_page,
+    live,
     overview,
     play_page,
     statics,
 )
 from gameplay.web.console.assets import read_assets
 from gameplay.web.console.templating import Pages
+from gameplay.web.console.watching import Live
 from gameplay.web.errors import HANDLERS
 from gameplay.web.http_metrics import HttpMetrics
 from gameplay.web.lanes import Lanes
 from gameplay.web.limits import DEFAULTS, Limits
 from gameplay.web.request_ids import RequestIds
 from gameplay.web.state import State
+from gameplay.web.stopping import Stopping
 
 
 def create_app(settings: Settings, *, registry: Registry | None = None, limits: Limits = DEFAULTS) -> Starlette:
@@ -41,8 +44,11 @@ def create_app(settings: Settings, *, registry: Registry | None = None, limits: 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[State]:
         async with open_service(settings, process, registry=registry) as service:
+            stopping = Stopping()
             yield {
                 "service": service,
+                "live": Live(stopping),
+                "stopping": stopping,
                 "lanes": Lanes(limits),
                 "limits": limits,
                 "masked": settings.masking(),
@@ -74,6 +80,7 @@ CALLS = (
     Call(method="GET", path="/policies", endpoint=games.policies, shared=True, part="games"),
     Call(method="GET", path="/", endpoint=overview.root, packed=True, part=None),
     Call(method="GET", path="/overview.json", endpoint=overview.overview, packed=True),
+    Call(method="GET", path="/live", endpoint=live.live, endless=True),
     Call(method="GET", path="/decisions", endpoint=decision_list.decisions, packed=True, twin=True),
     Call(method="GET", path="/decisions/{position}", endpoint=decision_page.decision, packed=True, twin=True),
     Call(method="POST", path="/decisions/{position}/derive", endpoint=derivation.derive),

@@ -37,6 +37,8 @@ class Call:
     """The part of the service that answers; None: every process does."""
     packed: bool = False
     """Its answers are long: they are compressed for clients that prefer it."""
+    endless: bool = False
+    """Its answer is a stream without an end, unless `?once=1` asks for one."""
     twin: bool = False
     """It is a page: under its path with `.json` it answers JSON whatever the client prefers."""
 

@@ -25,6 +25,14 @@ PAGES: Mapping[tuple[str, str], Described] = {
         answer=Overview,
         errors=(400, 404),
     ),
+    ("GET", "/live"): Described(
+        summary="News of the head, as server-sent events, for pages that watch.",
+        query=(Parameter("once", Literal["0", "1", "true", "false"], "1", "The news of now, and an end."),),
+        media=("text/event-stream",),
+        answer=str,
+        example='id: 4711\nevent: head\ndata: {"position":4711}\n\n',
+        errors=(400,),
+    ),
     ("GET", "/decisions"): Described(
         summary="The promotion cycles, to filter and to page through.",
         query=(

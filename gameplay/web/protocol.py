@@ -137,7 +137,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._write_deadline.cancel()
 
     def shutdown(self) -> None:
-        """Finish the request in progress, and close."""
+        """Finish the request in progress, and close. A stream hears that it has to end."""
+        if (stopping := self.app_state.get("stopping")) is not None:
+            stopping.begin()
         if self.cycle is None or self.cycle.response_complete:
             self._closing.close_now()
         else:

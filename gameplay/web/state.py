@@ -8,8 +8,10 @@ from starlette.requests import Request
 from gameplay.serving.service import Service
 from gameplay.web.calls import Call
 from gameplay.web.console.templating import Pages
+from gameplay.web.console.watching import Live
 from gameplay.web.lanes import Lanes
 from gameplay.web.limits import Limits
+from gameplay.web.stopping import Stopping
 from ledger.masking import Masking
 
 
@@ -21,6 +23,8 @@ class State(TypedDict):
     limits: Limits
     masked: Masking
     pages: Pages
+    live: Live
+    stopping: Stopping
     calls: Sequence[Call]
 
 
@@ -52,3 +56,8 @@ def pages_of(request: Request) -> Pages:
 def calls_of(request: Request) -> Sequence[Call]:
     """Every call that the application takes."""
     return cast(Sequence[Call], request.state.calls)
+
+
+def live_of(request: Request) -> Live:
+    """The news of the head, for pages that watch."""
+    return cast(Live, request.state.live)

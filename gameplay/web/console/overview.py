@@ -72,7 +72,7 @@ def build(service: Service, looked: Looked, *, masked: Masking) -> Overview:
     return Overview(
         as_of=looked.as_of,
         families=tuple(family_card(looked, family) for family in FAMILIES),
-        timeline=tuple(map(_moved, states.timeline.lines(LINES_SHOWN))),
+        timeline=tuple(map(as_moved, states.timeline.lines(LINES_SHOWN))),
         active_games=states.open_games.active(),
         rounds_a_minute=states.timeline.rounds_between(minute - RATE_MINUTES, minute) / RATE_MINUTES,
         games=sum(states.counters.games.values()),
@@ -91,7 +91,8 @@ def _health(service: Service, masked: Masking) -> Health:
     return Health(ready=not missing, reasons=tuple(map(masked, problems)))
 
 
-def _moved(line: Line) -> Moved:
+def as_moved(line: Line) -> Moved:
+    """The line in words."""
     if line.kind == "training":
         version = f"version {line.version}" if line.version else "no version"
         text = f"trained {version}" if line.status == "success" else "a training failed"

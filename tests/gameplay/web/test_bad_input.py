@@ -472,7 +472,7 @@ def methods_of(path: str) -> list[str]:
 
 
 def test_a_slash_at_the_end_is_no_other_place(client: TestClient) -> None:
-    for call in CALLS:
+    for call in [one for one in CALLS if not one.endless]:
         path = re.sub(r"\{\w+\}", "nobody", call.path)
         plain, slashed = (
             client.request(call.method, one, follow_redirects=False) for one in (path, f"{path.rstrip('/')}/")
@@ -484,7 +484,7 @@ def test_a_slash_at_the_end_is_no_other_place(client: TestClient) -> None:
 
 def test_head_is_get_without_a_body(client: TestClient) -> None:
     for call in CALLS:
-        if call.method == "GET":
+        if call.method == "GET" and not call.endless:
             answer = client.head(call.path)
             assert (answer.status_code, answer.content) == (client.get(call.path).status_code, b""), call.path
 

@@ -1,6 +1,7 @@
-// What every page has: times in the reader's zone, the slider, and what a decision's page can do.
+// What every page has: times in the reader's zone, the slider, live updates, and what a decision's page can do.
 
 import { csv, derive } from "./derive.js";
+import { live } from "./live.js";
 import { slider } from "./slider.js";
 import { localTimes } from "./times.js";
 
@@ -8,3 +9,4 @@ localTimes(document);
 slider();
 derive();
 csv();
+live();
