@@ -9,6 +9,7 @@ GRANTS = {
     "SELECT, INSERT": ("events", "seals"),
     "SELECT": ("event_log", "ledger_identity", "ledger_head", "alembic_version"),
     "SELECT, INSERT, UPDATE, DELETE": (
+        "leases",
         "players",
         "projection_checkpoints",
         "projection_snapshots",

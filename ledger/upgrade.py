@@ -7,7 +7,7 @@ from sqlalchemy import Engine, inspect, text
 from ledger.engines.database import defining, transaction
 from ledger.errors import SchemaError
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest migration."""
 
 

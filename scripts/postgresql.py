@@ -44,6 +44,7 @@ _CLEAR = (
         for table in (
             "events",
             "seals",
+            "leases",
             "players",
             "projection_checkpoints",
             "projection_snapshots",

@@ -132,6 +132,7 @@ TESTS_OF_SEVERAL = {
     "gameplay/commands/test_secrets": "no command prints or records a secret",
     "gameplay/promotion/test_convergence": "the registry converges to the ledger, crash by crash",
     "gameplay/promotion/test_identity": "a number that was handed out again moves nothing, wherever it comes in",
+    "gameplay/serving/test_cluster": "several processes over one ledger, on each kind of database",
     "gameplay/serving/test_restart": "a service that is killed keeps what it has answered",
     "gameplay/serving/test_service_postgresql": "the service on a database server",
     "gameplay/serving/test_sealing": "the sealing job: its key, its archive, its place among the jobs",

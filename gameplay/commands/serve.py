@@ -1,6 +1,8 @@
 """`rps serve`, and the two things that it does first where they are still to do: `rps setup` and `rps migrate`."""
 
-from contextlib import ExitStack
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -10,12 +12,13 @@ import uvicorn
 
 from gameplay.commands.settings import pass_settings
 from gameplay.config import Settings
-from gameplay.core import open_core
+from gameplay.core import Core, open_core
 from gameplay.cron import next_firings
 from gameplay.observability.log_lines import JsonLines
 from gameplay.observability.log_streams import as_json
 from gameplay.serving.errors import StartError
 from gameplay.serving.folder_locks import serving, starting_alone
+from gameplay.serving.leases import Leases
 from gameplay.serving.listening import listen
 from gameplay.serving.roles import PARTS
 from gameplay.serving.stop_deadline import StopDeadline
@@ -28,6 +31,10 @@ from ledger.upgrade import current_revision
 from ledger.vocabulary import FAMILIES, Family
 from projections.commands.console import json_option, print_json, remark, say, track
 from projections.commands.numbers import WholeType
+
+SETUP_SECONDS_MAX = 180.0
+"""After this another process takes over a set-up that does not end."""
+SETUP_PAUSE_SECONDS = 1.0
 
 
 @click.command()
@@ -71,11 +78,25 @@ class Server(uvicorn.Server):
 def _set_up_once(settings: Settings) -> None:
     core = open_core(settings)
     try:
-        if not is_set_up(core):
-            set_up(core, track)
-            core.read_models.projector.save(every=1)
+        with _alone(core):
+            if not is_set_up(core):
+                set_up(core, track)
+                core.read_models.projector.save(every=1)
     finally:
         core.close()
+
+
+@contextmanager
+def _alone(core: Core) -> Iterator[None]:
+    """Wait for another process that sets the ledger up; where it is set up, for none."""
+    leases = Leases(core.engine)
+    while not is_set_up(core) and not leases.take("set-up", SETUP_SECONDS_MAX):
+        remark("another process sets the ledger up")
+        time.sleep(SETUP_PAUSE_SECONDS)
+    try:
+        yield
+    finally:
+        leases.release()
 
 
 def _ledger_folder(settings: Settings) -> Path | None:

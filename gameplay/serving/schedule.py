@@ -17,11 +17,13 @@ from gameplay.refusals import Refusal
 from gameplay.serving.abandonment import Abandonment
 from gameplay.serving.clocks import Clocks
 from gameplay.serving.jobs import SHUTDOWN_SECONDS, Jobs
+from gameplay.serving.leases import Leases
 from gameplay.serving.scheduler import Work
 from gameplay.serving.threads import Threads
 from gameplay.serving.triggers import AtFirings, Every, Trigger
 from gameplay.training.process import TrainingProcess
 from ledger.engines.sqlite import bound_wal
+from ledger.errors import StorageError
 from ledger.sealing.seals import Sealer
 from ledger.streams import promotion_stream
 from ledger.vocabulary import FAMILIES, Family
@@ -34,6 +36,9 @@ KEEP_LINK_SECONDS = 60
 ABANDON_SECONDS = 30
 REGISTRY_SECONDS = 60
 ANNOTATE_SECONDS = 15
+LEASE_PERIODS = 2.5
+"""A job is another process's when its holder has missed two turns."""
+TRAINING_LEASE_SECONDS = 50.0
 AHEAD_SECONDS_MAX = 10.0
 """A ledger this far ahead of the clock is worth a warning: clocks of two machines differ by less."""
 
@@ -59,6 +64,7 @@ class Schedule:
             steady=self._clocks.steady,
         )
         self._annotations = Annotations(core.ledger, core.registry)
+        self._leases = Leases(core.engine)
         self._ending = threading.Event()
         self._training = TrainingProcess(core.settings)
         self._ahead = False
@@ -88,6 +94,10 @@ class Schedule:
         self._ending.set()
         self._training.stop()
         self._jobs.shutdown(seconds_max)
+        try:
+            self._leases.release()
+        except StorageError as error:
+            log.warning("the leases of this process stay until their time is up: %s", error)
 
     def _planned(self) -> dict[str, tuple[Work, Trigger]]:
         settings = self._core.settings
@@ -95,8 +105,8 @@ class Schedule:
             "catch-up": (self._catch_up, Every(CATCH_UP_SECONDS)),
             "abandon": (self._abandon, Every(ABANDON_SECONDS)),
             "registry": (self._watch_registry, Every(REGISTRY_SECONDS)),
-            "annotate": (self._annotate, Every(ANNOTATE_SECONDS)),
-            "seal": (self._seal, Every(SEAL_SECONDS)),
+            "annotate": (self._alone("annotate", ANNOTATE_SECONDS, self._annotate), Every(ANNOTATE_SECONDS)),
+            "seal": (self._alone("seal", SEAL_SECONDS, self._seal), Every(SEAL_SECONDS)),
             "keep-link": (self._keep_link, Every(KEEP_LINK_SECONDS)),
         }
         if settings.promotion_schedule is not None:
@@ -104,6 +114,15 @@ class Schedule:
         if settings.train_schedule is not None:
             jobs["training"] = (self._train, AtFirings(Crontab(settings.train_schedule)))
         return jobs
+
+    def _alone(self, job: str, seconds: float, work: Work) -> Work:
+        """The work, left to another process for as long as that does it every so many seconds."""
+
+        def work_alone(due: datetime) -> None:
+            if self._leases.take(job, seconds * LEASE_PERIODS):
+                work(due)
+
+        return work_alone
 
     def _catch_up(self, _due: datetime) -> None:
         """Fold what has come, so that a scrape finds little to do; keep snapshots fresh and models loaded."""
@@ -128,8 +147,12 @@ class Schedule:
         bound_wal(self._core.engine)
 
     def _abandon(self, _due: datetime) -> None:
-        if self._core.read_models.projector.failure is None:
+        if self._core.read_models.projector.failure is not None:
+            return
+        if self._leases.take("abandon", ABANDON_SECONDS * LEASE_PERIODS):
             self._abandonment.run(self._ending.is_set)
+        else:
+            self._abandonment.mark()  # to know how long games are idle, when its own turn comes
 
     def _watch_registry(self, _due: datetime) -> None:
         """See what was deleted or handed out again in the registry, and go on where it was repaired."""
@@ -152,7 +175,9 @@ class Schedule:
                 log.warning("no promotion cycle: %s", refusal)
 
     def _train(self, _due: datetime) -> None:
-        self._training.run()
+        # The cron lines of all processes fire in the same minute.
+        if self._leases.take("training", TRAINING_LEASE_SECONDS):
+            self._training.run()
 
     def _missed_cycle(self) -> datetime | None:
         """The last firing of the promotion's cron line, if a family has had no cycle since.

@@ -25,6 +25,9 @@ class Database(Protocol):
     driver_errors: tuple[type[Exception], ...]
     """What its driver raises."""
 
+    clock_us: str
+    """The SQL expression of the time by its clock, in microseconds since the epoch."""
+
     def check_name(self) -> None:
         """As `check`, where no connection is at hand."""
         ...

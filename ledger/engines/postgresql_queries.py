@@ -184,6 +184,8 @@ def _execute_all(driver: DriverConnection[Any], *statements: str) -> None:
 class Queries:
     """See `ledger.engines.database.Database`."""
 
+    clock_us = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
+
     def has_tables(self, engine: Engine) -> bool:
         """Whether there are the tables of a ledger; others may stand beside them."""
         with engine.connect() as connection:

@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event
 
 from gameplay.game import players
+from gameplay.serving import leases
 from ledger import schema as log
 from ledger.engines.database import disposing, open_engine
 from ledger.guards import SQLITE as TRIGGERS
@@ -20,7 +21,7 @@ from projections import schema as read_models
 from tests.builders import game_started
 
 ROOT = Path(__file__).parents[2]
-METADATA = (log.metadata, read_models.metadata, players.metadata)
+METADATA = (log.metadata, read_models.metadata, players.metadata, leases.metadata)
 TABLES = {name for metadata in METADATA for name in metadata.tables}
 
 

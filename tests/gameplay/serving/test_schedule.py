@@ -140,6 +140,35 @@ def test_a_tick_is_decided_once_by_two_processes(core_with: Callable[..., Core])
     assert [failures(one, "promotion") for one in registries] == [0, 0]
 
 
+def holders(core: Core) -> dict[str, str]:
+    with core.engine.connect() as connection:
+        return {row.name: row.holder for row in connection.execute(text("SELECT name, holder FROM leases"))}
+
+
+def test_a_job_is_one_process_s_and_the_other_s_when_that_ends(core_with: Callable[..., Core]) -> None:
+    cores, registries = [core_with(), core_with()], [CollectorRegistry(), CollectorRegistry()]
+    clocks = at_head(cores[0])
+
+    def all_have_run(*jobs: str) -> bool:
+        return all(last_run(one, job) for one in registries for job in jobs)
+
+    with running(cores[1], registries[1], clocks) as second:
+        with running(cores[0], registries[0], clocks) as first:
+            first.pass_time(40)
+            second.pass_time(0)
+            wait_until(lambda: all_have_run("seal", "abandon", "annotate"))
+            before = holders(cores[0])
+            assert before.keys() == {"seal", "abandon", "annotate"}
+        ended = [name for name, holder in holders(cores[0]).items() if holder != before[name]]
+        assert not ended, "an end lets go, and takes nothing"
+        second.pass_time(40)
+        wait_until(lambda: holders(cores[0]).keys() == before.keys())
+        assert len(set(holders(cores[0]).values())) == 1
+
+    assert [failures(one, "seal") for one in registries] == [0, 0]
+    assert holders(cores[0]) == {}
+
+
 def test_a_cycle_missed_by_a_restart_runs_once_at_the_start(
     core_with: Callable[..., Core], process: CollectorRegistry
 ) -> None:
