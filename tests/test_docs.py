@@ -139,3 +139,11 @@ def test_no_page_names_what_does_not_exist(page: Path) -> None:
     assert [name for name in series if not any(one.startswith(name) for one in known)] == []
     assert variables <= VARIABLES.keys()
     assert links == set()
+
+
+def test_the_tests_behind_each_guarantee_exist() -> None:
+    named = set(re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (ROOT / "docs" / "guarantees.md").read_text()))
+    missing = {f"{path}::{name}" for path, name in named if f"def {name}(" not in (ROOT / path).read_text()}
+
+    assert named
+    assert not missing
