@@ -75,3 +75,8 @@ def show_time(time_us: int) -> str:
     except OverflowError:
         return f"{time_us} us, which is no time"
     return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def show_seconds(time_us: int) -> str:
+    """The time as ISO 8601 in UTC, to the second that it lies in."""
+    return f"{show_time(time_us)[:19]}Z"

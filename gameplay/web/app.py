@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from gameplay.config import Settings
 from gameplay.models.registry import Registry
 from gameplay.serving.service import open_service
-from gameplay.web import cycles, games, grafana, health, models, openapi, orders, promotion, training
+from gameplay.web import cycles, games, grafana, health, models, openapi, orders, players, promotion, training
 from gameplay.web.access_log import AccessLog
 from gameplay.web.calls import Call, routes
 from gameplay.web.console import (
@@ -19,9 +19,11 @@ from gameplay.web.console import (
     derivation,
     event_page,
     game_page,
+    leaderboard_page,
     live,
     overview,
     play_page,
+    player_page,
     statics,
 )
 from gameplay.web.console.assets import read_assets
@@ -87,6 +89,11 @@ CALLS = (
     Call(method="GET", path="/decisions/{position}/proof", endpoint=derivation.proof),
     Call(method="GET", path="/games/{game_id}", endpoint=game_page.game, packed=True, twin=True),
     Call(method="GET", path="/events/{position}", endpoint=event_page.event, packed=True, twin=True),
+    Call(method="GET", path="/leaderboard", endpoint=leaderboard_page.leaderboard, packed=True, twin=True),
+    Call(method="GET", path="/players/{player_id}", endpoint=player_page.player, packed=True, twin=True),
+    Call(method="GET", path="/bot_win_rates", endpoint=players.bot_win_rates),
+    Call(method="GET", path="/win_streaks", endpoint=players.streaks),
+    Call(method="GET", path="/stats", endpoint=players.stats),
     Call(method="GET", path="/static/{name}", endpoint=statics.static, packed=True, part=None),
     Call(method="GET", path="/healthz", endpoint=health.healthz, part=None),
     Call(method="GET", path="/readyz", endpoint=health.readyz, part=None),

@@ -11,6 +11,7 @@ from gameplay.game.answers import PlayAnswer, PointsAnswer, StartAnswer
 from gameplay.web import shapes
 from gameplay.web.cycles import CycleBody
 from gameplay.web.described_pages import PAGES
+from gameplay.web.described_players import PLAYERS
 from gameplay.web.description import CSV, HTML, JSON, Described, Parameter
 from gameplay.web.games import EraseName, PlayRound, StartGame
 from gameplay.web.grafana import OptionsBody, QueryBody, VariableBody
@@ -425,4 +426,5 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
         summary="This description, as a page.", media=(HTML,), answer=str, example="<!doctype html>"
     ),
     **PAGES,
+    **PLAYERS,
 }

@@ -1,7 +1,6 @@
 """The promotion over HTTP: reports, history and totals."""
 
 import time
-from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -21,6 +20,7 @@ from gameplay.web.tables import public_url, table_answer
 from ledger.errors import InvalidTextError
 from ledger.events import CycleDecided
 from ledger.numbers import parse_whole
+from ledger.times import show_seconds
 from ledger.vocabulary import DECISIONS, FAMILIES
 from projections.read_models.history import DAY_US, Query
 from projections.read_models.history_fold import ticker_fields
@@ -121,7 +121,7 @@ def read_totals(service: Service, days: int) -> list[dict[str, Any]]:
     service.core.read_models.projector.catch_up()
     totals = service.core.read_models.history.totals(from_us, to_us)
     totals[ALL] = {name: sum(row[name] for row in totals.values()) for name in (*DECISIONS, "total_events")}
-    period = {"period_start": _iso(from_us), "period_end": _iso(to_us)}
+    period = {"period_start": show_seconds(from_us), "period_end": show_seconds(to_us)}
     return [{"model": model, **period, **row} for model, row in totals.items()]
 
 
@@ -139,7 +139,3 @@ def _report_answer(position: int, event: CycleDecided, reported: Reported) -> di
         **own,
         "tickers_differ": [name for name in own if said[name] is not None and said[name] != own[name]],
     }
-
-
-def _iso(moment_us_: int) -> str:
-    return datetime.fromtimestamp(moment_us_ // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -46,12 +46,12 @@ def choices(request: Request, name: str, words: Sequence[Word]) -> tuple[Word, .
     return tuple(_word(name, text, words) for text in request.query_params.getlist(name) if text)
 
 
-def flag(request: Request, name: str) -> bool:
-    """A yes or no; no by default."""
+def flag(request: Request, name: str, *, default: bool = False) -> bool:
+    """A yes or no."""
     text = (one(request, name) or "").lower()
     if text not in ("", "0", "1", "true", "false"):
         raise Refusal(f"{name}={text!r} is neither true nor false")
-    return text in ("1", "true")
+    return text in ("1", "true") if text else default
 
 
 def time_us(request: Request, *names: str) -> int | None:

@@ -10,6 +10,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.testclient import TestClient
 
+from gameplay.game.players import identify
 from gameplay.web.app import CALLS
 from gameplay.web.calls import Call
 from gameplay.web.described import DESCRIBED
@@ -19,7 +20,7 @@ from gameplay.web.shapes import Problem
 from ledger.sealing.keys import open_signer
 from ledger.sealing.seals import seal_head
 from projections.decision.cycle import plan
-from tests.gameplay.web_clients import REPORT_PATH, ok, service_behind, start
+from tests.gameplay.web_clients import REPORT_PATH, ok, play, service_behind, start
 
 DOCUMENT = document(CALLS, DESCRIBED)
 KEYS = [(call.method, call.path) for call in CALLS]
@@ -105,6 +106,14 @@ def cycle(shared: TestClient) -> int:
     return position
 
 
+@pytest.fixture(scope="module")
+def player_id(shared: TestClient) -> str:
+    """A person who has played a round."""
+    started = start(shared, session_id="described")
+    play(shared, started["game_id"])
+    return identify(None, "described").player_id
+
+
 def filled(parameters: tuple[Parameter, ...], live: dict[str, Any]) -> list[tuple[str, Any]]:
     return [(one.name, live.get(one.name, one.example)) for one in parameters]
 
@@ -139,10 +148,16 @@ def prepare(client: TestClient, path: str) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.path}")
-def test_the_example_is_answered_as_described(shared: TestClient, game_id: str, cycle: int, call: Call) -> None:
+def test_the_example_is_answered_as_described(
+    shared: TestClient, game_id: str, cycle: int, player_id: str, call: Call
+) -> None:
+    live = {"game_id": game_id, "id": cycle, "position": cycle, "player_id": player_id}
+    if call.path.startswith("/players/"):
+        live["at"] = str(service_behind(shared).core.ledger.head().position)
+
     prepare(shared, call.path)
 
-    response = ask(shared, call, {"game_id": game_id, "id": cycle, "position": cycle})
+    response = ask(shared, call, live)
 
     assert response.status_code == 200, response.text
     check_answer(call.method, call.path, response)

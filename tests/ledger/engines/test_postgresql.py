@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import psycopg
@@ -337,3 +338,34 @@ def test_a_pooler_is_refused(engine: Engine, monkeypatch: pytest.MonkeyPatch) ->
 
     with pytest.raises(StorageError, match="connection pooler"):
         Ledger(engine).head()
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_server_that_restarts_under_load_loses_and_doubles_nothing(
+    postgresql: Server, database: str, ledger: Ledger, mode: str
+) -> None:
+    """`fast` ends the sessions, `immediate` is a crash; what was acknowledged is there, once."""
+    started = threading.Barrier(5)
+
+    def write(writer: int) -> list[tuple[str, int]]:
+        with disposing(open_engine(database)) as own:
+            mine = Ledger(own)
+            acknowledged = []
+            for version in range(40):
+                if version == 10:
+                    started.wait(30.0)
+                mine.append(f"game-{writer}", [round_played()], version)
+                acknowledged.append((f"game-{writer}", version + 1))
+            return acknowledged
+
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write, writer) for writer in range(4)]
+        started.wait(30.0)
+        postgresql.stop(mode)
+        postgresql.start()
+        acknowledged = [one for writer in writers for one in writer.result(60.0)]
+
+    ledger.engine.dispose()
+    entries = ledger.read(limit=1_000)
+    assert_intact(entries)
+    assert sorted((entry.stream, entry.version) for entry in entries) == sorted(acknowledged)
