@@ -28,7 +28,7 @@ from gameplay.serving.roles import PARTS, misdirected
 from gameplay.serving.room import FoldedRoom, OwnRoom, Room
 from gameplay.serving.schedule import Schedule, jobs_of_play
 from gameplay.serving.threads import Threads
-from ledger.errors import StorageError
+from ledger.errors import StorageError, UnavailableError
 from ledger.vocabulary import FAMILIES, Family
 from ledger.writer import Writer
 from projections.errors import ProjectionError
@@ -276,6 +276,11 @@ def _prepare(service: Service) -> None:
         # Whenever it comes: the projector goes on saying so, at /readyz too, and another start would meet the same
         # event. So the thread has not died of it, which would have the process started again for nothing.
         log.exception("the projections have stopped")
+    except UnavailableError as error:
+        if not service.caught_up:
+            raise  # another start is what helps
+        # The jobs run, and load what is wanted; the registry is looked at again by the next reload or start.
+        log.warning("the database went away during the start: %s", error)
 
 
 def _become_ready(service: Service) -> None:
