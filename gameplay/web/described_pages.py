@@ -7,6 +7,7 @@ from gameplay.web.console.decision_list import DecisionList
 from gameplay.web.console.decision_page import DecisionPage
 from gameplay.web.console.derivation import Derived
 from gameplay.web.console.event_page import EventPage
+from gameplay.web.console.family_page import FamilyPage
 from gameplay.web.console.game_page import GamePage
 from gameplay.web.console.overview import Overview
 from gameplay.web.description import HTML, JSON, Described, Parameter
@@ -74,6 +75,14 @@ PAGES: Mapping[tuple[str, str], Described] = {
     ),
     ("GET", "/play"): Described(
         summary="A page to play on.", media=(HTML,), answer=str, example="<!doctype html>"
+    ),
+    ("GET", "/families/{family}"): Described(
+        summary="How a family's versions have done over time, and what each cycle saw.",
+        path=(Parameter("family", str, "xgboost", "A family."),),
+        query=(_AT, Parameter("cycles", int, 200, "1 to 1000: so many of the newest cycles.")),
+        media=_BOTH,
+        answer=FamilyPage,
+        errors=(400, 404),
     ),
     ("GET", "/games/{game_id}"): Described(
         summary="A game, round by round.",
