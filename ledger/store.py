@@ -216,11 +216,17 @@ class Ledger:
         limit: int = PAGE_ENTRIES,
         through: int | None = None,
         descending: bool = False,
+        types: Sequence[str] = (),
     ) -> list[Entry]:
-        """At most `limit` entries with position > `after` (and <= `through`), in order of position."""
+        """At most `limit` entries with position > `after` (and <= `through`), in order of position.
+
+        With `types` only those of these types. No index finds them, so that such a caller bounds `through`.
+        """
         query = select(*COLUMNS).where(events.c.position > after)
         if through is not None:
             query = query.where(events.c.position <= through)
+        if types:
+            query = query.where(events.c.type.in_(types))
         position = events.c.position
         return self._entries(query.order_by(position.desc() if descending else position).limit(limit))
 

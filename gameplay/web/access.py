@@ -1,4 +1,4 @@
-"""Access to the guarded calls: those of `/internal` that change something, and reloads."""
+"""Access to the guarded calls: those of `/internal` that change something, and reloads; and to secret reads."""
 
 import hmac
 import ipaddress
@@ -68,6 +68,19 @@ class OwnPages:
         media = headers.get("content-type", "").partition(";")[0].strip().lower()
         if media != "application/json":
             raise UnknownMedia("this takes JSON alone: send the header Content-Type: application/json")
+        await self._app(scope, receive, send)
+
+
+class TokenGuard:
+    """ASGI middleware: demands the token if one is set. Raises Unauthorized."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._token = settings.internal_token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._token is not None:
+            _require_token(Headers(scope=scope), self._token)
         await self._app(scope, receive, send)
 
 

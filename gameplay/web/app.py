@@ -10,7 +10,20 @@ from starlette.middleware import Middleware
 from gameplay.config import Settings
 from gameplay.models.registry import Registry
 from gameplay.serving.service import open_service
-from gameplay.web import cycles, games, grafana, health, models, openapi, orders, players, promotion, training
+from gameplay.web import (
+    cycles,
+    event_stream,
+    feed,
+    games,
+    grafana,
+    health,
+    models,
+    openapi,
+    orders,
+    players,
+    promotion,
+    training,
+)
 from gameplay.web.access_log import AccessLog
 from gameplay.web.calls import Call, routes
 from gameplay.web.console import (
@@ -37,6 +50,7 @@ from gameplay.web.limits import DEFAULTS, Limits
 from gameplay.web.request_ids import RequestIds
 from gameplay.web.state import State
 from gameplay.web.stopping import Stopping
+from gameplay.web.streams import Streams
 
 
 def create_app(settings: Settings, *, registry: Registry | None = None, limits: Limits = DEFAULTS) -> Starlette:
@@ -54,6 +68,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, limits: 
                 "stopping": stopping,
                 "lanes": Lanes(limits),
                 "limits": limits,
+                "streams": Streams(limits.streams, stopping),
                 "masked": settings.masking(),
                 "pages": pages,
                 "calls": CALLS,
@@ -116,6 +131,8 @@ CALLS = (
     Call(method="POST", path="/internal/promotion/undo", endpoint=orders.undo, guarded=True, ordered=True),
     Call(method="POST", path="/internal/promotion/cancel", endpoint=orders.cancel, guarded=True, ordered=True),
     Call(method="POST", path="/internal/training/complete", endpoint=training.complete, guarded=True),
+    Call(method="GET", path="/internal/ledger/events", endpoint=feed.events, packed=True, secret=True),
+    Call(method="GET", path="/internal/ledger/stream", endpoint=event_stream.stream, secret=True, endless=True),
     Call(method="GET", path="/internal/grafana", endpoint=grafana.root),
     Call(method="POST", path="/internal/grafana/metrics", endpoint=grafana.metrics),
     Call(method="POST", path="/internal/grafana/metric-payload-options", endpoint=grafana.payload_options),

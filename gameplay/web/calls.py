@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from gameplay.config import Settings
 from gameplay.serving.roles import PARTS, Part, misdirected
-from gameplay.web.access import Guard, OwnPages
+from gameplay.web.access import Guard, OwnPages, TokenGuard
 from gameplay.web.compression import Compression
 from gameplay.web.cross_origin import CrossOrigin
 
@@ -31,6 +31,8 @@ class Call:
     """It changes something that strangers, and pages of other sites, must not change."""
     ordered: bool = False
     """An operator's order: JSON alone, and from the service's own pages or from none."""
+    secret: bool = False
+    """Where a token is set, only those who have it may read this."""
     shared: bool = False
     """Pages of RPS_ALLOWED_ORIGINS may use it."""
     part: Part | None = "views"
@@ -88,6 +90,8 @@ def _route(call: Call, path: str, settings: Settings) -> Route:
         middleware.append(Middleware(Guard, settings))
     if call.ordered:
         middleware.append(Middleware(OwnPages, settings))
+    if call.secret:
+        middleware.append(Middleware(TokenGuard, settings))
     if call.packed:
         middleware.append(Middleware(Compression))
     endpoint = call.endpoint

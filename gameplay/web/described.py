@@ -12,17 +12,22 @@ from gameplay.web import shapes
 from gameplay.web.cycles import CycleBody
 from gameplay.web.described_pages import PAGES
 from gameplay.web.described_players import PLAYERS
-from gameplay.web.description import CSV, HTML, JSON, Described, Parameter
+from gameplay.web.description import CSV, HTML, JSON, STREAM, Described, Parameter
 from gameplay.web.games import EraseName, PlayRound, StartGame
 from gameplay.web.grafana import OptionsBody, QueryBody, VariableBody
 from gameplay.web.orders import OrderBody, PinBody, SwapBody, UnpinBody
 from gameplay.web.report_body import ReportBody
 from gameplay.web.training import TrainingBody
+from ledger.events import EVENT_TYPES
 from ledger.vocabulary import Alias, Decision, Family, Policy
 from projections.metrics.exposition import FORMATS
 
 _GAME = "0199f3a0-5a1b-7c00-8000-000000000001"
 _MODEL_TYPE = Parameter("model_type", Family, "xgboost", "One family, or several.", repeated=True)
+_FEED = (
+    Parameter("after", int, 0, "Events after this position."),
+    Parameter("type", Literal[EVENT_TYPES], "promotion.cycle_decided", "One type, or several.", repeated=True),
+)
 _DETAIL = Parameter(
     "detail", Literal["0", "1", "true", "false"], "1", "Whether nested lists and evidence are added."
 )
@@ -368,6 +373,21 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
         body_example=_ORDER,
         answer=shapes.OrderTaken,
         errors=(409,),
+    ),
+    ("GET", "/internal/ledger/events"): Described(
+        summary="The ledger's events in order, for programs that follow it.",
+        query=(*_FEED, Parameter("limit", int, 100, "1 to 1000; by default 100.")),
+        answer=shapes.Feed,
+        errors=(400, 401),
+    ),
+    ("GET", "/internal/ledger/stream"): Described(
+        summary="The same as server-sent events, which go on; `Last-Event-ID` is a position.",
+        query=(*_FEED, Parameter("limit", int, 1, "End after so many events; by default never.")),
+        headers=(Parameter("Last-Event-ID", int, 0, "Goes before `after`."),),
+        media=(STREAM,),
+        answer=str,
+        example='id: 1\nevent: game.started\ndata: {"position": 1, "type": "game.started"}\n\n',
+        errors=(400, 401, 429),
     ),
     ("POST", "/internal/training/complete"): Described(
         summary="Report a training run that ended elsewhere.",

@@ -10,7 +10,7 @@ from gameplay.web.console.event_page import EventPage
 from gameplay.web.console.family_page import FamilyPage
 from gameplay.web.console.game_page import GamePage
 from gameplay.web.console.overview import Overview
-from gameplay.web.description import HTML, JSON, Described, Parameter
+from gameplay.web.description import HTML, JSON, STREAM, Described, Parameter
 from ledger.sealing.proofs import Proof
 from ledger.vocabulary import Decision, Family
 
@@ -29,7 +29,7 @@ PAGES: Mapping[tuple[str, str], Described] = {
     ("GET", "/live"): Described(
         summary="News of the head, as server-sent events, for pages that watch.",
         query=(Parameter("once", Literal["0", "1", "true", "false"], "1", "The news of now, and an end."),),
-        media=("text/event-stream",),
+        media=(STREAM,),
         answer=str,
         example='id: 4711\nevent: head\ndata: {"position":4711}\n\n',
         errors=(400,),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-JSON, CSV, HTML = "application/json", "text/csv", "text/html"
+JSON, CSV, HTML, STREAM = "application/json", "text/csv", "text/html", "text/event-stream"
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ class HttpMetrics:
             for method, path in sorted(known | {(OTHER, path) for path in paths})
             for status in STATUS_CLASSES
         }
-        self._seconds = {path: seconds.labels(path) for path in sorted(paths)}
+        endless = {call.path for call in calls if call.endless}
+        self._seconds = {path: seconds.labels(path) for path in sorted(paths - endless)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,6 +60,7 @@ class HttpMetrics:
             await self._app(scope, receive, note)
         finally:
             path = self._labels[scope["route"].path] if "route" in scope else OTHER
-            self._seconds[path].observe(time.perf_counter() - began)
+            if path in self._seconds:
+                self._seconds[path].observe(time.perf_counter() - began)
             key = (scope["method"], path, f"{status // 100}xx")
             self._requests[key if key in self._requests else (OTHER, path, key[2])].inc()

@@ -21,6 +21,10 @@ class Limits:
     """How long a client may leave an answer unread."""
     linger_seconds: float = 5.0
     """How long the server goes on reading after a refusal, so that the client sees it."""
+    streams: int = 50
+    """Answers without an end of their own that are given at once."""
+    heartbeat_seconds: float = 15.0
+    """After so long without an event a stream says that it is still there."""
     wait_seconds: float = 4.0
     """How long a request waits for a place in its lane."""
     reads: int = 8

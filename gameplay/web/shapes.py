@@ -24,6 +24,28 @@ class Erased(msgspec.Struct):
     erased: bool
 
 
+class FeedEvent(msgspec.Struct):
+    """An event; `withheld` names the fields of its payload that are not shown while its game goes on."""
+
+    position: int
+    event_id: str
+    stream: str
+    version: int
+    type: str
+    schema_version: int
+    recorded: str
+    payload: dict[str, Any]
+    withheld: list[str]
+
+
+class Feed(msgspec.Struct):
+    """Events in order; the next call asks `after=next_after`, and has all when that is the head."""
+
+    events: list[FeedEvent]
+    next_after: int
+    head: int
+
+
 class Root(msgspec.Struct):
     """What the service is."""
 
@@ -133,6 +155,7 @@ class Row(HistoryRow, frozen=True, kw_only=True):
     alias_accuracies: Nested = msgspec.UNSET
     alias_assignments: Nested = msgspec.UNSET
     evidence: Found = msgspec.UNSET
+    windows: Found = msgspec.UNSET
     statistics: Found = msgspec.UNSET
     verdicts: Nested = msgspec.UNSET
     report: Found = msgspec.UNSET

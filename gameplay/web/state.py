@@ -12,6 +12,7 @@ from gameplay.web.console.watching import Live
 from gameplay.web.lanes import Lanes
 from gameplay.web.limits import Limits
 from gameplay.web.stopping import Stopping
+from gameplay.web.streams import Streams
 from ledger.masking import Masking
 
 
@@ -21,6 +22,7 @@ class State(TypedDict):
     service: Service
     lanes: Lanes
     limits: Limits
+    streams: Streams
     masked: Masking
     pages: Pages
     live: Live
@@ -41,6 +43,11 @@ def lanes_of(request: Request) -> Lanes:
 def limits_of(request: Request) -> Limits:
     """What the request may take."""
     return cast(Limits, request.state.limits)
+
+
+def streams_of(request: Request) -> Streams:
+    """The answers of the process that have no end of their own."""
+    return cast(Streams, request.state.streams)
 
 
 def masked_of(request: Request) -> Masking:

@@ -105,12 +105,13 @@ class FaultyLedger(Ledger):
         limit: int = PAGE_ENTRIES,
         through: int | None = None,
         descending: bool = False,
+        types: Sequence[str] = (),
     ) -> list[Entry]:
         self.reads += 1
         number, action = getattr(self, "_read", (0, None))
         if action and number == self.reads:
             action()
-        return super().read(after, limit=limit, through=through, descending=descending)
+        return super().read(after, limit=limit, through=through, descending=descending, types=types)
 
     def append(
         self, stream: str, new: Sequence[Event], expected_version: int | None, *, ids: Sequence[str] | None = None

@@ -87,10 +87,10 @@ def test_every_call_is_served_or_names_who_serves_it(data_dir: Path, registry: F
     with TestClient(create_app(of_role(data_dir, role), registry=registry), base_url=BASE_URL) as client:
         for call in CALLS:
             path = call.path.replace("{", "").replace("}", "")
-            response = client.request(call.method, path)
+            response = client.request("HEAD" if call.endless else call.method, path)
             if call.part is None or call.part in PARTS[role]:
                 assert response.status_code != 421, call
-            else:
+            elif not call.endless:
                 assert response.status_code == 421, call
                 assert f"{call.method} {path}" in response.json()["detail"]
                 assert f"RPS_ROLE={other[role]}" in response.json()["detail"]
