@@ -39,6 +39,7 @@ from gameplay.web.console import (
     play_page,
     player_page,
     statics,
+    what_if_page,
 )
 from gameplay.web.console.assets import read_assets
 from gameplay.web.console.templating import Pages
@@ -104,6 +105,7 @@ CALLS = (
     Call(method="POST", path="/decisions/{position}/derive", endpoint=derivation.derive),
     Call(method="GET", path="/decisions/{position}/proof", endpoint=derivation.proof),
     Call(method="GET", path="/families/{family}", endpoint=family_page.family, packed=True, twin=True),
+    Call(method="GET", path="/what-if", endpoint=what_if_page.what_if, packed=True, twin=True),
     Call(method="GET", path="/games/{game_id}", endpoint=game_page.game, packed=True, twin=True),
     Call(method="GET", path="/events/{position}", endpoint=event_page.event, packed=True, twin=True),
     Call(method="GET", path="/leaderboard", endpoint=leaderboard_page.leaderboard, packed=True, twin=True),

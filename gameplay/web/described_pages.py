@@ -10,9 +10,10 @@ from gameplay.web.console.event_page import EventPage
 from gameplay.web.console.family_page import FamilyPage
 from gameplay.web.console.game_page import GamePage
 from gameplay.web.console.overview import Overview
+from gameplay.web.console.what_if_page import WhatIfPage
 from gameplay.web.description import HTML, JSON, STREAM, Described, Parameter
 from ledger.sealing.proofs import Proof
-from ledger.vocabulary import Decision, Family
+from ledger.vocabulary import CountedPlayers, Decision, EvidenceWindow, Family
 
 _AT = Parameter("at", str, "1", "A position or a time; by default now.")
 _POSITION = Parameter("position", str, "1", "A position of the ledger.")
@@ -83,6 +84,23 @@ PAGES: Mapping[tuple[str, str], Described] = {
         media=_BOTH,
         answer=FamilyPage,
         errors=(400, 404),
+    ),
+    ("GET", "/what-if"): Described(
+        summary="The same events under another rule, beside what happened.",
+        query=(
+            _AT,
+            Parameter("model_type", Family, "xgboost", "One family, or several.", repeated=True),
+            Parameter("rule", Literal["ztest/1", "anytime-sign/1"], "anytime-sign/1", "Another rule."),
+            Parameter("alpha", str, "0.05", "Another alpha: a decimal between 0 and 1."),
+            Parameter("minimum_games", int, 30, "Games that each alias needs."),
+            Parameter("minimum_predictions", int, 30, "Predictions for a reorder."),
+            Parameter("settle_seconds", int, 1_800, "How old a game has to be for the anytime rule."),
+            Parameter("evidence", EvidenceWindow, "since_swap", "Which games are evidence."),
+            Parameter("players", CountedPlayers, "all", "Whose games are evidence."),
+        ),
+        media=_BOTH,
+        answer=WhatIfPage,
+        errors=(400, 429),
     ),
     ("GET", "/games/{game_id}"): Described(
         summary="A game, round by round.",

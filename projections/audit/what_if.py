@@ -26,7 +26,7 @@ from ledger.events import (
     wire_name,
 )
 from ledger.evidence import Tally
-from ledger.store import Entry, Ledger
+from ledger.store import Entry, Head, Ledger
 from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES, Family, PlayedAlias
 from projections.audit.counterfactual import Change, Grounds
@@ -55,14 +55,16 @@ def what_if(
     change: Change,
     families: Sequence[Family] = FAMILIES,
     progress: Progress | None = None,
+    *,
+    until: Head | None = None,
 ) -> list[Histories]:
-    """The families' histories under the changed rule. Writes nothing.
+    """The families' histories under the changed rule, up to `until`, or to the head. Writes nothing.
 
     Raises ProjectionError where a cycle cannot be decided, by a rule that this release does not know, and for an
     assignment that leaves an alias out.
     """
     states = {family: _counterfactual_state(ledger, family, change) for family in families}
-    head = ledger.head()
+    head = until or ledger.head()
 
     def take(event: Event, entry: Entry) -> None:
         assert not isinstance(event, LedgerAccepted | ClockAccepted), "they are not among those that are read"
