@@ -23,13 +23,14 @@ from projections.decision.cycle import decide_cycle, versions_of
 from projections.decision.rules import ANYTIME_SIGN, SETTLE_SECONDS, restarts_window
 from projections.read_models.assigned_games import AssignedGames, window_of
 from projections.read_models.counting import intended_share, is_evidence, pair_of
+from projections.read_models.moves import Pin
 from projections.read_models.standings import PromotionState, Record
 from projections.read_models.tickers import Window
 from projections.read_models.version_pairs import PairWindow
 
 
 class Change(Struct, frozen=True):
-    """What to change in the rule that each cycle was decided by; None: nothing. Its guards stay."""
+    """What to change in the rule that each cycle was decided by; None: nothing. Its guards and pins stay."""
 
     name: str | None = None
     alpha: str | None = None
@@ -59,6 +60,8 @@ class Grounds(Struct):
     pair: PairWindow = field(default_factory=PairWindow)
     assigned: AssignedGames | None = None
     records: dict[int, Record] = field(default_factory=dict)
+    pins: dict[str, Pin] = field(default_factory=dict)
+    """What an operator has pinned: the alias is held in this history, too, at whatever is behind it here."""
 
     def __post_init__(self) -> None:
         self.assigned = window_of(self.change.applied(self.actual_rule), 0)
@@ -132,7 +135,7 @@ class Grounds(Struct):
         """What the changed rule decides in place of an actual cycle. Raises RuleError."""
         assert actual.rule is not None
         aliases: dict[str, int] = dict(versions_of(assignment).items())
-        promotion = PromotionState(cycle=cycle, aliases=aliases, records=self.records)
+        promotion = PromotionState(cycle=cycle, aliases=aliases, records=self.records, pins=self.pins)
         return decide_cycle(
             actual.model_type,
             promotion,

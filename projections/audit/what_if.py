@@ -13,6 +13,8 @@ from msgspec import Struct, field, structs
 from ledger.events import (
     AliasesAssigned,
     AliasesPlanned,
+    AliasPinned,
+    AliasUnpinned,
     Assignment,
     ClockAccepted,
     CycleDecided,
@@ -37,10 +39,13 @@ from projections.decision.rules import DEFAULT, RuleError
 from projections.errors import ProjectionError
 from projections.fold import Progress, Reader, decode, walk
 from projections.read_models.counting import NO_GAMES, is_evidence, one_more, ranks_challengers
+from projections.read_models.moves import pin
 
 _READ = (
     AliasesAssigned,
     AliasesPlanned,
+    AliasPinned,
+    AliasUnpinned,
     CycleDecided,
     GameAbandoned,
     GameFinished,
@@ -154,6 +159,10 @@ class _CounterfactualState(Struct):
                     self.grounds.predict(event)
             case RuleSet():
                 self.grounds.set_rule(entry, event)
+            case AliasPinned():
+                self.grounds.pins[event.alias] = pin(event, entry)
+            case AliasUnpinned():
+                self.grounds.pins.pop(event.alias, None)
             case CycleDecided():
                 self._conclude(entry, event)
             case AliasesPlanned():

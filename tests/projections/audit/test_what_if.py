@@ -15,6 +15,8 @@ from projections.decision.cycle import assignments, plan, swap
 from projections.decision.rules import ANYTIME_SIGN, DEFAULT_GUARDS
 from projections.errors import ProjectionError
 from tests.builders import (
+    alias_pinned,
+    alias_unpinned,
     aliases_assigned,
     arm,
     assignment,
@@ -386,6 +388,20 @@ def test_a_guard_holds_a_swap_back_in_the_other_history_too(story: Story) -> Non
         "better",
         "too_few_games",
     ]
+
+
+def test_a_pin_holds_a_swap_back_in_the_other_history_until_it_is_unpinned(story: Story) -> None:
+    story.play(1, won=0, lost=3)
+    story.play(2, won=3, lost=0)
+    story.tell(alias_pinned())
+    story.cycle("retain_production")
+    story.tell(alias_unpinned())
+    story.cycle("swap_production_b")
+
+    outcome = story.ask()
+
+    assert [cycle.counterfactual.reason_code for cycle in outcome.cycles] == ["pinned", "better"]
+    assert outcome.parted_position is None
 
 
 def test_a_cycle_of_an_unknown_rule_is_reported(story: Story) -> None:
