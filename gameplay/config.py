@@ -145,6 +145,12 @@ class Settings:
         values.share,
         "Hold a swap back while more of a side's games had a fallback.",
     )
+    promotion_approval: str = _setting(
+        "RPS_PROMOTION_APPROVAL", "off", values.approval, "What waits for an operator's approval: off or swap."
+    )
+    promotion_approval_seconds: int = _setting(
+        "RPS_PROMOTION_APPROVAL_SECONDS", 86_400, values.natural, "How long a swap waits for an approval."
+    )
     train_schedule: str | None = _setting(
         "RPS_TRAIN_SCHEDULE", None, values.schedule, "Cron line of the training runs, or off."
     )

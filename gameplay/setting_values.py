@@ -154,6 +154,10 @@ def players(value: str) -> str:
     return _one_of(get_args(CountedPlayers), value)
 
 
+def approval(value: str) -> str:
+    return _one_of(("off", "swap"), value)
+
+
 def log_format(value: str) -> str:
     return _one_of(FORMATS, value)
 

@@ -52,6 +52,11 @@ def _without_runs(fields: Payload) -> Payload:
     return {**fields, "runs": []}
 
 
+def _without_approval(fields: Payload) -> Payload:
+    """No swap waited for an approval, which its absence in the rule says already."""
+    return fields
+
+
 def _without_operator(fields: Payload) -> Payload:
     """Who had ordered a move by hand was not recorded, which its absence in the fields says already."""
     return fields
@@ -62,8 +67,10 @@ UPCASTS: Mapping[tuple[str, int], Upcast] = {
     ("promotion.cycle_decided", 2): _without_time,
     ("promotion.cycle_decided", 3): _without_guards,
     ("promotion.cycle_decided", 4): _without_windows,
+    ("promotion.cycle_decided", 5): _without_approval,
     ("promotion.rule_set", 1): _unguarded,
     ("promotion.rule_set", 2): _restarting,
+    ("promotion.rule_set", 3): _without_approval,
     ("promotion.aliases_planned", 1): _without_runs,
     ("promotion.aliases_planned", 2): _without_operator,
     ("promotion.aliases_assigned", 1): _without_runs,

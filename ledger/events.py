@@ -48,6 +48,7 @@ from ledger.vocabulary import (
     PlayerKind,
     ProbabilitySource,
     ReasonCode,
+    RejectCause,
     Result,
     TrainingStatus,
     Trigger,
@@ -317,6 +318,30 @@ class AliasUnpinned(Fact, frozen=True, kw_only=True, tag="promotion.alias_unpinn
     key: Identifier | None
 
 
+class PlanApproved(Fact, frozen=True, kw_only=True, tag="promotion.plan_approved", tag_field="type"):
+    """An operator lets the open plan be carried out; `plan` is its stream version."""
+
+    model_type: Family
+    plan: Version
+    actor: Identifier
+    reason: Text
+    key: Identifier | None
+
+
+class PlanRejected(Fact, frozen=True, kw_only=True, tag="promotion.plan_rejected", tag_field="type"):
+    """The open plan is not carried out: an operator has said so, or has not approved it in time.
+
+    The assignment that closes it comes next on the stream. `actor` and `reason` are null where it has expired.
+    """
+
+    model_type: Family
+    plan: Version
+    cause: RejectCause
+    actor: Identifier | None
+    reason: Text | None
+    key: Identifier | None
+
+
 class TrainingCompleted(Fact, frozen=True, kw_only=True, tag="training.completed", tag_field="type"):
     """A trainer run, good or bad; the positions say which events its data came from."""
 
@@ -406,6 +431,8 @@ Event = (
     | AliasesAssigned
     | AliasPinned
     | AliasUnpinned
+    | PlanApproved
+    | PlanRejected
     | TrainingCompleted
     | ModelsReloaded
     | LedgerAccepted

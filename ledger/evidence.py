@@ -23,6 +23,7 @@ class Rule(Fact, frozen=True, kw_only=True):
     With `settle_seconds` the games are counted in the order in which they were assigned: those that were assigned
     so long ago, each with what it had come to by then. Without, finished games are counted. `evidence` says since
     when: since the last swap, or since the version behind Production or B last changed. `players` says whose.
+    With `approval_seconds` a swap is carried out only if an operator approves it within that time.
     """
 
     name: Identifier
@@ -33,6 +34,7 @@ class Rule(Fact, frozen=True, kw_only=True):
     guards: Guards | None = None
     evidence: EvidenceWindow = "since_swap"
     players: CountedPlayers = "all"
+    approval_seconds: Count | None = None
 
 
 class Tally(Fact, frozen=True, kw_only=True):

@@ -16,6 +16,8 @@ from ledger.events import (
     InferenceFellBack,
     LedgerAccepted,
     ModelsReloaded,
+    PlanApproved,
+    PlanRejected,
     PredictionMade,
     RoundPlayed,
     RuleSet,
@@ -78,7 +80,16 @@ def stream_of(event: Event) -> str:
             | GameAbandoned()
         ):
             return game_stream(event.game_id)
-        case CycleDecided() | RuleSet() | AliasesPlanned() | AliasesAssigned() | AliasPinned() | AliasUnpinned():
+        case (
+            CycleDecided()
+            | RuleSet()
+            | AliasesPlanned()
+            | AliasesAssigned()
+            | AliasPinned()
+            | AliasUnpinned()
+            | PlanApproved()
+            | PlanRejected()
+        ):
             return promotion_stream(event.model_type)
         case TrainingCompleted():
             return training_stream(event.model_type)

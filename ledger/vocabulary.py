@@ -35,6 +35,7 @@ ReasonCode = Literal[
     "cooling_down",
     "too_many_fallbacks",
     "pinned",
+    "awaiting_approval",
     "reported",
 ]
 Trigger = Literal["schedule", "manual", "report"]
@@ -43,6 +44,7 @@ CountedPlayers = Literal["all", "human"]
 PlanCause = Literal["promotion", "training", "manual"]
 Cause = Literal["promotion", "training", "manual", "bootstrap", "report", "registry"]
 UnpinCause = Literal["manual", "expired"]
+RejectCause = Literal["manual", "expired"]
 TrainingStatus = Literal["success", "failure"]
 
 MOVES: Final[tuple[Move, ...]] = get_args(Move)
@@ -56,8 +58,8 @@ BOTS: Final[tuple[BotName, ...]] = get_args(BotName)
 DECISIONS: Final[tuple[Decision, ...]] = get_args(Decision)
 GUARD_REASONS: Final[tuple[ReasonCode, ...]] = ("sample_ratio_mismatch", "cooling_down", "too_many_fallbacks")
 """The reason codes under which a guard holds a swap back."""
-HELD_REASONS: Final[tuple[ReasonCode, ...]] = (*GUARD_REASONS, "pinned")
-"""Those, and the one under which an operator's pin does."""
+HELD_REASONS: Final[tuple[ReasonCode, ...]] = (*GUARD_REASONS, "pinned", "awaiting_approval")
+"""Those, and the ones under which an operator's pin, or a plan that waits for one, does."""
 VERDICTS: Final[tuple[Decision, ...]] = ("swap_production_b", "retain_production", "insufficient_data")
 """The decisions that a rule comes to; a reorder is beside them."""
 REASON_CODES: Final[tuple[ReasonCode, ...]] = get_args(ReasonCode)

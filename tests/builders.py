@@ -24,6 +24,8 @@ from ledger.events import (
     LedgerAccepted,
     LoadedModel,
     ModelsReloaded,
+    PlanApproved,
+    PlanRejected,
     Points,
     PredictionMade,
     RoundPlayed,
@@ -431,6 +433,22 @@ def alias_unpinned(**changes: Any) -> AliasUnpinned:
     )
 
 
+def plan_approved(**changes: Any) -> PlanApproved:
+    return replace(
+        PlanApproved(model_type="feedforward_nn", plan=3, actor="ada", reason="the evidence is sound", key=None),
+        **changes,
+    )
+
+
+def plan_rejected(**changes: Any) -> PlanRejected:
+    return replace(
+        PlanRejected(
+            model_type="feedforward_nn", plan=3, cause="manual", actor="ada", reason="not before Monday", key=None
+        ),
+        **changes,
+    )
+
+
 def training_completed(**changes: Any) -> TrainingCompleted:
     """By default the run is the one that `graphs.files` gives the version."""
     family, version = changes.get("model_type", "feedforward_nn"), changes.get("model_version", 5)
@@ -497,6 +515,8 @@ def one_of_each() -> tuple[Event, ...]:
         aliases_assigned(),
         alias_pinned(),
         alias_unpinned(),
+        plan_approved(),
+        plan_rejected(),
         training_completed(),
         models_reloaded(),
         ledger_accepted(),

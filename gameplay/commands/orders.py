@@ -13,17 +13,26 @@ from gameplay.commands.settings import pass_settings
 from gameplay.config import Settings
 from gameplay.promotion.operator.execution import Done, Ordered, Preview, execute, preview
 from gameplay.promotion.operator.orders import (
+    ApproveOrder,
     CancelOrder,
     Order,
     Origin,
     PinOrder,
+    RejectOrder,
     SwapOrder,
     UndoOrder,
     UnpinOrder,
 )
 from gameplay.promotion.operator.undo import Since
 from ledger.errors import InvalidTextError
-from ledger.events import AliasesAssigned, AliasesPlanned, AliasPinned
+from ledger.events import (
+    AliasesAssigned,
+    AliasesPlanned,
+    AliasPinned,
+    AliasUnpinned,
+    PlanApproved,
+    PlanRejected,
+)
 from ledger.times import parse_epoch_or_time, show_time
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from projections.commands.console import Command, finding, json_option, print_json, remark, say
@@ -37,6 +46,7 @@ reason_option = click.option("--reason", required=True, help="Why; it is kept in
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 VERSION = WholeType(1)
+plan_option = click.option("--plan", type=VERSION, help="Refuse unless this is the plan that waits.")
 
 
 class TimeType(click.ParamType[int]):
@@ -166,6 +176,54 @@ def undo(
 
 
 @click.command()
+@family_option
+@plan_option
+@reason_option
+@origin_options
+@json_option
+@pass_settings
+def approve(
+    settings: Settings,
+    model_type: Family,
+    plan: int | None,
+    reason: str,
+    actor: str | None,
+    key: str | None,
+    as_json: bool,
+) -> None:
+    """Let the swap that awaits approval be carried out.
+
+    Example: rps promotion approve --model-type xgboost --reason "the evidence is sound"
+    """
+    order = ApproveOrder(family=model_type, plan=plan, origin=origin_of(actor, reason, key))
+    _carry_out(settings, order, as_json=as_json)
+
+
+@click.command()
+@family_option
+@plan_option
+@reason_option
+@origin_options
+@json_option
+@pass_settings
+def reject(
+    settings: Settings,
+    model_type: Family,
+    plan: int | None,
+    reason: str,
+    actor: str | None,
+    key: str | None,
+    as_json: bool,
+) -> None:
+    """Close the swap that awaits approval; the aliases stay as they are.
+
+    Example: rps promotion reject --model-type xgboost --reason "not before the holidays"
+    """
+    order = RejectOrder(family=model_type, plan=plan, origin=origin_of(actor, reason, key))
+    _carry_out(settings, order, as_json=as_json)
+
+
+@click.command()
 @click.option("--model-type", type=click.Choice(FAMILIES), help="The family.")
 @click.option("--reason", help="Why; it is kept in the ledger.")
 @origin_options
@@ -289,8 +347,8 @@ def _since(since: Since) -> list[str]:
 
 def _done(done: Done) -> str:
     repeated = "; this order was there already" if done.repeated else ""
-    if isinstance(done.event, AliasesPlanned) and done.applied is False:
-        return f"planned at position {done.position:,}: {_words(done.event)}{repeated}"
+    if done.applied is False:
+        return f"written down at position {done.position:,}: {_words(done.event)}{repeated}"
     return f"{_words(done.event)}, at position {done.position:,}{repeated}"
 
 
@@ -306,5 +364,9 @@ def _words(event: Ordered) -> str:
         case AliasesAssigned():
             versions = ", ".join(f"{one.alias} v{one.after}" for one in event.assignments)
             return f"plan {event.plan} is cancelled; the aliases stay {versions}"
-        case _:
+        case AliasUnpinned():
             return f"{event.alias} is held at v{event.version} no more"
+        case PlanApproved():
+            return f"plan {event.plan} is approved"
+        case PlanRejected():
+            return f"plan {event.plan} is rejected; the aliases stay as they are"

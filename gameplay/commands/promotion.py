@@ -8,7 +8,7 @@ import click
 
 from gameplay.commands.moves import history
 from gameplay.commands.opened import opened
-from gameplay.commands.orders import cancel, cancel_plan, pin, swap, undo, unpin
+from gameplay.commands.orders import approve, cancel, cancel_plan, pin, reject, swap, undo, unpin
 from gameplay.commands.settings import pass_settings
 from gameplay.config import Settings
 from gameplay.core import Core
@@ -44,7 +44,7 @@ def promotion() -> None:
     """Show where promotion stands, run a cycle, or move aliases by hand: pin, swap, undo."""
 
 
-for _order in (pin, unpin, swap, undo, cancel):
+for _order in (pin, unpin, swap, undo, approve, reject, cancel):
     promotion.add_command(_order)
 promotion.add_command(history)
 
@@ -160,7 +160,8 @@ def _run(core: Core, family: Family) -> Cycle:
     if decided is None or problem:
         return Cycle(family, decided, applied=False, problem=problem)
     moves = decided.reordered or decided.decision == "swap_production_b"
-    return Cycle(family, decided, applied=True if moves else None)
+    open_plan = core.promotion.state(family).promotion.plan
+    return Cycle(family, decided, applied=open_plan is None if moves else None)
 
 
 def _record(cycle: Cycle) -> dict[str, Any]:

@@ -17,6 +17,7 @@ PROCESS_LABELS: Final[dict[str, tuple[str, ...]]] = {
     "rps_job_missed_total": ("job",),
     "rps_job_last_run_timestamp_seconds": ("job",),
     "rps_ledger_ahead_of_clock_seconds": (),
+    "rps_promotion_approval_age_seconds": ("model",),
     "rps_writer_unanswered_events": (),
     "rps_projection_snapshots_discarded": (),
     "rps_projection_forks": (),

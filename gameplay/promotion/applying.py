@@ -6,11 +6,13 @@ on from the plan, and never from a difference read back from the registry.
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from gameplay.models.errors import ModelUnavailable, RegistryError, StoreError
+from gameplay.promotion.approval import has_expired, rejection
 from gameplay.promotion.assignments import assigned, completed
 from gameplay.promotion.state import Promotion, StateAt
 from ledger.errors import DuplicateError, OvertakenError
@@ -38,13 +40,21 @@ def settle(promotion: Promotion, family: Family) -> bool:
 
 
 def complete(promotion: Promotion, family: Family) -> None:
-    """Complete the family's open plan, if it has one.
+    """Complete the family's open plan, if it has one; close it where it was not approved in time.
 
-    Raises RegistryError, StoreError or ModelUnavailable when that cannot be done now; `problems` says so too.
+    One that awaits approval stays as it is. Raises RegistryError, StoreError or ModelUnavailable when that cannot
+    be done now; `problems` says so too.
     """
     with promotion.turn(family):
         state = promotion.state(family)
         while open_plan := state.promotion.plan:
+            if open_plan.waits and not has_expired(open_plan, state.now_us):
+                return  # that is no trouble, and nothing may be done about it
+            if open_plan.waits:
+                with suppress(OvertakenError):  # then it was answered just now
+                    promotion.append(state, rejection(state, open_plan, "expired"))
+                state = promotion.state(family)
+                continue
             runs = _apply(promotion, state, open_plan.assignments)
             try:
                 promotion.append(state, [completed(family, open_plan, runs)])

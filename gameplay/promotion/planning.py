@@ -59,7 +59,7 @@ def cycle(
 def preview(promotion: Promotion, family: Family) -> tuple[CycleDecided, AliasesPlanned | None]:
     """What a cycle would decide now. Writes nothing. Raises Conflict where a cycle could not decide."""
     state = promotion.state(family)
-    if state.promotion.plan:
+    if state.promotion.plan and not state.promotion.plan.waits:
         raise Conflict(f"{family} has an open plan; it is completed before anything new is decided")
     return _decide(state, "manual", "dry run")
 
@@ -114,7 +114,9 @@ def _cycle(
     if not is_settled:
         return None, False
     expire(promotion, family)
-    state = promotion.state_to_plan_from(family)
+    state = promotion.state(family)
+    if (open_plan := state.promotion.plan) and not open_plan.waits:
+        raise OvertakenError(f"{family}: another process has planned to move its aliases")
     decided, planned = _decide(state, trigger, source)
     batch: list[Event] = [decided] if planned is None else [decided, with_runs(planned, state)]
     try:

@@ -16,6 +16,7 @@ from ledger.retry import retry
 from ledger.store import Ledger, Receipt
 from ledger.streams import promotion_stream
 from ledger.vocabulary import FAMILIES, Family
+from projections.decision.approval import waits
 from projections.read_models.all import ReadModels
 from projections.read_models.assigned_games import AssignedGames
 from projections.read_models.standings import PromotionState
@@ -120,8 +121,13 @@ class Promotion:
             return self.read_models.standings.state.families[family].run(version)
 
     def state_to_plan_from(self, family: Family) -> StateAt:
-        """The family at the head. Raises OvertakenError when another process has just opened a plan."""
+        """The family at the head, without an open plan.
+
+        Raises OvertakenError when another process has just opened one, Conflict while one awaits approval.
+        """
         state = self.state(family)
+        if state.promotion.plan and state.promotion.plan.waits:
+            raise Conflict(f"{family}: {waits(state.promotion.plan)}; approve or reject it first")
         if state.promotion.plan:
             raise OvertakenError(f"{family}: another process has planned to move its aliases")
         return state

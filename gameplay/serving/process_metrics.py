@@ -1,11 +1,13 @@
 """The process's own gauges: what it says of itself beside the series that are folded from the ledger."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import version as package_version
 
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, Info, PlatformCollector, ProcessCollector
 
 from gameplay.core import Core, PlayCore
+from ledger.vocabulary import FAMILIES, Family
 from ledger.writer import Writer
 
 VERSION = package_version("promotion-ledger")
@@ -55,6 +57,19 @@ def register_views(process: CollectorRegistry, core: Core, clock: Callable[[], f
         ),
     }
     _set(process, gauges)
+    age = Gauge(
+        "rps_promotion_approval_age_seconds",
+        "How long a swap has been waiting for an operator's approval; 0 while none waits.",
+        ["model"],
+        registry=process,
+    )
+    for family in FAMILIES:
+        age.labels(family).set_function(partial(_waits_seconds, core, family, clock))
+
+
+def _waits_seconds(core: Core, family: Family, clock: Callable[[], float]) -> float:
+    plan = core.families.known[family].plan
+    return max(clock() - plan.planned_us / 1_000_000, 0.0) if plan is not None and plan.waits else 0.0
 
 
 def _set(process: CollectorRegistry, gauges: Gauges) -> None:

@@ -131,6 +131,8 @@ CALLS = (
     Call(method="POST", path="/internal/promotion/unpin", endpoint=orders.unpin, guarded=True, ordered=True),
     Call(method="POST", path="/internal/promotion/swap", endpoint=orders.swap, guarded=True, ordered=True),
     Call(method="POST", path="/internal/promotion/undo", endpoint=orders.undo, guarded=True, ordered=True),
+    Call(method="POST", path="/internal/promotion/approve", endpoint=orders.approve, guarded=True, ordered=True),
+    Call(method="POST", path="/internal/promotion/reject", endpoint=orders.reject, guarded=True, ordered=True),
     Call(method="POST", path="/internal/promotion/cancel", endpoint=orders.cancel, guarded=True, ordered=True),
     Call(method="POST", path="/internal/training/complete", endpoint=training.complete, guarded=True),
     Call(method="GET", path="/internal/ledger/events", endpoint=feed.events, packed=True, secret=True),

@@ -15,7 +15,7 @@ from gameplay.web.described_players import PLAYERS
 from gameplay.web.description import CSV, HTML, JSON, STREAM, Described, Parameter
 from gameplay.web.games import EraseName, PlayRound, StartGame
 from gameplay.web.grafana import OptionsBody, QueryBody, VariableBody
-from gameplay.web.orders import OrderBody, PinBody, SwapBody, UnpinBody
+from gameplay.web.orders import AnswerBody, OrderBody, PinBody, SwapBody, UnpinBody
 from gameplay.web.report_body import ReportBody
 from gameplay.web.training import TrainingBody
 from ledger.events import EVENT_TYPES
@@ -362,6 +362,22 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
         summary="Bring back the versions from before the last swap.",
         headers=(_KEY,),
         body=OrderBody,
+        body_example=_ORDER,
+        answer=shapes.OrderTaken,
+        errors=(409,),
+    ),
+    ("POST", "/internal/promotion/approve"): Described(
+        summary="Let the swap that awaits approval be carried out.",
+        headers=(_KEY,),
+        body=AnswerBody,
+        body_example=_ORDER,
+        answer=shapes.OrderTaken,
+        errors=(409,),
+    ),
+    ("POST", "/internal/promotion/reject"): Described(
+        summary="Close the swap that awaits approval; the aliases stay as they are.",
+        headers=(_KEY,),
+        body=AnswerBody,
         body_example=_ORDER,
         answer=shapes.OrderTaken,
         errors=(409,),

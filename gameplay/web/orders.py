@@ -8,10 +8,12 @@ from starlette.responses import Response
 
 from gameplay.promotion.operator.execution import Seen, execute, preview
 from gameplay.promotion.operator.orders import (
+    ApproveOrder,
     CancelOrder,
     Order,
     Origin,
     PinOrder,
+    RejectOrder,
     SwapOrder,
     UndoOrder,
     UnpinOrder,
@@ -63,6 +65,13 @@ class SwapBody(OrderBody, frozen=True, kw_only=True):
     version: Version | None = None
 
 
+class AnswerBody(OrderBody, frozen=True, kw_only=True):
+    """The body of `POST /internal/promotion/approve` and `reject`; `plan` is the one that is meant."""
+
+    plan: Version | None = None
+
+
+_answered = QuotedNumbersDecoder(AnswerBody)
 _order = QuotedNumbersDecoder(OrderBody)
 _pin = QuotedNumbersDecoder(PinBody)
 _unpin = QuotedNumbersDecoder(UnpinBody)
@@ -100,6 +109,20 @@ async def undo(request: Request) -> Response:
     """POST /internal/promotion/undo."""
     given = decode(await read_body(request), _order)
     return await _answer(request, UndoOrder(family=given.model_type, origin=_origin(request, given)), given)
+
+
+async def approve(request: Request) -> Response:
+    """POST /internal/promotion/approve."""
+    given = decode(await read_body(request), _answered)
+    order = ApproveOrder(family=given.model_type, plan=given.plan, origin=_origin(request, given))
+    return await _answer(request, order, given)
+
+
+async def reject(request: Request) -> Response:
+    """POST /internal/promotion/reject."""
+    given = decode(await read_body(request), _answered)
+    order = RejectOrder(family=given.model_type, plan=given.plan, origin=_origin(request, given))
+    return await _answer(request, order, given)
 
 
 async def cancel(request: Request) -> Response:

@@ -5,7 +5,15 @@ from typing import Any, Literal
 import msgspec
 
 from gameplay.promotion.operator.undo import Since
-from ledger.events import AliasesAssigned, AliasesPlanned, AliasPinned, AliasUnpinned, Assignment
+from ledger.events import (
+    AliasesAssigned,
+    AliasesPlanned,
+    AliasPinned,
+    AliasUnpinned,
+    Assignment,
+    PlanApproved,
+    PlanRejected,
+)
 from ledger.vocabulary import Alias, Decision, Family, TrainingStatus
 from projections.read_models.history_row import HistoryRow
 
@@ -122,7 +130,7 @@ class OrderTaken(msgspec.Struct):
     model_type: Family
     dry_run: bool
     position: int | None
-    event: AliasPinned | AliasUnpinned | AliasesPlanned | AliasesAssigned
+    event: AliasPinned | AliasUnpinned | AliasesPlanned | AliasesAssigned | PlanApproved | PlanRejected
     applied: bool | None
     repeated: bool
     since: Since | None

@@ -23,7 +23,7 @@ from projections.decision.cycle import decide_cycle, versions_of
 from projections.decision.rules import ANYTIME_SIGN, SETTLE_SECONDS, restarts_window
 from projections.read_models.assigned_games import AssignedGames, window_of
 from projections.read_models.counting import intended_share, is_evidence, pair_of
-from projections.read_models.moves import Pin
+from projections.read_models.moves import OpenPlan, Pin
 from projections.read_models.standings import PromotionState, Record
 from projections.read_models.tickers import Window
 from projections.read_models.version_pairs import PairWindow
@@ -130,12 +130,21 @@ class Grounds(Struct):
             self.assigned = self.assigned.again(entry.position)
 
     def decide(
-        self, actual: CycleDecided, cycle: int, assignment: Assignment, *, through: int, decided_us: int
+        self,
+        actual: CycleDecided,
+        cycle: int,
+        assignment: Assignment,
+        *,
+        through: int,
+        decided_us: int,
+        waiting: OpenPlan | None = None,
     ) -> tuple[CycleDecided, AliasesPlanned | None]:
-        """What the changed rule decides in place of an actual cycle. Raises RuleError."""
+        """What the changed rule decides in place of an actual cycle, while a plan may wait. Raises RuleError."""
         assert actual.rule is not None
         aliases: dict[str, int] = dict(versions_of(assignment).items())
-        promotion = PromotionState(cycle=cycle, aliases=aliases, records=self.records, pins=self.pins)
+        promotion = PromotionState(
+            cycle=cycle, aliases=aliases, records=self.records, pins=self.pins, plan=waiting
+        )
         return decide_cycle(
             actual.model_type,
             promotion,

@@ -369,6 +369,7 @@ def _promotion_state(recorded: Decided, count: SpanCount) -> PromotionState:
         aliases=plain(recorded.assignment),
         records=count.records,
         pins=recorded.pins,
+        plan=recorded.waiting,
         log_e_max=recorded.log_e_max,
     )
 

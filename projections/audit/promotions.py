@@ -13,6 +13,7 @@ from ledger.events import (
     AliasUnpinned,
     Assignment,
     CycleDecided,
+    PlanApproved,
     RuleSet,
 )
 from ledger.evidence import Rule
@@ -23,7 +24,7 @@ from projections.errors import ProjectionError
 from projections.fold import decode
 from projections.read_models import moves
 from projections.read_models.counting import pair_of
-from projections.read_models.moves import Pin
+from projections.read_models.moves import OpenPlan, Pin
 
 
 class Move(Struct):
@@ -33,8 +34,16 @@ class Move(Struct):
     plan: AliasesPlanned
     assignment: Assignment | None
     end: AliasesAssigned | None = None
+    approved: bool = False
     overtaken: bool = False
-    """Something else was decided or planned while it was open."""
+    """Something else was decided or planned while it was open, and did not wait for an approval."""
+
+    @property
+    def waiting(self) -> OpenPlan | None:
+        """The plan, while it waits for an approval."""
+        if self.end is not None or self.approved or self.plan.approve_by_us is None:
+            return None
+        return moves.open_plan(self.plan, self.planned)
 
 
 class Decided(Struct):
@@ -55,6 +64,8 @@ class Decided(Struct):
     window_position: int
     """Where the window of a rule begins that counts games as they were assigned."""
     pins: dict[str, Pin]
+    waiting: OpenPlan | None
+    """The plan that waited for an approval."""
     pair_position: int
     """Where the version behind Production or B last changed."""
     move: Move | None = None
@@ -110,6 +121,8 @@ def read_promotions(ledger: Ledger, family: Family) -> Promotions:
                 stream.pins[event.alias] = moves.pin(event, entry)
             case AliasUnpinned() as event:
                 stream.pins.pop(event.alias, None)
+            case PlanApproved() as event:
+                _approve(stream, event)
             case _:
                 pass  # no service writes anything else here, and it says nothing of decisions
         stream.previous_position = entry.position
@@ -125,8 +138,10 @@ def assignment_after(entry: Entry, event: AliasesPlanned | AliasesAssigned) -> A
 
 
 def _decide(stream: Promotions, entry: Entry, event: CycleDecided) -> None:
-    if stream.open_move is not None:
-        stream.open_move.overtaken = True
+    open_move = stream.open_move
+    waiting = open_move.waiting if open_move else None
+    if open_move is not None and waiting is None:
+        open_move.overtaken = True
     stream.decided.append(
         Decided(
             entry=entry,
@@ -142,6 +157,7 @@ def _decide(stream: Promotions, entry: Entry, event: CycleDecided) -> None:
             rule=stream.rule,
             window_position=stream.window_position,
             pins=dict(stream.pins),
+            waiting=waiting,
             pair_position=stream.pair_position,
         )
     )
@@ -157,6 +173,11 @@ def _plan(stream: Promotions, entry: Entry, event: AliasesPlanned) -> None:
     stream.moves.append(move)
     if stream.latest is not None and event.cycle == stream.latest.event.cycle and stream.latest.move is None:
         stream.latest.move = move
+
+
+def _approve(stream: Promotions, event: PlanApproved) -> None:
+    if stream.open_move is not None and stream.open_move.planned.version == event.plan:
+        stream.open_move.approved = True
 
 
 def _assign(stream: Promotions, entry: Entry, event: AliasesAssigned) -> None:

@@ -15,6 +15,8 @@ from ledger.events import (
     InferenceFellBack,
     LedgerAccepted,
     ModelsReloaded,
+    PlanApproved,
+    PlanRejected,
     PredictionMade,
     RoundPlayed,
     RuleSet,
@@ -50,12 +52,17 @@ def summary(event: Event) -> str:
             return f"{event.status} for {event.alias}{version}"
         case ModelsReloaded():
             return f"{len(event.loaded)} loaded, {len(event.failed)} failed"
-        case RuleSet() | AliasPinned() | AliasUnpinned() | LedgerAccepted() | ClockAccepted():
+        case _:
             return _by_hand(event)
 
 
-def _by_hand(event: RuleSet | AliasPinned | AliasUnpinned | LedgerAccepted | ClockAccepted) -> str:
+ByHand = RuleSet | AliasPinned | AliasUnpinned | PlanApproved | PlanRejected | LedgerAccepted | ClockAccepted
+
+
+def _by_hand(event: ByHand) -> str:
     """What a person has ordered, by a command or by a setting."""
+    if isinstance(event, PlanApproved | PlanRejected):
+        return _of_plan(event)
     if isinstance(event, AliasPinned):
         until = f" until {show_time(event.expires_us)}" if event.expires_us is not None else ""
         return f"{event.alias} is held at v{event.version}{until}, by {event.actor}{_because(event.reason)}"
@@ -68,6 +75,15 @@ def _by_hand(event: RuleSet | AliasPinned | AliasUnpinned | LedgerAccepted | Clo
         return f"the clock's {show_time(event.clock_us)} stands: {event.reason}"
     known = f", where position {event.known.position} was known" if event.known else ""
     return f"goes on after position {event.position}{known}: {event.reason}"
+
+
+def _of_plan(event: PlanApproved | PlanRejected) -> str:
+    """What has become of a plan that waited for an approval."""
+    if isinstance(event, PlanApproved):
+        return f"plan {event.plan} is approved by {event.actor}{_because(event.reason)}"
+    if event.actor is None:
+        return f"plan {event.plan} was not approved in time"
+    return f"plan {event.plan} is rejected by {event.actor}{_because(event.reason)}"
 
 
 def _served(alias: str | None, version: int | None) -> str:

@@ -39,7 +39,7 @@ from projections.decision.rules import DEFAULT, RuleError
 from projections.errors import ProjectionError
 from projections.fold import Progress, Reader, decode, walk
 from projections.read_models.counting import NO_GAMES, is_evidence, one_more, ranks_challengers
-from projections.read_models.moves import pin
+from projections.read_models.moves import OpenPlan, open_plan, pin
 
 _READ = (
     AliasesAssigned,
@@ -132,6 +132,8 @@ class _CounterfactualState(Struct):
     """The cycle that has been decided and whose own position is not reached yet, with the assignment after it."""
     waiting: tuple[int, Assignment] | None = None
     """(cycle, assignment): the actual history makes the same move, and it takes effect in both at once."""
+    open_plan: OpenPlan | None = None
+    """The newest actual plan."""
     counterparts: dict[tuple[int, Assignment], _Counterpart] = field(default_factory=dict)
     games: dict[str, _Played] = field(default_factory=dict)
     tallies: dict[int, Tally] = field(default_factory=dict)
@@ -147,6 +149,23 @@ class _CounterfactualState(Struct):
         if self.due and self.due[-1].through_position < entry.position:
             self._decide(self.due.pop())
         match event:
+            case GameStarted() | GameFinished() | GameAbandoned() | PredictionMade():
+                self._play(entry, event)
+            case RuleSet() | AliasPinned() | AliasUnpinned():
+                self._set(entry, event)
+            case CycleDecided():
+                self._conclude(entry, event)
+            case AliasesPlanned():
+                self.open_plan = open_plan(event, entry)
+                if self.waiting is not None and assignment_after(entry, event) != self.waiting[1]:
+                    self._move(entry, self._take_waiting())
+            case AliasesAssigned():
+                self._assign(entry, event)
+            case _:
+                raise AssertionError(f"{entry.type} is not among the types that are read")
+
+    def _play(self, entry: Entry, event: GameStarted | GameFinished | GameAbandoned | PredictionMade) -> None:
+        match event:
             case GameStarted():
                 self._start(entry, event)
             case GameFinished():
@@ -157,21 +176,16 @@ class _CounterfactualState(Struct):
             case PredictionMade():
                 if ranks_challengers(event, entry):
                     self.grounds.predict(event)
+
+    def _set(self, entry: Entry, event: RuleSet | AliasPinned | AliasUnpinned) -> None:
+        """What holds for the cycles that come holds in both histories."""
+        match event:
             case RuleSet():
                 self.grounds.set_rule(entry, event)
             case AliasPinned():
                 self.grounds.pins[event.alias] = pin(event, entry)
             case AliasUnpinned():
                 self.grounds.pins.pop(event.alias, None)
-            case CycleDecided():
-                self._conclude(entry, event)
-            case AliasesPlanned():
-                if self.waiting is not None and assignment_after(entry, event) != self.waiting[1]:
-                    self._move(entry, self._take_waiting())
-            case AliasesAssigned():
-                self._assign(entry, event)
-            case _:
-                raise AssertionError(f"{entry.type} is not among the types that are read")
 
     def _start(self, entry: Entry, event: GameStarted) -> None:
         if event.assignment is None or event.model_version is None or self.assignment is None:
@@ -207,11 +221,22 @@ class _CounterfactualState(Struct):
         decided_us = due.event.decided_us or due.recorded_us
         try:
             decided, planned = self.grounds.decide(
-                due.event, self.cycle, self.assignment, through=due.through_position, decided_us=decided_us
+                due.event,
+                self.cycle,
+                self.assignment,
+                through=due.through_position,
+                decided_us=decided_us,
+                waiting=self._waiting_plan(),
             )
         except RuleError as error:
             raise ProjectionError(due.position, wire_name(CycleDecided), str(error)) from error
         self.decided = decided, _after(planned) if planned else None
+
+    def _waiting_plan(self) -> OpenPlan | None:
+        """The plan of a move that both histories wait with, for an approval."""
+        if self.waiting is None or self.open_plan is None or not self.open_plan.waits:
+            return None
+        return self.open_plan
 
     def _conclude(self, entry: Entry, event: CycleDecided) -> None:
         """Apply the decision at the cycle's own position."""

@@ -5,10 +5,12 @@ A cycle makes one kind of move: it swaps Production and B, or it reorders the ch
 
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, Assignment, CycleDecided
 from ledger.evidence import RankedChallenger, Rule, Tickers
 from ledger.vocabulary import ALIASES, Alias, Decision, Family, PlanCause, Trigger
-from projections.decision import pins, ranking
+from projections.decision import approval, pins, ranking
 from projections.decision.evidence import gather_for, look_at_windows
 from projections.decision.exact_test import boschloo_p
 from projections.decision.guards import guarded, watch
@@ -37,21 +39,24 @@ def decide_cycle(
 ) -> tuple[CycleDecided, AliasesPlanned | None]:
     """The cycle's decision at `position` and `decided_us`, and the plan when something moves.
 
-    The family must have its aliases, and no open plan. `pair` is the window of the two versions behind Production
-    and B. `assigned` are the family's games in the order in which they were
-    assigned, for a rule that counts them so. Raises RuleError.
+    The family must have its aliases, and no open plan but one that awaits approval: then nothing moves. `pair` is
+    the window of the two versions behind Production and B. `assigned` are the family's games in the order in which
+    they were assigned, for a rule that counts them so. Raises RuleError.
     """
     assignment = promotion.assignment()
     assert assignment is not None
-    assert promotion.plan is None, "an open plan is completed before anything new is decided"
+    waiting = promotion.plan
+    assert waiting is None or waiting.waits, "an open plan is completed before anything new is decided"
     evidence = gather_for(rule, window, pair, promotion, assignment, position, decided_us, assigned)
     own = decide(evidence, rule)
     watched = watch(window, decided_us)
     pinned = pins.holding(promotion, decided_us)
-    verdict = guarded(pins.held_back(own, pinned), rule, watched)
+    verdict = guarded(pins.held_back(approval.held_back(own, waiting), pinned), rule, watched)
     # A cycle that is held back moves nothing: a reorder would take the version that waits away from B.
     held = verdict is not own
     after, ranked = (assignment, ()) if held else _outcome(verdict.decision, promotion, assignment, rule, pinned)
+    if waiting is not None:
+        after = assignment
     swapped = verdict.decision == "swap_production_b"
     reordered = not swapped and after != assignment
     decided = CycleDecided(
@@ -77,7 +82,9 @@ def decide_cycle(
     )
     if not (swapped or reordered):
         return decided, None
-    return decided, plan("promotion", family, assignment, after, cycle=decided.cycle)
+    planned = plan("promotion", family, assignment, after, cycle=decided.cycle)
+    until = approval.approve_by(rule, decided_us) if swapped else None
+    return decided, structs.replace(planned, approve_by_us=until)
 
 
 def _outcome(

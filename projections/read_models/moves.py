@@ -21,6 +21,13 @@ class OpenPlan(Struct):
     reason: str | None
     key: str | None
     undoes: int | None
+    approve_by_us: int | None
+    approved: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether it must not be carried out yet: no operator has approved it."""
+        return self.approve_by_us is not None and not self.approved
 
 
 class Pin(Struct):
@@ -70,6 +77,7 @@ def open_plan(event: AliasesPlanned, entry: Entry) -> OpenPlan:
         reason=event.reason,
         key=event.key,
         undoes=event.undoes,
+        approve_by_us=event.approve_by_us,
     )
 
 

@@ -14,6 +14,8 @@ from ledger.events import (
     Assignment,
     CycleDecided,
     GameFinished,
+    PlanApproved,
+    PlanRejected,
     PredictionMade,
     RuleSet,
     TrainingCompleted,
@@ -223,6 +225,18 @@ def _alias_unpinned(state: PromotionStates, event: AliasUnpinned, entry: Entry) 
     promotion.pins.pop(event.alias, None)
 
 
+def _plan_approved(state: PromotionStates, event: PlanApproved, entry: Entry) -> None:
+    promotion = state.families[event.model_type]
+    promotion.stream_version = entry.version
+    if promotion.plan is not None and promotion.plan.version == event.plan:
+        promotion.plan.approved = True
+
+
+def _plan_rejected(state: PromotionStates, event: PlanRejected, entry: Entry) -> None:
+    """It is closed by the assignment that follows."""
+    state.families[event.model_type].stream_version = entry.version
+
+
 def _training_completed(state: PromotionStates, event: TrainingCompleted, _entry: Entry) -> None:
     promotion = state.families[event.model_type]
     if event.model_version is not None and event.run_id is not None:
@@ -254,6 +268,8 @@ def projection() -> Projection[PromotionStates]:
         on(AliasesAssigned, _aliases_assigned),
         on(AliasPinned, _alias_pinned),
         on(AliasUnpinned, _alias_unpinned),
+        on(PlanApproved, _plan_approved),
+        on(PlanRejected, _plan_rejected),
         on(TrainingCompleted, _training_completed),
     )
-    return Projection("standings", 7, PromotionStates, handlers)
+    return Projection("standings", 8, PromotionStates, handlers)

@@ -52,6 +52,8 @@ GOOD: dict[str, tuple[str, str, object]] = {
     ),
     "RPS_PROMOTION_EVIDENCE": ("version_pair", "promotion_evidence", "version_pair"),
     "RPS_PROMOTION_PLAYERS": ("human", "promotion_players", "human"),
+    "RPS_PROMOTION_APPROVAL": ("swap", "swap"),
+    "RPS_PROMOTION_APPROVAL_SECONDS": ("3600", 3_600),
     "RPS_PROMOTION_SETTLE_SECONDS": ("60", "promotion_settle_seconds", 60),
     "RPS_GUARD_SAMPLE_RATIO": ("false", "guard_sample_ratio", False),
     "RPS_GUARD_COOLDOWN_CYCLES": ("4", "guard_cooldown_cycles", 4),

@@ -31,6 +31,7 @@ from tests.builders import (
     ledger_accepted,
     models_reloaded,
     one_of_each,
+    plan_rejected,
     prediction_made,
     report,
     round_played,
@@ -141,6 +142,8 @@ def samples() -> tuple[Event, ...]:
         aliases_assigned(cause="manual", cycle=None, plan=3, actor="ada", reason="v9 is gone", key="k", undoes=12),
         alias_pinned(expires_us=1_760_083_199_000_000, key="pin-1"),
         alias_unpinned(cause="expired", actor=None, reason=None, key=None),
+        plan_rejected(cause="expired", actor=None, reason=None),
+        rule_set(rule=rule(approval_seconds=86_400)),
         training_completed(
             alias=None,
             status="failure",

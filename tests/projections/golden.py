@@ -112,6 +112,8 @@ def golden_history() -> tuple[Event, ...]:
         builders.alias_pinned(expires_us=1_760_083_199_000_000),
         builders.alias_pinned(**xgboost, alias="Production", version=3),
         builders.alias_unpinned(),
+        builders.plan_approved(plan=7),
+        builders.plan_rejected(**xgboost),
         builders.models_reloaded(),
         builders.ledger_accepted(),
         builders.clock_accepted(),

@@ -9,11 +9,14 @@ from typing import NamedTuple, assert_never
 
 from gameplay.promotion import applying
 from gameplay.promotion.applying import settle
-from gameplay.promotion.operator import cancelling, moves, pins, undo
+from gameplay.promotion.operator import approvals, cancelling, moves, pins, undo
 from gameplay.promotion.operator.orders import (
+    ROUTE,
+    ApproveOrder,
     CancelOrder,
     Order,
     PinOrder,
+    RejectOrder,
     SwapOrder,
     UndoOrder,
     UnpinOrder,
@@ -24,22 +27,33 @@ from gameplay.promotion.planning import append_move
 from gameplay.promotion.state import Promotion, StateAt
 from gameplay.refusals import Conflict
 from ledger.errors import DuplicateError, OvertakenError
-from ledger.events import AliasesAssigned, AliasesPlanned, AliasPinned, AliasUnpinned, Assignment, Event
-from ledger.store import Entry
+from ledger.events import (
+    AliasesAssigned,
+    AliasesPlanned,
+    AliasPinned,
+    AliasUnpinned,
+    Assignment,
+    Event,
+    PlanApproved,
+    PlanRejected,
+)
+from ledger.ids import keyed_id, new_id
 from ledger.vocabulary import Family
+from projections.decision.approval import waits
 from projections.decision.cycle import is_cancellation
 
-Ordered = AliasPinned | AliasUnpinned | AliasesPlanned | AliasesAssigned
+Ordered = AliasPinned | AliasUnpinned | AliasesPlanned | AliasesAssigned | PlanApproved | PlanRejected
 
 _Deciding = PinOrder | UnpinOrder | SwapOrder | UndoOrder
 """Orders that are decided from the state without an open plan."""
 
 
 class Seen(NamedTuple):
-    """What an order is for: the aliases, and the last swap."""
+    """What an order is for: the aliases, the last swap, and the plan that waits for an answer."""
 
     assignment: Assignment | None
     last_swap_position: int | None
+    plan: int | None
 
 
 class Preview(NamedTuple):
@@ -68,8 +82,11 @@ def preview(promotion: Promotion, order: Order) -> Preview:
     state = promotion.state(order.family)
     if isinstance(order, CancelOrder):
         return Preview(cancelling.cancellation(state, order), _seen(state))
+    if isinstance(order, ApproveOrder | RejectOrder):
+        return Preview(_answers(state, order)[0], _seen(state))
     if plan := state.promotion.plan:
-        raise Conflict(f"{order.family} has an open plan ({plan.version}); it is completed before anything new")
+        what = waits(plan) if plan.waits else f"plan {plan.version} is open, and completed before anything new"
+        raise Conflict(f"{order.family}: {what}")
     event = _decide(promotion, state, order)
     since = undo.since(promotion.ledger, state) if isinstance(order, UndoOrder) else None
     return Preview(event, _seen(state), since)
@@ -87,6 +104,9 @@ def execute(promotion: Promotion, order: Order, seen: Seen | None = None) -> Don
             return done
         if isinstance(order, CancelOrder):
             return _cancel(promotion, order)
+        if isinstance(order, ApproveOrder | RejectOrder):
+            settle(promotion, order.family)  # one that was not answered in time is closed
+            return promotion.retry(order.family, lambda: _answer(promotion, order, seen))
         _require_settled(promotion, order.family)
         meant = seen or _seen(promotion.state(order.family))
         return promotion.retry(order.family, lambda: _execute(promotion, order, meant))
@@ -109,6 +129,32 @@ def _execute(promotion: Promotion, order: _Deciding, meant: Seen) -> Done:
         raise OvertakenError(str(error)) from error
     applied = settle(promotion, order.family) if isinstance(event, AliasesPlanned) else None
     return Done(receipt.last_position, event, applied)
+
+
+def _answer(promotion: Promotion, order: ApproveOrder | RejectOrder, seen: Seen | None) -> Done:
+    if done := _repeated(promotion, order):
+        return done
+    state = promotion.state(order.family)
+    if seen is not None and _seen(state) != seen:
+        raise Conflict(f"another plan of {order.family} waits by now; look at it, and answer again")
+    batch = _answers(state, order)
+    keyed = order.origin.key is not None
+    ids = [keyed_id(ROUTE, order.origin.key or "", index) if keyed else new_id() for index in range(len(batch))]
+    try:
+        receipt = promotion.append(state, batch, ids=ids)
+    except DuplicateError as error:  # the same key at once, from another state
+        raise OvertakenError(str(error)) from error
+    event, *_ = batch
+    applied = settle(promotion, order.family) if isinstance(event, PlanApproved) else None
+    return Done(receipt.first_position, event, applied)
+
+
+def _answers(
+    state: StateAt, order: ApproveOrder | RejectOrder
+) -> tuple[PlanApproved] | tuple[PlanRejected, AliasesAssigned]:
+    if isinstance(order, ApproveOrder):
+        return (approvals.approve(state, order),)
+    return approvals.reject(state, order)
 
 
 def _cancel(promotion: Promotion, order: CancelOrder) -> Done:
@@ -153,6 +199,8 @@ def _require_settled(promotion: Promotion, family: Family) -> None:
     if not settle(promotion, family):
         why = promotion.problems.get(family, f"plan {plan.version} cannot be completed now")
         raise Conflict(f"{family}: {why}; nothing else was done")
+    if plan.waits and promotion.state(family).promotion.plan:
+        raise Conflict(f"{family}: {waits(plan)}; approve or reject it first")
     now = moves.show(promotion.state(family).assignment())
     raise Conflict(
         f"plan {plan.version} of {family} was open, and is completed now: the aliases are {now}. Nothing else was"
@@ -162,7 +210,8 @@ def _require_settled(promotion: Promotion, family: Family) -> None:
 
 def _seen(state: StateAt) -> Seen:
     last = state.promotion.last_swap
-    return Seen(state.promotion.assignment(), last.position if last else None)
+    plan = state.promotion.plan
+    return Seen(state.promotion.assignment(), last.position if last else None, plan.version if plan else None)
 
 
 def _repeated(promotion: Promotion, order: Order) -> Done | None:
@@ -179,9 +228,10 @@ def _repeated(promotion: Promotion, order: Order) -> Done | None:
         raise Conflict(f"the key {order.origin.key!r} belongs to another order, at position {entry.position}")
     assert isinstance(event, Ordered)
     applied = None
-    if isinstance(event, AliasesPlanned):
+    if isinstance(event, AliasesPlanned | PlanApproved):
         settle(promotion, order.family)
-        applied = _is_applied(promotion, entry)
+        plan = entry.version if isinstance(event, AliasesPlanned) else event.plan
+        applied = _is_applied(promotion, entry.stream, plan)
     return Done(entry.position, event, applied, repeated=True)
 
 
@@ -197,14 +247,16 @@ def _is_of(event: Event, order: Order) -> bool:
             return undo.is_undo(event, order)
         case CancelOrder():
             return cancelling.is_cancel(event, order)
+        case ApproveOrder() | RejectOrder():
+            return approvals.is_answer(event, order)
         case _:
             assert_never(order)
 
 
-def _is_applied(promotion: Promotion, planned: Entry) -> bool:
+def _is_applied(promotion: Promotion, stream: str, plan: int) -> bool:
     """Whether a plan has been carried out: neither open nor cancelled."""
-    for entry in promotion.ledger.read_stream(planned.stream, planned.version):
+    for entry in promotion.ledger.read_stream(stream, plan):
         event = promotion.ledger.decode(entry)
-        if isinstance(event, AliasesAssigned) and event.plan == planned.version:
+        if isinstance(event, AliasesAssigned) and event.plan == plan:
             return not is_cancellation(event)
     return False

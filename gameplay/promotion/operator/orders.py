@@ -65,7 +65,23 @@ class CancelOrder(Struct, frozen=True, kw_only=True):
     origin: Origin
 
 
-Order = PinOrder | UnpinOrder | SwapOrder | UndoOrder | CancelOrder
+class ApproveOrder(Struct, frozen=True, kw_only=True):
+    """Let the plan that waits be carried out; `plan` is the one that the operator has seen."""
+
+    family: Family
+    plan: int | None = None
+    origin: Origin
+
+
+class RejectOrder(Struct, frozen=True, kw_only=True):
+    """Close the plan that waits; `plan` is the one that the operator has seen."""
+
+    family: Family
+    plan: int | None = None
+    origin: Origin
+
+
+Order = PinOrder | UnpinOrder | SwapOrder | UndoOrder | CancelOrder | ApproveOrder | RejectOrder
 
 
 def check(origin: Origin) -> None:

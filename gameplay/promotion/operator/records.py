@@ -12,6 +12,8 @@ from ledger.events import (
     AliasPinned,
     AliasUnpinned,
     CycleDecided,
+    PlanApproved,
+    PlanRejected,
     RuleSet,
 )
 from ledger.store import Ledger
@@ -21,7 +23,7 @@ from ledger.vocabulary import FAMILIES, Family
 from projections.audit.summaries import moves
 from projections.decision.cycle import is_cancellation
 
-Kind = Literal["cycle", "move", "cancel", "pin", "unpin", "rule", "adoption"]
+Kind = Literal["cycle", "move", "approval", "rejection", "cancel", "pin", "unpin", "rule", "adoption"]
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -53,6 +55,7 @@ def _of_family(ledger: Ledger, family: Family) -> Iterator[Record]:
         for _, event in events
         if isinstance(event, AliasesAssigned) and event.plan is not None and not is_cancellation(event)
     }
+    rejected: set[int] = set()
     for entry, event in events:
         record = Record(position=entry.position, recorded_us=entry.recorded_us, family=family)
         match event:
@@ -61,6 +64,14 @@ def _of_family(ledger: Ledger, family: Family) -> Iterator[Record]:
                 yield _cycle(record, event, is_done=is_done)
             case AliasesPlanned() if event.cycle is None:
                 yield _move(record, event, is_done=entry.version in completed)
+            case PlanApproved():
+                yield _by_hand(record, "approval", f"plan {event.plan} is approved", event)
+            case PlanRejected():
+                rejected.add(event.plan)
+                how = "was not approved in time" if event.cause == "expired" else "is rejected"
+                yield _by_hand(record, "rejection", f"plan {event.plan} {how}", event)
+            case AliasesAssigned() if event.plan in rejected:
+                pass  # it closes the plan that the record before names
             case AliasesAssigned() if is_cancellation(event):
                 yield _by_hand(record, "cancel", f"plan {event.plan} is cancelled", event)
             case AliasesAssigned() if event.plan is None and event.cycle is None:
@@ -105,7 +116,8 @@ def _move(record: Record, event: AliasesPlanned, *, is_done: bool) -> Record:
     )
 
 
-def _by_hand(
-    record: Record, kind: Kind, text: str, event: AliasesAssigned | AliasPinned | AliasUnpinned
-) -> Record:
+ByHand = AliasesAssigned | AliasPinned | AliasUnpinned | PlanApproved | PlanRejected
+
+
+def _by_hand(record: Record, kind: Kind, text: str, event: ByHand) -> Record:
     return replace(record, kind=kind, text=text, actor=event.actor, reason=event.reason)

@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import jsonschema
 import pytest
+from msgspec.structs import replace
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.testclient import TestClient
 
@@ -142,9 +143,11 @@ def prepare(client: TestClient, path: str) -> None:
         ok(client.post("/internal/promotion/pin", json={**order, "alias": "Production"}))
     if path.endswith("/undo"):
         ok(client.post("/internal/promotion/swap", json=order))
-    if path.endswith("/cancel"):
+    if path.endswith(("/approve", "/reject", "/cancel")):
         state = promotion.state("xgboost")
-        promotion.append(state, [plan("manual", "xgboost", state.assignment(), state.assignment())])
+        planned = plan("manual", "xgboost", state.assignment(), state.assignment())
+        until = None if path.endswith("/cancel") else 4_070_908_800_000_000
+        promotion.append(state, [replace(planned, approve_by_us=until)])
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.path}")

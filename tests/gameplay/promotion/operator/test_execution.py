@@ -195,7 +195,7 @@ def test_an_order_while_a_plan_cannot_be_completed_is_refused_with_the_cause(hou
     for one in (pin("B"), swap(), undo()):
         with pytest.raises(Conflict, match=r"plan 3 stays open: .*; nothing else was done"):
             order(house, one)
-    with pytest.raises(Conflict, match="has an open plan"):
+    with pytest.raises(Conflict, match="plan 3 is open, and completed before anything new"):
         preview(house.process(), swap())
 
     assert house.ledger.head() == head

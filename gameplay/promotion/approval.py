@@ -1,0 +1,32 @@
+"""A plan that waits for an operator: whether its time is over, and how it is closed without being carried out."""
+
+from msgspec import structs
+
+from gameplay.promotion.assignments import assigned
+from gameplay.promotion.state import StateAt
+from ledger.events import AliasesAssigned, PlanRejected
+from ledger.vocabulary import RejectCause
+from projections.read_models.moves import OpenPlan
+
+
+def has_expired(plan: OpenPlan, now_us: int) -> bool:
+    """Whether the plan waits in vain: nobody has approved it in time."""
+    return plan.waits and plan.approve_by_us is not None and now_us >= plan.approve_by_us
+
+
+def rejection(
+    state: StateAt,
+    plan: OpenPlan,
+    cause: RejectCause,
+    *,
+    actor: str | None = None,
+    reason: str | None = None,
+    key: str | None = None,
+) -> tuple[PlanRejected, AliasesAssigned]:
+    """That the plan is not carried out, and the assignment that closes it. Nothing of it was set outside."""
+    kept = state.assignment()
+    rejected = PlanRejected(
+        model_type=state.family, plan=plan.version, cause=cause, actor=actor, reason=reason, key=key
+    )
+    closed = assigned(state.family, "manual", kept, kept, plan=plan.version)
+    return rejected, structs.replace(closed, actor=actor, reason=reason, key=key)
