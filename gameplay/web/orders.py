@@ -3,6 +3,7 @@
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import astuple
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -158,6 +159,6 @@ def _take(service: Service, order: Order, given: OrderBody) -> OrderTaken:
         found: dict[str, Any] = {"position": None, "applied": None, "repeated": False}
         found |= {"event": shown.event, "since": shown.since, "seen": StateSeen(*shown.seen)}
     else:
-        seen = Seen(given.seen.assignment, given.seen.last_swap_position) if given.seen else None
+        seen = Seen(*astuple(given.seen)) if given.seen else None
         found = {**execute(promotion, order, seen)._asdict(), "since": None, "seen": None}
     return OrderTaken(model_type=order.family, dry_run=bool(given.dry_run), **found)

@@ -117,6 +117,7 @@ class StateSeen(msgspec.Struct, frozen=True):
 
     assignment: Assignment | None
     last_swap_position: int | None
+    plan: int | None = None
 
 
 class OrderTaken(msgspec.Struct):
