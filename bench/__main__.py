@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from bench import append, cross_family, http, models, postgresql, replay
+from bench import append, cluster, cross_family, http, models, postgresql, replay
 from bench.scenario import Outcome
 from projections.commands.console import output
 
@@ -23,6 +23,7 @@ SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
     **models.SCENARIOS,
     **cross_family.SCENARIOS,
     **postgresql.SCENARIOS,
+    **cluster.SCENARIOS,
 }
 
 

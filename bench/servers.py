@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -30,10 +30,11 @@ HOST = "127.0.0.1"
 
 
 class Load(NamedTuple):
-    """What eight clients saw: rounds a second, and the median time of one `/play` in seconds."""
+    """What eight clients saw: rounds a second, the median time of one `/play` in seconds, the number of rounds."""
 
     rounds_per_second: float
     median_seconds: float
+    rounds: int
 
 
 def small_folder(folder: Path) -> Path:
@@ -69,7 +70,7 @@ def service(data: Path, **variables: str) -> Iterator[str]:
     process = subprocess.Popen([RPS, "serve"], env=environment, stderr=subprocess.DEVNULL)
     url = f"http://{HOST}:{port}"
     try:
-        _wait_until_ready(url)
+        wait_until_ready(url)
         yield url
     finally:
         process.terminate()
@@ -78,15 +79,23 @@ def service(data: Path, **variables: str) -> Iterator[str]:
 
 def play(url: str, rounds: int) -> Load:
     """Eight clients play `rounds` rounds each; only the time of `/play` counts."""
-    return asyncio.run(_play(int(url.rpartition(":")[2]), rounds))
+    return play_on([url], rounds)
 
 
-async def _play(port: int, rounds: int) -> Load:
+def play_on(urls: Sequence[str], rounds: int) -> Load:
+    """As `play`, with each client on one of several services."""
+    ports = [int(url.rpartition(":")[2]) for url in urls]
+    return asyncio.run(_play(ports, rounds))
+
+
+async def _play(ports: Sequence[int], rounds: int) -> Load:
     began = time.perf_counter()
-    clients = await asyncio.gather(*(_client(port, number, rounds) for number in range(CLIENTS)))
+    clients = await asyncio.gather(
+        *(_client(ports[number % len(ports)], number, rounds) for number in range(CLIENTS))
+    )
     spent = time.perf_counter() - began
     seconds = [second for client in clients for second in client]
-    return Load(len(seconds) / spent, statistics.median(seconds))
+    return Load(len(seconds) / spent, statistics.median(seconds), len(seconds))
 
 
 async def _client(port: int, number: int, rounds: int) -> list[float]:
@@ -146,7 +155,8 @@ def _free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def _wait_until_ready(url: str) -> None:
+def wait_until_ready(url: str) -> None:
+    """Wait until a service is ready and has settled."""
     deadline = time.monotonic() + READY_SECONDS_MAX
     while time.monotonic() < deadline:
         try:

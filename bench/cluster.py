@@ -1,0 +1,87 @@
+"""Processes that play on one PostgreSQL: what a request costs where three share them, against one."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.ledgers import empty_ledger
+from bench.postgresql import server
+from bench.scenario import Outcome, compare
+from bench.servers import play_on, small_folder, wait_until_ready
+from ledger.engines.database import disposing, open_engine
+from ledger.store import Ledger
+from ledger.verification.transfer import export_lines, import_lines
+from scripts.postgresql import free_port
+
+ROUNDS = 250
+PROCESSES = 3
+
+
+class Player(NamedTuple):
+    """A process with RPS_ROLE=play."""
+
+    url: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """What it has used, for itself and in the kernel."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cost(folder: Path) -> Outcome:
+    """CPU of a request with eight clients, each of whom stays on one of three processes, against one process."""
+    with server() as running, running.ledger() as url, ExitStack() as stack:
+        data = small_folder(folder)
+        with disposing(open_engine(url)) as engine:
+            source = empty_ledger(data / "ledger.db")
+            import_lines(Ledger(engine), export_lines(source))
+            source.engine.dispose()
+        players = [
+            stack.enter_context(_player(folder / f"player-{number}", url, data / "models"))
+            for number in range(PROCESSES + 1)
+        ]
+        for player in players:
+            wait_until_ready(player.url)
+        return compare(
+            "PostgreSQL, CPU of a /play, three processes",
+            lambda: _cost(players[1:]),
+            lambda: _cost(players[:1]),
+            wanted="at most",
+            target=1.5,
+            unit="ms",
+            scale=1_000,
+        )
+
+
+def _cost(players: Sequence[Player]) -> float:
+    before = sum(player.cpu_seconds() for player in players)
+    load = play_on([player.url for player in players], ROUNDS)
+    return (sum(player.cpu_seconds() for player in players) - before) / load.rounds
+
+
+@contextmanager
+def _player(data: Path, database_url: str, models: Path) -> Iterator[Player]:
+    port = free_port()
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "bench.player",
+        data,
+        database_url,
+        models.as_uri(),
+        str(port),
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        yield Player(f"http://127.0.0.1:{port}", process.pid)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+SCENARIOS: dict[str, Callable[[Path], Outcome]] = {"postgresql-cluster-cost": cost}
