@@ -9,6 +9,7 @@ from gameplay.web.console.derivation import Derived
 from gameplay.web.console.event_page import EventPage
 from gameplay.web.console.family_page import FamilyPage
 from gameplay.web.console.game_page import GamePage
+from gameplay.web.console.operator_page import OperatorPage
 from gameplay.web.console.overview import Overview
 from gameplay.web.console.what_if_page import WhatIfPage
 from gameplay.web.description import HTML, JSON, STREAM, Described, Parameter
@@ -115,6 +116,13 @@ PAGES: Mapping[tuple[str, str], Described] = {
         media=_BOTH,
         answer=EventPage,
         errors=(400, 404),
+    ),
+    ("GET", "/operator"): Described(
+        summary="What an operator may hold, swap and take back.",
+        query=(_AT,),
+        media=_BOTH,
+        answer=OperatorPage,
+        errors=(400, 429),
     ),
     ("GET", "/static/{name}"): Described(
         summary="A file of the pages.",
