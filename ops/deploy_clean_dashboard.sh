@@ -1,18 +1,26 @@
 #!/usr/bin/env bash
 # Put the dashboard into Grafana, in place of the one that has its uid, and print the uid.
 #
-#   GRAFANA_URL=https://grafana.example.com ops/deploy_clean_dashboard.sh [DASHBOARD.json]
+#   GRAFANA_URL=https://grafana.example.com ops/deploy_clean_dashboard.sh [--variant json|infinity|simpod] [DASHBOARD.json]
 #
-# The key comes from GRAFANA_API_KEY, ops/.grafana_api_key or ~/.config/rps/grafana_api_key, the first that
-# is there. GRAFANA_FOLDER_UID names a folder; without it the dashboard goes to the top.
+# The key comes from GRAFANA_API_KEY, the file GRAFANA_API_KEY_FILE, ops/.grafana_api_key or
+# ~/.config/rps/grafana_api_key, the first that is there. GRAFANA_FOLDER_UID names a folder; without it the dashboard
+# goes to the top. Without --variant, and without a DASHBOARD.json, Grafana is asked which plugin its data source
+# rps-promotion-ledger is, and gets the dashboard for that one.
 set +x # a trace would print the key
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 url=${GRAFANA_URL:-http://localhost:3000}
 url=${url%/}
-dashboard=${1:-$here/grafana-dashboard.json}
+variant=
+if [[ ${1:-} == --variant ]]; then
+    variant=${2:-none}
+    shift 2 || shift
+fi
+dashboard=${1:-}
 key_files=("$here/.grafana_api_key" "${HOME:-}/.config/rps/grafana_api_key")
+[[ -z ${GRAFANA_API_KEY_FILE:-} ]] || key_files=("$GRAFANA_API_KEY_FILE" "${key_files[@]}")
 
 fail() {
     printf 'deploy_clean_dashboard: %s\n' "$1" >&2
@@ -45,13 +53,42 @@ field() {
     printf '%s' "${text//"$key"/***}"
 }
 
-[[ -r $dashboard ]] || fail "there is no dashboard at $dashboard; rps dashboard writes it" 2
+# The dashboard of a variant.
+file_of() {
+    case $1 in
+        json) printf '%s' "$here/grafana-dashboard.json" ;;
+        infinity | simpod) printf '%s' "$here/grafana-dashboard.$1.json" ;;
+        *) fail "there is no variant $1: write json, infinity or simpod" 2 ;;
+    esac
+}
+
+# The variant for the data source that is there. One that cannot be seen is what it was for years: JSON API.
+find_variant() {
+    local status
+    status=$(printf 'header = "Authorization: Bearer %s"\n' "$key" |
+        curl --config - --silent --max-time 30 --output "$work/answer" --write-out '%{http_code}' \
+            "$url/api/datasources/uid/rps-promotion-ledger") || status=000
+    case $status:$(field type) in
+        200:yesoreyeram-infinity-datasource) printf infinity ;;
+        200:simpod-json-datasource) printf simpod ;;
+        200:marcusolsson-json-datasource) printf json ;;
+        *)
+            printf 'deploy_clean_dashboard: the data source rps-promotion-ledger cannot be seen (%s): taking JSON API; --variant names another\n' "$status" >&2
+            printf json
+            ;;
+    esac
+}
+
+[[ -z $variant ]] || dashboard=$(file_of "$variant")
+[[ -z ${GRAFANA_API_KEY_FILE:-} || -r $GRAFANA_API_KEY_FILE ]] || fail "cannot read GRAFANA_API_KEY_FILE=$GRAFANA_API_KEY_FILE" 2
 key=$(read_key)
 [[ -n $key ]] || fail "no key: set GRAFANA_API_KEY, or put it into ${key_files[0]} or ${key_files[1]}" 2
 [[ $key =~ ^[A-Za-z0-9._~+/=-]+$ ]] || fail "the key holds characters that no key has" 2
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+[[ -n $dashboard ]] || dashboard=$(file_of "$(find_variant)")
+[[ -r $dashboard ]] || fail "there is no dashboard at $dashboard; rps dashboard writes it" 2
 
 {
     printf '{"overwrite":true,"message":"deploy_clean_dashboard",'

@@ -16,7 +16,7 @@ from gameplay.observability.folder import (
     current_dashboard,
     differences,
     edits,
-    is_checkout,
+    is_ours,
     normal_dashboard,
     write,
 )
@@ -32,7 +32,7 @@ class Ops(NamedTuple):
 
     def check_writable(self) -> None:
         """Raise OpsError where the folder was not named and is none of a checkout: who knows what it is."""
-        if self.folder == FOLDER and not is_checkout(Path()):
+        if self.folder == FOLDER and not is_ours(FOLDER):
             raise OpsError("this is no checkout of the project: name the folder to write into by --folder")
 
     def current(self) -> Json:

@@ -34,10 +34,12 @@ class EditedError(OpsError):
         super().__init__("\n".join([*lines, "nothing was written.", ways]))
 
 
-def is_checkout(folder: Path) -> bool:
-    """Whether a folder is a checkout of this project."""
+def is_ours(folder: Path) -> bool:
+    """Whether a folder holds these files already, or is that of a checkout of this project."""
+    if (folder / DIGEST).exists():
+        return True
     try:
-        return 'name = "promotion-ledger"' in (folder / "pyproject.toml").read_text("utf-8")
+        return 'name = "promotion-ledger"' in (folder.parent / "pyproject.toml").read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return False
 

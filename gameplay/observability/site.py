@@ -32,6 +32,8 @@ SERVICE_VARIABLE: Final = "service"
 
 HISTORY_PATH: Final = "/internal/promotion/history"
 TOTALS_PATH: Final = "/internal/promotion/event_totals"
+RUNBOOK_PATH: Final = "/runbook"
+"""The service's page of every alert: what it means, and what to do."""
 SIMPOD_PATH: Final = "/internal/grafana"
 
 PROCESS_JOB: Final = "rps-app"

@@ -22,6 +22,7 @@ from gameplay.web import (
     orders,
     players,
     promotion,
+    runbook,
     training,
 )
 from gameplay.web.access_log import AccessLog
@@ -121,6 +122,7 @@ CALLS = (
     Call(method="GET", path="/metrics", endpoint=health.metrics, packed=True, part=None),
     Call(method="GET", path="/openapi.json", endpoint=openapi.openapi, packed=True, part=None),
     Call(method="GET", path="/openapi", endpoint=openapi.page, packed=True, part=None),
+    Call(method="GET", path="/runbook", endpoint=runbook.runbook, packed=True, part=None),
     Call(method="GET", path="/models", endpoint=models.models, part=None),
     Call(method="POST", path="/models/reload", endpoint=models.reload_all, guarded=True),
     Call(method="POST", path="/models/reload/{model_type}/{alias}", endpoint=models.reload_one, guarded=True),

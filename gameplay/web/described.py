@@ -458,6 +458,9 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
         answer=dict[str, Any],
         example={"openapi": "3.1.0"},
     ),
+    ("GET", "/runbook"): Described(
+        summary="Every alert, with what to do.", media=(HTML,), answer=str, example="<!doctype html>"
+    ),
     ("GET", "/openapi"): Described(
         summary="This description, as a page.", media=(HTML,), answer=str, example="<!doctype html>"
     ),

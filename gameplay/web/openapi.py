@@ -25,7 +25,7 @@ ALWAYS = (500, 503)
 WITH_BODY = (400, 408, 413, 422)
 GUARDED = (401, 403)
 _PROBLEM = {"detail": "one sentence that says what is wrong", "request_id": "0199f3a0-5a1b-7c00-8000-00000000000a"}
-_STYLE = (
+STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
     "summary{cursor:pointer}pre{background:#8881;padding:.5rem;overflow:auto}td{padding:0 1rem 0 0}"
     ":root{color-scheme:light dark}"
@@ -132,7 +132,7 @@ def _responses(call: Call, one: Described, schemas: Mapping[int, Any]) -> Iterat
 
 def _page(described: Mapping[str, Any]) -> Iterator[str]:
     """Without a script: whatever shows a page of text shows this one."""
-    yield f"<!doctype html><html lang=en><meta charset=utf-8><title>HTTP</title><style>{_STYLE}</style>"
+    yield f"<!doctype html><html lang=en><meta charset=utf-8><title>HTTP</title><style>{STYLE}</style>"
     yield '<h1>HTTP</h1><p>For programs: <a href="openapi.json">openapi.json</a>, OpenAPI 3.1.</p>'
     for path, operations in described["paths"].items():
         for method, one in operations.items():

@@ -88,6 +88,7 @@ GOOD: dict[str, tuple[str, str, object]] = {
     "RPS_FRAME_ANCESTORS": ("self, https://g.example", "frame_ancestors", "'self' https://g.example"),
     "GRAFANA_DASHBOARD_URL": ("https://g/d/x", "grafana_dashboard_url", "https://g/d/x"),
     "GRAFANA_API_KEY": ("key", "grafana_api_key", "key"),
+    "GRAFANA_API_KEY_FILE": ("/run/secrets/grafana", "grafana_api_key_file", "/run/secrets/grafana"),
 }
 BAD: list[tuple[str, str]] = [
     ("RPS_PORT", "x"),

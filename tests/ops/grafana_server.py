@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+from gameplay.observability.site import LEDGER_UID
+
 
 class Grafana(ThreadingHTTPServer):
     """Knows one key, and keeps the dashboards that it was given."""
@@ -17,6 +19,8 @@ class Grafana(ThreadingHTTPServer):
         self.dashboards: dict[str, dict[str, Any]] = {}
         self.requests: list[dict[str, Any]] = []
         self.refusal: tuple[int, str] | None = None
+        self.plugin: str | None = None
+        """Of the ledger's data source; None where there is none."""
 
     @property
     def url(self) -> str:
@@ -25,6 +29,14 @@ class Grafana(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: Grafana
+
+    def do_GET(self) -> None:
+        if self.headers["Authorization"] != f"Bearer {self.server.key}":
+            self._answer(401, {"message": "Invalid API key"})
+        elif self.path != f"/api/datasources/uid/{LEDGER_UID}" or self.server.plugin is None:
+            self._answer(404, {"message": "Data source not found"})
+        else:
+            self._answer(200, {"uid": LEDGER_UID, "name": "Ledger", "type": self.server.plugin, "jsonData": {}})
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

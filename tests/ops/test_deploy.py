@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gameplay.observability.dashboard.history_targets import INFINITY, JSON_API, PLUGINS
 from gameplay.observability.site import DASHBOARD_UID
 from tests.ops.grafana_server import Grafana, grafana
 from tests.programs import require
@@ -31,15 +32,18 @@ def ops(tmp_path: Path) -> Path:
     folder = tmp_path / "ops"
     folder.mkdir()
     shutil.copy(ROOT / "ops" / "deploy_clean_dashboard.sh", folder)
-    shutil.copy(ROOT / "ops" / "grafana-dashboard.json", folder)
+    for dashboard in (ROOT / "ops").glob("grafana-dashboard*.json"):
+        shutil.copy(dashboard, folder)
     return folder
 
 
-def deploy(ops: Path, server: Grafana, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def deploy(
+    ops: Path, server: Grafana, *options: str, words: tuple[str, ...] = (), **environment: str
+) -> subprocess.CompletedProcess[str]:
     home = ops.parent / "home"
     home.mkdir(exist_ok=True)
     variables = {"PATH": os.environ["PATH"], "HOME": str(home), "GRAFANA_URL": server.url, **environment}
-    command = ["bash", *options, str(ops / "deploy_clean_dashboard.sh")]
+    command = ["bash", *options, str(ops / "deploy_clean_dashboard.sh"), *words]
     result = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=60)
     assert KEY not in result.stdout + result.stderr
     return result
@@ -185,3 +189,54 @@ def test_another_dashboard_can_be_given(ops: Path, server: Grafana, tmp_path: Pa
 
 def test_the_key_files_are_ignored_by_git() -> None:
     assert "ops/.grafana_api_key" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def plugins_of(dashboard: object) -> set[str]:
+    return {plugin for plugin in PLUGINS if plugin in json.dumps(dashboard)}
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_the_dashboard_is_that_of_the_plugin_that_grafana_has(ops: Path, server: Grafana, plugin: str) -> None:
+    server.plugin = plugin
+
+    result = deploy(ops, server, GRAFANA_API_KEY=KEY)
+
+    assert (result.returncode, "cannot be seen" in result.stderr) == (0, False)
+    assert plugins_of(server.dashboards[DASHBOARD_UID]) == {plugin}
+
+
+@pytest.mark.parametrize("plugin", [None, "some-other-datasource"])
+def test_a_source_that_cannot_be_seen_is_taken_for_json_api(
+    ops: Path, server: Grafana, plugin: str | None
+) -> None:
+    server.plugin = plugin
+
+    result = deploy(ops, server, GRAFANA_API_KEY=KEY)
+
+    assert result.returncode == 0
+    assert [line for line in result.stderr.splitlines() if "taking JSON API" in line and "--variant" in line]
+    assert plugins_of(server.dashboards[DASHBOARD_UID]) == {JSON_API}
+
+
+def test_a_variant_can_be_named(ops: Path, server: Grafana) -> None:
+    server.plugin = JSON_API
+
+    deploy(ops, server, words=("--variant", "infinity"), GRAFANA_API_KEY=KEY)
+
+    assert plugins_of(server.dashboards[DASHBOARD_UID]) == {INFINITY}
+
+
+@pytest.mark.parametrize("words", [("--variant", "xml"), ("--variant",)])
+def test_a_variant_that_there_is_not_is_refused(ops: Path, server: Grafana, words: tuple[str, ...]) -> None:
+    result = deploy(ops, server, words=words, GRAFANA_API_KEY=KEY)
+
+    assert (result.returncode, "write json, infinity or simpod" in result.stderr) == (2, True)
+    assert server.requests == []
+
+
+def test_a_file_for_the_key_can_be_named(ops: Path, server: Grafana) -> None:
+    (ops.parent / "secret").write_text(f"{KEY}\n")
+
+    assert deploy(ops, server, GRAFANA_API_KEY_FILE=str(ops.parent / "secret")).returncode == 0
+    missing = deploy(ops, server, GRAFANA_API_KEY_FILE=str(ops.parent / "none"))
+    assert (missing.returncode, "GRAFANA_API_KEY_FILE" in missing.stderr) == (2, True)

@@ -44,7 +44,12 @@ def _rule(alert: Alert) -> dict[str, Any]:
         "noDataState": "OK",
         "execErrState": "Error",
         "for": alert.hold,
-        "annotations": {**_panel(alert), "summary": alert.summary, "description": alert.description},
+        "annotations": {
+            **_panel(alert),
+            "summary": alert.summary,
+            "description": alert.description,
+            "runbook_url": alert.runbook_url,
+        },
         "labels": alert.labels,
         "isPaused": False,
     }

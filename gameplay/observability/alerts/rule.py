@@ -2,6 +2,7 @@
 
 from typing import Literal, NamedTuple
 
+from gameplay.observability.site import RUNBOOK_PATH, SERVICE_URL
 from ledger.vocabulary import Policy
 
 Severity = Literal["info", "warning", "critical"]
@@ -45,7 +46,12 @@ class Alert(NamedTuple):
     def annotations(self) -> dict[str, str]:
         """What the person on call reads; the panel is the number of the one to look at."""
         panel = {} if self.panel_id is None else {"panel": str(self.panel_id)}
-        return {"summary": self.summary, "description": self.description, **panel}
+        return {"summary": self.summary, "description": self.description, "runbook_url": self.runbook_url, **panel}
+
+    @property
+    def runbook_url(self) -> str:
+        """Where the alert is explained, on the service's own page: of the release that made the rule."""
+        return f"{SERVICE_URL}{RUNBOOK_PATH}#{self.name}"
 
     @property
     def gated_value(self) -> str:

@@ -2,19 +2,22 @@
 
 from gameplay.observability.dashboard.history_query import SWAP_COLUMNS, SWAPS, HistoryQuery
 from gameplay.observability.dashboard.history_targets import JSON_API, datasource, json_api
+from gameplay.observability.dashboard.operation import operation_panels
 from gameplay.observability.dashboard.policies import policy_panels
 from gameplay.observability.dashboard.promotions import promotion_panels
 from gameplay.observability.dashboard.traffic import traffic_panels, training_panels
 from gameplay.observability.dashboard.visuals import PROMETHEUS, Json, row
 from gameplay.observability.promql import vector
-from gameplay.observability.site import DASHBOARD_UID, SERVICE_URL, SERVICE_VARIABLE
+from gameplay.observability.site import DASHBOARD_UID, RUNBOOK_PATH, SERVICE_URL, SERVICE_VARIABLE
 from ledger.vocabulary import POLICIES
 
 TITLE = "RPS Promotion Ledger"
-PANEL_IDS = range(201, 223)
+PANEL_IDS = range(201, 232)
 SCHEMA_VERSION = 39
 WINDOWS = ("1h", "6h", "12h", "24h", "7d")
 WINDOW = "12h"
+LINKS = {"Overview": "/", "Models": "/models", "Runbook": RUNBOOK_PATH, "HTTP": "/openapi"}
+"""What stands on top -> the page of the service."""
 
 
 def generated_dashboard() -> Json:
@@ -26,7 +29,7 @@ def generated_dashboard() -> Json:
         "fiscalYearStartMonth": 0,
         "graphTooltip": 1,
         "id": None,
-        "links": [],
+        "links": [_link(title, path) for title, path in LINKS.items()],
         "panels": [
             row(1, "Policies", 0),
             *policy_panels(),
@@ -36,6 +39,8 @@ def generated_dashboard() -> Json:
             *training_panels(),
             row(4, "Promotion", 49),
             *promotion_panels(),
+            row(5, "Operation", 76),
+            *operation_panels(),
         ],
         "refresh": "30s",
         "schemaVersion": SCHEMA_VERSION,
@@ -47,6 +52,22 @@ def generated_dashboard() -> Json:
         "title": TITLE,
         "uid": DASHBOARD_UID,
         "weekStart": "",
+    }
+
+
+def _link(title: str, path: str) -> Json:
+    """A link at the top, to a page of the service."""
+    return {
+        "asDropdown": False,
+        "icon": "external link",
+        "includeVars": False,
+        "keepTime": False,
+        "tags": [],
+        "targetBlank": True,
+        "title": title,
+        "tooltip": "",
+        "type": "link",
+        "url": f"${{{SERVICE_VARIABLE}:raw}}{path}",
     }
 
 

@@ -93,24 +93,26 @@ def _games() -> Json:
 
 
 def _totals() -> Json:
-    counters = {
-        "predictions": "rps_model_predictions_by_alias_total",
-        "rounds by a model": "rps_action_predictions_total",
-        "games": "rps_games_total",
-        "reorders": "rps_model_alias_reorders_total",
+    """A series of a family is of a policy, too: the join keeps those of the chosen ones."""
+    chosen = f'label_join({vector("rps_action_predictions_total", POLICY)}, "model", "", "model_type")'
+    totals = {
+        "predictions": f"{vector('rps_model_predictions_by_alias_total')} and on (model) {chosen}",
+        "rounds by a model": vector("rps_action_predictions_total", POLICY),
+        "games": vector("rps_games_total", POLICY),
+        "reorders": f"{vector('rps_model_alias_reorders_total')} and on (model) {chosen}",
     }
     return stat(
         About(
             213,
             "Totals on record",
-            "How much is on record since METRICS_SINCE_DATE?",
+            "How much is on record of the chosen policies since METRICS_SINCE_DATE?",
             "These only grow, a restart included. A number that falls means that METRICS_SINCE_DATE was changed or"
             " that another ledger is served: compare rps_ledger_position with the last anchor.",
         ),
         Place(0, 34, 8, 6),
         [
-            query(grouped("sum", "", vector(counter)), legend, ref=ref, instant=True)
-            for ref, (legend, counter) in zip("ABCD", counters.items(), strict=True)
+            query(grouped("sum", "", expression), legend, ref=ref, instant=True)
+            for ref, (legend, expression) in zip("ABCD", totals.items(), strict=True)
         ],
         defaults={"unit": "short", "decimals": 0},
     )

@@ -45,7 +45,7 @@ def newer(dashboard: Dashboard) -> Dashboard:
         "editable": True,
         "elements": elements,
         "layout": {"kind": "RowsLayout", "spec": {"rows": rows}},
-        "links": [],
+        "links": dashboard["links"],
         "liveNow": False,
         "preferences": {"layout": {"kind": "GridLayout", "spec": {"items": []}}},
         "preload": False,

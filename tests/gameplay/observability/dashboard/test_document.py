@@ -31,14 +31,16 @@ from gameplay.observability.site import (
     SERVICE_URL,
     TOTALS_PATH,
 )
+from gameplay.web.app import CALLS
 
 
 def panel(id_: int, of: dict[str, Any] | None = None) -> dict[str, Any]:
     return next(one for one in panels(of or generated_dashboard()) if one["id"] == id_)
 
 
-def test_the_panels_are_exactly_201_to_222() -> None:
-    assert [one["id"] for one in panels(generated_dashboard())] == list(PANEL_IDS) == list(range(201, 223))
+def test_the_panels_are_201_to_231_and_the_first_22_stay_where_they_are() -> None:
+    assert [one["id"] for one in panels(generated_dashboard())] == list(PANEL_IDS) == list(range(201, 232))
+    assert max(one["gridPos"]["y"] for one in panels(generated_dashboard()) if one["id"] <= 222) == 68
     assert generated_dashboard()["uid"] == DASHBOARD_UID == "18dc23df-eea3-406c-a7e7-99066a987538"
 
 
@@ -218,3 +220,11 @@ def test_making_a_variant_leaves_the_dashboard_alone() -> None:
 @pytest.mark.parametrize("id_", [201, 203, 215])
 def test_a_share_without_games_is_no_zero(id_: int) -> None:
     assert all(target["expr"].endswith(" > 0)") for target in panel(id_)["targets"])
+
+
+def test_the_links_on_top_lead_to_pages_of_the_service() -> None:
+    paths = {call.path for call in CALLS}
+
+    for link in generated_dashboard()["links"]:
+        assert link["url"].removeprefix("${service:raw}") in paths
+        assert link["targetBlank"] is True

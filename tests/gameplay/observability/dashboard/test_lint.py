@@ -379,7 +379,7 @@ def commented_and_loud(of: Dashboard) -> None:
 
 
 def with_a_text_panel(of: Dashboard) -> None:
-    grid = {"x": 0, "y": 90, "w": 24, "h": 3}
+    grid = {"x": 0, "y": 120, "w": 24, "h": 3}
     of["panels"].append(
         {"id": 301, "title": "Read me", "type": "text", "gridPos": grid, "options": {"content": "$5"}}
     )
