@@ -210,7 +210,7 @@ class Settings:
     grafana_api_key: str | None = _setting(
         "GRAFANA_API_KEY", None, values.text, "Key of the dashboard's deploy script.", secret=True
     )
-    grafana_api_key_file: str | None = _setting("GRAFANA_API_KEY_FILE", None, _text, "A file with that key.")
+    grafana_api_key_file: str | None = _setting("GRAFANA_API_KEY_FILE", None, values.text, "A file with that key.")
 
     library_secrets: frozenset[str] = field(default=frozenset(), repr=False)
     """What libraries read from the environment by themselves, and may repeat."""
