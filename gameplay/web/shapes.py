@@ -167,7 +167,6 @@ class Row(HistoryRow, frozen=True, kw_only=True):
     windows: Found = msgspec.UNSET
     statistics: Found = msgspec.UNSET
     verdicts: Nested = msgspec.UNSET
-    windows: Found = msgspec.UNSET
     report: Found = msgspec.UNSET
 
 
