@@ -78,7 +78,7 @@ class Server(uvicorn.Server):
 def _set_up_once(settings: Settings) -> None:
     core = open_core(settings)
     try:
-        with _alone(core):
+        with setting_up_alone(core):
             if not is_set_up(core):
                 set_up(core, track)
                 core.read_models.projector.save(every=1)
@@ -87,8 +87,8 @@ def _set_up_once(settings: Settings) -> None:
 
 
 @contextmanager
-def _alone(core: Core) -> Iterator[None]:
-    """Wait for another process that sets the ledger up; where it is set up, for none."""
+def setting_up_alone(core: Core) -> Iterator[None]:
+    """Wait for another process that sets the ledger up, and keep others waiting; where it is set up, for none."""
     leases = Leases(core.engine)
     while not is_set_up(core) and not leases.take("set-up", SETUP_SECONDS_MAX):
         remark("another process sets the ledger up")

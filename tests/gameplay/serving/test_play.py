@@ -28,7 +28,7 @@ from ledger.streams import game_stream
 from ledger.vocabulary import ALIASES, FAMILIES, MOVES, Family, Move
 from ledger.writer import Writer
 from projections.read_models.all import ReadModels
-from projections.read_models.families import Families
+from projections.read_models.families import Families, StreamedFamilies
 from tests.builders import aliases_assigned, assignments, game_started, round_played
 
 HUMAN = Player("human", "p-1")
@@ -331,6 +331,20 @@ def test_a_game_that_the_database_has_lost_rounds_of_is_read_again(ready: Ledger
             evolve(game, round_played(game_id=game_id))  # a round that no stream holds
             assert (await one.play.play(game_id, "rock", None))[1] == 1
             assert (await other.play.play(game_id, "rock", None))[1] == 2
+
+    asyncio.run(scenario())
+
+
+def test_games_in_memory_are_read_again_when_the_ledger_is_another_one(ready: Ledger) -> None:
+    async def scenario() -> None:
+        families = StreamedFamilies(ready)
+        async with Writer(ready) as writer:
+            play = Play(ready, writer, families, FoldedRoom(ReadModels(ready)), Leaning(), split=Split())
+            game_id = (await play.start("forrest", HUMAN, in_metrics=True)).started.game_id
+            evolve(await play.find(game_id), round_played(game_id=game_id))  # a round of the history before
+            assert (await play.find(game_id)).next_round == 2
+            families.forks += 1
+            assert (await play.find(game_id)).next_round == 1
 
     asyncio.run(scenario())
 
