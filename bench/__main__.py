@@ -20,6 +20,7 @@ SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
     "play-size": http.play_size,
     "play-rate": http.play_rate,
     "play-latency": http.play_latency,
+    "play-tail": http.play_tail,
     **models.SCENARIOS,
     **cross_family.SCENARIOS,
     **postgresql.SCENARIOS,

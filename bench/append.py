@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import sqlite3
+import statistics
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -19,7 +21,11 @@ CALLS = 60
 EVENTS_A_CALL = 5
 EVENTS = TASKS * CALLS * EVENTS_A_CALL
 RAW_BATCH = 100
+COMMITS = 200
 RAW_INSERT = f"INSERT INTO events VALUES ({', '.join('?' * len(Entry._fields))})"
+
+_numbers = itertools.count()
+"""Of database files, each used once."""
 
 
 def scenario(folder: Path) -> Outcome:
@@ -80,3 +86,22 @@ def _one_call(folder: Path) -> list[Event]:
         if isinstance(event, RoundPlayed) and all(isinstance(one, PredictionMade) for one in call[1:]):
             return call
     raise AssertionError("no round with predictions among the first games")
+
+
+def commit_seconds(folder: Path) -> float:
+    """The median time of a bare durable commit of five rows, in the ledger's own table with its triggers."""
+    number = next(_numbers)
+    written = empty_ledger(folder / f"events-{number}.db")
+    fill_with_games(written, COMMITS * EVENTS_A_CALL)
+    rows = [tuple(entry) for entry in written.read(limit=COMMITS * EVENTS_A_CALL)]
+    written.engine.dispose()
+    engine = empty_ledger(folder / f"commits-{number}.db").engine
+    with engine.connect() as prepared:
+        connection = prepared.connection.driver_connection
+        assert isinstance(connection, sqlite3.Connection)
+        spent = [
+            seconds(partial(_insert, connection, rows[start : start + EVENTS_A_CALL]))
+            for start in range(0, len(rows), EVENTS_A_CALL)
+        ]
+    engine.dispose()
+    return statistics.median(spent)

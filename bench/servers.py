@@ -30,10 +30,11 @@ HOST = "127.0.0.1"
 
 
 class Load(NamedTuple):
-    """What eight clients saw: rounds a second, the median time of one `/play` in seconds, the number of rounds."""
+    """What clients saw: rounds a second, median and 99th percentile of one `/play` in seconds, rounds."""
 
     rounds_per_second: float
     median_seconds: float
+    p99_seconds: float
     rounds: int
 
 
@@ -65,7 +66,7 @@ def large_folder(folder: Path) -> Path:
 @contextmanager
 def service(data: Path, **variables: str) -> Iterator[str]:
     """A ready service over a data folder, with further variables; yields its address."""
-    port = _free_port()
+    port = free_port()
     environment = {**_environment(data, port), **variables}
     process = subprocess.Popen([RPS, "serve"], env=environment, stderr=subprocess.DEVNULL)
     url = f"http://{HOST}:{port}"
@@ -77,25 +78,26 @@ def service(data: Path, **variables: str) -> Iterator[str]:
         process.wait()
 
 
-def play(url: str, rounds: int) -> Load:
-    """Eight clients play `rounds` rounds each; only the time of `/play` counts."""
-    return play_on([url], rounds)
+def play(url: str, rounds: int, clients: int = CLIENTS) -> Load:
+    """So many clients play `rounds` rounds each; only the time of `/play` counts."""
+    return play_on([url], rounds, clients)
 
 
-def play_on(urls: Sequence[str], rounds: int) -> Load:
+def play_on(urls: Sequence[str], rounds: int, clients: int = CLIENTS) -> Load:
     """As `play`, with each client on one of several services."""
     ports = [int(url.rpartition(":")[2]) for url in urls]
-    return asyncio.run(_play(ports, rounds))
+    return asyncio.run(_play(ports, rounds, clients))
 
 
-async def _play(ports: Sequence[int], rounds: int) -> Load:
+async def _play(ports: Sequence[int], rounds: int, clients: int) -> Load:
     began = time.perf_counter()
-    clients = await asyncio.gather(
-        *(_client(ports[number % len(ports)], number, rounds) for number in range(CLIENTS))
+    each = await asyncio.gather(
+        *(_client(ports[number % len(ports)], number, rounds) for number in range(clients))
     )
     spent = time.perf_counter() - began
-    seconds = [second for client in clients for second in client]
-    return Load(len(seconds) / spent, statistics.median(seconds), len(seconds))
+    seconds = sorted(second for client in each for second in client)
+    p99 = seconds[int(len(seconds) * 0.99)]
+    return Load(len(seconds) / spent, statistics.median(seconds), p99, len(seconds))
 
 
 async def _client(port: int, number: int, rounds: int) -> list[float]:
@@ -149,7 +151,7 @@ def _environment(data: Path, port: int) -> dict[str, str]:
     }
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listening:
         listening.bind((HOST, 0))
         return int(listening.getsockname()[1])
