@@ -204,6 +204,12 @@ class Settings:
         values.ancestors,
         "Pages that may show the console in a frame: self, origins.",
     )
+    webhook_url: str | None = _setting(
+        "RPS_WEBHOOK_URL", None, values.address, "Where every promotion event is sent.", secret=True
+    )
+    webhook_secret: str | None = _setting(
+        "RPS_WEBHOOK_SECRET", None, values.webhook_secret, "Key that signs them: whsec_ and base64.", secret=True
+    )
     grafana_dashboard_url: str | None = _setting(
         "GRAFANA_DASHBOARD_URL", None, values.text, "Shown by GET /, for people who look for the dashboard."
     )

@@ -1,7 +1,9 @@
 """What the text of each kind of setting means; a ValueError says what to write instead."""
 
+import base64
 import re
 from typing import Literal, get_args
+from urllib.parse import urlsplit
 
 from gameplay.cron import Crontab
 from gameplay.log_style import FORMATS, LEVELS
@@ -72,6 +74,29 @@ def count(value: str) -> int:
     if not 0 <= number <= COUNT_MAX:
         raise ValueError(f"must lie between 0 and {COUNT_MAX}")
     return number
+
+
+def address(value: str) -> str:
+    """An address of HTTP, whose path may be a secret."""
+    try:
+        parts = urlsplit(value)
+        plain = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        plain = False
+    if not plain or parts.username is not None or parts.fragment or not value.isprintable() or " " in value:
+        raise ValueError("write an address such as https://hooks.example/rps, without a user name")
+    return value
+
+
+def webhook_secret(value: str) -> str:
+    """A key of Standard Webhooks: 24 to 64 random bytes."""
+    try:
+        size = len(base64.b64decode(value.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        size = 0
+    if not (value.startswith("whsec_") and 24 <= size <= 64):
+        raise ValueError("write whsec_ and the base64 of 24 to 64 random bytes")
+    return value
 
 
 def port(value: str) -> int:

@@ -15,6 +15,7 @@ GRANTS = {
         "projection_snapshots",
         "projection_waypoints",
         "promotion_history",
+        "webhook_checkpoint",
     ),
 }
 """The tables of all packages by what the role may do with them."""

@@ -45,6 +45,7 @@ _CLEAR = (
             "events",
             "seals",
             "leases",
+            "webhook_checkpoint",
             "players",
             "projection_checkpoints",
             "projection_snapshots",

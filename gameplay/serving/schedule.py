@@ -16,11 +16,13 @@ from gameplay.promotion.planning import cycle
 from gameplay.refusals import Refusal
 from gameplay.serving.abandonment import Abandonment
 from gameplay.serving.clocks import Clocks
+from gameplay.serving.cloud_events import secret_bytes
 from gameplay.serving.jobs import SHUTDOWN_SECONDS, Jobs
 from gameplay.serving.leases import Leases
 from gameplay.serving.scheduler import Work
 from gameplay.serving.threads import Threads
 from gameplay.serving.triggers import AtFirings, Every, Trigger
+from gameplay.serving.webhook import Webhook, WebhookMetrics
 from gameplay.training.process import TrainingProcess
 from ledger.engines.sqlite import bound_wal
 from ledger.errors import StorageError
@@ -66,9 +68,11 @@ class Schedule:
         self._annotations = Annotations(core.ledger, core.registry)
         self._leases = Leases(core.engine)
         self._ending = threading.Event()
+        self._threads = threads or Threads()
+        self._webhook = self._open_webhook(WebhookMetrics(process))
         self._training = TrainingProcess(core.settings)
         self._ahead = False
-        self._jobs = Jobs(self._planned(), process, threads=threads, clocks=self._clocks)
+        self._jobs = Jobs(self._planned(), process, threads=self._threads, clocks=self._clocks)
 
     @property
     def jobs(self) -> frozenset[str]:
@@ -84,6 +88,8 @@ class Schedule:
         """Begin; a promotion cycle that was missed while no process ran comes first."""
         self._abandonment.mark()
         self._jobs.start({"promotion": self._missed_cycle()})
+        if (webhook := self._webhook) is not None:
+            self._threads.start("webhook", lambda: webhook.run(self._ending))
 
     def look(self) -> None:
         """Start what is due now, without waiting for the next look."""
@@ -114,6 +120,12 @@ class Schedule:
         if settings.train_schedule is not None:
             jobs["training"] = (self._train, AtFirings(Crontab(settings.train_schedule)))
         return jobs
+
+    def _open_webhook(self, metrics: WebhookMetrics) -> Webhook | None:
+        url, secret = self._core.settings.webhook_url, self._core.settings.webhook_secret
+        if url is None:
+            return None
+        return Webhook(self._core.ledger, self._leases, metrics, url, secret_bytes(secret) if secret else None)
 
     def _alone(self, job: str, seconds: float, work: Work) -> Work:
         """The work, left to another process for as long as that does it every so many seconds."""

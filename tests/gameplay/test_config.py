@@ -26,7 +26,8 @@ from projections.decision.sample_size import games_needed_for_gain
 from tests.builders import evidence
 from tests.numbers import NO_NUMBERS
 
-SECRETS = ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "RPS_INTERNAL_TOKEN", "GRAFANA_API_KEY")
+WEBHOOK_SECRETS = ("RPS_WEBHOOK_URL", "RPS_WEBHOOK_SECRET")
+SECRETS = ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "RPS_INTERNAL_TOKEN", "GRAFANA_API_KEY", *WEBHOOK_SECRETS)
 
 # Variable -> text, the field that it sets, its value. Every variable is here.
 GOOD: dict[str, tuple[str, str, object]] = {
@@ -49,6 +50,12 @@ GOOD: dict[str, tuple[str, str, object]] = {
         "xgboost=anytime-sign/1, feedforward_nn=ztest/1",
         "promotion_rule",
         (("xgboost", "anytime-sign/1"), ("feedforward_nn", "ztest/1")),
+    ),
+    "RPS_WEBHOOK_URL": ("https://hooks.example/a", "webhook_url", "https://hooks.example/a"),
+    "RPS_WEBHOOK_SECRET": (
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "webhook_secret",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     ),
     "RPS_PROMOTION_EVIDENCE": ("version_pair", "promotion_evidence", "version_pair"),
     "RPS_PROMOTION_PLAYERS": ("human", "promotion_players", "human"),
@@ -118,6 +125,15 @@ BAD: list[tuple[str, str]] = [
     ("RPS_PROMOTION_RULE", "xgboost=ztest/1,xgboost=anytime-sign/1"),
     ("RPS_PROMOTION_RULE", "ztest/1,xgboost=anytime-sign/1"),
     ("RPS_PROMOTION_EVIDENCE", "since_ever"),
+    ("RPS_WEBHOOK_URL", "hooks.example"),
+    ("RPS_WEBHOOK_URL", "ftp://hooks.example"),
+    ("RPS_WEBHOOK_URL", "https://user@hooks.example"),
+    ("RPS_WEBHOOK_URL", "https://"),
+    ("RPS_WEBHOOK_URL", "https://hooks.example/a b"),
+    ("RPS_WEBHOOK_URL", "https://[::1"),
+    ("RPS_WEBHOOK_SECRET", "whsec_short"),
+    ("RPS_WEBHOOK_SECRET", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ("RPS_WEBHOOK_SECRET", "whsec_" + 32 * "*"),
     ("RPS_PROMOTION_PLAYERS", "bot"),
     ("RPS_PROMOTION_APPROVAL", "all"),
     ("RPS_PROMOTION_APPROVAL_SECONDS", "0"),
@@ -330,11 +346,12 @@ def test_a_value_that_does_not_parse_names_its_variable(variable: str, text: str
 
 @pytest.mark.parametrize("variable", SECRETS)
 def test_a_secret_never_prints(variable: str) -> None:
-    settings = read_settings({variable: "hush-hush"})
+    secret = GOOD[variable][0] if variable in WEBHOOK_SECRETS else "hush-hush"
+    settings = read_settings({variable: secret})
 
-    assert "hush-hush" in vars(settings).values()
+    assert secret in vars(settings).values()
     for shown in (repr(settings), str(settings), f"{settings}", str(settings.shown())):
-        assert "hush-hush" not in shown
+        assert secret not in shown
         assert MASK in shown
 
 

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event
 
 from gameplay.game import players
-from gameplay.serving import leases
+from gameplay.serving import leases, webhook_checkpoint
 from ledger import schema as log
 from ledger.engines.database import disposing, open_engine
 from ledger.guards import SQLITE as TRIGGERS
@@ -21,7 +21,7 @@ from projections import schema as read_models
 from tests.builders import game_started
 
 ROOT = Path(__file__).parents[2]
-METADATA = (log.metadata, read_models.metadata, players.metadata, leases.metadata)
+METADATA = (log.metadata, read_models.metadata, players.metadata, leases.metadata, webhook_checkpoint.metadata)
 TABLES = {name for metadata in METADATA for name in metadata.tables}
 
 

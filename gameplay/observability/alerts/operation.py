@@ -13,6 +13,7 @@ JOB_LATE_SECONDS: Final = 900
 ERRORS_SHARE: Final = 0.05
 # They answer 503 as a matter of course, while the ledger is replayed; RpsTargetDown watches that.
 CALLS_THAT_WAIT: Final = "/metrics|/readyz"
+WEBHOOK_SECONDS: Final = 900
 AHEAD_SECONDS: Final = 60
 AUDIT_LATE: Final = "30m"
 STARTED_SECONDS: Final = 3_600
@@ -29,6 +30,7 @@ def operation_alerts() -> list[Alert]:
         _registry(),
         _snapshots(),
         _forks(),
+        _webhook(),
         _clock(),
         _findings(),
         _audit_late(),
@@ -191,6 +193,22 @@ def _forks() -> Alert:
         "The database came back without what it had acknowledged: a failover without a synchronous standby, or a"
         " backup put back under a process that ran. Everything was folded again, and counters may have fallen."
         " `rps-audit verify --archive` says from which position on it differs. The alert ends with a restart.",
+    )
+
+
+def _webhook() -> Alert:
+    return Alert(
+        "RpsWebhookBehind",
+        grouped("max", "instance", vector("rps_webhook_behind_seconds")),
+        ">",
+        WEBHOOK_SECONDS,
+        "",
+        "0s",
+        "warning",
+        None,
+        "The webhook's receiver takes no events",
+        "Promotion events wait for the address in RPS_WEBHOOK_URL, which is down or refuses them: the log says"
+        " why. Nothing is lost; they are sent in order when it takes them.",
     )
 
 

@@ -3,7 +3,12 @@
 from itertools import permutations
 
 from gameplay.observability.alerts.case import Case
-from gameplay.observability.alerts.operation import AHEAD_SECONDS, JOB_LATE_SECONDS, STARTED_SECONDS
+from gameplay.observability.alerts.operation import (
+    AHEAD_SECONDS,
+    JOB_LATE_SECONDS,
+    STARTED_SECONDS,
+    WEBHOOK_SECONDS,
+)
 from gameplay.observability.promql import vector
 from gameplay.observability.site import PROCESS_JOB
 from projections.metrics.series import LEDGER_JOB
@@ -20,6 +25,7 @@ def operation_cases() -> list[Case]:
         _registry(),
         *_snapshots(),
         _forks(),
+        _webhook(),
         _clock(),
         _findings(),
         *_late_audits(),
@@ -176,6 +182,19 @@ def _clock() -> Case:
         "the ledger is ahead by the threshold, then by more",
         {vector("rps_ledger_ahead_of_clock_seconds"): f"{AHEAD_SECONDS}x10 {AHEAD_SECONDS + 1}x30"},
         {10: [], 15: [], 20: [{}]},
+    )
+
+
+def _webhook() -> Case:
+    return Case(
+        "RpsWebhookBehind",
+        "the oldest event waits for a quarter of an hour, then for longer, and is taken",
+        {
+            vector(
+                "rps_webhook_behind_seconds", 'instance="a"'
+            ): f"{WEBHOOK_SECONDS}x10 {WEBHOOK_SECONDS + 60}x9 0x20"
+        },
+        {5: [], 15: [{"instance": "a"}], 30: []},
     )
 
 
