@@ -10,7 +10,7 @@ COMPILE = $(or $(UV),$(BIN)/uv) pip compile --quiet --universal --python-version
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test stats crash soak fuzz format run demo migrate failover bench lock vendor
+.PHONY: help setup check test stats crash soak fuzz images format run demo migrate failover bench lock vendor
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -48,6 +48,9 @@ soak: $(READY) ## play for ten minutes with restarts; nothing grows
 fuzz: $(READY) ## send ten thousand requests made from the OpenAPI document
 	$(BIN)/python -m tests.fuzz
 
+images: $(READY) ## the environments of the images, made by the commands of the Containerfile
+	$(BIN)/pytest -m images
+
 format: $(READY) ## put the source into its format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
@@ -82,8 +85,9 @@ vendor: ## fetch the chart library again, at the pinned version
 
 lock: ## pin what pyproject.toml asks for; pins that may stay do, and with UPGRADE=1 all move to today's
 	@set -euo pipefail; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
-	$(COMPILE) pyproject.toml --output-file requirements.txt; \
+	$(COMPILE) pyproject.toml --extra training --extra ui --output-file requirements.txt; \
+	$(COMPILE) pyproject.toml --constraint requirements.txt --output-file requirements-serving.txt; \
 	grep -v '^-r ' requirements-dev.txt > "$$work/dev.txt"; \
 	runtime=$$(sed -nE 's/^([a-z0-9][a-z0-9._-]*)==.*/--no-emit-package \1/p' requirements.txt); \
-	$(COMPILE) pyproject.toml --extra dev --constraint requirements.txt $$runtime --output-file "$$work/dev.txt"; \
+	$(COMPILE) pyproject.toml --all-extras --constraint requirements.txt $$runtime --output-file "$$work/dev.txt"; \
 	{ echo "-r requirements.txt"; cat "$$work/dev.txt"; } > requirements-dev.txt

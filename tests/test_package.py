@@ -78,7 +78,7 @@ def test_the_metadata_says_what_it_is(wheel: Path) -> None:
     assert "License" not in metadata, "it is the owner's to choose; the README says so"
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-serving.txt"])
 def test_every_pin_has_hashes_and_no_address(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")
     heads = [line for line in text.splitlines() if line and line[0] not in " #-"]
@@ -89,11 +89,20 @@ def test_every_pin_has_hashes_and_no_address(name: str) -> None:
 
 
 def test_what_is_asked_for_is_pinned_once() -> None:
-    runtime = PIN((ROOT / "requirements.txt").read_text("utf-8"))
-    development = PIN((ROOT / "requirements-dev.txt").read_text("utf-8"))
+    runtime, development, serving = (
+        PIN((ROOT / name).read_text("utf-8"))
+        for name in ("requirements.txt", "requirements-dev.txt", "requirements-serving.txt")
+    )
     names = [name for name, _ in runtime + development]
-    asked = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+    extras = PROJECT["optional-dependencies"]
 
     assert len(names) == len(set(names))
-    assert {re.split(r"[~<>=\[]", one)[0] for one in asked} <= set(names)
-    assert {re.split(r"[~<>=\[]", one)[0] for one in PROJECT["dependencies"]} <= {name for name, _ in runtime}
+    assert asked(extras["dev"]) <= set(names)
+    assert asked([*PROJECT["dependencies"], *extras["training"], *extras["ui"]]) <= {name for name, _ in runtime}
+    assert asked(PROJECT["dependencies"]) <= {name for name, _ in serving}
+    assert set(serving) <= set(runtime)
+    assert asked(extras["training"]).isdisjoint(name for name, _ in serving)
+
+
+def asked(ranges: list[str]) -> set[str]:
+    return {re.split(r"[~<>=\[]", one)[0] for one in ranges}

@@ -13,13 +13,17 @@ from ledger.vocabulary import FAMILY_OF_POLICY, Family
 
 LEDGER_TAG: Final = "ledger.id"
 POSITION_TAG: Final = "ledger.position"
-SCORING: Final = ("mlflow", "numpy", "onnx", "onnxruntime", "pandas")
-"""What MLflow's own loader needs to score a version; exact pins of these and no others."""
+SCORING: Final = ("numpy", "onnx", "onnxruntime", "pandas")
+"""What MLflow's own loader needs beside MLflow to score a version."""
 
 
 def requirements() -> list[str]:
     """The releases that a version is scored with here, as lines of a requirements file."""
-    return [f"{name}=={metadata.version(name)}" for name in SCORING]
+    # The whole of MLflow has the release of its core, which may be all that is installed here.
+    return [
+        f"mlflow=={metadata.version('mlflow-skinny')}",
+        *(f"{name}=={metadata.version(name)}" for name in SCORING),
+    ]
 
 
 def metrics(card: ModelCard) -> dict[str, float]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from gameplay.models.artifacts import Origin, digest
+from gameplay.models.errors import TrainingError
 
 PACKAGE: Final = "promotion-ledger"
 MODULES: Final = ("game/rules", "game/rounds", "game/features", "training/dataset", "training/estimators")
@@ -23,6 +24,17 @@ def code_version() -> str:
     package = Path(__file__).parents[1]
     sources = b"\n".join((package / f"{module}.py").read_bytes() for module in MODULES)
     return f"{metadata.version(PACKAGE)}+{digest(sources)[:12]}"
+
+
+def require_libraries() -> None:
+    """Raise TrainingError where the libraries that fit are left out, as in an installation that only serves."""
+    for name in LIBRARIES:
+        try:
+            metadata.version(name)
+        except metadata.PackageNotFoundError as error:
+            raise TrainingError(
+                f"{name} is not installed, so nothing can be trained here: pip install '{PACKAGE}[training]'"
+            ) from error
 
 
 def libraries() -> dict[str, str]:

@@ -15,6 +15,7 @@ from gameplay.core import Core
 from gameplay.promotion.pins import holding_at
 from gameplay.promotion.planning import assign
 from gameplay.refusals import Conflict, Unavailable
+from gameplay.training.code_version import require_libraries
 from gameplay.training.dataset import Dataset, read_dataset
 from gameplay.training.fit import Job, train_all
 from gameplay.training.landing import Landing, ends_between_versions
@@ -129,6 +130,7 @@ def retrain(
     outcomes = {(one.family, one.alias): Retrained(one) for one in chosen}
     jobs = [Job(one.family, one.alias, dataset) for one in chosen if one.reason is None]
     if jobs:
+        require_libraries()
         recover(core, dict.fromkeys(one.family for one in jobs))
     landing = Landing()
     training = train_all(

@@ -12,6 +12,7 @@ from gameplay.core import Core
 from gameplay.models.errors import TrainingError
 from gameplay.promotion.adoption import adopt, bootstrap
 from gameplay.training.bot_games import play_bot_games
+from gameplay.training.code_version import require_libraries
 from gameplay.training.fit import Job, train_all
 from gameplay.training.landing import Landing, ends_between_versions
 from gameplay.training.recovery import recover
@@ -52,6 +53,8 @@ def set_up(
     found. Raises TrainingError when a version could not be trained.
     """
     core.read_models.projector.start()
+    if _families_without_aliases(core):
+        require_libraries()
     # The counters may leave games out (METRICS_SINCE_DATE); then more are played, which does no harm.
     missing_games = games - sum(core.read_models.counters.state.games.values())
     if len(_families_without_aliases(core)) == len(FAMILIES) and missing_games > 0:

@@ -29,7 +29,14 @@ from tests.programs import require
 
 OPS = Path(__file__).parents[2] / "ops"
 CLUSTER = {f"cluster/{name}" for name in ("etcd.yml", "patroni.yml", "haproxy.cfg")}
-BY_HAND = {"deploy_clean_dashboard.sh", ".grafana_api_key", *CLUSTER}
+BY_HAND = {
+    "compose/cluster.env",
+    "systemd/promotion-ledger.service",
+    "deploy_clean_dashboard.sh",
+    ".grafana_api_key",
+    "litestream.yml",
+    *CLUSTER,
+}
 
 
 def documents(path: str) -> list[dict[str, Any]]:

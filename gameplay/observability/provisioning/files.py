@@ -11,6 +11,7 @@ from gameplay.observability.dashboard.history_targets import INFINITY, SIMPOD
 from gameplay.observability.dashboard.variants import importable, plugin_of, translated
 from gameplay.observability.dashboard.visuals import Json
 from gameplay.observability.provisioning.cluster import cluster
+from gameplay.observability.provisioning.compose import compose_alloy, compose_datasources, compose_prometheus
 from gameplay.observability.provisioning.grafana import dashboards_file, datasources_file
 from gameplay.observability.provisioning.hardening import budget, hardened, namespace
 from gameplay.observability.provisioning.kubernetes import audit, deployment, service
@@ -41,6 +42,9 @@ def documents(dashboard: Json) -> dict[str, Any]:
         RULE_TEST_FILE: [unit_tests(RULE_FILE)],
         "prometheus.yml": [prometheus_file()],
         "alloy-config.alloy": alloy_file(),
+        "compose/prometheus.yml": [compose_prometheus()],
+        "compose/config.alloy": compose_alloy(),
+        "compose/datasources.yaml": [compose_datasources()],
         "k8s-namespace.yaml": namespace(),
         "k8s-deployment.yaml": [*hardened(deployment()), budget()],
         "k8s-service.yaml": [service()],

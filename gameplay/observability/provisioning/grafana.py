@@ -17,9 +17,9 @@ PROMETHEUS_URL = "http://prometheus:9090"
 DASHBOARDS_FOLDER = "/var/lib/grafana/dashboards/rps"
 
 
-def datasources_file(plugin: str = JSON_API) -> dict[str, Any]:
+def datasources_file(plugin: str = JSON_API, service: str = SERVICE_URL) -> dict[str, Any]:
     """Prometheus, and the ledger by one of the three plugins, under one uid."""
-    return {"apiVersion": 1, "datasources": [_prometheus(), _ledger(plugin)]}
+    return {"apiVersion": 1, "datasources": [_prometheus(), _ledger(plugin, service)]}
 
 
 def dashboards_file() -> dict[str, Any]:
@@ -51,20 +51,20 @@ def _prometheus() -> dict[str, Any]:
     }
 
 
-def _ledger(plugin: str) -> dict[str, Any]:
+def _ledger(plugin: str, service: str) -> dict[str, Any]:
     """Through Grafana's server: from a browser the plugins put the wrong address together."""
     source = {
         "name": "RPS promotion ledger",
         "uid": LEDGER_UID,
         "type": plugin,
         "access": "proxy",
-        "url": SERVICE_URL + (SIMPOD_PATH if plugin == SIMPOD else ""),
+        "url": service + (SIMPOD_PATH if plugin == SIMPOD else ""),
         "editable": True,
     }
     if plugin == INFINITY:
         source["jsonData"] = {
-            "allowedHosts": [SERVICE_URL],
+            "allowedHosts": [service],
             "customHealthCheckEnabled": True,
-            "customHealthCheckUrl": SERVICE_URL,
+            "customHealthCheckUrl": service,
         }
     return source

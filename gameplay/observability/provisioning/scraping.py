@@ -70,7 +70,7 @@ prometheus.remote_write "metrics" {
 
 def alloy_file() -> str:
     """A Grafana Alloy configuration; where to write to, and as whom, comes from its environment."""
-    return f"{_discovery()}\n{_scrapes()}\n{_REMOTE_WRITE}"
+    return f"{_discovery()}\n{scrapes()}\n{_REMOTE_WRITE}"
 
 
 def _discovery() -> str:
@@ -121,11 +121,15 @@ discovery.relabel "rps" {{
 """
 
 
-def _scrapes() -> str:
+def scrapes(
+    processes: str = "discovery.relabel.rps.output",
+    ledger: str = f"{SERVICE_HOST}:{SERVICE_PORT}",
+    watch: str = f"{AUDIT_HOST}:{AUDIT_PORT}",
+) -> str:
     """The three jobs: each process, the ledger once, and the watch."""
     return f"""\
 prometheus.scrape "rps_process" {{
-  targets         = discovery.relabel.rps.output
+  targets         = {processes}
   job_name        = "{PROCESS_JOB}"
   params          = {{ scope = ["process"] }}
   scrape_interval = "{SCRAPE_SECONDS}s"
@@ -136,7 +140,7 @@ prometheus.scrape "rps_process" {{
 // What the ledger says, once, under an instance that outlives the pods.
 prometheus.scrape "rps_ledger" {{
   targets = [{{
-    __address__ = "{SERVICE_HOST}:{SERVICE_PORT}",
+    __address__ = "{ledger}",
     instance    = "{LEDGER_INSTANCE}",
   }}]
   job_name        = "{LEDGER_JOB}"
@@ -148,7 +152,7 @@ prometheus.scrape "rps_ledger" {{
 
 // What `rps-audit watch` has verified, and what it has found.
 prometheus.scrape "rps_audit" {{
-  targets         = [{{ __address__ = "{AUDIT_HOST}:{AUDIT_PORT}" }}]
+  targets         = [{{ __address__ = "{watch}" }}]
   job_name        = "{AUDIT_JOB}"
   scrape_interval = "{SCRAPE_SECONDS}s"
   scrape_timeout  = "{SCRAPE_TIMEOUT_SECONDS}s"
