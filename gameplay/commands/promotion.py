@@ -1,7 +1,6 @@
 """`rps promotion` and `rps promote`: where promotion stands, a cycle now, or the end of an open plan."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import click
@@ -9,22 +8,19 @@ import click
 from gameplay.commands.moves import history
 from gameplay.commands.opened import opened
 from gameplay.commands.orders import approve, cancel, cancel_plan, pin, reject, swap, undo, unpin
+from gameplay.commands.screen import status
 from gameplay.commands.settings import pass_settings
 from gameplay.config import Settings
 from gameplay.core import Core
-from gameplay.cron import next_firings
 from gameplay.promotion import planning
 from gameplay.refusals import Conflict
 from ledger.events import CycleDecided
-from ledger.times import show_time
 from ledger.vocabulary import FAMILIES, Family
 from projections.commands.console import finding, json_option, model_type_option, print_json, print_table
 from projections.commands.looks import print_looks, print_windows
 from projections.commands.program import Group
-from projections.decision.rules import DEFAULT
 
 _HEADINGS = ("family", "decision", "z", "p", "reason")
-_STATUS_HEADINGS = ("family", "cycles", "last cycle", "rule", "open plan", "next cycle")
 
 
 class Cycle(NamedTuple):
@@ -47,26 +43,7 @@ def promotion() -> None:
 for _order in (pin, unpin, swap, undo, approve, reject, cancel):
     promotion.add_command(_order)
 promotion.add_command(history)
-
-
-@promotion.command()
-@model_type_option
-@json_option
-@pass_settings
-def status(settings: Settings, model_type: Family | None, as_json: bool) -> None:
-    """Show each family's last cycle, its open plan and when the next cycle comes. As JSON: one object a family.
-
-    Example: rps promotion status --json
-    """
-    firing = _next_cycle(settings.promotion_schedule)
-    with opened(settings, read_only=True) as core:
-        rows = [_status(core, family, firing) for family in ((model_type,) if model_type else FAMILIES)]
-    if as_json:
-        for row in rows:
-            print_json(row)
-    else:
-        cells = [(*list(row.values())[:-1], firing or "off") for row in rows]
-        print_table("Promotion", _STATUS_HEADINGS, cells)
+promotion.add_command(status)
 
 
 @promotion.command()
@@ -121,24 +98,6 @@ def _run_cycles(settings: Settings, model_type: Family | None, *, dry_run: bool,
         print_windows([one.decided for one in cycles if one.decided])
     if any(cycle.problem for cycle in cycles):
         finding()
-
-
-def _next_cycle(line: str | None) -> str | None:
-    return f"{next_firings(line, datetime.now(UTC), 1)[0]:%Y-%m-%dT%H:%M:%SZ}" if line else None
-
-
-def _status(core: Core, family: Family, next_cycle: str | None) -> dict[str, Any]:
-    """One family's row, in the order of its headings."""
-    promotion = core.promotion.state(family).promotion
-    evaluation, plan = promotion.evaluation, promotion.plan
-    return {
-        "model_type": family,
-        "cycle": promotion.cycle,
-        "last_cycle": show_time(evaluation.evaluated_us) if evaluation else None,
-        "rule": (promotion.rule or DEFAULT).name,
-        "open_plan": plan.version if plan else None,
-        "next_cycle": next_cycle,
-    }
 
 
 def _guarded(run: Callable[[Core, Family], Cycle], core: Core, family: Family) -> Cycle:

@@ -138,6 +138,7 @@ CALLS = (
     Call(method="POST", path="/internal/promotion/approve", endpoint=orders.approve, guarded=True, ordered=True),
     Call(method="POST", path="/internal/promotion/reject", endpoint=orders.reject, guarded=True, ordered=True),
     Call(method="POST", path="/internal/promotion/cancel", endpoint=orders.cancel, guarded=True, ordered=True),
+    Call(method="GET", path="/internal/promotion/status", endpoint=promotion.status, packed=True),
     Call(method="POST", path="/internal/training/complete", endpoint=training.complete, guarded=True),
     Call(method="GET", path="/internal/ledger/events", endpoint=feed.events, packed=True, secret=True),
     Call(method="GET", path="/internal/ledger/stream", endpoint=event_stream.stream, secret=True, endless=True),

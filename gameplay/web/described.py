@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from gameplay.game.answers import PlayAnswer, PointsAnswer, StartAnswer
+from gameplay.promotion.operator.status import Status
 from gameplay.web import shapes
 from gameplay.web.cycles import CycleBody
 from gameplay.web.described_pages import PAGES
@@ -310,6 +311,12 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
                 "total_events": 12,
             }
         ],
+        errors=(400,),
+    ),
+    ("GET", "/internal/promotion/status"): Described(
+        summary="Where each family stands: its aliases, evidence, verdicts, pins and plan.",
+        query=(_MODEL_TYPE,),
+        answer=list[Status],
         errors=(400,),
     ),
     ("POST", "/internal/promotion/cycle"): Described(

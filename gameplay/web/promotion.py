@@ -1,13 +1,18 @@
 """The promotion over HTTP: reports, history and totals."""
 
 import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gameplay.cron import next_firings
 from gameplay.promotion import reports
+from gameplay.promotion.operator.status import Status
+from gameplay.promotion.operator.status import status as status_of
 from gameplay.promotion.reports import Reported
 from gameplay.refusals import NotFound, Refusal
 from gameplay.serving.service import Service
@@ -15,13 +20,14 @@ from gameplay.web.bodies import answer, read_body
 from gameplay.web.keys import idempotency_key
 from gameplay.web.queries import choice, choices, flag, one, time_us, whole
 from gameplay.web.report_body import read_report
-from gameplay.web.state import lanes_of, service_of
+from gameplay.web.state import lanes_of, masked_of, service_of
 from gameplay.web.tables import public_url, table_answer
 from ledger.errors import InvalidTextError
 from ledger.events import CycleDecided
+from ledger.masking import Masking
 from ledger.numbers import parse_whole
 from ledger.times import show_seconds
-from ledger.vocabulary import DECISIONS, FAMILIES
+from ledger.vocabulary import DECISIONS, FAMILIES, Family
 from projections.read_models.history import DAY_US, Query
 from projections.read_models.history_fold import ticker_fields
 from projections.read_models.history_row import render, row_keys
@@ -79,6 +85,21 @@ async def history_row(request: Request) -> Response:
         raise NotFound(f"position {id_} is no promotion cycle")
     row = render(rows[0], detail=detail)
     return table_answer(request, row, row_keys(detail=detail))
+
+
+async def status(request: Request) -> Response:
+    """GET /internal/promotion/status: where each family stands now."""
+    service = service_of(request)
+    families = choices(request, "model_type", FAMILIES) or FAMILIES
+    found = await lanes_of(request).reads(_statuses, service, families, masked_of(request))
+    return answer(found, headers={"Cache-Control": "no-store"})
+
+
+def _statuses(service: Service, families: Sequence[Family], masked: Masking) -> list[Status]:
+    service.require_caught_up()
+    line = service.core.settings.promotion_schedule
+    firing = next_firings(line, datetime.now(UTC), 1)[0] if line else None
+    return [status_of(service.core.promotion, family, firing, masked) for family in families]
 
 
 async def event_totals(request: Request) -> Response:

@@ -14,16 +14,30 @@ from ledger.events import (
     AliasPinned,
     AliasUnpinned,
     CycleDecided,
+    GameFinished,
     RoundPlayed,
     TrainingCompleted,
 )
 from ledger.store import Entry
-from ledger.vocabulary import FAMILIES, Alias, Cause, Decision, Family, ReasonCode, TrainingStatus
+from ledger.vocabulary import (
+    FAMILIES,
+    PLAYED_ALIASES,
+    Alias,
+    Cause,
+    Decision,
+    Family,
+    PlayedAlias,
+    ReasonCode,
+    TrainingStatus,
+)
 from projections.projection import Projection, on
+from projections.read_models.counting import is_evidence
 
 LINES_KEPT = 60
 MINUTES_KEPT = 60
 MINUTE_US = 60_000_000
+HOUR_US = 3_600_000_000
+HOURS_OF_TRAFFIC = 24
 
 LineKind = Literal["swap", "reorder", "training", "move", "pin", "unpin"]
 
@@ -80,6 +94,13 @@ class FamilyTimeline(Struct):
     since: dict[str, Since] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
     decided: Decided | None = None
+    games: dict[int, dict[PlayedAlias, int]] = field(default_factory=dict)
+    """Hour since the epoch -> finished games of each alias that are evidence, of the last hours, oldest first."""
+
+    def games_since(self, time_us: int) -> dict[PlayedAlias, int]:
+        """Games of each alias in the hours that begin after a time."""
+        hours = [games for hour, games in self.games.items() if hour * HOUR_US > time_us]
+        return {alias: sum(games[alias] for games in hours) for alias in PLAYED_ALIASES}
 
 
 class Timeline(Struct):
@@ -108,6 +129,18 @@ def _round_played(state: Timeline, _event: RoundPlayed, entry: Entry) -> None:
     state.rounds[minute] = 1
     for old in [one for one in state.rounds if one <= minute - MINUTES_KEPT]:
         del state.rounds[old]
+
+
+def _game_finished(state: Timeline, event: GameFinished, entry: Entry) -> None:
+    family = state.families.get(event.model_type)
+    if family is None or event.alias is None or not is_evidence(event):
+        return
+    hour = entry.recorded_us // HOUR_US
+    if hour not in family.games:
+        family.games[hour] = dict.fromkeys(PLAYED_ALIASES, 0)
+        for old in [one for one in family.games if one < hour - HOURS_OF_TRAFFIC]:
+            del family.games[old]
+    family.games[hour][event.alias] += 1
 
 
 def _cycle_decided(state: Timeline, event: CycleDecided, entry: Entry) -> None:
@@ -186,10 +219,11 @@ def projection() -> Projection[Timeline]:
     """The timeline."""
     handlers = (
         on(RoundPlayed, _round_played),
+        on(GameFinished, _game_finished),
         on(CycleDecided, _cycle_decided),
         on(AliasesAssigned, _aliases_assigned),
         on(AliasPinned, _pin_changed),
         on(AliasUnpinned, _pin_changed),
         on(TrainingCompleted, _training_completed),
     )
-    return Projection("timeline", 2, Timeline, handlers)
+    return Projection("timeline", 3, Timeline, handlers)

@@ -4,13 +4,14 @@ from ledger.events import Event
 from ledger.store import Entry
 from projections.projection import Tracked, readers
 from projections.read_models import timeline
-from projections.read_models.timeline import LINES_KEPT, MINUTE_US, MINUTES_KEPT
+from projections.read_models.timeline import HOUR_US, HOURS_OF_TRAFFIC, LINES_KEPT, MINUTE_US, MINUTES_KEPT
 from tests.builders import (
     alias_pinned,
     alias_unpinned,
     aliases_assigned,
     assignments,
     cycle_decided,
+    game_finished,
     round_played,
     training_completed,
 )
@@ -91,3 +92,20 @@ def test_rounds_are_counted_by_the_minute_when_old_minutes_fall_out() -> None:
 
     assert tracked.state.rounds == {101: 1, 100 + MINUTES_KEPT: 1}
     assert tracked.state.rounds_between(100, 101) == 1
+
+
+def test_games_that_are_evidence_are_counted_by_the_hour_and_old_hours_fall_out() -> None:
+    tracked = Tracked(timeline.projection())
+    (reader,) = readers([tracked])["game.finished"]
+    for hour, event in (
+        (10, game_finished()),
+        (10, game_finished(in_metrics=False)),
+        (10, game_finished(fallback_affected=True)),
+        (11, game_finished(alias="B")),
+        (11 + HOURS_OF_TRAFFIC, game_finished()),
+    ):
+        reader.take(event, Entry(1, "", "", 1, "", 1, hour * HOUR_US + 7, b"", b""))
+
+    family = tracked.state.families["feedforward_nn"]
+    assert family.games == {11: {"Production": 0, "B": 1}, 11 + HOURS_OF_TRAFFIC: {"Production": 1, "B": 0}}
+    assert family.games_since(11 * HOUR_US) == {"Production": 1, "B": 0}
