@@ -95,6 +95,14 @@ class Database(Protocol):
         """The last position that was ever given, where the database remembers it."""
         ...
 
+    def copy(self, engine: Engine, target: Path) -> None:
+        """Write a backup of all of it, consistent at one moment, to a file that exists and is empty."""
+        ...
+
+    def opened_copy(self, engine: Engine, copied: Path) -> AbstractContextManager[Engine]:
+        """A backup for a block, opened for reading."""
+        ...
+
     def damages(self, connection: Connection) -> Iterator[str]:
         """What the database finds wrong with its own structures."""
         ...

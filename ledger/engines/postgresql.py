@@ -4,7 +4,9 @@ Only here, and in the rooms whose names begin like this one's, is its driver kno
 """
 
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, Final, cast
 
 from psycopg import Connection as DriverConnection
@@ -17,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger.engines.options import DATABASE, DEFERRED, SINGLE, WRITE
 from ledger.engines.pool import OwningPool
+from ledger.engines.postgresql_dump import dump, restored
 from ledger.engines.postgresql_queries import (
     Queries,
     begin_defining,
@@ -71,6 +74,22 @@ class Postgresql(Queries):
 
     def check_read(self) -> None:
         """What was read is one state: a transaction sees to it."""
+
+    def copy(self, engine: Engine, target: Path) -> None:
+        """Write a dump of the schema to a file, consistent at one moment."""
+        with engine.connect() as connection:
+            schema = str(connection.exec_driver_sql("SELECT current_schema()").scalar_one())
+        dump(engine, schema, target)
+
+    @contextmanager
+    def opened_copy(self, engine: Engine, copied: Path) -> Iterator[Engine]:
+        """A dump for a block, restored into a database of its own and opened for reading."""
+        with restored(engine, copied) as name:
+            reader = open_reader(engine.url.set(database=name))
+            try:
+                yield reader
+            finally:
+                reader.dispose()
 
     def refusal(self, error: Exception) -> StorageError:
         """What an error of the driver means."""

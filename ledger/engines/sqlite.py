@@ -4,13 +4,13 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
@@ -52,6 +52,15 @@ class Sqlite(Queries):
 
     def check_read(self) -> None:
         """What was read is one state: a transaction sees to it."""
+
+    @contextmanager
+    def opened_copy(self, engine: Engine, copied: Path) -> Iterator[Engine]:  # noqa: ARG002
+        """A backup for a block, opened for reading."""
+        reader = open_reader(make_url(f"sqlite:///{copied}"), traceless=False)
+        try:
+            yield reader
+        finally:
+            reader.dispose()
 
     def refusal(self, error: Exception) -> StorageError:
         """What an error of the driver means."""

@@ -1,9 +1,11 @@
 """What the ledger asks of SQLite in words that no other database knows."""
 
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import chain
+from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -25,6 +27,7 @@ from ledger.schema import events, ledger_identity
 
 INSERT_ROWS_MAX = 64
 DAMAGES_MAX = 10
+PAGES_A_STEP = 4_096
 
 # Opens every append, in one row because the driver lets go of the interpreter at every step, and past Core, whose
 # machinery around it would take longer than the database. One index seek for each stream: GROUP BY would walk
@@ -115,6 +118,15 @@ class Queries:
     def remembered(self, connection: Connection) -> int | None:
         """The last position that was ever given, as AUTOINCREMENT keeps it."""
         return cast("int | None", connection.exec_driver_sql(_SEQUENCE).scalar())
+
+    def copy(self, engine: Engine, target: Path) -> None:
+        """Write a backup of all of it, consistent at one moment, to a file that exists and is empty."""
+        with engine.connect() as connection, connection.begin(), closing(sqlite3.connect(target)) as copy:
+            # In one transaction: without it every write of another process would start the copy again.
+            connection.exec_driver_sql("SELECT 1 FROM sqlite_master")
+            source: Any = connection.connection.driver_connection
+            source.backup(copy, pages=PAGES_A_STEP)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file is the whole backup
 
     def damages(self, connection: Connection) -> Iterator[str]:
         """What SQLite finds wrong with its own file: pages, indexes against their tables, constraints."""
