@@ -5,7 +5,16 @@ from msgspec import Struct
 from gameplay.web.console.as_of import Looked
 from ledger.evidence import Evidence, Rule, Tally
 from ledger.times import show_time
-from ledger.vocabulary import CHALLENGERS, PLAYED_ALIASES, Cause, Decision, Family, PlayedAlias, ReasonCode
+from ledger.vocabulary import (
+    ALIASES,
+    CHALLENGERS,
+    PLAYED_ALIASES,
+    Cause,
+    Decision,
+    Family,
+    PlayedAlias,
+    ReasonCode,
+)
 from projections.decision.distance import Distance, measure_distance
 from projections.decision.evidence import gather_for
 from projections.decision.guards import watch
@@ -99,6 +108,16 @@ class Pending(Struct, frozen=True, kw_only=True):
     moves: tuple[str, ...]
 
 
+class Pinned(Struct, frozen=True, kw_only=True):
+    """A version that an operator holds behind an alias; `until` is null for a pin without an end."""
+
+    alias: str
+    version: int
+    until: str | None
+    actor: str
+    reason: str
+
+
 class FamilyCard(Struct, frozen=True, kw_only=True):
     """One family at one position. `production` is null until the family has its first aliases."""
 
@@ -113,6 +132,7 @@ class FamilyCard(Struct, frozen=True, kw_only=True):
     cycles_since_swap: int
     challengers: tuple[Challenger, ...]
     pending: Pending | None
+    pinned: tuple[Pinned, ...]
     last_decided: Decided | None
 
 
@@ -135,6 +155,7 @@ def family_card(looked: Looked, family: Family) -> FamilyCard:
         cycles_since_swap=window.cycles,
         challengers=_challengers(promotion),
         pending=_pending(promotion),
+        pinned=_pinned(promotion, looked.now_us),
         last_decided=_decided(line.decided),
     )
 
@@ -251,6 +272,20 @@ def _pending(promotion: PromotionState) -> Pending | None:
         moves=tuple(
             f"{one.alias} v{one.before} \u2192 v{one.after}" for one in plan.assignments if one.before != one.after
         ),
+    )
+
+
+def _pinned(promotion: PromotionState, now_us: int) -> tuple[Pinned, ...]:
+    return tuple(
+        Pinned(
+            alias=alias,
+            version=pin.version,
+            until=None if pin.expires_us is None else show_time(pin.expires_us),
+            actor=pin.actor,
+            reason=pin.reason,
+        )
+        for alias, pin in sorted(promotion.pins.items(), key=lambda item: ALIASES.index(item[0]))
+        if pin.holds(now_us)
     )
 
 

@@ -7,6 +7,7 @@ from ledger.store import Ledger
 from projections.read_models.all import ReadModels
 from projections.read_models.states import states_of
 from tests.builders import (
+    alias_pinned,
     aliases_assigned,
     aliases_planned,
     cycle_decided,
@@ -59,6 +60,16 @@ def test_an_open_plan_is_pending_with_the_aliases_that_it_moves(ledger: Ledger) 
 
     assert card.pending is not None
     assert card.pending.moves == ("Production v1 \u2192 v2", "B v2 \u2192 v1")
+
+
+def test_a_pin_is_on_the_card_with_its_reason_until_it_expires(ledger: Ledger) -> None:
+    held = alias_pinned(alias="Production", version=1, expires_us=None, reason="it is being watched")
+    expired = alias_pinned(alias="B", version=2, expires_us=1)
+
+    card = family_card(looked(ledger, aliases_assigned(), held, expired), FAMILY)
+
+    (pin,) = card.pinned
+    assert (pin.alias, pin.version, pin.until, pin.reason) == ("Production", 1, None, "it is being watched")
 
 
 def test_a_rule_that_settles_counts_its_own_games(ledger: Ledger) -> None:
