@@ -10,7 +10,7 @@ COMPILE = $(or $(UV),$(BIN)/uv) pip compile --quiet --universal --python-version
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test stats crash soak fuzz images format run demo migrate failover bench lock vendor
+.PHONY: help setup check test stats crash soak fuzz images format run demo migrate failover bench lock vendor pages
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -60,6 +60,9 @@ run: $(READY) ## serve games, metrics and history
 
 demo: $(READY) ## bots play, models are promoted, the audit agrees
 	$(BIN)/python -m scripts.demo
+
+pages: $(READY) ## take the pictures of docs/console.md again, and ask Lighthouse
+	$(BIN)/python -m tests.gameplay.web.console.shots
 
 migrate: $(READY) ## bring the database to the newest migration
 	$(BIN)/rps migrate

@@ -137,6 +137,7 @@ TESTS_OF_SEVERAL = {
     "gameplay/serving/test_service_postgresql": "the service on a database server",
     "gameplay/serving/test_sealing": "the sealing job: its key, its archive, its place among the jobs",
     "gameplay/test_foreign_game": "a program that is not ours appends a game, and everything counts it",
+    "gameplay/web/console/test_shots": "the pictures of docs/console.md can be taken",
     "gameplay/web/test_bad_input": "every route refuses what is wrong, and writes nothing",
     "gameplay/web/test_poison": "every route names the event that cannot be read",
     "gameplay/web/test_secrets": "no answer of any route holds a secret",

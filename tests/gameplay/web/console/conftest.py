@@ -10,12 +10,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from gameplay.config import Settings
-from ledger.engines.database import open_engine
-from ledger.store import Ledger
-from ledger.vocabulary import ALIASES, FAMILIES
-from projections.read_models.all import ReadModels
-from tests.gameplay.faults import FaultyRegistry, registry_with_versions
 from tests.gameplay.web.console.browsers import Visit, open_browser, visiting
+from tests.gameplay.web.console.told import agreeing_registry
 from tests.gameplay.web.sites import Site, running_site
 
 Opened = TypeVar("Opened")
@@ -89,16 +85,3 @@ def visit(thread: ThreadPoolExecutor, browser: Browser, site: Site) -> Iterator[
 def visiting_as(browser: Browser, site: Site) -> Callable[..., AbstractContextManager[Visit]]:
     """A visit by another device, such as a phone."""
     return partial(visiting, browser, site.url)
-
-
-def agreeing_registry(settings: Settings) -> FaultyRegistry:
-    """A registry whose aliases are the ledger's."""
-    registry = registry_with_versions(count=6)
-    engine = open_engine(settings.database_url)
-    read_models = ReadModels(Ledger(engine), read_only=True)
-    with read_models.projector.current():
-        for family in FAMILIES:
-            aliases = read_models.standings.state.families[family].aliases
-            registry.named[family] = {alias: aliases[alias] for alias in ALIASES}
-    engine.dispose()
-    return registry

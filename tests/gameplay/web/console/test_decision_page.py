@@ -6,6 +6,7 @@ from starlette.testclient import TestClient
 from ledger.vocabulary import ALIASES
 from tests.builders import aliases_planned, cycle_decided
 from tests.gameplay.web.console.browsers import PHONE
+from tests.gameplay.web.console.told import SWAP_QUERY
 from tests.gameplay.web.sites import Site
 from tests.gameplay.web_clients import ok, service_behind
 
@@ -15,8 +16,7 @@ def shown(client: Any, position: int, **query: object) -> Any:
 
 
 def swap_of(site: Site) -> int:
-    query = {"decision": "swap_production_b", "rule": "ztest/1"}
-    return int(ok(site.client.get("/decisions.json", params=query))["rows"][0]["id"])
+    return int(ok(site.client.get("/decisions.json", params=SWAP_QUERY))["rows"][0]["id"])
 
 
 def test_a_decision_has_its_evidence_formula_verdicts_and_what_followed(site: Site) -> None:

@@ -12,13 +12,13 @@ from gameplay.web.console import derivation
 from projections.audit.decisions import check_decision
 from projections.cli import rps_audit
 from tests.builders import cycle_decided
+from tests.gameplay.web.console.told import SWAP_QUERY
 from tests.gameplay.web.sites import Site
 from tests.gameplay.web_clients import PATIENCE_SECONDS, ok, service_behind
 
 
 def a_swap(site: Site) -> int:
-    query = {"decision": "swap_production_b", "rule": "ztest/1"}
-    return int(ok(site.client.get("/decisions.json", params=query))["rows"][0]["id"])
+    return int(ok(site.client.get("/decisions.json", params=SWAP_QUERY))["rows"][0]["id"])
 
 
 def test_a_decision_agrees_with_its_events(site: Site) -> None:

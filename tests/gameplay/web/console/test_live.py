@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from gameplay.config import Settings
 from ledger.events import AliasChange, Event
 from tests.builders import aliases_assigned, cycle_decided
-from tests.gameplay.web.console.conftest import agreeing_registry
+from tests.gameplay.web.console.told import agreeing_registry
 from tests.gameplay.web.sites import Site, running_site
 from tests.gameplay.web_clients import wait_until
 
