@@ -107,12 +107,12 @@ class Waypoints:
 
     def _restore(self, states: dict[str, bytes], position: int) -> bool:
         for name, stored in states.items():
-            packed = unguarded(stored)
-            if packed is None:
+            state = unpacked(stored)
+            if state is None:
                 return False
             try:
-                self._tracked[name].restore(zlib.decompress(packed), position)
-            except (*DECODE_ERRORS, zlib.error):
+                self._tracked[name].restore(state, position)
+            except DECODE_ERRORS:
                 return False
         return True
 
@@ -121,6 +121,15 @@ class Waypoints:
         if tracked is None or head is None or row.chain_hash != head.chain_hash:
             return False
         return (row.version, row.settings) == (tracked.projection.version, tracked.projection.settings)
+
+
+def unpacked(stored: bytes) -> bytes | None:
+    """The encoded state in a stored one; None when these are not the bytes that were saved."""
+    packed = unguarded(stored)
+    try:
+        return None if packed is None else zlib.decompress(packed)
+    except zlib.error:
+        return None
 
 
 def save(connection: Connection, rows: Sequence[Row], head: int) -> None:

@@ -15,8 +15,9 @@ from projections.audit.replay import Replay, by_id, flatten, plain, read_rows
 from projections.fold import Progress
 from projections.read_models import history
 from projections.read_models.history import History
-from projections.schema import projection_checkpoints, projection_snapshots
+from projections.schema import projection_checkpoints, projection_snapshots, projection_waypoints
 from projections.snapshots import unguarded
+from projections.waypoints import unpacked
 
 _SINCE = re.compile(r"since_us=(-?[0-9]+)").fullmatch
 ABSENT = "(absent)"
@@ -37,9 +38,10 @@ Differs = Callable[[str, Any, Any], Difference]
 
 
 class ReadModelComparison(NamedTuple):
-    """What was compared, as read model -> position, and what differs."""
+    """What was compared, as read model -> position, at how many waypoints on the way, and what differs."""
 
     compared: dict[str, int]
+    waypoints: int
     differences: list[Difference]
 
 
@@ -51,10 +53,11 @@ class _Stored(NamedTuple):
     chain_hash: bytes
     state: bytes | None
     rows_digest: bytes | None = None
+    is_waypoint: bool = False
 
 
 def compare(ledger: Ledger, progress: Progress | None = None) -> ReadModelComparison:
-    """Replay everything and compare it with each snapshot, and with the history table, at its own position.
+    """Replay everything and compare it with each snapshot, waypoint, and the history table, at its own position.
 
     Rows of a history without a checkpoint are compared at the head.
     """
@@ -68,14 +71,15 @@ def compare(ledger: Ledger, progress: Progress | None = None) -> ReadModelCompar
             continue
         replay.advance(one.position, progress)
         differences += _compare_one(ledger, replay, one)
-    compared = {one.name: one.position for one in stored}
+    compared = {one.name: one.position for one in stored if not one.is_waypoint}
+    waypoints = {one.position for one in stored if one.is_waypoint}
     if history.NAME not in compared and (rows := read_rows(History(ledger))):
         replay.advance(head, progress)
         differs = partial(Difference, history.NAME, head)
         differences.append(differs("checkpoint", ABSENT, "the position that the rows are at"))
         differences += _unequal_rows(differs, rows, replay.history_rows())
         compared[history.NAME] = head
-    return ReadModelComparison(compared, differences)
+    return ReadModelComparison(compared, len(waypoints), differences)
 
 
 def counters_since(ledger: Ledger) -> int | None:
@@ -94,7 +98,12 @@ def _stored(ledger: Ledger) -> list[_Stored]:
             _Stored(row.name, row.version, "", row.position, row.chain_hash, None, row.rows_digest)
             for row in connection.execute(select(projection_checkpoints))
         ]
-    return snapshots + checkpoints
+        table = projection_waypoints
+        waypoints = [
+            _Stored(row.name, row.version, row.settings, row.position, row.chain_hash, row.state, is_waypoint=True)
+            for row in connection.execute(select(table).order_by(table.c.position))
+        ]
+    return snapshots + checkpoints + waypoints
 
 
 def _compare_one(ledger: Ledger, replay: Replay, stored: _Stored) -> Iterator[Difference]:
@@ -125,7 +134,7 @@ def _compare_state(differs: Differs, replay: Replay, stored: _Stored, guarded: b
     if settings != expected:
         yield differs("version and settings", settings, expected)
         return
-    encoded = unguarded(guarded)
+    encoded = unpacked(guarded) if stored.is_waypoint else unguarded(guarded)
     if encoded is None:
         yield differs("state", "other bytes than were saved", "a state")
         return

@@ -239,7 +239,7 @@ def number_between(before: Any, after: Any) -> int | float | None:
 @json_option
 @click.pass_obj
 def compare(source: Source, as_json: bool) -> None:
-    """Replay everything and compare it with the stored snapshots and tables.
+    """Replay everything and compare it with the stored snapshots, waypoints and tables.
 
     Example: rps-audit compare
     """
@@ -265,6 +265,9 @@ def _print(found: ReadModelComparison) -> None:
         for name, position in found.compared.items()
     ]
     outcomes += [(name, None, "not stored") for name in _not_stored(found)]
+    if found.waypoints:
+        beside = {one.position for one in found.differences} - set(found.compared.values())
+        outcomes.append((f"{found.waypoints} waypoints", None, bad("differ") if beside else good("equal")))
     print_table("Stored read models against a full replay", ("name", "position", "outcome"), outcomes)
     if not found.compared:
         say("nothing is stored, so there is nothing to compare: the next start replays everything")

@@ -130,6 +130,25 @@ def test_whatever_is_stored_otherwise_is_listed_and_fixed(copy: Ledger, statemen
     assert {difference.read_model for difference in compare(copy).differences} <= {"extra"}
 
 
+def test_a_waypoint_that_is_not_what_a_replay_gives_is_listed(ledger: Ledger) -> None:
+    ledger.append("game-g1", [game_started(), game_finished()], 0)
+    read_models = ReadModels(ledger, waypoint_entries=1)
+    read_models.projector.start()
+    read_models.projector.save(every=1)
+    ledger.append("game-g2", [game_started(game_id="g2")], 0)
+    assert (compare(ledger).waypoints, compare(ledger).differences) == (1, [])
+
+    change(
+        ledger,
+        "UPDATE projection_waypoints SET state = other.state FROM projection_waypoints AS other"
+        " WHERE projection_waypoints.name = 'tickers' AND other.name = 'standings'",
+    )
+
+    assert {(one.read_model, one.position) for one in compare(ledger).differences} == {("tickers", 2)}
+    rebuild(ledger, READ_MODELS, since_us=0)
+    assert (compare(ledger).waypoints, compare(ledger).differences) == (0, [])
+
+
 def change(ledger: Ledger, statement: str) -> None:
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql(statement)
