@@ -23,6 +23,7 @@ from gameplay.observability.site import (
     SERVICE_URL,
 )
 from gameplay.telemetry import OPT_OUTS
+from gameplay.web.app import CALLS
 from projections.cli import rps_audit
 from projections.commands.watch import PORT
 from tests.programs import require
@@ -150,6 +151,27 @@ def test_each_role_of_the_cluster_is_a_deployment_that_the_service_accepts() -> 
         assert pod["enableServiceLinks"] is False
         assert {mount["name"] for mount in container["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
         assert ("RPS_SEAL_KEY" in settings) == (settings["RPS_ROLE"] == "projector")
+
+
+def test_the_ingress_leads_each_call_to_the_processes_that_answer_it() -> None:
+    parts = documents("k8s-cluster.yaml")
+    services = {
+        one["metadata"]["name"]: one["spec"]["selector"]["role"] for one in parts if one["kind"] == "Service"
+    }
+    (ingress,) = [one for one in parts if one["kind"] == "Ingress"]
+    (rule,) = ingress["spec"]["rules"]
+    prefixes: dict[str, str] = {
+        one["path"]: services[one["backend"]["service"]["name"]] for one in rule["http"]["paths"]
+    }
+
+    def role_of(path: str) -> str:
+        fitting = [one for one in prefixes if path == one or path.startswith(one.rstrip("/") + "/")]
+        return prefixes[max(fitting, key=len)]
+
+    for call in CALLS:
+        if call.part is not None:
+            assert role_of(call.path) == {"games": "play", "views": "projector"}[call.part], call.path
+    assert {role_of(call.path) for call in CALLS} == {"play", "projector"}
 
 
 def test_the_services_of_the_cluster_lead_to_the_pods_of_a_role() -> None:

@@ -25,6 +25,9 @@ SEAL_KEY_FOLDER = "/keys"
 MLFLOW_URL = f"http://mlflow.{NAMESPACE}.svc.cluster.local:5000"
 STORE_URL = "s3://mlflow-artifacts"
 STORE_ENDPOINT = f"http://minio.{NAMESPACE}.svc.cluster.local:9000"
+HOST = "rps.example.com"
+GAME_PATHS = ("/play", "/start_game", "/round_points", "/policies", "/erase_name")
+"""What processes that play answer; all else is the projectors'."""
 
 
 def cluster() -> list[dict[str, Any]]:
@@ -36,6 +39,7 @@ def cluster() -> list[dict[str, Any]]:
         _deployment(PLAY, "play", replicas=3),
         _budget(PLAY, "play"),
         _service(PLAY, "play"),
+        _ingress(),
     ]
 
 
@@ -113,6 +117,24 @@ def _budget(name: str, role: Role) -> dict[str, Any]:
         "metadata": metadata(name, _labels(role)),
         "spec": {"maxUnavailable": 1, "selector": {"matchLabels": _labels(role)}},
     }
+
+
+def _ingress() -> dict[str, Any]:
+    """One origin for all. It knows no games: where each should stay on one process, HAProxy takes its place."""
+    paths = [_path(path, PLAY) for path in GAME_PATHS]
+    rule = {"host": HOST, "http": {"paths": [*paths, _path("/", APP)]}}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": metadata(APP, {"app": APP}),
+        "spec": {"rules": [rule]},
+    }
+
+
+def _path(path: str, service: str) -> dict[str, Any]:
+    # By whole parts of a path: a trailing slash makes no difference, and the longest path that fits is taken.
+    backend = {"service": {"name": service, "port": {"name": "http"}}}
+    return {"path": path, "pathType": "Prefix", "backend": backend}
 
 
 def _service(name: str, role: Role) -> dict[str, Any]:
