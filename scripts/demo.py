@@ -1,4 +1,4 @@
-"""The whole way once: games over HTTP, cycles until a swap, a kill -9, and what has changed: nothing.
+"""The whole way once: games over HTTP, cycles until a swap, a kill -9, what has changed (nothing), and the audit.
 
     make demo
 
@@ -39,7 +39,7 @@ console = output()
 
 
 def main() -> int:
-    """Run the demonstration; the exit status is 0 when nothing was lost and a family was swapped."""
+    """Run the demonstration; the exit status is 0 when nothing was lost, a family swapped and the audit agrees."""
     folder = Path(tempfile.mkdtemp(prefix="rps-demo-"))
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("RPS_")},
@@ -78,7 +78,15 @@ def _demonstrate(settings: Settings, environment: dict[str, str]) -> int:
         core.close()
     if not swapped:
         console.print(f"[red]{EARLY} was not swapped in {ROUNDS_OF_GAMES_MAX} rounds of games.[/red]")
-    return 0 if swapped and not changed else 1
+    agrees = _audit(settings)
+    return 0 if swapped and agrees and not changed else 1
+
+
+def _audit(settings: Settings) -> bool:
+    """What the auditor says, from the ledger's file alone: the last word."""
+    console.rule("The audit: recount every game, derive every decision again")
+    audit = [str(RPS.with_name("rps-audit")), "--database", settings.database_url]
+    return all([subprocess.run([*audit, word], check=False).returncode == 0 for word in ("verify", "decisions")])
 
 
 def _play_until_swap(client: httpx2.Client, core: Core) -> bool:

@@ -48,14 +48,16 @@ def serve(settings: Settings) -> None:
         if settings.log_format == "json":
             held.enter_context(as_json("stdout", JsonLines(settings.masking())))
         with starting_alone(settings.data_dir, remark):
-            if "views" in PARTS[settings.role]:
-                _set_up_once(settings)
+            is_new = "views" in PARTS[settings.role] and _set_up_once(settings)
             if (folder := _ledger_folder(settings)) is not None:
                 held.enter_context(serving(folder, shared=settings.shared))
         host, port, *_ = listening.getsockname()
         remark(f"Serving on http://{host}:{port}, data in {settings.data_dir}")
         if "views" in PARTS[settings.role]:
             _announce_jobs(settings)
+        if is_new:
+            for line in first_words(settings, f"http://{host}:{port}"):
+                remark(line)
         server = Server(server_config(create_app(settings), settings))
         server.run(sockets=[listening])
     if not server.started:
@@ -75,13 +77,29 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def _set_up_once(settings: Settings) -> None:
+def first_words(settings: Settings, url: str) -> list[str]:
+    """What a first start has made, and what to try in another terminal, with the same settings."""
+    database = f"--database {settings.shown()['database_url']} "
+    return [
+        f"Made in {settings.data_dir}: a ledger of bots' games, and twelve versions in MLflow and the model store.",
+        "Four things to try:",
+        f"  a browser on {url}/play                             play a game yourself",
+        "  rps simulate --user cal --policy forrest --games 20  let a bot play",
+        "  rps promote --dry-run                                what a promotion cycle would decide",
+        f"  rps-audit {database}decisions  derive every decision again",
+    ]
+
+
+def _set_up_once(settings: Settings) -> bool:
+    """Set up what is not yet; False when there was nothing to do."""
     core = open_core(settings)
     try:
         with setting_up_alone(core):
-            if not is_set_up(core):
-                set_up(core, track)
-                core.read_models.projector.save(every=1)
+            if is_set_up(core):
+                return False
+            set_up(core, track)
+            core.read_models.projector.save(every=1)
+            return True
     finally:
         core.close()
 
