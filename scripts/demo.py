@@ -86,7 +86,8 @@ def _audit(settings: Settings) -> bool:
     """What the auditor says, from the ledger's file alone: the last word."""
     console.rule("The audit: recount every game, derive every decision again")
     audit = [str(RPS.with_name("rps-audit")), "--database", settings.database_url]
-    return all([subprocess.run([*audit, word], check=False).returncode == 0 for word in ("verify", "decisions")])
+    ended = [subprocess.run([*audit, word], check=False).returncode for word in ("verify", "decisions")]
+    return not any(ended)
 
 
 def _play_until_swap(client: httpx2.Client, core: Core) -> bool:

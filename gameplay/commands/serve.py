@@ -81,7 +81,7 @@ def first_words(settings: Settings, url: str) -> list[str]:
     """What a first start has made, and what to try in another terminal, with the same settings."""
     database = f"--database {settings.shown()['database_url']} "
     return [
-        f"Made in {settings.data_dir}: a ledger of bots' games, and twelve versions in MLflow and the model store.",
+        f"Made in {settings.data_dir}: a ledger of bots' games, and twelve versions in MLflow and in the store.",
         "Four things to try:",
         f"  a browser on {url}/play                             play a game yourself",
         "  rps simulate --user cal --policy forrest --games 20  let a bot play",
