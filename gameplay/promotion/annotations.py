@@ -6,14 +6,22 @@ the next run, from the ledger.
 
 import logging
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from gameplay.models.descriptions import POSITION_TAG, policy_text
 from gameplay.models.errors import RegistryError
 from gameplay.models.registry import Registry
-from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, CycleDecided, Event
+from ledger.events import (
+    AliasChange,
+    AliasesAssigned,
+    AliasesPlanned,
+    AliasPinned,
+    AliasUnpinned,
+    CycleDecided,
+    Event,
+)
 from ledger.store import Ledger
 from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
@@ -35,7 +43,7 @@ KINDS: Final = {
 
 
 class Move(NamedTuple):
-    """An assignment that changed something, and why."""
+    """An assignment that changed something, or a version that is held from here on or no longer, and why."""
 
     position: int
     recorded_us: int
@@ -101,21 +109,34 @@ class Moves:
             case AliasesAssigned() as assigned:
                 self.plan_is_open = False
                 self._assigned(assigned, position, recorded_us)
+            case AliasPinned() as pin:
+                self._held("pin", pin, position, recorded_us)
+            case AliasUnpinned() as pin:
+                self._held("unpin", pin, position, recorded_us)
             case _:
-                pass  # rules and what else stands on the stream move no alias
+                pass  # rules, approvals and what else stands on the stream say nothing of a version
 
     def _assigned(self, event: AliasesAssigned, position: int, recorded_us: int) -> None:
         changed = [one for one in event.assignments if one.before != one.after]
         if not changed:
             return
         reason = self._reasons.get(event.cycle, "") if event.cycle is not None else ""
-        move = Move(position, recorded_us, _kind(event), event.assignments, reason)
-        self._moves.append(move)
+        move = Move(position, recorded_us, _kind(event), event.assignments, _said(event) or reason)
         self._aliases = {one.alias: one.after for one in event.assignments}
         if any(one.alias == "Production" for one in changed):
             self._since = move
-        for one in changed:
-            self.unwritten[one.after] |= {POSITION_TAG: str(position), f"ledger.{move.kind}": str(position)}
+        self._add(move, [one.after for one in changed])
+
+    def _held(self, kind: str, event: AliasPinned | AliasUnpinned, position: int, recorded_us: int) -> None:
+        kept = tuple(AliasChange(alias=alias, before=now, after=now) for alias, now in self._aliases.items())
+        reason = f"{event.alias}: {_said(event) or 'it has expired'}"
+        self._add(Move(position, recorded_us, kind, kept, reason), [event.version])
+
+    def _add(self, move: Move, versions: Sequence[int]) -> None:
+        self._moves.append(move)
+        for version in versions:
+            position = str(move.position)
+            self.unwritten[version] |= {POSITION_TAG: position, f"ledger.{move.kind}": position}
         self.is_written = False
 
     def text(self) -> str:
@@ -134,7 +155,14 @@ class Moves:
         yield f"|{'---|' * (len(ALIASES) + 4)}"
 
 
+def _said(event: AliasesAssigned | AliasPinned | AliasUnpinned) -> str:
+    """Who ordered it, and why; empty where no operator did."""
+    return f"{event.actor}: {event.reason}" if event.actor else ""
+
+
 def _kind(event: AliasesAssigned) -> str:
+    if event.undoes is not None:
+        return "undo"
     if event.swapped:
         return "swap"
     return "reorder" if event.reordered else KINDS.get(event.cause, event.cause)

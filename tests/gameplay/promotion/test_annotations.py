@@ -8,7 +8,7 @@ from gameplay.promotion.annotations import MOVES_MAX, Annotations, Moves
 from ledger.events import Event
 from ledger.store import Ledger
 from ledger.streams import promotion_stream
-from tests.builders import aliases_assigned, aliases_planned, assignments, cycle_decided
+from tests.builders import alias_pinned, aliases_assigned, aliases_planned, assignments, cycle_decided
 from tests.gameplay.faults import registry_with_versions
 from tests.gameplay.promotion.house import FAMILY
 
@@ -126,6 +126,31 @@ def test_each_kind_of_move_has_its_tag(ledger: Ledger) -> None:
 
     found = registry.tagged[FAMILY, 5] | registry.tagged[FAMILY, 6]
     assert {kind: found[f"ledger.{kind}"] for kind in kinds} == {kind: str(at) for kind, at in kinds.items()}
+
+
+def test_an_operators_orders_say_who_gave_them_and_why(ledger: Ledger) -> None:
+    registry, stream = registry_with_versions(), []
+    stream.append(append(ledger, [aliases_assigned(model_type=FAMILY)]))
+    who = {"actor": "ada", "reason": "B | is worse\nthan it looks"}
+    stream.append(append(ledger, [alias_pinned(model_type=FAMILY, alias="B", version=2, **who)]))
+    moved = {"cause": "manual", "assignments": assignments(FIRST, SWAPPED), "swapped": True, **who}
+    stream.append(append(ledger, [aliases_assigned(model_type=FAMILY, **moved)]))
+    moved |= {"assignments": assignments(SWAPPED, FIRST), "undoes": stream[-1]}
+    stream.append(append(ledger, [aliases_assigned(model_type=FAMILY, **moved)]))
+
+    Annotations(ledger, registry).run()
+
+    undo, swapped, pin, _ = registry.described[FAMILY].splitlines()[-4:]
+    assert "| undo | **v1** | **v2** |" in undo
+    assert "| swap | **v2** | **v1** |" in swapped
+    assert "| pin | v1 | v2 | v3 | v4 | B: ada: B \\| is worse than it looks |" in pin
+    assert registry.tagged[FAMILY, 2] == {
+        "ledger.position": str(stream[3]),
+        "ledger.first": str(stream[0]),
+        "ledger.pin": str(stream[1]),
+        "ledger.swap": str(stream[2]),
+        "ledger.undo": str(stream[3]),
+    }
 
 
 @given(st.lists(st.text(max_size=400), max_size=30))
