@@ -19,6 +19,7 @@ from tests.gameplay.web_clients import HISTORY_PATH, REPORT_PATH, play, samples,
 BODY_BYTES_MAX = DEFAULTS.body_bytes
 TRAINING_PATH = "/internal/training/complete"
 CYCLE_PATH, PIN_PATH, SWAP_PATH = (f"/internal/promotion/{name}" for name in ("cycle", "pin", "swap"))
+AS_JSON = {"Content-Type": "application/json"}
 GOOD: dict[str, dict[str, object]] = {
     "/start_game": {"policy": "forrest"},
     "/play": {"game_id": "GAME", "user_move": "rock"},
@@ -244,7 +245,7 @@ def game_id(client: TestClient) -> str:
 def assert_refused(client: TestClient, path: str, body: bytes, *statuses: int) -> None:
     """A 4xx with a detail, and everything as it was."""
     before = state(client)
-    response = client.post(path, content=body)
+    response = client.post(path, content=body, headers=AS_JSON)
     assert response.status_code in (statuses or range(400, 500)), response.text
     assert response.json().keys() == {"detail", "request_id"}
     assert response.json()["detail"].strip()
@@ -299,7 +300,7 @@ def test_a_body_over_the_limit_is_413(client: TestClient, game_id: str, path: st
     assert_refused(client, path, padded, 413)
     before = state(client)
     chunks = (padded[at : at + 65_536] for at in range(0, len(padded), 65_536))
-    assert client.post(path, content=chunks).status_code == 413
+    assert client.post(path, content=chunks, headers=AS_JSON).status_code == 413
     assert state(client) == before
 
 
@@ -512,7 +513,7 @@ def test_no_body_makes_an_error_of_ours_or_a_series(
     body = fields if bare else {**good(path, game_id), **fields}
     known = samples(client).keys() - GAUGES_THAT_COME_AND_GO
 
-    response = client.post(path, content=json.dumps(body).encode())
+    response = client.post(path, content=json.dumps(body).encode(), headers=AS_JSON)
 
     assert response.status_code < 500
     assert samples(client).keys() - GAUGES_THAT_COME_AND_GO == known
@@ -554,5 +555,5 @@ GAUGES_THAT_COME_AND_GO = (
 def test_no_bytes_make_an_error_of_ours(client: TestClient, body: bytes, path: str) -> None:
     before = state(client)
 
-    assert 400 <= client.post(path, content=body).status_code < 500
+    assert 400 <= client.post(path, content=body, headers=AS_JSON).status_code < 500
     assert state(client) == before
