@@ -82,6 +82,9 @@ class OtherMethod:
 
 
 def _route(call: Call, path: str, settings: Settings) -> Route:
+    if call.part is not None and call.part not in PARTS[settings.role]:
+        # Whatever else is wrong with it: another process is asked, and says so.
+        return Route(path, _elsewhere(call.part), methods=list(call.methods))
     methods, middleware = list(call.methods), []
     if call.shared and settings.allowed_origins:
         methods.append("OPTIONS")
@@ -94,10 +97,7 @@ def _route(call: Call, path: str, settings: Settings) -> Route:
         middleware.append(Middleware(TokenGuard, settings))
     if call.packed:
         middleware.append(Middleware(Compression))
-    endpoint = call.endpoint
-    if call.part is not None and call.part not in PARTS[settings.role]:
-        endpoint = _elsewhere(call.part)
-    return Route(path, endpoint, methods=methods, middleware=middleware)
+    return Route(path, call.endpoint, methods=methods, middleware=middleware)
 
 
 def _elsewhere(part: Part) -> Endpoint:
