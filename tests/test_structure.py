@@ -145,6 +145,7 @@ TESTS_OF_SEVERAL = {
     "ledger/test_append_only_postgresql": "the same on PostgreSQL",
     "ledger/test_crash": "an appender that is killed",
     "ledger/verification/test_backup_postgresql": "backups on PostgreSQL",
+    "ledger/verification/test_walk_postgresql": "what a superuser changes",
     "ledger/test_tailing": "many append and several read along",
     "ledger/test_interleavings": "appends of several processes, in every order",
     "migrations/test_migrations": "the migrations add up to the schema",

@@ -92,8 +92,8 @@ def row_of(event: CycleDecided, position: int, recorded_us: int) -> StoredRow:
         model_type=event.model_type,
         cycle=event.cycle,
         decision=event.decision,
-        z_statistic=event.z_statistic,
-        p_value=event.p_value,
+        z_statistic=_unsigned(event.z_statistic),
+        p_value=_unsigned(event.p_value),
         **counts._asdict(),
         **ticker_fields(event.tickers),
         reorder_applied=0,
@@ -104,6 +104,11 @@ def row_of(event: CycleDecided, position: int, recorded_us: int) -> StoredRow:
         source=event.source,
         detail=msgspec.json.encode(_detail(event)),
     )
+
+
+def _unsigned(value: float | None) -> float | None:
+    """With 0.0 for -0.0, as SQLite stores it: the digest of the same rows must be one on every database."""
+    return None if value is None else value + 0.0
 
 
 def _detail(event: CycleDecided) -> Detail:

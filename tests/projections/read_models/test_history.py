@@ -11,6 +11,7 @@ from ledger.events import Event
 from ledger.reported import Report
 from ledger.store import Ledger
 from ledger.vocabulary import DECISIONS, FAMILIES, Decision
+from projections.audit.replay import Replay
 from projections.decision.cycle import decide_cycle
 from projections.read_models import history
 from projections.read_models.all import ReadModels
@@ -511,3 +512,13 @@ def test_a_snapshot_takes_the_checkpoint_along(ledger: Ledger) -> None:
     assert read_models.projector.save(every=1)
     assert read_models.history.position() == ledger.head().position
     assert read_models.history.name == history.NAME
+
+
+@pytest.mark.parametrize("z", [-0.0, 0.0, 1e308, 5e-324])
+def test_the_digest_is_one_on_every_database(ledger: Ledger, z: float) -> None:
+    """What is stored is compared with a replay, which folds into SQLite."""
+    append(ledger, aliases_assigned(), cycle_decided(z_statistic=z))
+    replay = Replay(ledger)
+    replay.advance(ledger.head().position)
+
+    assert restarted(ledger).history.digest() == replay.history.digest()
