@@ -1,5 +1,6 @@
 """What was given: events as entries, with and without a database."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from ledger.codec import Codec
 from ledger.engines.database import open_engine
 from ledger.events import Event
 from ledger.ids import new_id
+from ledger.schema import events
 from ledger.store import Entry, Ledger, Receipt
 from ledger.streams import stream_of
 from projections import projector
@@ -96,13 +98,17 @@ def insert_raw(ledger: Ledger, event_type: str, payload: bytes, *, schema_versio
     columns = (head.position + 1, new_id(), stream, 1, event_type, schema_version, head.recorded_us, payload)
     entry = Entry(*columns, link(head.chain_hash, leaf(*columns)))
     with ledger.engine.begin() as connection:
-        connection.exec_driver_sql("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", entry)
+        connection.execute(events.insert().values(entry._asdict()))
     return entry.position
 
 
 def execute(engine: Engine, statement: str, **values: object) -> None:
-    """Do what no program should: change the database behind the code."""
+    """Do what no program should: change the database behind the code, in SQLite's words on every engine."""
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL session_replication_role = replica"))  # no trigger is in the way
+            statement = re.sub(r"zeroblob\((\d+)\)", r"decode(repeat('00', \1), 'hex')", statement)
+            statement = re.sub(r"x'([0-9a-f]+)'", r"decode('\1', 'hex')", statement)
         connection.execute(text(statement), values)
 
 

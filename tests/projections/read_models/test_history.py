@@ -35,7 +35,7 @@ from tests.builders import (
     tickers,
 )
 from tests.histories import histories
-from tests.postgresql import EVERY_ENGINE, SQLITE_ONLY
+from tests.postgresql import EVERY_ENGINE
 from tests.projections.stories import (
     BEGIN_US,
     Clock,
@@ -398,7 +398,6 @@ STALE = [
 ]
 
 
-@SQLITE_ONLY
 @pytest.mark.parametrize("change", STALE)
 def test_rows_are_made_again_when_their_checkpoint_does_not_fit(
     engine: Engine, ledger: Ledger, change: str
@@ -432,7 +431,6 @@ SPOILED = (
 )
 
 
-@SQLITE_ONLY
 @pytest.mark.parametrize("change", SPOILED)
 def test_rows_that_something_else_has_changed_are_folded_again_and_counted(
     engine: Engine, ledger: Ledger, change: str, caplog: pytest.LogCaptureFixture
@@ -453,7 +451,6 @@ def test_rows_that_something_else_has_changed_are_folded_again_and_counted(
     assert restarted(ledger).projector.discarded[history.NAME] == 0
 
 
-@SQLITE_ONLY
 @pytest.mark.parametrize(
     "change",
     ["detail = x'ff'", "detail = x'7b7d'", "decision = 'coin'", "alpha = 'small'", f"recorded_us = {2**62}"],
