@@ -43,10 +43,13 @@ class Pages:
     def render(self, request: Request, template: str, page: object) -> str:
         """The page as HTML."""
         root = str(request.scope.get("root_path", ""))
+        as_of = getattr(page, "as_of", None)
         return self._templates.get_template(template).render(
             page=page,
             root=root,
             here=request.url.path.removeprefix(root),
+            # A person who looks back goes on looking back: links within the console keep the position.
+            at=f"?at={as_of.position}" if as_of is not None and as_of.is_past else "",
             query=[(name, text) for name, text in request.query_params.multi_items() if name != "at"],
             asset=lambda name: f"{root}/static/{name}?v={self.assets[name].tag}",
         )

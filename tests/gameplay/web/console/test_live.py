@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from gameplay.config import Settings
 from ledger.events import AliasChange, Event
-from tests.builders import aliases_assigned, cycle_decided
+from tests.builders import aliases_assigned, cycle_decided, report
 from tests.gameplay.web.console.told import agreeing_registry
 from tests.gameplay.web.sites import Site, running_site
 from tests.gameplay.web_clients import wait_until
@@ -26,7 +26,18 @@ def swap(site: Site) -> None:
     changes: Any = [AliasChange(alias=a, before=aliases[a], after=exchanged[a]) for a in aliases]  # type: ignore[arg-type]
     cycle = core.promotion.state("xgboost").promotion.cycle + 1
     events: list[Event] = [
-        cycle_decided(model_type=family, cycle=cycle),
+        cycle_decided(
+            model_type=family,
+            cycle=cycle,
+            trigger="report",
+            rule=None,
+            evidence=None,
+            statistics=None,
+            verdicts=(),
+            watched=None,
+            reason_code="reported",
+            report=report(),
+        ),
         aliases_assigned(model_type=family, cause="report", cycle=cycle, assignments=tuple(changes), swapped=True),
     ]
     ledger.append(f"promotion-{family}", events, ledger.version(f"promotion-{family}"))
@@ -85,6 +96,8 @@ def test_nothing_moves_while_one_looks_back(visiting_as: Any) -> None:
         expect(page.get_by_text("You look at the past")).to_be_visible()
         assert visit.violations() == []
         assert page.locator("body.is-live").count() == 0
+        page.get_by_role("link", name="Decisions").click()
+        expect(page.get_by_text("You look at the past")).to_be_visible()
         page.get_by_role("link", name="Back to now").click()
         expect(page.locator("body.is-live")).to_have_count(1)
 
