@@ -92,10 +92,10 @@ class ScriptedPlayer:
         return response.content
 
 
-def connect(url: str) -> httpx2.Client:
+def connect(url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> httpx2.Client:
     """A client for the service at `url`. Raises SimulationError for what is no address."""
     try:
-        return httpx2.Client(base_url=url, timeout=TIMEOUT_SECONDS)
+        return httpx2.Client(base_url=url, timeout=timeout_seconds)
     except httpx2.InvalidURL as error:
         raise SimulationError(f"{url!r} is no address such as http://127.0.0.1:8080: {error}") from error
 

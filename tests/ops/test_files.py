@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gameplay.commands.promotion import promote
 from gameplay.config import VARIABLES, read_settings
 from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.folder import current_dashboard, differences, rendered
@@ -268,6 +269,22 @@ def test_the_watch_runs_where_it_is_scraped_and_on_the_ledger_of_the_service() -
     with rps_audit.make_context("rps-audit", list(container["args"][1:]), ignore_unknown_options=True) as context:
         assert context.params["database"] == "sqlite:////data/ledger.db"
     assert container["args"][3] in rps_audit.commands
+
+
+def test_the_cron_job_asks_the_service_for_a_cycle_under_its_own_name() -> None:
+    (job,) = documents("k8s-promotion-cronjob.yaml")
+    (service,) = documents("k8s-service.yaml")
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+
+    with promote.make_context("promote", list(container["args"][2:])) as context:
+        assert context.params["key"] == "$(JOB_NAME)"
+        assert context.params["url"].startswith(f"http://{service['metadata']['name']}.")
+        assert context.params["url"].endswith(f":{service['spec']['ports'][0]['port']}")
+    assert [one["name"] for one in container["env"]] == ["JOB_NAME", "RPS_INTERNAL_TOKEN"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    assert job["spec"]["concurrencyPolicy"] == "Forbid"
 
 
 def test_alloys_blocks_and_references_close() -> None:

@@ -320,6 +320,8 @@ def alert_expectations(live: Live) -> dict[str, Numbers]:
         "RpsAutoPromotionStalled": by_family(lambda family: live.at - evaluated[family]),
         "RpsAliasAssignmentPending": by_family(lambda _family: 0),
         "RpsPromotionHeldBack": held(live.facts),
+        "RpsPinnedAliasMoved": {key(model=family, alias=alias): 0 for family in FAMILIES for alias in ALIASES},
+        "RpsPromotionAwaitsApproval": by_family(lambda _family: 0),
     }
 
 

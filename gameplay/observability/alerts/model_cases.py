@@ -21,6 +21,8 @@ def model_cases() -> list[Case]:
         *_stalled(),
         _pending(),
         _held(),
+        _broken_pin(),
+        _waiting(),
     ]
 
 
@@ -232,7 +234,32 @@ def _held() -> Case:
     reason = 'reason="cooling_down"'
     return Case(
         "RpsPromotionHeldBack",
-        "xgboost's swap waits for the end of a cool-down, feedforward_nn has none to wait for",
-        {vector(held, X, reason): "0x6 1x9 0x20", vector(held, F, reason): "0x40"},
+        "xgboost's swap waits for the end of a cool-down, feedforward_nn has none to wait for, and an operator"
+        " holds multinomial_logistic's",
+        {
+            vector(held, X, reason): "0x6 1x9 0x20",
+            vector(held, F, reason): "0x40",
+            vector(held, L, 'reason="pinned"'): "1x40",
+        },
         {5: [], 10: [{**XGBOOST, "reason": "cooling_down"}], 30: []},
+    )
+
+
+def _broken_pin() -> Case:
+    broken = "rps_model_alias_pin_broken"
+    return Case(
+        "RpsPinnedAliasMoved",
+        "xgboost's pinned Production is moved outside, and moved back; feedforward_nn's stays",
+        {vector(broken, X, PRODUCTION): "0x6 1x9 0x20", vector(broken, F, PRODUCTION): "0x40"},
+        {5: [], 10: [{**XGBOOST, "alias": "Production"}], 30: []},
+    )
+
+
+def _waiting() -> Case:
+    age = "rps_promotion_approval_age_seconds"
+    return Case(
+        "RpsPromotionAwaitsApproval",
+        "xgboost's swap waits for an hour and is answered, feedforward_nn's is answered at once",
+        {vector(age, X): "0+60x70 0x20", vector(age, F): "0 60 0x90"},
+        {50: [], 65: [XGBOOST], 80: []},
     )

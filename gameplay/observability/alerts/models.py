@@ -14,6 +14,9 @@ STALLED_SECONDS: Final = 93_600
 """A day and two hours, so that a schedule of one cycle a day is not late yet."""
 DRIFT_POINTS: Final = 0.05
 DRIFT_PREDICTIONS_MIN: Final = 200
+BY_GUARDS: Final = ('reason!="pinned"', 'reason!="awaiting_approval"')
+"""What an operator holds back is known to one."""
+APPROVAL_SECONDS: Final = 3_600
 MOVES_OF_GAMES: Final = (
     "rps_games_total",
     "rps_action_wins_total",
@@ -32,6 +35,8 @@ def model_alerts() -> list[Alert]:
         _stalled(),
         _pending(),
         _held(),
+        _broken_pin(),
+        _waiting(),
     ]
 
 
@@ -170,7 +175,7 @@ def _pending() -> Alert:
 def _held() -> Alert:
     return Alert(
         "RpsPromotionHeldBack",
-        grouped("max", "model, reason", vector("rps_model_promotion_held")),
+        grouped("max", "model, reason", vector("rps_model_promotion_held", *BY_GUARDS)),
         ">",
         0,
         "",
@@ -179,4 +184,36 @@ def _held() -> Alert:
         218,
         "{{ $labels.model }}: a swap is held back: {{ $labels.reason }}",
         "The rule in force would have swapped. The row in panel 218 has the guard's numbers.",
+    )
+
+
+def _broken_pin() -> Alert:
+    return Alert(
+        "RpsPinnedAliasMoved",
+        grouped("max", "model, alias", vector("rps_model_alias_pin_broken")),
+        ">",
+        0,
+        "",
+        "0s",
+        "warning",
+        None,
+        "{{ $labels.model }}: an outside tool has moved {{ $labels.alias }}, which is pinned",
+        "Another version is behind the alias than the one that an operator pinned, and it is used. `rps promotion"
+        " status` shows both: move the alias back, or unpin it.",
+    )
+
+
+def _waiting() -> Alert:
+    return Alert(
+        "RpsPromotionAwaitsApproval",
+        grouped("max", "model", vector("rps_promotion_approval_age_seconds")),
+        ">",
+        APPROVAL_SECONDS,
+        "",
+        "0s",
+        "info",
+        None,
+        "{{ $labels.model }}: a swap has been waiting for an approval for an hour",
+        "`rps promotion status` shows it; `rps promotion approve` or `rps promotion reject` answers it. Unanswered"
+        " it is closed in time.",
     )

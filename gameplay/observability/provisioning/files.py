@@ -14,7 +14,7 @@ from gameplay.observability.provisioning.cluster import cluster
 from gameplay.observability.provisioning.compose import compose_alloy, compose_datasources, compose_prometheus
 from gameplay.observability.provisioning.grafana import dashboards_file, datasources_file
 from gameplay.observability.provisioning.hardening import budget, hardened, namespace
-from gameplay.observability.provisioning.kubernetes import audit, deployment, service
+from gameplay.observability.provisioning.kubernetes import audit, cycles, deployment, service
 from gameplay.observability.provisioning.scraping import RULE_FILE, RULE_TEST_FILE, alloy_file, prometheus_file
 
 PRETTY = "grafana-dashboard.pretty.json"
@@ -49,6 +49,7 @@ def documents(dashboard: Json) -> dict[str, Any]:
         "k8s-deployment.yaml": [*hardened(deployment()), budget()],
         "k8s-service.yaml": [service()],
         "k8s-audit.yaml": hardened(audit()),
+        "k8s-promotion-cronjob.yaml": hardened(cycles()),
         "k8s-cluster.yaml": hardened(cluster()),
     }
 

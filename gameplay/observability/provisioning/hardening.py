@@ -23,12 +23,22 @@ _TMP = {"name": "tmp", "mountPath": "/tmp"}
 
 def hardened(manifests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The manifests with every pod in them restricted."""
-    return [_hardened(one) if "template" in one.get("spec", {}) else one for one in manifests]
+    return [_hardened(one) if _has_pods(one) else one for one in manifests]
+
+
+def _has_pods(manifest: dict[str, Any]) -> bool:
+    return not {"template", "jobTemplate"}.isdisjoint(manifest.get("spec", {}))
+
+
+def _pod_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    spec = manifest["spec"]
+    pod: dict[str, Any] = spec.get("jobTemplate", {}).get("spec", spec)["template"]["spec"]
+    return pod
 
 
 def _hardened(manifest: dict[str, Any]) -> dict[str, Any]:
     changed = copy.deepcopy(manifest)
-    pod = changed["spec"]["template"]["spec"]
+    pod = _pod_of(changed)
     pod["automountServiceAccountToken"] = False
     pod["securityContext"] = {**pod.get("securityContext", {}), **_POD}
     # A disk for what is written on the way: a model that is uploaded, a plot.

@@ -10,6 +10,7 @@ from gameplay.observability.site import (
     CONTAINER_PORT,
     DASHBOARD_UID,
     NAMESPACE,
+    SERVICE_HOST,
     SERVICE_PORT,
 )
 from gameplay.telemetry import OPT_OUTS
@@ -70,6 +71,45 @@ def audit() -> list[dict[str, Any]]:
             "metadata": metadata,
             "spec": {"selector": _AUDIT_LABELS, "ports": ports},
         },
+    ]
+
+
+def cycles() -> list[dict[str, Any]]:
+    """A CronJob that asks the service for a cycle: instead of its own schedule, never beside it.
+
+    The Job's name is the key, so a retry after an answer that was lost is the same cycle.
+    """
+    labels = {"app": f"{APP}-cycle"}
+    name = {"fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/job-name']"}}
+    token = {"secretKeyRef": {"name": SECRET, "key": "RPS_INTERNAL_TOKEN"}}
+    url = f"http://{SERVICE_HOST}:{SERVICE_PORT}"
+    container = {
+        "name": "cycle",
+        "image": IMAGE,
+        "args": ["rps", "promote", "--url", url, "--key", "$(JOB_NAME)", "--reason", "CronJob"],
+        "env": [{"name": "JOB_NAME", "valueFrom": name}, {"name": "RPS_INTERNAL_TOKEN", "valueFrom": token}],
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
+    }
+    pod = {
+        "enableServiceLinks": False,
+        "securityContext": USER,
+        "restartPolicy": "Never",
+        "containers": [container],
+    }
+    job = {"backoffLimit": 3, "template": {"metadata": {"labels": labels}, "spec": pod}}
+    return [
+        {
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "metadata": metadata(f"{APP}-cycle", labels),
+            "spec": {
+                "schedule": "*/30 * * * *",
+                "timeZone": "Etc/UTC",
+                "concurrencyPolicy": "Forbid",
+                "startingDeadlineSeconds": 600,
+                "jobTemplate": {"spec": job},
+            },
+        }
     ]
 
 

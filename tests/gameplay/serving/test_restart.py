@@ -1,5 +1,6 @@
 """A real `rps serve`, killed without a warning: what was answered stays, and every ledger series with it."""
 
+import json
 import os
 import socket
 import subprocess
@@ -126,6 +127,7 @@ def test_kill_9_loses_nothing_that_was_answered_and_changes_no_series(data_dir: 
         assert [play(client, left_open, "paper", round=number) for number in range(1, 6)] == played
         assert play(client, left_open, "paper")["round"] == 6
         simulate(port)
+        promote(port)
         won = 'rps_games_total{difficulty="standard",policy="forrest"}'
         assert samples(client)[won] == before[won] + 2
         assert ok(client.get("/readyz"))["ready"]
@@ -139,6 +141,15 @@ def replayed(data_dir: Path) -> dict[str, float]:
     body = Exposition(read_models, CollectorRegistry()).render(scope="ledger")
     engine.dispose()
     return sample_values(body.decode())
+
+
+def promote(port: int) -> None:
+    words = ["promote", "--url", f"http://127.0.0.1:{port}", "--key", "nightly", "--reason", "a test", "--json"]
+    first, again = (CliRunner().invoke(rps, words) for _ in range(2))
+    assert first.exit_code == 0, first.output
+    rows = [json.loads(line) for line in first.stdout.splitlines()]
+    assert [(row["decision"], row["source"]) for row in rows] == [("insufficient_data", "a test")] * 3
+    assert again.stdout == first.stdout
 
 
 def simulate(port: int) -> None:
