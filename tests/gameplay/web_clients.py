@@ -21,8 +21,8 @@ REPORT_PATH = "/internal/promotion/report"
 HISTORY_PATH = "/internal/promotion/history"
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def wait_until(condition: Callable[[], bool], seconds_max: float = PATIENCE_SECONDS) -> None:
+    deadline = time.monotonic() + seconds_max
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.002)

@@ -136,7 +136,7 @@ def test_a_run_can_be_read_in_mlflow_and_made_again_bit_for_bit(core: Core) -> N
     paths = {
         file.path for file in MlflowClient(core.settings.mlflow_tracking_uri).list_artifacts(outcome.event.run_id)
     }
-    assert {"confusion_matrix.png", "dataset.json", "estimator.pkl", "model"} <= paths
+    assert {"confusion_matrix.png", "dataset.json", "estimator.pkl"} <= paths
     assert sum(fold.rows for fold in files.card.folds) == source.rows
     assert fit_model(Job(LINE, "B", again), HYPERPARAMETERS[LINE]["B"]).onnx == files.onnx
 
@@ -286,7 +286,7 @@ def test_a_scheduled_run_ends_well_when_nothing_is_new(core: Core) -> None:
 def test_a_scheduled_run_that_dies_is_an_error(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(TrainingError, match="exit code 1"):
         TrainingProcess(replace(settings, database_url=f"sqlite:///{settings.data_dir}")).run()
-    assert "Is a directory" in capfd.readouterr().err
+    assert str(settings.data_dir) in capfd.readouterr().err
 
 
 def test_no_run_begins_after_the_end(core: Core) -> None:
