@@ -204,6 +204,9 @@ class Settings:
         values.ancestors,
         "Pages that may show the console in a frame: self, origins.",
     )
+    mlflow_webhook_secret: str | None = _setting(
+        "RPS_MLFLOW_WEBHOOK_SECRET", None, values.text, "By which MLflow signs what it announces.", secret=True
+    )
     webhook_url: str | None = _setting(
         "RPS_WEBHOOK_URL", None, values.address, "Where every promotion event is sent.", secret=True
     )

@@ -36,6 +36,7 @@ _WORDS = {
     "model_type": "xgboost",
     "pair": "1,2",
     "alias": "B",
+    "url": "https://rps.example/hook",
     "from_": "sqlite:///from.db",
     "to": "sqlite:///to.db",
 }

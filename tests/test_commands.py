@@ -24,6 +24,7 @@ MAKE_A_LEDGER = {("rps", "serve"), ("rps", "setup"), ("rps", "migrate"), ("rps-a
 NEED_NO_LEDGER = {
     ("rps", "config"),
     ("rps", "doctor"),
+    ("rps", "models", "webhook"),
     ("rps", "simulate"),
     ("rps", "dashboard"),
     ("rps", "dashboard", "diff"),

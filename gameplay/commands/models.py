@@ -10,6 +10,7 @@ from gameplay.commands.settings import pass_settings
 from gameplay.config import Settings, read_settings
 from gameplay.models.artifacts import ModelCard
 from gameplay.models.intervals import wilson
+from gameplay.models.registry import MlflowRegistry
 from gameplay.serving.overview import Shown, cards, mismatches, overview
 from gameplay.serving.sync import Synced, sync
 from ledger.vocabulary import ALIASES, FAMILIES, Family
@@ -78,6 +79,29 @@ def sync_command(settings: Settings, clean: bool, as_json: bool) -> None:
         _show(synced)
     if synced.errors:
         finding()
+
+
+@models.command()
+@click.option("--register", "url", metavar="URL", required=True, help="Where MLflow reaches this service.")
+@json_option
+@pass_settings
+def webhook(settings: Settings, url: str, as_json: bool) -> None:
+    """Have MLflow's server announce each move of an alias, signed by RPS_MLFLOW_WEBHOOK_SECRET.
+
+    Example: rps models webhook --register https://rps.example/internal/mlflow/webhook
+    """
+    if settings.mlflow_webhook_secret is None:
+        raise click.UsageError("set RPS_MLFLOW_WEBHOOK_SECRET, here and where the service runs")
+    if not settings.mlflow_tracking_uri.startswith(("http://", "https://")):
+        raise click.UsageError("only MLflow's server sends webhooks: set MLFLOW_TRACKING_URI to its address")
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter(f"{url!r} is no address of HTTP", param_hint="--register")
+    registry = MlflowRegistry(settings.mlflow_tracking_uri)
+    is_new = registry.send_webhooks(url, settings.mlflow_webhook_secret)
+    if as_json:
+        print_json({"url": url, "created": is_new})
+    else:
+        say(f"MLflow {'sends' if is_new else 'now sends'} each move of an alias to {url}")
 
 
 def _show(synced: Synced) -> None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 EXPERIMENT = "rps-training"
+WEBHOOK = "promotion-ledger"
+WEBHOOK_EVENTS = ("model_version_alias.created", "model_version_alias.deleted")
 OWNER_TAG = "promotion_ledger.id"
 
 # MLflow reads these from the environment and from nowhere else. Its own defaults retry an unreachable server
@@ -227,6 +229,31 @@ class MlflowRegistry:
         with self._translated("say whose models these are"):
             client = self._client()
             client.set_experiment_tag(self._experiment(client).experiment_id, OWNER_TAG, ledger_id)
+
+    def send_webhooks(self, url: str, secret: str) -> bool:
+        """Have MLflow's server send a signed request to an address when an alias moves; True if that is new.
+
+        Raises RegistryUnavailable, also where the server refuses the address.
+        """
+        with self._translated("register a webhook"):
+            client, found = self._client(), None
+            pages = client.list_webhooks()
+            while found is None:
+                found = next((one for one in pages if one.name == WEBHOOK), None)
+                if found is not None or not pages.token:
+                    break
+                pages = client.list_webhooks(page_token=pages.token)
+            asked: dict[str, Any] = {
+                "url": url,
+                "events": list(WEBHOOK_EVENTS),
+                "secret": secret,
+                "status": "ACTIVE",
+            }
+            if found is None:
+                client.create_webhook(WEBHOOK, **asked)
+            else:
+                client.update_webhook(found.webhook_id, **asked)
+            return found is None
 
     @contextmanager
     def _translated(

@@ -24,6 +24,7 @@ from gameplay.serving.cross_family import CrossFamily
 from gameplay.serving.jobs import Jobs
 from gameplay.serving.play import Play, Split
 from gameplay.serving.process_metrics import register, register_games, register_views
+from gameplay.serving.registry_hints import RegistryHints
 from gameplay.serving.roles import PARTS, misdirected
 from gameplay.serving.room import FoldedRoom, OwnRoom, Room
 from gameplay.serving.schedule import Schedule, jobs_of_play
@@ -56,6 +57,7 @@ class Views:
     """The part that shows everything, beside the core that folds it."""
 
     past: Past
+    hints: RegistryHints
 
 
 @dataclass
@@ -94,6 +96,11 @@ class Service:
     def past(self) -> Past:
         """The states at earlier positions."""
         return self._shows().past
+
+    @property
+    def hints(self) -> RegistryHints:
+        """What the registry announces."""
+        return self._shows().hints
 
     def exposed(self, scope: Scope | None) -> Scope | None:
         """The scope of the metrics that are shown where this one is asked for."""
@@ -218,7 +225,7 @@ def _build(
         return Service(
             base=base,
             games=games,
-            views=Views(past=Past(base.read_models)),
+            views=Views(past=Past(base.read_models), hints=RegistryHints(base.promotion, threads)),
             exposition=Exposition(base.read_models, process),
             threads=threads,
             clocks=clocks,
@@ -329,6 +336,8 @@ def _adopt(core: Core) -> None:
 async def _close(service: Service, preparing: Thread) -> None:
     """End what runs, each within its own limit; what hangs is left behind, as a crash would leave it."""
     service.base.models.stop()
+    if service.views is not None:
+        service.views.hints.close()
     await asyncio.gather(
         service.games.cross_family.close() if service.games is not None else asyncio.sleep(0),
         asyncio.to_thread(service.schedule.shutdown),

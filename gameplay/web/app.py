@@ -46,10 +46,12 @@ from gameplay.web.console import (
 from gameplay.web.console.assets import read_assets
 from gameplay.web.console.templating import Pages
 from gameplay.web.console.watching import Live
+from gameplay.web.deliveries import Deliveries
 from gameplay.web.errors import HANDLERS
 from gameplay.web.http_metrics import HttpMetrics
 from gameplay.web.lanes import Lanes
 from gameplay.web.limits import DEFAULTS, Limits
+from gameplay.web.mlflow_webhook import mlflow_webhook
 from gameplay.web.request_ids import RequestIds
 from gameplay.web.state import State
 from gameplay.web.stopping import Stopping
@@ -72,6 +74,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, limits: 
                 "lanes": Lanes(limits),
                 "limits": limits,
                 "streams": Streams(limits.streams, stopping),
+                "deliveries": Deliveries(),
                 "masked": settings.masking(),
                 "pages": pages,
                 "calls": CALLS,
@@ -140,6 +143,7 @@ CALLS = (
     Call(method="POST", path="/internal/promotion/cancel", endpoint=orders.cancel, guarded=True, ordered=True),
     Call(method="GET", path="/internal/promotion/status", endpoint=promotion.status, packed=True),
     Call(method="POST", path="/internal/training/complete", endpoint=training.complete, guarded=True),
+    Call(method="POST", path="/internal/mlflow/webhook", endpoint=mlflow_webhook, signed=True),
     Call(method="GET", path="/internal/ledger/events", endpoint=feed.events, packed=True, secret=True),
     Call(method="GET", path="/internal/ledger/stream", endpoint=event_stream.stream, secret=True, endless=True),
     Call(method="GET", path="/internal/grafana", endpoint=grafana.root),

@@ -31,6 +31,8 @@ class Call:
     """It changes something that strangers, and pages of other sites, must not change."""
     ordered: bool = False
     """An operator's order: JSON alone, and from the service's own pages or from none."""
+    signed: bool = False
+    """Its sender signs each request, which stands for the token."""
     secret: bool = False
     """Where a token is set, only those who have it may read this."""
     shared: bool = False

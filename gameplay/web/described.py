@@ -16,6 +16,7 @@ from gameplay.web.described_players import PLAYERS
 from gameplay.web.description import CSV, HTML, JSON, STREAM, Described, Parameter
 from gameplay.web.games import EraseName, PlayRound, StartGame
 from gameplay.web.grafana import OptionsBody, QueryBody, VariableBody
+from gameplay.web.mlflow_webhook import Delivery
 from gameplay.web.orders import AnswerBody, OrderBody, PinBody, SwapBody, UnpinBody
 from gameplay.web.report_body import ReportBody
 from gameplay.web.training import TrainingBody
@@ -396,6 +397,25 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
         body_example=_ORDER,
         answer=shapes.OrderTaken,
         errors=(409,),
+    ),
+    ("POST", "/internal/mlflow/webhook"): Described(
+        summary="MLflow's webhook for aliases: a hint that the registry is to be looked at.",
+        headers=tuple(
+            Parameter(f"X-MLflow-{name}", str, example, needed=True)
+            for name, example in (
+                ("Delivery-Id", "0199f3a0"),
+                ("Timestamp", "1795710600"),
+                ("Signature", "v1,MBl4SA=="),
+            )
+        ),
+        body=Delivery,
+        body_example={
+            "entity": "model_version_alias",
+            "action": "created",
+            "data": {"name": "rps_bot_xgboost", "alias": "Production", "version": "3"},
+        },
+        answer=shapes.Announced,
+        errors=(401, 404),
     ),
     ("GET", "/internal/ledger/events"): Described(
         summary="The ledger's events in order, for programs that follow it.",

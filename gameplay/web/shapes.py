@@ -32,6 +32,13 @@ class Erased(msgspec.Struct):
     erased: bool
 
 
+class Announced(msgspec.Struct):
+    """Whether an announcement of the registry is followed, and of which family it is."""
+
+    accepted: bool
+    model_type: Family | None
+
+
 class FeedEvent(msgspec.Struct):
     """An event; `withheld` names the fields of its payload that are not shown while its game goes on."""
 

@@ -9,6 +9,7 @@ from gameplay.serving.service import Service
 from gameplay.web.calls import Call
 from gameplay.web.console.templating import Pages
 from gameplay.web.console.watching import Live
+from gameplay.web.deliveries import Deliveries
 from gameplay.web.lanes import Lanes
 from gameplay.web.limits import Limits
 from gameplay.web.stopping import Stopping
@@ -23,6 +24,7 @@ class State(TypedDict):
     lanes: Lanes
     limits: Limits
     streams: Streams
+    deliveries: Deliveries
     masked: Masking
     pages: Pages
     live: Live
@@ -48,6 +50,11 @@ def limits_of(request: Request) -> Limits:
 def streams_of(request: Request) -> Streams:
     """The answers of the process that have no end of their own."""
     return cast(Streams, request.state.streams)
+
+
+def deliveries_of(request: Request) -> Deliveries:
+    """The deliveries of MLflow's webhook that have come lately."""
+    return cast(Deliveries, request.state.deliveries)
 
 
 def masked_of(request: Request) -> Masking:

@@ -26,7 +26,7 @@ from projections.decision.sample_size import games_needed_for_gain
 from tests.builders import evidence
 from tests.numbers import NO_NUMBERS
 
-WEBHOOK_SECRETS = ("RPS_WEBHOOK_URL", "RPS_WEBHOOK_SECRET")
+WEBHOOK_SECRETS = ("RPS_WEBHOOK_URL", "RPS_WEBHOOK_SECRET", "RPS_MLFLOW_WEBHOOK_SECRET")
 SECRETS = ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "RPS_INTERNAL_TOKEN", "GRAFANA_API_KEY", *WEBHOOK_SECRETS)
 
 # Variable -> text, the field that it sets, its value. Every variable is here.
@@ -51,6 +51,7 @@ GOOD: dict[str, tuple[str, str, object]] = {
         "promotion_rule",
         (("xgboost", "anytime-sign/1"), ("feedforward_nn", "ztest/1")),
     ),
+    "RPS_MLFLOW_WEBHOOK_SECRET": ("a-mlflow-secret", "mlflow_webhook_secret", "a-mlflow-secret"),
     "RPS_WEBHOOK_URL": ("https://hooks.example/a", "webhook_url", "https://hooks.example/a"),
     "RPS_WEBHOOK_SECRET": (
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",

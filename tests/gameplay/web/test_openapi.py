@@ -150,7 +150,9 @@ def prepare(client: TestClient, path: str) -> None:
         promotion.append(state, [replace(planned, approve_by_us=until)])
 
 
-@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.path}")
+@pytest.mark.parametrize(
+    "call", [call for call in CALLS if not call.signed], ids=lambda call: f"{call.method} {call.path}"
+)
 def test_the_example_is_answered_as_described(
     shared: TestClient, game_id: str, cycle: int, player_id: str, call: Call
 ) -> None:
