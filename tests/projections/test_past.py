@@ -22,6 +22,7 @@ from projections.read_models.history import Query
 from projections.read_models.states import States, states_of
 from tests.builders import aliases_assigned, aliases_planned, assignments, cycle_decided, game_started
 from tests.histories import histories
+from tests.postgresql import EVERY_ENGINE
 from tests.projections.stories import append, repeatable, scratch_ledger
 
 
@@ -53,6 +54,7 @@ def test_a_past_state_is_what_a_replay_to_there_shows(history: list[Event], page
             assert seen(past.at(position)) == seen(states_of(replay.read_models))
 
 
+@EVERY_ENGINE
 def test_a_row_of_the_past_has_not_heard_of_its_plan_nor_of_its_end(ledger: Ledger) -> None:
     append(ledger, aliases_assigned())
     moved = assignments((1, 2, 3, 4), (1, 3, 2, 4))

@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import Engine
 
-from gameplay.game.players import Player, erase, identify, known_as, naming, players
+from gameplay.game.players import Player, erase, identify, known_as, names_of, naming, players
 from ledger.engines.database import transaction
 from ledger.vocabulary import BOTS
 
@@ -31,5 +31,6 @@ def test_a_name_is_kept_beside_the_ledger_and_can_be_erased(engine: Engine) -> N
             connection.execute(naming(player_id, name))
 
     assert (known_as(engine, "Zoë"), known_as(engine, "Zoë the Second")) == ([], ["p-1"])
+    assert names_of(engine, ["p-1", "p-2", "p-4"]) == {"p-1": "Zoë the Second", "p-2": "Max"}
     assert (erase(engine, "Max"), erase(engine, "Max")) == (2, 0)
     assert (known_as(engine, "Max"), known_as(engine, "Zoë the Second")) == ([], ["p-1"])
