@@ -74,11 +74,14 @@ class Product:
         """The one origin."""
         return f"http://{self.proxy}"
 
-    def start(self) -> None:
-        """Registry and store, the first models, then all processes."""
+    def start_outside(self) -> None:
+        """Registry and model store."""
         self._storage.start()
         self._gateway.start()
         self._mlflow.start()
+
+    def start(self) -> None:
+        """The first models, then all processes."""
         self.run("rps", "setup", "--games", str(SETUP_GAMES))
         for process in self.processes:
             process.start()
