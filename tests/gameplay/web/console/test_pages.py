@@ -3,8 +3,10 @@ from starlette.testclient import TestClient
 
 from gameplay.config import Settings
 from gameplay.web.app import create_app
+from ledger.events import Event
+from tests.builders import alias_pinned, aliases_assigned, assignments, cycle_decided
 from tests.gameplay.faults import FaultyRegistry
-from tests.gameplay.web_clients import BASE_URL, wait_until
+from tests.gameplay.web_clients import BASE_URL, service_behind, wait_until
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
@@ -75,3 +77,22 @@ def test_links_begin_with_the_prefix_that_a_proxy_takes_off(settings: Settings, 
 
     assert 'href="/rps/decisions"' in page.text
     assert 'href="/decisions"' not in page.text
+
+
+def test_what_operators_and_reporters_write_is_text_on_every_page(served: TestClient) -> None:
+    runnable = "<img src=x onerror=alert(1)>"
+    ledger = service_behind(served).core.ledger
+    stream = "promotion-feedforward_nn"
+    moved = assignments((1, 2, 3, 4), (2, 1, 3, 4))
+    events: list[Event] = [
+        cycle_decided(reason=runnable, source=runnable),
+        alias_pinned(alias="shadow2", version=4, expires_us=None, actor=runnable, reason=runnable),
+        aliases_assigned(cause="manual", assignments=moved, swapped=True, actor=runnable, reason=runnable),
+    ]
+    first = ledger.append(stream, events, ledger.version(stream)).first_position
+
+    for path in ("/", "/families/feedforward_nn", "/decisions", f"/decisions/{first}", f"/events/{first}"):
+        page = served.get(path, headers=BROWSER).text
+        assert "<img" not in page, path
+    assert "&lt;img" in served.get("/", headers=BROWSER).text
+    assert "&lt;img" in served.get(f"/decisions/{first}", headers=BROWSER).text
