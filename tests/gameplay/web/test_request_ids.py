@@ -45,7 +45,7 @@ def test_every_answer_has_an_id_of_its_own(shared: TestClient) -> None:
         shared.get("/healthz"),
         shared.get("/nowhere"),
         shared.post("/play", content=b"{"),
-        shared.get("/play"),
+        shared.get("/start_game"),
     ]
 
     assert [one.status_code for one in answers] == [200, 404, 400, 405]
