@@ -24,7 +24,10 @@ CYCLES_MAX = 1_000
 
 
 class CyclePoint(Struct, frozen=True, kw_only=True):
-    """What one cycle saw. `e_log` is ln E; `accuracies` and `ranks` are by alias, as evaluated before any move."""
+    """What one cycle saw. `e_log` is ln E; `accuracies` and `ranks` are by alias, as evaluated before any move.
+
+    `by_version` has the games of the two versions themselves, under whichever alias they played them.
+    """
 
     position: int
     time_ms: int
@@ -34,6 +37,7 @@ class CyclePoint(Struct, frozen=True, kw_only=True):
     b: Rate
     production_version: int | None
     b_version: int | None
+    by_version: dict[str, Rate]
     z_statistic: float | None
     p_value: float | None
     alpha: float | None
@@ -104,6 +108,7 @@ def _point(row: StoredRow) -> CyclePoint:
         b=rate(row.b_wins or 0, row.b_total_games or 0),
         production_version=_version(evidence, "production"),
         b_version=_version(evidence, "b"),
+        by_version=_by_version(evidence),
         z_statistic=row.z_statistic,
         p_value=row.p_value,
         alpha=None if row.alpha is None else float(row.alpha),
@@ -111,6 +116,12 @@ def _point(row: StoredRow) -> CyclePoint:
         accuracies={one["alias"]: one.get("accuracy") for one in detail.alias_accuracies},
         ranks={one["alias"]: one["rank"] for one in detail.alias_rankings},
     )
+
+
+def _by_version(evidence: dict[str, Any]) -> dict[str, Rate]:
+    """Version -> its own games in the decision's window."""
+    arms = [evidence[side] for side in ("production", "b") if side in evidence]
+    return {str(arm["version"]): rate(arm["own"]["wins"], arm["own"]["games"]) for arm in arms}
 
 
 def _version(evidence: dict[str, Any], side: str) -> int | None:

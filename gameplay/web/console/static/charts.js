@@ -2,6 +2,7 @@
 
 const place = document.getElementById("charts");
 const HEIGHT = 190;
+const VERSIONS_MAX = 6; // the newest; more lines than that are a tangle
 const CHALLENGERS = ["B", "shadow1", "shadow2"];
 let drawn = [];
 
@@ -28,19 +29,32 @@ const percents = (_u, values) => values.map((value) => `${Math.round(value * 100
 
 function charts(cycles, c) {
   const column = (of) => cycles.map((cycle) => of(cycle) ?? null);
-  const rates = [];
-  for (const [side, name] of [["production", "Production"], ["b", "B"]]) {
-    rates.push([line(name, c[name]), column((one) => one[side].share)]);
-    rates.push([line(`${name}, upper`, "transparent", { width: 0, points: { show: false }, class: "bound" }), column((one) => one[side].upper)]);
-    rates.push([line(`${name}, lower`, "transparent", { width: 0, points: { show: false }, class: "bound" }), column((one) => one[side].lower)]);
-  }
+  const versions = [...new Set(cycles.flatMap((one) => Object.keys(one.by_version)))].sort((a, b) => a - b).slice(-VERSIONS_MAX);
+  const palette = [c.Production, c.B, c.shadow1, c.shadow2, c.quiet, c.ink];
+  const aliases = rates([["Production", c.Production, (one) => one.production], ["B", c.B, (one) => one.b]], column);
   return {
-    rates: { series: rates, range: [0, 1], values: percents, bands: [{ series: [2, 3], fill: faint(c.Production) }, { series: [5, 6], fill: faint(c.B) }] },
+    rates: aliases,
+    versions: rates(versions.map((version, index) => [`v${version}`, palette[index], (one) => one.by_version[version]]), column),
     p: { series: [[line("p", c.ink), column((one) => one.p_value)], [criterion("alpha", c.B), column((one) => one.alpha)]], range: [0, 1] },
     e: { series: [[line("E", c.ink), column((one) => one.e_log === null ? null : Math.exp(one.e_log))], [criterion("1/alpha", c.B), column((one) => one.alpha && 1 / one.alpha)]], log: true },
     z: { series: [[line("z", c.ink), column((one) => one.z_statistic)], [criterion("0", c.quiet), column(() => 0)]] },
     ranks: { series: CHALLENGERS.map((alias) => [line(alias, c[alias], { paths: uPlot.paths.stepped({ align: 1 }) }), column((one) => one.ranks[alias])]), range: [3.4, 0.6], splits: [1, 2, 3] },
     accuracy: { series: CHALLENGERS.map((alias) => [line(alias, c[alias]), column((one) => one.accuracies[alias])]), range: [0, 1], values: percents },
+  };
+}
+
+// Rates as lines, each with its interval as an area.
+function rates(lines, column) {
+  const bound = { width: 0, points: { show: false }, class: "bound" };
+  return {
+    series: lines.flatMap(([name, colour, of]) => [
+      [line(name, colour, { spanGaps: false }), column((one) => of(one)?.share)],
+      [line(`${name}, upper`, "transparent", bound), column((one) => of(one)?.upper)],
+      [line(`${name}, lower`, "transparent", bound), column((one) => of(one)?.lower)],
+    ]),
+    bands: lines.map(([, colour], index) => ({ series: [3 * index + 2, 3 * index + 3], fill: faint(colour) })),
+    range: [0, 1],
+    values: percents,
   };
 }
 

@@ -51,7 +51,7 @@ def _decision(visit: Visit, site: Site) -> Page:
 
 def _family(visit: Visit, _site: Site) -> Page:
     page = visit.open("/families/multinomial_logistic")
-    page.locator("#charts canvas").nth(5).wait_for()
+    page.locator("#charts canvas").nth(6).wait_for()
     return page
 
 

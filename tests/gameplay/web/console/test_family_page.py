@@ -24,6 +24,9 @@ def test_the_cycles_are_the_history_s_oldest_first(site: Site) -> None:
     assert [one["position"] for one in cycles] == [row["id"] for row in reversed(rows)]
     assert [one["p_value"] for one in cycles] == [row["p_value"] for row in reversed(rows)]
     assert [one["production"]["share"] for one in cycles] == [row["production_win_rate"] for row in reversed(rows)]
+    for one in cycles:
+        if one["production_version"]:
+            assert one["by_version"].keys() == {str(one["production_version"]), str(one["b_version"])}
     assert any(one["ranks"] and one["accuracies"] for one in cycles)
     assert [one["position"] for one in shown(site.client, cycles=3)["cycles"]] == [
         row["id"] for row in rows[2::-1]
@@ -67,7 +70,7 @@ def test_every_family_without_cycles_says_what_to_do(shared: TestClient) -> None
 def test_charts_are_drawn_and_a_swap_s_mark_leads_to_its_decision(visit: Any) -> None:
     page = visit.open(f"/families/{FAMILY}")
 
-    expect(page.locator("#charts canvas")).to_have_count(6)
+    expect(page.locator("#charts canvas")).to_have_count(7)
     assert visit.violations() == []
     mark = page.locator("[data-chart='rates'] a.mark").last
     mark.click()
@@ -77,7 +80,7 @@ def test_charts_are_drawn_and_a_swap_s_mark_leads_to_its_decision(visit: Any) ->
 def test_the_page_fits_a_phone_at_night(visiting_as: Any) -> None:
     with visiting_as(viewport=PHONE, color_scheme="dark") as visit:
         page = visit.open(f"/families/{FAMILY}")
-        expect(page.locator("#charts canvas")).to_have_count(6)
+        expect(page.locator("#charts canvas")).to_have_count(7)
 
         assert visit.overflow() == 0
         assert visit.violations() == []
