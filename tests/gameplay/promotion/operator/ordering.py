@@ -1,13 +1,34 @@
 """Orders of one operator for one family, and what a house shows after them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from gameplay.promotion.operator.execution import Done, execute
 from gameplay.promotion.operator.orders import Order, Origin, PinOrder, SwapOrder, UndoOrder, UnpinOrder
 from ledger.vocabulary import Alias
+from tests.gameplay.faults import crash
 from tests.gameplay.promotion.house import FAMILY, House
 
 SECOND_US = 1_000_000
+APPENDS = ("before append 1", "after append 1")
+STEPS = (
+    *APPENDS,
+    *(f"before alias {number}" for number in range(1, 5)),
+    "before append 2",
+    "after append 2",
+)
+"""At which an order that moves aliases can die: the ledger's two appends, and four aliases between them."""
+
+
+def trip(house: House, step: str, action: Callable[[], object] = crash) -> None:
+    """Have the action happen at a step of the next order."""
+    when, what, number = step.split()
+    if what == "alias":
+        house.registry.at_assignment(int(number), action)
+    elif when == "before":
+        house.ledger.before_append(int(number), action)
+    else:
+        house.ledger.after_append(int(number), action)
 
 
 def origin(**changes: Any) -> Origin:

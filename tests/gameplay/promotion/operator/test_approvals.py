@@ -17,8 +17,17 @@ from projections.audit.what_if import what_if
 from projections.decision.rules import DEFAULT
 from tests.gameplay.faults import CrashError
 from tests.gameplay.promotion.house import FAMILY, House, applied, cycle, gauges, settled
-from tests.gameplay.promotion.operator.ordering import SECOND_US, order, origin, pin, swap, undo
-from tests.gameplay.promotion.operator.test_execution import STEPS, trip
+from tests.gameplay.promotion.operator.ordering import (
+    APPENDS,
+    SECOND_US,
+    STEPS,
+    order,
+    origin,
+    pin,
+    swap,
+    trip,
+    undo,
+)
 from tests.projections.stories import BEGIN_US, Clock
 
 WAIT_SECONDS = 3_600
@@ -247,7 +256,7 @@ def test_an_approval_that_died_is_carried_on(waiting: House, step: str) -> None:
     waiting.assert_converged()
 
 
-@pytest.mark.parametrize("step", ["before append 1", "after append 1"])
+@pytest.mark.parametrize("step", APPENDS)
 def test_a_rejection_that_died_is_written_once(waiting: House, step: str) -> None:
     trip(waiting, step)
     with pytest.raises(CrashError):

@@ -9,25 +9,7 @@ from gameplay.refusals import Conflict
 from projections.read_models.history import Query
 from tests.gameplay.faults import CrashError, crash
 from tests.gameplay.promotion.house import FAMILY, House, cycle, gauges, settled
-from tests.gameplay.promotion.operator.ordering import order, origin, pin, swap, undo, unpin
-
-STEPS = (
-    "before append 1",
-    "after append 1",
-    *(f"before alias {number}" for number in range(1, 5)),
-    "before append 2",
-    "after append 2",
-)
-
-
-def trip(house: House, step: str) -> None:
-    when, what, number = step.split()
-    if what == "alias":
-        house.registry.at_assignment(int(number), crash)
-    elif when == "before":
-        house.ledger.before_append(int(number), crash)
-    else:
-        house.ledger.after_append(int(number), crash)
+from tests.gameplay.promotion.operator.ordering import STEPS, order, origin, pin, swap, trip, undo, unpin
 
 
 def keyed(one: Order) -> Order:
