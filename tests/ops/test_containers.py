@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from gameplay.cli import rps
-from gameplay.config import VARIABLES
+from gameplay.config import VARIABLES, read_settings
 from gameplay.observability.provisioning import compose
 from gameplay.observability.site import DASHBOARD_UID
 from gameplay.telemetry import OPT_OUTS
@@ -105,16 +105,25 @@ def test_the_services_of_the_compose_file_find_each_other() -> None:
         assert set(service.get("depends_on", [])) <= SERVICES.keys()
 
 
-def test_the_settings_of_the_compose_file_exist() -> None:
-    cluster = dict(
-        line.split("=", 1)
-        for line in (ROOT / "ops" / "compose" / "cluster.env").read_text("utf-8").splitlines()
-        if line and not line.startswith("#")
-    )
+def cluster_environment() -> dict[str, str]:
+    """What `--env-file` gives the profile `cluster`."""
+    lines = (ROOT / "ops" / "compose" / "cluster.env").read_text("utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
-    assert SERVICES["rps"]["environment"].keys() | cluster.keys() <= set(VARIABLES)
-    assert all(f"${{{name}:-" in SERVICES["rps"]["environment"][name] for name in cluster)
-    assert cluster["MLFLOW_TRACKING_URI"] == "http://mlflow:5000"
+
+@pytest.mark.parametrize("given", [{}, cluster_environment()], ids=["files", "cluster"])
+def test_the_service_accepts_the_settings_of_the_compose_file(given: dict[str, str]) -> None:
+    written = SERVICES["rps"]["environment"]
+    filled = {
+        name: re.sub(r"^\$\{(\w+):-(.*)\}$", lambda found: given.get(found[1], found[2]), text)
+        for name, text in written.items()
+    }
+
+    settings = read_settings({**filled, "RPS_HOST": "0.0.0.0", "RPS_DATA_DIR": "/data", "RPS_LOG_FORMAT": "json"})
+
+    assert given.items() <= filled.items()
+    assert settings.model_store_url == given.get("RPS_MODEL_STORE_URL", "file:///data/models")
+    assert settings.mlflow_tracking_uri == given.get("MLFLOW_TRACKING_URI", "sqlite:////data/mlflow.db")
 
 
 @pytest.mark.parametrize("name", ["audit", "player"])
