@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -94,7 +94,9 @@ def _set_up_once(settings: Settings) -> bool:
     """Set up what is not yet; False when there was nothing to do."""
     core = open_core(settings)
     try:
-        with setting_up_alone(core):
+        # A ledger in a file has the folder's lock, which ends with its process. The lease outlasts one that was
+        # killed, and the start after a Ctrl-C would wait for a process that is no more.
+        with setting_up_alone(core) if _ledger_folder(settings) is None else nullcontext():
             if is_set_up(core):
                 return False
             set_up(core, track)
