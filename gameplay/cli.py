@@ -25,9 +25,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "doctor": Lazy("gameplay.commands.doctor", "doctor", "Look at everything that a service needs."),
     "simulate": Lazy("gameplay.commands.simulate", "simulate", "Play games against a running service."),
     "promote": Lazy("gameplay.commands.promotion", "promote", "Run a promotion cycle now."),
-    "promotion": Lazy(
-        "gameplay.commands.promotion", "promotion", "Show promotion, run a cycle, pin, swap, undo."
-    ),
+    "promotion": Lazy("gameplay.commands.promotion", "promotion", "Show promotion, run a cycle, pin, swap, undo."),
     "train": Lazy("gameplay.commands.train", "train", "Train new versions where there is enough to learn."),
     "models": Lazy("gameplay.commands.models", "models", "Show the versions behind the twelve aliases."),
     "capture": Lazy("gameplay.commands.capture", "capture", "Write down what is served, and check it."),
