@@ -23,7 +23,9 @@ class Compression:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match coding(Headers(scope=scope).getlist("accept-encoding")):
             case "gzip":
-                packing = GZipResponder(self._app, 0, LEVEL)
+                # Nothing stays nothing: compressed it is twenty bytes, and after a 304 a client takes them for the
+                # beginning of its next answer.
+                packing = GZipResponder(self._app, 1, LEVEL)
                 await packing(scope, receive, send)
             case "identity":
                 await IdentityResponder(self._app, 0)(scope, receive, send)

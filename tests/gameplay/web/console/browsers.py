@@ -72,6 +72,6 @@ def visiting(browser: Browser, url: str, **options: Any) -> Iterator[Visit]:
     context.on("weberror", lambda one: visit.problems.append(str(one.error)))
     try:
         yield visit
-        assert visit.problems == []
+        assert visit.problems == [], visit.problems
     finally:
         context.close()

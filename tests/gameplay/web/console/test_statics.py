@@ -22,6 +22,7 @@ def test_a_file_that_the_client_has_is_not_sent_again(shared: TestClient) -> Non
     other = shared.get("/static/console.js", headers={"If-None-Match": '"other"'})
 
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert not again.headers.keys() & {"content-encoding", "content-length"}, "not even an empty body, compressed"
     assert other.status_code == 200
 
 
