@@ -10,7 +10,7 @@ COMPILE = $(or $(UV),$(BIN)/uv) pip compile --quiet --universal --python-version
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test stats crash soak fuzz images format run demo migrate failover bench lock vendor pages
+.PHONY: help setup check test newer stats crash soak fuzz images format run demo migrate failover bench lock vendor pages
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -35,6 +35,9 @@ check: $(READY) ## lint, format, types and generated files
 
 test: check ## the whole gate: check, then every test
 	$(BIN)/pytest
+
+newer: $(READY) ## the tests on another Python (VENV=... PYTHON=...), without browser and PostgreSQL
+	$(BIN)/pytest -m "not stats and not images and not browser and not postgresql"
 
 stats: $(READY) ## the long simulations: rules against their reference tables
 	$(BIN)/pytest -m stats

@@ -33,6 +33,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database", engines.args, indirect=True)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a browser or a PostgreSQL server, so that a run may leave it out."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        kind = item.callspec.params.get("database", "sqlite") if hasattr(item, "callspec") else "sqlite"
+        if kind != "sqlite" or {"postgresql", "servers"} & set(item.fixturenames):
+            item.add_marker("postgresql")
+        if "browser" in item.fixturenames:
+            item.add_marker("browser")
+
+
 @pytest.fixture(scope="session")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example ledger's file, for reading; its key's public half lies beside it. Copy it to write."""
