@@ -21,6 +21,9 @@ PLANTED = {
     "RPS_INTERNAL_TOKEN": "token-hush",
     "GRAFANA_DASHBOARD_URL": "https://ada:grafana-hush@grafana/d/rps",
     "GRAFANA_API_KEY": "api-hush",
+    "RPS_WEBHOOK_URL": "https://ada:hook-hush@receiver.example/events",
+    "RPS_WEBHOOK_SECRET": "whsec_hushhushhushhushhushhushhushhush",
+    "RPS_MLFLOW_WEBHOOK_SECRET": "mlflow-hush",
 }
 SECRETS = ("hush", AWKWARD, quote(AWKWARD, safe=""), quote(AWKWARD), "h/sh", "h#sh", "h%2Fsh")
 
