@@ -384,6 +384,33 @@ class ModelsReloaded(Fact, frozen=True, kw_only=True, tag="serving.models_reload
     failed: tuple[FailedModel, ...]
 
 
+class Hits(Fact, frozen=True, kw_only=True):
+    """How many of so many predictions were the player's actual move."""
+
+    correct: Count
+    rows: Count
+
+
+class ParityChecked(Fact, frozen=True, kw_only=True, tag="serving.parity_checked", tag_field="type"):
+    """The last games that a version played against a bot were computed again, and compared with what was served.
+
+    `differences` are those found in these games, and in the rows that the version learned from. `live` is how it
+    predicted the bot, `held_out` how it did in training, where its MLflow run `run_id` has `metric`; these two are
+    null where too little was held out to compare, `run_id` where the ledger does not know it.
+    """
+
+    model_type: Family
+    version: Version
+    run_id: Identifier | None
+    player: Identifier
+    games: Count
+    rounds: Count
+    differences: Count
+    live: Hits
+    held_out: Hits | None
+    metric: Identifier | None
+
+
 class KnownLedger(Fact, frozen=True, kw_only=True):
     """What a copy outside the database knew of a ledger: its id, and a position with its chain hash."""
 
@@ -435,6 +462,7 @@ Event = (
     | PlanRejected
     | TrainingCompleted
     | ModelsReloaded
+    | ParityChecked
     | LedgerAccepted
     | ClockAccepted
 )

@@ -16,6 +16,7 @@ from ledger.events import (
     InferenceFellBack,
     LedgerAccepted,
     ModelsReloaded,
+    ParityChecked,
     PlanApproved,
     PlanRejected,
     PredictionMade,
@@ -64,7 +65,7 @@ def training_stream(family: Family) -> str:
 
 
 def serving_stream(family: Family) -> str:
-    """The reloads of a family's models."""
+    """The reloads of a family's models, and the checks of what they served."""
     return f"{_SERVING}{family}"
 
 
@@ -93,7 +94,7 @@ def stream_of(event: Event) -> str:
             return promotion_stream(event.model_type)
         case TrainingCompleted():
             return training_stream(event.model_type)
-        case ModelsReloaded():
+        case ModelsReloaded() | ParityChecked():
             return serving_stream(event.model_type)
         case LedgerAccepted() | ClockAccepted():
             return LEDGER_STREAM

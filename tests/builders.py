@@ -19,11 +19,13 @@ from ledger.events import (
     GameAbandoned,
     GameFinished,
     GameStarted,
+    Hits,
     InferenceFellBack,
     KnownLedger,
     LedgerAccepted,
     LoadedModel,
     ModelsReloaded,
+    ParityChecked,
     PlanApproved,
     PlanRejected,
     Points,
@@ -483,6 +485,24 @@ def models_reloaded(**changes: Any) -> ModelsReloaded:
     )
 
 
+def parity_checked(**changes: Any) -> ParityChecked:
+    return replace(
+        ParityChecked(
+            model_type="feedforward_nn",
+            version=1,
+            run_id=None,
+            player="cal",
+            games=20,
+            rounds=400,
+            differences=0,
+            live=Hits(correct=180, rows=400),
+            held_out=Hits(correct=92, rows=200),
+            metric="holdout_own_vs_cal_accuracy",
+        ),
+        **changes,
+    )
+
+
 def ledger_accepted(**changes: Any) -> LedgerAccepted:
     known = KnownLedger(ledger_id="0190", position=12, chain_hash="ab" * 32)
     return replace(
@@ -519,6 +539,7 @@ def one_of_each() -> tuple[Event, ...]:
         plan_rejected(),
         training_completed(),
         models_reloaded(),
+        parity_checked(),
         ledger_accepted(),
         clock_accepted(),
     )

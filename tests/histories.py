@@ -363,6 +363,11 @@ def reload(story: Story) -> None:
     story.record(builders.models_reloaded(model_type=story.family()))
 
 
+def check_parity(story: Story) -> None:
+    version, differences = story.draw(st.integers(1, 5)), story.draw(st.integers(0, 2))
+    story.record(builders.parity_checked(model_type=story.family(), version=version, differences=differences))
+
+
 STEPS: tuple[Callable[[Story], None], ...] = (
     play,
     play,
@@ -376,6 +381,7 @@ STEPS: tuple[Callable[[Story], None], ...] = (
     pin,
     train,
     reload,
+    check_parity,
 )
 
 

@@ -15,6 +15,7 @@ from ledger.events import (
     InferenceFellBack,
     LedgerAccepted,
     ModelsReloaded,
+    ParityChecked,
     PlanApproved,
     PlanRejected,
     PredictionMade,
@@ -52,6 +53,8 @@ def summary(event: Event) -> str:
             return f"{event.status} for {event.alias}{version}"
         case ModelsReloaded():
             return f"{len(event.loaded)} loaded, {len(event.failed)} failed"
+        case ParityChecked():
+            return f"v{event.version}, {event.rounds} rounds of {event.player}'s: {event.differences} differences"
         case _:
             return _by_hand(event)
 

@@ -151,6 +151,7 @@ def ledger_samples(read_models: ReadModels) -> dict[str, Samples]:
         **_counter_samples(read_models.counters.state),
         **_ticker_samples(read_models.tickers.state),
         **_promotion_samples(read_models.standings.state),
+        **_parity_samples(read_models.standings.state),
         "rps_active_games": {(): read_models.open_games.state.active()},
         "rps_ledger_position": {(): position},
         "rps_projection_position": {(name,): position for name in names},
@@ -252,6 +253,25 @@ def _promotion_samples(state: PromotionStates) -> dict[str, Samples]:
             for family, promotion in families
             for alias, version in promotion.aliases.items()
             if version in promotion.holdout_accuracies
+        },
+    }
+
+
+def _parity_samples(state: PromotionStates) -> dict[str, Samples]:
+    """Of the versions behind an alias that have been checked."""
+    checked = [
+        (family, alias, parity)
+        for family, promotion in state.families.items()
+        for alias, version in promotion.aliases.items()
+        if (parity := promotion.parity(version)) is not None
+    ]
+    return {
+        "rps_model_parity_differences": {(family, alias): one.differences for family, alias, one in checked},
+        "rps_model_accuracy_vs_bot": {
+            (family, alias, one.player, source): hits.correct / hits.rows
+            for family, alias, one in checked
+            for source, hits in (("live", one.live), ("holdout", one.held_out))
+            if hits is not None and hits.rows
         },
     }
 

@@ -191,6 +191,18 @@ LEDGER_SERIES: tuple[Series, ...] = (
         ("model", "alias"),
         "1 while another version than the pinned one is behind a pinned alias, 0 otherwise.",
     ),
+    Series(
+        "rps_model_parity_differences",
+        "gauge",
+        ("model", "alias"),
+        "Differences that the newest parity check of the version behind the alias found; absent before its first.",
+    ),
+    Series(
+        "rps_model_accuracy_vs_bot",
+        "gauge",
+        ("model", "alias", "bot", "source"),
+        "Accuracy against a bot in the newest parity check, by source: live, or holdout as in its MLflow run.",
+    ),
     Series("rps_ledger_events_total", "counter", ("type",), "Events in the ledger."),
     Series("rps_ledger_position", "gauge", (), "Position of the newest event."),
     Series(

@@ -14,6 +14,8 @@ from ledger.events import (
     Assignment,
     CycleDecided,
     GameFinished,
+    Hits,
+    ParityChecked,
     PlanApproved,
     PlanRejected,
     PredictionMade,
@@ -35,7 +37,7 @@ from projections.read_models.counting import (
 )
 from projections.read_models.moves import LastSwap, OpenPlan, Pin
 
-ACCURACIES_KEPT = 100
+VERSIONS_KEPT = 100
 
 
 class Record(Struct):
@@ -79,6 +81,16 @@ class Evaluation(Struct):
     reason_code: ReasonCode
 
 
+class Parity(Struct):
+    """What the newest parity check of a version found."""
+
+    run_id: str | None
+    player: str
+    differences: int
+    live: Hits
+    held_out: Hits | None
+
+
 class PromotionState(Struct):
     """One family. `aliases` is empty until the family's first assignment."""
 
@@ -92,6 +104,8 @@ class PromotionState(Struct):
     """Version -> the run that it came of, of every version that the ledger knows one for."""
     graphs: dict[int, str] = field(default_factory=dict)
     """Version -> the SHA-256 of its graph, of versions that were assigned since that is recorded."""
+    parities: dict[int, Parity] = field(default_factory=dict)
+    """Version -> its newest parity check."""
     plan: OpenPlan | None = None
     pins: dict[str, Pin] = field(default_factory=dict)
     """Alias -> the version that is held behind it. One that has expired stays until that is recorded."""
@@ -116,6 +130,11 @@ class PromotionState(Struct):
         if run_id is None:
             return None
         return VersionRun(version=version, run_id=run_id, graph_sha256=self.graphs.get(version))
+
+    def parity(self, version: int | None) -> Parity | None:
+        """The newest check of a version, unless its number now means another run."""
+        found = self.parities.get(version) if version is not None else None
+        return found if found is not None and found.run_id == self.runs.get(version or 0) else None
 
     def is_pin_broken(self, alias: str) -> bool:
         """Whether another version than the pinned one is behind a pinned alias: an outside tool has moved it."""
@@ -246,15 +265,29 @@ def _training_completed(state: PromotionStates, event: TrainingCompleted, _entry
         _drop_oldest(promotion)
 
 
+def _parity_checked(state: PromotionStates, event: ParityChecked, _entry: Entry) -> None:
+    promotion = state.families[event.model_type]
+    promotion.parities[event.version] = Parity(
+        run_id=event.run_id,
+        player=event.player,
+        differences=event.differences,
+        live=event.live,
+        held_out=event.held_out,
+    )
+    _drop_oldest(promotion)
+
+
 def _drop_oldest(promotion: PromotionState) -> None:
-    """Keep the accuracies of what is behind an alias and of the newest, so that the state does not grow for ever.
+    """Keep what is known of versions behind an alias and of the newest, so that the state does not grow for ever.
 
     A version that is behind no alias now may come back: an operator rolls back to it.
     """
-    accuracies, behind = promotion.holdout_accuracies, set(promotion.aliases.values())
-    idle = sorted(version for version in accuracies if version not in behind)
-    for version in idle[:-ACCURACIES_KEPT]:
-        del accuracies[version]
+    behind = set(promotion.aliases.values())
+    by_version: tuple[dict[int, float] | dict[int, Parity], ...] = promotion.holdout_accuracies, promotion.parities
+    for known in by_version:
+        idle = sorted(version for version in known if version not in behind)
+        for version in idle[:-VERSIONS_KEPT]:
+            del known[version]
 
 
 def projection() -> Projection[PromotionStates]:
@@ -271,5 +304,6 @@ def projection() -> Projection[PromotionStates]:
         on(PlanApproved, _plan_approved),
         on(PlanRejected, _plan_rejected),
         on(TrainingCompleted, _training_completed),
+        on(ParityChecked, _parity_checked),
     )
-    return Projection("standings", 8, PromotionStates, handlers)
+    return Projection("standings", 9, PromotionStates, handlers)

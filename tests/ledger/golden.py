@@ -31,6 +31,7 @@ from tests.builders import (
     ledger_accepted,
     models_reloaded,
     one_of_each,
+    parity_checked,
     plan_rejected,
     prediction_made,
     report,
@@ -158,6 +159,7 @@ def samples() -> tuple[Event, ...]:
             error="no rows",
         ),
         models_reloaded(loaded=(), failed=(FailedModel(alias="shadow1", version=None, reason="no answer"),)),
+        parity_checked(run_id="r1", held_out=None, metric=None),
         ledger_accepted(known=None, archived=0),
     )
 

@@ -115,6 +115,8 @@ def golden_history() -> tuple[Event, ...]:
         builders.plan_approved(plan=7),
         builders.plan_rejected(**xgboost),
         builders.models_reloaded(),
+        builders.parity_checked(**xgboost, version=3),
+        builders.parity_checked(held_out=None, metric=None, differences=2),
         builders.ledger_accepted(),
         builders.clock_accepted(),
     )  # fmt: skip

@@ -5,7 +5,7 @@ from ledger.evidence import Tally
 from ledger.reported import ReportedRanking
 from ledger.vocabulary import Decision
 from projections.read_models import standings
-from projections.read_models.standings import ACCURACIES_KEPT, Evaluation, PromotionState, PromotionStates, Record
+from projections.read_models.standings import VERSIONS_KEPT, Evaluation, PromotionState, PromotionStates, Record
 from tests.builders import (
     aliases_assigned,
     aliases_planned,
@@ -13,6 +13,7 @@ from tests.builders import (
     assignments,
     cycle_decided,
     game_finished,
+    parity_checked,
     prediction_made,
     ranking,
     report,
@@ -192,13 +193,13 @@ def test_a_holdout_accuracy_waits_for_its_version_to_get_an_alias() -> None:
 
 def test_holdout_accuracies_do_not_grow_with_the_ledger() -> None:
     events: list[Event] = [aliases_assigned()]
-    versions = range(5, 3 * ACCURACIES_KEPT)
+    versions = range(5, 3 * VERSIONS_KEPT)
     for version in versions:
         events.append(training_completed(model_version=version))
         if version == 6:
             events.append(aliases_assigned(assignments=assignments((1, 2, 3, 4), (1, 2, 5, 6))))
 
-    assert set(promotion(*events).holdout_accuracies) == {5, 6, *versions[-ACCURACIES_KEPT:]}
+    assert set(promotion(*events).holdout_accuracies) == {5, 6, *versions[-VERSIONS_KEPT:]}
 
 
 def test_a_version_that_comes_back_still_has_its_accuracy() -> None:
@@ -231,3 +232,19 @@ def test_an_adopted_swap_is_remembered_until_a_report_claims_it() -> None:
     assert promotion(adopted, cycle_decided()).adopted_swap, "our own cycle knows nothing of it"
     assert not promotion(adopted, cycle_decided(report=report())).adopted_swap
     assert not promotion(adopted, aliases_assigned(cause="registry")).adopted_swap
+
+
+def test_a_parity_check_is_kept_by_version_and_not_shown_for_another_run() -> None:
+    checked = [
+        parity_checked(differences=3),
+        parity_checked(run_id="r2", version=2),
+        parity_checked(differences=1),
+    ]
+
+    found = promotion(*checked)
+
+    assert (parity := found.parity(1)) is not None
+    assert parity.differences == 1
+    assert found.parity(2) is None, "its number means another run than the one that was checked"
+    assert found.parity(3) is None
+    assert found.parity(None) is None
