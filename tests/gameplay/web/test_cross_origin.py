@@ -12,7 +12,9 @@ from tests.gameplay.web_clients import serving
 
 PLAYS = "https://play.example"
 GAME = {call.path: call.method for call in CALLS if call.shared}
-OTHERS = {call.path: call.method for call in CALLS if call.path not in GAME and "{" not in call.path}
+NOT_SHARED = [call for call in CALLS if call.path not in GAME and "{" not in call.path]
+OTHERS = {call.path: call.method for call in NOT_SHARED if not call.endless}
+ENDLESS = {call.path: call.method for call in NOT_SHARED if call.endless}
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,11 @@ def test_no_other_call_is_shared(client: TestClient, path: str) -> None:
     assert (
         "access-control-allow-origin" not in client.request(OTHERS[path], path, headers={"Origin": PLAYS}).headers
     )
+
+
+@pytest.mark.parametrize("path", ENDLESS)
+def test_no_stream_is_shared(client: TestClient, path: str) -> None:
+    assert preflight(client, path, PLAYS, ENDLESS[path]) == 405
 
 
 def test_nothing_is_shared_without_the_setting(shared: TestClient) -> None:

@@ -39,6 +39,8 @@ NO_VALUE_YET = (
     "games_needed",
     "rule_verdict",
     "_held",
+    "parity_differences",
+    "accuracy_vs_bot",
 )
 PROCESS_SERIES = {
     "rps_build_info",
