@@ -4,9 +4,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from threading import Thread
+from threading import Event, Thread
 
 from prometheus_client import CollectorRegistry
 
@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 PREPARING = "preparing"
 PREPARING_SECONDS_MAX = 3.0
+READY_LOOK_SECONDS = 1.0
 SAVING_SECONDS_MAX = 2.0
 
 
@@ -74,6 +75,8 @@ class Service:
     started_seconds: float
     """By the steady clock."""
     caught_up: bool = False
+    ending: Event = field(default_factory=Event)
+    """Set when the process begins to end."""
 
     @property
     def core(self) -> Core:
@@ -310,7 +313,9 @@ def _become_ready(service: Service) -> None:
 def _say_ready(service: Service) -> None:
     if missing := service.missing():
         log.warning("started, and not ready: %s", "; ".join(missing))
-        return
+        while service.missing():
+            if service.base.families.failure or service.ending.wait(READY_LOOK_SECONDS):
+                return
     position = service.base.families.position
     versions = {family: sorted(found) for family, found in service.base.alias_versions().items()}
     seconds = round(service.uptime_seconds(), 3)
@@ -335,6 +340,7 @@ def _adopt(core: Core) -> None:
 
 async def _close(service: Service, preparing: Thread) -> None:
     """End what runs, each within its own limit; what hangs is left behind, as a crash would leave it."""
+    service.ending.set()
     service.base.models.stop()
     if service.views is not None:
         service.views.hints.close()

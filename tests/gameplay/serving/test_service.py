@@ -1,5 +1,6 @@
 """A service whose start fails or hangs: it answers, says what is wrong, and ends in time."""
 
+import logging
 import threading
 from pathlib import Path
 
@@ -40,6 +41,33 @@ def test_a_start_that_an_error_ends_is_named_and_the_service_answers(
         assert [said in missing for missing in client.get("/readyz").json()["missing"]] == [True]
         assert said in client.post("/start_game", json={"policy": "brian"}).json()["detail"]
         assert client.get("/metrics?scope=process").status_code == 200
+
+
+def test_a_service_that_is_ready_later_than_its_start_says_so(
+    settings: Settings, registry: FaultyRegistry, data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    link = data_dir / "models" / "rps_bot_xgboost" / "versions" / "3"
+    digest, kept = link.read_text(), registry.kept.pop(("xgboost", 3))
+    link.unlink()
+    with TestClient(create_app(settings, registry=registry)) as client:
+        wait_until(lambda: "started, and not ready: xgboost: version 3" in caplog.text)
+        assert "ready after" not in caplog.text
+
+        link.write_text(digest)
+        registry.kept["xgboost", 3] = kept
+        client.post("/models/reload")
+        wait_until(lambda: "ready after" in caplog.text)
+
+    assert caplog.text.count("ready after") == 1
+
+
+def test_a_service_that_never_becomes_ready_ends_in_time(tmp_path: Path) -> None:
+    app = create_app(Settings(data_dir=tmp_path, promotion_schedule=None), registry=FaultyRegistry())
+    with TestClient(app) as client:
+        wait_until(lambda: "no aliases yet" in client.get("/readyz").text)
+
+    assert service.PREPARING not in {thread.name for thread in threading.enumerate()}
 
 
 def test_an_event_that_stops_the_projections_during_the_start_is_no_death_of_its_thread(
