@@ -1,17 +1,23 @@
 """The process's own gauges: what it says of itself beside the series that are folded from the ledger."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version as package_version
 
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, Info, PlatformCollector, ProcessCollector
 
 from gameplay.core import Core, PlayCore
+from gameplay.cron import Crontab
 from ledger.vocabulary import FAMILIES, Family
 from ledger.writer import Writer
 
 VERSION = package_version("promotion-ledger")
 """The release that is running."""
+CYCLE_GRACE = timedelta(hours=2)
+"""How long after its firing a cycle may still be on its way: training, a restart, a registry that is away."""
+CYCLE_INTERVAL_OUTSIDE = timedelta(days=1)
+"""How often cycles come where an outside automation, whose schedule this process does not know, asks for them."""
 
 
 Gauges = Mapping[str, tuple[str, Callable[[], float]]]
@@ -55,6 +61,10 @@ def register_views(process: CollectorRegistry, core: Core, clock: Callable[[], f
             "How much later than this machine's clock the ledger's last event is stamped; 0 when it is not.",
             lambda: max(0.0, core.read_models.projector.head.recorded_us / 1_000_000 - clock()),
         ),
+        "rps_promotion_due_timestamp_seconds": (
+            "When the newest promotion cycle was due that must have taken place by now.",
+            due_cycle(core.settings.promotion_schedule, clock),
+        ),
     }
     _set(process, gauges)
     age = Gauge(
@@ -65,6 +75,17 @@ def register_views(process: CollectorRegistry, core: Core, clock: Callable[[], f
     )
     for family in FAMILIES:
         age.labels(family).set_function(partial(_waits_seconds, core, family, clock))
+
+
+def due_cycle(line: str | None, clock: Callable[[], float]) -> Callable[[], float]:
+    """What reads when the newest cycle was due that must have taken place by now."""
+    crontab = Crontab(line) if line is not None else None
+
+    def due() -> float:
+        late = datetime.fromtimestamp(clock(), UTC) - CYCLE_GRACE
+        return (crontab.latest(late) if crontab is not None else late - CYCLE_INTERVAL_OUTSIDE).timestamp()
+
+    return due
 
 
 def _waits_seconds(core: Core, family: Family, clock: Callable[[], float]) -> float:

@@ -308,6 +308,7 @@ def fallbacks(facts: Facts) -> Numbers:
 
 def alert_expectations(live: Live) -> dict[str, Numbers]:
     evaluated = {family: us / 1_000_000 for family, (us, _) in live.facts.last_cycles().items()}
+    (due,) = live.query("rps_promotion_due_timestamp_seconds").values()
     return {
         "RpsChallengerOutperformsProduction": last_cycle("p_value")(live.facts),
         "RpsModelFallback": fallbacks(live.facts),
@@ -317,7 +318,7 @@ def alert_expectations(live: Live) -> dict[str, Numbers]:
             for policy in POLICIES
         },
         "RpsActiveGamesPlateau": {(): live.facts.open_games()},
-        "RpsAutoPromotionStalled": by_family(lambda family: live.at - evaluated[family]),
+        "RpsAutoPromotionStalled": by_family(lambda family: due - evaluated[family]),
         "RpsAliasAssignmentPending": by_family(lambda _family: 0),
         "RpsPromotionHeldBack": held(live.facts),
         "RpsPinnedAliasMoved": {key(model=family, alias=alias): 0 for family in FAMILIES for alias in ALIASES},

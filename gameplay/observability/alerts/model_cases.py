@@ -1,7 +1,12 @@
 """When the alerts on models, games and promotions fire, and when they must not."""
 
 from gameplay.observability.alerts.case import Case, Labels
-from gameplay.observability.alerts.models import MOVES_OF_GAMES, P_FRESH_SECONDS, STALLED_SECONDS
+from gameplay.observability.alerts.models import (
+    MOVES_OF_GAMES,
+    P_FRESH_SECONDS,
+    STALLED_SECONDS,
+    UNEVALUATED_SECONDS,
+)
 from gameplay.observability.dashboard.policies import POLICIES
 from gameplay.observability.promql import vector
 from ledger.vocabulary import FAMILY_OF_POLICY, Policy
@@ -191,29 +196,46 @@ def _plateaus() -> list[Case]:
 
 def _stalled() -> list[Case]:
     evaluated, version = "rps_model_promotion_last_evaluation_timestamp_seconds", "rps_model_alias_version"
+    due = "rps_promotion_due_timestamp_seconds"
     name = "RpsAutoPromotionStalled"
     step = 5
-    late, steps = STALLED_SECONDS // 60, STALLED_SECONDS // 60 // step
-    again = (steps - 10) * step * 60
+    firing, slack = 12 * step * 60, STALLED_SECONDS
+    had = UNEVALUATED_SECONDS // 60 // step
     return [
         Case(
             name,
-            "xgboost was evaluated once, feedforward_nn again a while ago, multinomial_logistic never",
+            "xgboost missed a firing: feedforward_nn was evaluated then, multinomial_logistic a little before",
             {
-                vector(evaluated, X): f"0x{steps + 10}",
-                vector(evaluated, F): f"0x{steps - 10} {again}x20",
-                vector(version, X, PRODUCTION): f"1x{steps + 10}",
-                vector(version, F, PRODUCTION): f"1x{steps + 10}",
-                vector(version, L, PRODUCTION): f"1x{steps + 10}",
+                vector(due): f"0x11 {firing}x12",
+                vector(evaluated, X): f"{firing - 2 * slack}x24",
+                vector(evaluated, F): f"0x11 {firing + 5}x12",
+                vector(evaluated, L): f"{firing - slack}x24",
             },
-            {late // 2: [], late + 5: [], late + 10: [XGBOOST, LOGISTIC]},
+            {55: [], 60: [], 70: [XGBOOST], 115: [XGBOOST]},
+            step,
+        ),
+        Case(
+            name,
+            "multinomial_logistic was never evaluated, and a cycle was due after it had its aliases",
+            {
+                vector(due): f"0+{step * 60}x{had + 20}",
+                vector(version, L, PRODUCTION): f"1x{had + 20}",
+            },
+            {had * step - 10: [], had * step + 20: [LOGISTIC]},
+            step,
+        ),
+        Case(
+            name,
+            "multinomial_logistic was never evaluated, and nothing was due since it had its aliases",
+            {vector(due): f"600x{had + 20}", vector(version, L, PRODUCTION): f"1x{had + 20}"},
+            {had * step + 20: []},
             step,
         ),
         Case(
             name,
             "multinomial_logistic has only just been given its aliases",
-            {vector(version, L, PRODUCTION): f"_x{steps} 1x20"},
-            {late + 60: []},
+            {vector(due): f"0+{step * 60}x{had + 20}", vector(version, L, PRODUCTION): f"_x{had} 1x20"},
+            {had * step + 60: []},
             step,
         ),
     ]

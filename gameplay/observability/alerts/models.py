@@ -10,8 +10,11 @@ from ledger.vocabulary import FAMILY_OF_POLICY, Policy
 P_ALERT: Final = 0.05
 P_FRESH_SECONDS: Final = 7_200
 """Four cycles of the default schedule: an older p-value is history."""
-STALLED_SECONDS: Final = 93_600
-"""A day and two hours, so that a schedule of one cycle a day is not late yet."""
+STALLED_SECONDS: Final = 60
+"""By how much a cycle may precede its firing: clocks of two machines differ by less."""
+UNEVALUATED_SECONDS: Final = 97_200
+"""A family that had its aliases this long ago could have been evaluated. More than the age at which cycles from
+outside are late, a day and two hours."""
 DRIFT_POINTS: Final = 0.05
 DRIFT_PREDICTIONS_MIN: Final = 200
 BY_GUARDS: Final = ('reason!="pinned"', 'reason!="awaiting_approval"')
@@ -139,21 +142,22 @@ def _plateau() -> Alert:
 
 def _stalled() -> Alert:
     evaluated = grouped("max", "model", vector("rps_model_promotion_last_evaluation_timestamp_seconds"))
-    # A family that had its aliases so long ago and was never evaluated counts as evaluated in 1970.
-    had = f"{vector('rps_model_alias_version')} offset {STALLED_SECONDS}s"
-    never = f"0 * {grouped('max', 'model', had)}"
+    # A family that was never evaluated counts as evaluated so long ago, when it had its aliases already.
+    had = f"{vector('rps_model_alias_version')} offset {UNEVALUATED_SECONDS}s"
+    never = f"0 * {grouped('max', 'model', had)} + time() - {UNEVALUATED_SECONDS}"
+    due = grouped("max", "", vector("rps_promotion_due_timestamp_seconds"))
     return Alert(
         "RpsAutoPromotionStalled",
-        f"time() - ({evaluated} or {never})",
+        f"scalar({due}) - ({evaluated} or {never})",
         ">",
         STALLED_SECONDS,
         "",
         "5m",
         "warning",
         218,
-        f"{{{{ $labels.model }}}}: no promotion cycle for {STALLED_SECONDS // 3_600} hours",
-        "The schedule (RPS_PROMOTION_SCHEDULE) or the outside automation does not run. `rps promote --dry-run`"
-        " tries.",
+        "{{ $labels.model }}: no promotion cycle, although one was due",
+        "By RPS_PROMOTION_SCHEDULE a cycle was due two hours ago; where that is off, the outside automation has"
+        " asked for none in 26 hours. `rps promote --dry-run` tries.",
     )
 
 

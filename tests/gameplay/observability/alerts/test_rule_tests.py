@@ -36,7 +36,11 @@ EDITS: dict[str, list[tuple[str, str]]] = {
     "RpsActiveGamesPlateau": [
         (rf"sum\(increase\({counter}\S+ > 0", "vector(0) > 0") for counter in MOVES_OF_GAMES
     ],
-    "RpsAutoPromotionStalled": [(r" offset \d+s", ""), (r" or 0 \* max.*\)\)", ")")],
+    "RpsAutoPromotionStalled": [
+        (r" offset \d+s", ""),
+        (r" or 0 \* max.*\)", ")"),
+        (r" \+ time\(\) - \d+", ""),
+    ],
     "RpsSealingFails": [(r'\{task="seal"\}', "")],
     "RpsJobFails": [(r'\{task!="seal"\}', "")],
     "RpsServerErrors": [(r'status="5xx",', ""), (r'route!~"/metrics\|/readyz"', 'route!=""')],
