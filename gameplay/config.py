@@ -154,6 +154,9 @@ class Settings:
     train_schedule: str | None = _setting(
         "RPS_TRAIN_SCHEDULE", None, values.schedule, "Cron line of the training runs, or off."
     )
+    parity_schedule: str | None = _setting(
+        "RPS_PARITY_SCHEDULE", None, values.schedule, "Cron line of the parity checks, or off."
+    )
     train_aliases: frozenset[Alias] = _setting(
         "RPS_TRAIN_ALIASES", frozenset(ALIASES), values.aliases, "Aliases that a training may move."
     )
@@ -253,7 +256,11 @@ class Settings:
 
     def schedules(self) -> dict[str, str | None]:
         """The cron line of each job that has one, None where it is off."""
-        return {"promotion": self.promotion_schedule, "training": self.train_schedule}
+        return {
+            "promotion": self.promotion_schedule,
+            "training": self.train_schedule,
+            "parity": self.parity_schedule,
+        }
 
     def log_style(self) -> LogStyle:
         """How this process logs."""

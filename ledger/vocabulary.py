@@ -71,6 +71,7 @@ FAMILY_OF_POLICY: Final[dict[Policy, Family]] = {
     "forrest": "xgboost",
     "logan": "multinomial_logistic",
 }
+POLICY_OF_FAMILY: Final[dict[Family, Policy]] = {family: policy for policy, family in FAMILY_OF_POLICY.items()}
 MODEL_TYPE_OF_OPPONENT: Final[dict[Opponent, ModelType]] = {
     opponent: FAMILY_OF_POLICY.get(opponent, "scripted") for opponent in get_args(Opponent)
 }

@@ -1,1 +1,1 @@
-"""Programs that play over HTTP: bots, the capture of their games, and the parity check."""
+"""Programs that play over HTTP: bots and their games."""

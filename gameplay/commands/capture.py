@@ -1,22 +1,23 @@
 """`rps capture`: play, keep what was served, and hold it against the ledger and the training."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from gameplay.client import capture as captures
-from gameplay.client.capture import CapturedRound
-from gameplay.client.parity import CONFIDENCE, ParityReport, check
 from gameplay.client.simulate import ScriptedPlayer, SimulationError, connect
 from gameplay.commands.opened import check_ledger
 from gameplay.commands.settings import pass_settings, service_url
 from gameplay.config import Settings
 from gameplay.core import open_core
 from gameplay.game.answers import PlayAnswer
+from gameplay.models.loaded import Key
+from gameplay.parity import capture as captures
+from gameplay.parity.capture import CapturedRound
+from gameplay.parity.comparison import CONFIDENCE, ParityReport, check
 from ledger.store import Ledger
 from ledger.vocabulary import BOTS, POLICIES, BotName, Policy
 from projections.commands.console import (
@@ -89,10 +90,11 @@ def capture(
             rounds = _played(address, user, policy, games, sleep_seconds=sleep, seed=seed)
         captures.write(path, rounds)
         report = check(core.ledger, core.models, rounds, strict=strict_parity)
+        runs = {key: run_id for key in report.versions if (run_id := core.models.run_id(*key)) is not None}
     finally:
         core.close()
     if as_json:
-        print_json(_record(report, path))
+        print_json(_record(report, path, runs))
     else:
         _show(report, path)
     if report.findings:
@@ -120,7 +122,7 @@ def _replayed(ledger: Ledger, user: BotName, policy: Policy, games: int) -> list
     return [one for game in track(found, f"{user} against {policy}, from the ledger", games) for one in game]
 
 
-def _record(report: ParityReport, path: Path) -> dict[str, Any]:
+def _record(report: ParityReport, path: Path, runs: Mapping[Key, str]) -> dict[str, Any]:
     return {
         "file": str(path),
         "games": report.games,
@@ -137,6 +139,8 @@ def _record(report: ParityReport, path: Path) -> dict[str, Any]:
                 "holdout": msgspec.to_builtins(one.holdout),
                 "interval": one.interval,
                 "own": one.own,
+                "run_id": runs.get((one.family, one.version)),
+                "metric": one.metric,
                 "finding": one.is_finding,
             }
             for one in report.comparisons

@@ -212,6 +212,11 @@ class Models:
         loaded = self._loaded.get((family, version))
         return loaded.card if loaded else None
 
+    def run_id(self, family: Family, version: int) -> str | None:
+        """The run that a version in memory came of."""
+        loaded = self._loaded.get((family, version))
+        return loaded.run.run_id if loaded else None
+
     def stop(self) -> None:
         """Begin no further load for `ask` and `preload`."""
         self._stopped.set()

@@ -1,4 +1,4 @@
-"""What runs by itself: promotion cycles, training, sealing, closing idle games, and the projections' catch-up."""
+"""What runs by itself: cycles, training, parity checks, sealing, closing idle games, the projections' catch-up."""
 
 import logging
 import threading
@@ -10,6 +10,7 @@ from gameplay.core import Core, PlayCore
 from gameplay.cron import Crontab
 from gameplay.models.errors import ModelError
 from gameplay.observability.happenings import happened
+from gameplay.parity.recording import check_versions, last_rounds
 from gameplay.promotion.adoption import watch
 from gameplay.promotion.annotations import Annotations
 from gameplay.promotion.planning import cycle
@@ -29,6 +30,7 @@ from ledger.errors import StorageError
 from ledger.sealing.seals import Sealer
 from ledger.streams import promotion_stream
 from ledger.vocabulary import FAMILIES, Family
+from projections.audit.summaries import summary
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +42,7 @@ REGISTRY_SECONDS = 60
 ANNOTATE_SECONDS = 15
 LEASE_PERIODS = 2.5
 """A job is another process's when its holder has missed two turns."""
-TRAINING_LEASE_SECONDS = 50.0
+CRON_LEASE_SECONDS = 50.0
 AHEAD_SECONDS_MAX = 10.0
 """A ledger this far ahead of the clock is worth a warning: clocks of two machines differ by less."""
 
@@ -119,6 +121,8 @@ class Schedule:
             jobs["promotion"] = (self._promote, AtFirings(Crontab(settings.promotion_schedule)))
         if settings.train_schedule is not None:
             jobs["training"] = (self._train, AtFirings(Crontab(settings.train_schedule)))
+        if settings.parity_schedule is not None:
+            jobs["parity"] = (self._check_parity, AtFirings(Crontab(settings.parity_schedule)))
         return jobs
 
     def _open_webhook(self, metrics: WebhookMetrics) -> Webhook | None:
@@ -188,8 +192,20 @@ class Schedule:
 
     def _train(self, _due: datetime) -> None:
         # The cron lines of all processes fire in the same minute.
-        if self._leases.take("training", TRAINING_LEASE_SECONDS):
+        if self._leases.take("training", CRON_LEASE_SECONDS):
             self._training.run()
+
+    def _check_parity(self, _due: datetime) -> None:
+        if not self._leases.take("parity", CRON_LEASE_SECONDS):
+            return
+        core = self._core
+        for family in FAMILIES:
+            promotion = core.promotion.state(family).promotion
+            rounds = last_rounds(core.ledger, family)
+            for event in check_versions(core.ledger, core.models, family, promotion, rounds, self._ending.is_set):
+                core.ledger.record(event)
+                if event.differences:
+                    log.warning("parity of %s: %s", family, summary(event))
 
     def _missed_cycle(self) -> datetime | None:
         """The last firing of the promotion's cron line, if a family has had no cycle since.

@@ -36,14 +36,12 @@ from gameplay.training.landing import Landing
 from gameplay.training.plots import confusion_matrix
 from ledger.events import TrainingCompleted, VersionRun
 from ledger.masking import Masking, mask_addresses
-from ledger.vocabulary import FAMILY_OF_POLICY, Alias, Family, Policy
+from ledger.vocabulary import POLICY_OF_FAMILY, Alias, Family, Policy
 
 log = logging.getLogger(__name__)
 
 DIFFERENCE_MAX: Final = 1e-4
 """Between an estimator's probabilities and its graph's: float32 against double gives some 1e-7."""
-
-POLICY_OF_FAMILY: Final[dict[Family, Policy]] = {family: policy for policy, family in FAMILY_OF_POLICY.items()}
 
 
 Known = Callable[[Family, int], VersionRun | None]

@@ -7,17 +7,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
+from prometheus_client import CollectorRegistry
 
 from gameplay.cli import rps
-from gameplay.client import capture as captures
-from gameplay.client.capture import CapturedRound
-from gameplay.client.parity import Cards, check, compare_accuracies
 from gameplay.client.simulate import ScriptedPlayer
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
@@ -25,11 +24,21 @@ from gameplay.game.answers import PlayAnswer
 from gameplay.game.features import FEATURE_NAMES
 from gameplay.models.artifacts import Score, TrainedModel
 from gameplay.models.loaded import Models
+from gameplay.models.store import open_model_store
+from gameplay.parity import capture as captures
+from gameplay.parity.capture import CapturedRound
+from gameplay.parity.comparison import Cards, check, compare_accuracies
+from gameplay.parity.recording import check_versions, last_rounds
 from gameplay.promotion import planning
+from gameplay.serving.schedule import Schedule
 from gameplay.training.retraining import candidates, read_training_data, retrain
-from ledger.vocabulary import FAMILY_OF_POLICY, MOVES, POLICIES, Policy
+from ledger.events import ParityChecked
+from ledger.streams import serving_stream
+from ledger.vocabulary import FAMILIES, FAMILY_OF_POLICY, MOVES, POLICIES, Family, Policy
 from tests.builders import assignment
-from tests.gameplay.web_clients import service_behind
+from tests.gameplay.clocks import SetClocks
+from tests.gameplay.faults import FaultyRegistry
+from tests.gameplay.web_clients import service_behind, wait_until
 from tests.lifecycle.conftest import GAMES_A_POLICY, serving, silently
 
 REPOSITORY = Path(__file__).parents[2]
@@ -289,3 +298,72 @@ def test_the_command_shows_what_it_found_and_fails(played: Path, tmp_path: Path)
     assert result.exit_code == 1
     assert "cannot be loaded" in result.stdout
     assert (tmp_path / "rounds.jsonl").exists()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_scheduled_check_is_a_fact_of_each_version_that_played(past: Core, family: Family) -> None:
+    promotion = past.promotion.state(family).promotion
+
+    events = list(check_versions(past.ledger, past.models, family, promotion, last_rounds(past.ledger, family)))
+
+    assert {event.version for event in events} == {promotion.aliases[alias] for alias in ("Production", "B")}
+    assert sum(event.games for event in events) == GAMES_A_POLICY
+    for event in events:
+        assert (event.differences, event.player) == (0, "cal")
+        assert event.rounds == event.live.rows > 0
+        assert event.run_id == promotion.runs[event.version] == past.models.run_id(family, event.version)
+        assert (event.held_out is None) == (event.metric is None)
+
+
+def test_a_scheduled_check_counts_the_differences_of_each_version(past: Core, rounds: list[CapturedRound]) -> None:
+    promotion = past.promotion.state("xgboost").promotion
+    served = [first_feature_by_a_hair(one) if one.alias == "Production" else one for one in rounds]
+
+    events = check_versions(past.ledger, past.models, "xgboost", promotion, served)
+
+    differences = {event.version: event.differences for event in events}
+    of_production = sum(one.alias == "Production" for one in rounds)
+    assert of_production > 0
+    assert differences.pop(promotion.aliases["Production"]) == of_production
+    assert set(differences.values()) <= {0}
+
+
+def test_a_scheduled_check_says_nothing_of_what_cannot_be_loaded(
+    past: Core, rounds: list[CapturedRound], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    promotion = past.promotion.state("xgboost").promotion
+    nothing = Models(open_model_store(f"file://{tmp_path}"), FaultyRegistry())
+
+    assert list(check_versions(past.ledger, nothing, "xgboost", promotion, rounds)) == []
+
+    assert "no parity check of version" in caplog.text
+    nothing.close()
+
+
+def test_a_scheduled_check_ends_when_the_service_does(past: Core, rounds: list[CapturedRound]) -> None:
+    promotion = past.promotion.state("xgboost").promotion
+
+    assert list(check_versions(past.ledger, past.models, "xgboost", promotion, rounds, lambda: True)) == []
+
+
+def test_the_parity_job_records_what_it_has_checked(played: Path, tmp_path: Path) -> None:
+    settings = Settings(
+        data_dir=shutil.copytree(played, tmp_path / "data"), promotion_schedule=None, parity_schedule="* * * * *"
+    )
+    core = open_core(settings)
+    core.read_models.projector.start()
+    clocks = SetClocks(datetime.fromtimestamp(core.ledger.head().recorded_us / 1e6, UTC))
+    process = CollectorRegistry()
+    schedule = Schedule(core, process, clocks=clocks.clocks)
+    schedule.start()
+    clocks.passes(60)
+    schedule.look()
+    wait_until(
+        lambda: process.get_sample_value("rps_job_last_run_timestamp_seconds", {"job": "parity"}) is not None
+    )
+    schedule.shutdown()
+
+    checked = [core.ledger.decode(entry) for entry in core.ledger.read_stream(serving_stream("xgboost"))]
+
+    assert [type(event) for event in checked] == [ParityChecked] * 2
+    core.close()

@@ -322,6 +322,7 @@ def alert_expectations(live: Live) -> dict[str, Numbers]:
         "RpsAliasAssignmentPending": by_family(lambda _family: 0),
         "RpsPromotionHeldBack": held(live.facts),
         "RpsPinnedAliasMoved": {key(model=family, alias=alias): 0 for family in FAMILIES for alias in ALIASES},
+        "RpsParityDifferences": {},
         "RpsPromotionAwaitsApproval": by_family(lambda _family: 0),
     }
 

@@ -27,6 +27,7 @@ def model_cases() -> list[Case]:
         _pending(),
         _held(),
         _broken_pin(),
+        _parity(),
         _waiting(),
     ]
 
@@ -273,6 +274,16 @@ def _broken_pin() -> Case:
         "RpsPinnedAliasMoved",
         "xgboost's pinned Production is moved outside, and moved back; feedforward_nn's stays",
         {vector(broken, X, PRODUCTION): "0x6 1x9 0x20", vector(broken, F, PRODUCTION): "0x40"},
+        {5: [], 10: [{**XGBOOST, "alias": "Production"}], 30: []},
+    )
+
+
+def _parity() -> Case:
+    differences = "rps_model_parity_differences"
+    return Case(
+        "RpsParityDifferences",
+        "a check of xgboost's Production finds a difference, and the next none; feedforward_nn's never has any",
+        {vector(differences, X, PRODUCTION): "_x6 1x9 0x20", vector(differences, F, PRODUCTION): "0x40"},
         {5: [], 10: [{**XGBOOST, "alias": "Production"}], 30: []},
     )
 

@@ -39,6 +39,7 @@ def model_alerts() -> list[Alert]:
         _pending(),
         _held(),
         _broken_pin(),
+        _parity(),
         _waiting(),
     ]
 
@@ -204,6 +205,22 @@ def _broken_pin() -> Alert:
         "{{ $labels.model }}: an outside tool has moved {{ $labels.alias }}, which is pinned",
         "Another version is behind the alias than the one that an operator pinned, and it is used. `rps promotion"
         " status` shows both: move the alias back, or unpin it.",
+    )
+
+
+def _parity() -> Alert:
+    return Alert(
+        "RpsParityDifferences",
+        grouped("max", "model, alias", vector("rps_model_parity_differences")),
+        ">",
+        0,
+        "",
+        "0s",
+        "warning",
+        None,
+        "{{ $labels.model }} {{ $labels.alias }}: what was served is not what is computed again",
+        "The newest parity check of the version behind the alias found differences in its games against cal, or in"
+        " the rows that it learned from. `rps capture --replay --strict-parity` prints them.",
     )
 
 

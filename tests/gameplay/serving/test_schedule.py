@@ -96,6 +96,7 @@ def missed(process: CollectorRegistry, job: str) -> float | None:
         ({}, set()),
         ({"promotion_schedule": EVERY_MINUTE}, {"promotion"}),
         ({"train_schedule": EVERY_MINUTE}, {"training"}),
+        ({"parity_schedule": EVERY_MINUTE}, {"parity"}),
     ],
 )
 def test_every_job_is_registered_and_its_counters_born_at_zero(

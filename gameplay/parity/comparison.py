@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple
 
-from gameplay.client.capture import CapturedRound, predictions_of
 from gameplay.game.features import FEATURE_NAMES, features
 from gameplay.game.games import Game, Prediction
 from gameplay.game.policies import choose
@@ -19,6 +18,7 @@ from gameplay.models.artifacts import ModelCard, Score, Source
 from gameplay.models.errors import ModelUnavailable
 from gameplay.models.intervals import Interval, difference
 from gameplay.models.loaded import Key, Models
+from gameplay.parity.capture import CapturedRound, predictions_of
 from gameplay.training.dataset import read_dataset
 from ledger.events import Assignment, PredictionMade
 from ledger.store import Ledger
@@ -66,6 +66,11 @@ class AccuracyComparison(NamedTuple):
     interval: Interval | None
 
     @property
+    def metric(self) -> str:
+        """The metric of the version's MLflow run that the live accuracy is compared with."""
+        return f"holdout_{'own_' if self.own else ''}vs_{self.player}_accuracy"
+
+    @property
     def is_finding(self) -> bool:
         """Whether the two differ by more than chance explains."""
         return self.interval is not None and 0.0 not in self.interval
@@ -81,6 +86,11 @@ class ParityReport:
     fallbacks: int = 0
     differences: list[Difference] = field(default_factory=list)
     comparisons: list[AccuracyComparison] = field(default_factory=list)
+
+    @property
+    def versions(self) -> list[Key]:
+        """The versions whose accuracy was compared."""
+        return [(one.family, one.version) for one in self.comparisons]
 
     @property
     def findings(self) -> list[str]:
