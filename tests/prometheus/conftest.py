@@ -13,9 +13,11 @@ from gameplay.client.simulate import ScriptedPlayer, connect
 from gameplay.observability.alerts.prometheus import rule_file
 from gameplay.observability.provisioning.scraping import RULE_FILE, prometheus_file
 from ledger.engines.database import open_engine
+from ledger.events import TrainingCompleted
 from ledger.store import Ledger
+from ledger.streams import training_stream
 from ledger.vocabulary import POLICIES, Opponent
-from tests.builders import fell_back
+from tests.builders import fell_back, parity_checked
 from tests.programs import require
 from tests.prometheus.facts import Facts, Key
 from tests.prometheus.processes import RPS, clean_environment, free_port, get, post, run, running, wait_for
@@ -128,7 +130,7 @@ def _live_through(service: str, folder: Path, environment: dict[str, str]) -> No
             for _ in player.games(opponent, GAMES_AGAINST_EACH):
                 pass
     post(f"{service}/start_game", {"policy": "brian"})
-    _fall_back(folder)
+    _from_elsewhere(folder)
     for family, seconds in (("xgboost", 42.0), ("multinomial_logistic", 200.0)):
         trained = {"model_type": family, "status": "success", "duration_seconds": seconds}
         post(f"{service}/internal/training/complete", trained)
@@ -146,12 +148,17 @@ def _live_through(service: str, folder: Path, environment: dict[str, str]) -> No
     post(report, retain | {"p_value": 0.31, "reorder_applied": True, "alias_rankings": ranked})
 
 
-def _fall_back(folder: Path) -> None:
-    """Another process appends two fallbacks: the service folds whatever is in the ledger."""
+def _from_elsewhere(folder: Path) -> None:
+    """Another process appends two fallbacks and a parity check: the service folds whatever is in the ledger."""
     engine = open_engine(f"sqlite:///{folder / 'data' / 'ledger.db'}")
     fallen = [
         fell_back(model_type="xgboost", alias="B", reason="load_error", game_id="elsewhere"),
         fell_back(model_type="xgboost", alias="shadow2", reason="minio_miss", game_id="elsewhere"),
     ]
-    Ledger(engine).append("shadow-elsewhere", fallen, 0)
+    ledger = Ledger(engine)
+    ledger.append("shadow-elsewhere", fallen, 0)
+    trained = ledger.decode(ledger.read_stream(training_stream("xgboost"))[0])
+    assert isinstance(trained, TrainingCompleted)
+    assert trained.model_version is not None
+    ledger.record(parity_checked(model_type="xgboost", version=trained.model_version, run_id=trained.run_id))
     engine.dispose()

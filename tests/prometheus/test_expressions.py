@@ -274,6 +274,18 @@ def drift(facts: Facts, family: str) -> Numbers:
     return {key(model=family, alias="Production"): abs(shown - facts.holdouts(family)["Production"])}
 
 
+def parity(facts: Facts) -> Numbers:
+    """The differences of each version behind an alias that was checked."""
+    checked = [payload for _, _, payload in facts.all_of("serving.parity_checked")]
+    assert checked
+    return {
+        key(model=one["model_type"], alias=alias): one["differences"]
+        for one in checked
+        for alias, version in facts.assignment(one["model_type"]).items()
+        if version == one["version"]
+    }
+
+
 def insufficient(facts: Facts) -> Numbers:
     """Cycles without enough games, of every family and by reason."""
     born_ = born(*({"model": family, "reason_code": reason} for family in FAMILIES for reason in REASON_CODES))
@@ -322,7 +334,7 @@ def alert_expectations(live: Live) -> dict[str, Numbers]:
         "RpsAliasAssignmentPending": by_family(lambda _family: 0),
         "RpsPromotionHeldBack": held(live.facts),
         "RpsPinnedAliasMoved": {key(model=family, alias=alias): 0 for family in FAMILIES for alias in ALIASES},
-        "RpsParityDifferences": {},
+        "RpsParityDifferences": parity(live.facts),
         "RpsPromotionAwaitsApproval": by_family(lambda _family: 0),
     }
 
