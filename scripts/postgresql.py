@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import socket
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -185,6 +186,7 @@ def serving(bin_: Path, **settings: str) -> Iterator[Server]:
     try:
         if os.getuid() == 0:
             os.chown(folder, pwd.getpwnam("nobody").pw_uid, -1)
+        bin_ = _reachable(bin_, folder)
         server = Server(bin_, folder, free_port())
         arguments = ("-D", str(server.data), "-U", ADMIN, "-A", "trust", "-E", "UTF8", "--locale=C", "-k")
         run_unprivileged(bin_ / "initdb", *arguments, "--no-sync")
@@ -199,6 +201,20 @@ def serving(bin_: Path, **settings: str) -> Iterator[Server]:
             server.stop("immediate")
     finally:
         shutil.rmtree(folder)
+
+
+def _reachable(bin_: Path, folder: Path) -> Path:
+    """The programs where the server's user can run them: a checkout may lie where no other user may enter."""
+    is_open = all(path.stat().st_mode & stat.S_IXOTH for path in (bin_ / "postgres", bin_, *bin_.parents))
+    if os.getuid() != 0 or is_open:
+        return bin_
+    package, libraries = bin_.parents[1], bin_.parents[1].with_suffix(".libs")
+    wheel = folder / "wheel"
+    for part in (package, libraries):  # the programs look for their libraries beside the package
+        shutil.copytree(part, wheel / part.name, symlinks=True)
+    for path in (wheel, *wheel.rglob("*")):
+        os.chown(path, pwd.getpwnam("nobody").pw_uid, -1, follow_symlinks=False)
+    return wheel / bin_.relative_to(package.parent)
 
 
 def free_port() -> int:
