@@ -15,7 +15,7 @@ from bench.servers import play_on, small_folder, wait_until_ready
 from ledger.engines.database import disposing, open_engine
 from ledger.store import Ledger
 from ledger.verification.transfer import export_lines, import_lines
-from scripts.postgresql import free_port
+from scripts.ports import free_port
 
 ROUNDS = 250
 PROCESSES = 3

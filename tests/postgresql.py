@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from scripts.postgresql import ADMIN, WHEEL, Server, free_port, programs, run_unprivileged, serving, unprivileged
+from scripts.postgresql import ADMIN, WHEEL, Server, programs, run_unprivileged, serving, unprivileged
 
 __all__ = [
     "ADMIN",
     "WHEEL",
     "Server",
-    "free_port",
     "programs",
     "run_unprivileged",
     "serving",

@@ -15,8 +15,8 @@ import msgspec
 from gameplay.config import Settings
 from gameplay.models.store import ObjectModelStore, open_model_store, open_objects
 from projections.objects import ObjectStore, S3Access
+from scripts.ports import free_ports
 from tests.programs import require_packaged
-from tests.prometheus.processes import free_ports
 
 HOST = "127.0.0.1"
 START_SECONDS_MAX = 60.0

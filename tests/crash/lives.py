@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from ledger.verification.audit import audit
 from ledger.vocabulary import FAMILIES, MOVES, POLICIES, Family
 from projections.metrics.exposition import Exposition
 from projections.read_models.all import ReadModels
+from scripts.ports import free_port
 from tests.gameplay.web_clients import play, sample_values, start
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ class Lives:
 
     def __init__(self, data_dir: Path) -> None:
         self.settings = Settings(data_dir=data_dir)
-        self.port = _free_port()
+        self.port = free_port()
         self.rounds: dict[tuple[str, int], dict[str, Any]] = {}
         """Game and round -> the answer."""
         self.games: set[str] = set()
@@ -231,9 +231,3 @@ def _replayed(settings: Settings) -> dict[str, float]:
         return sample_values(Exposition(read_models, CollectorRegistry()).render(scope="ledger").decode())
     finally:
         engine.dispose()
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])

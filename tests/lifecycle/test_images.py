@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.prometheus.processes import clean_environment, free_port, get, running, wait_for
+from scripts.ports import free_port
+from tests.prometheus.processes import clean_environment, get, running, wait_for
 
 ROOT = Path(__file__).parents[2]
 MEGABYTES_MAX = {"serving": 500, "full": 1_500}

@@ -18,8 +18,9 @@ from ledger.errors import StorageError
 from ledger.store import Entry, Ledger
 from ledger.vocabulary import ALIASES, FAMILIES
 from projections.audit.archive import CheckpointArchive
+from scripts.ports import free_ports
 from tests.programs import require_packaged
-from tests.prometheus.processes import RPS, clean_environment, free_ports, wait_for
+from tests.prometheus.processes import RPS, clean_environment, wait_for
 from tests.s3_server import STORE_KEY, STORE_SECRET, S3Gateway
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.prometheus.processes import clean_environment, free_port, get, post, running, wait_for
+from scripts.ports import free_port
+from tests.prometheus.processes import clean_environment, get, post, running, wait_for
 
 ROOT = Path(__file__).parents[2]
 REFUSING = """

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from gameplay.web.app import CALLS
+from scripts.ports import free_port
 from tests.programs import require
-from tests.prometheus.processes import free_port
 
 CONFIG = Path(__file__).parents[2] / "ops" / "cluster" / "haproxy.cfg"
 PATIENCE_SECONDS = 15.0

@@ -17,10 +17,11 @@ from ledger.events import TrainingCompleted
 from ledger.store import Ledger
 from ledger.streams import training_stream
 from ledger.vocabulary import POLICIES, Opponent
+from scripts.ports import free_port
 from tests.builders import fell_back, parity_checked
 from tests.programs import require
 from tests.prometheus.facts import Facts, Key
-from tests.prometheus.processes import RPS, clean_environment, free_port, get, post, run, running, wait_for
+from tests.prometheus.processes import RPS, clean_environment, get, post, run, running, wait_for
 
 SETUP_GAMES = 250
 GAMES_AGAINST_EACH = 12

@@ -26,13 +26,13 @@ from ledger.engines.database import disposing, open_engine
 from ledger.events import CycleDecided, RoundPlayed
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, MOVES, POLICIES
+from scripts.ports import free_port
 from tests.builders import aliases_assigned, training_completed
 from tests.gameplay.clocks import SetClocks
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.web_clients import ok, samples, serving, wait_until
 from tests.postgresql import EVERY_ENGINE, WHEEL, require
 from tests.postgresql import serving as serving_postgresql
-from tests.prometheus.processes import free_port
 
 pytestmark = EVERY_ENGINE
 

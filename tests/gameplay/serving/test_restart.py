@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES, MOVES, POLICIES
 from projections.metrics.exposition import Exposition
 from projections.read_models.all import ReadModels
+from scripts.ports import free_port
 from tests.gameplay.web_clients import ok, play, play_on, sample_values, samples, start
 
 READY_SECONDS_MAX = 30.0
@@ -32,9 +32,7 @@ RPS = Path(sys.executable).with_name("rps")
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
+    return free_port()
 
 
 @contextmanager

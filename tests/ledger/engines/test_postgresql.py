@@ -13,9 +13,10 @@ from ledger.errors import NoLedgerError, StorageError, UnavailableError
 from ledger.grants import grant
 from ledger.schema import events, seals
 from ledger.store import Ledger
+from scripts.ports import free_port
 from tests.builders import game_started, round_played
 from tests.ledger.chains import assert_intact
-from tests.postgresql import WHEEL, Server, free_port
+from tests.postgresql import WHEEL, Server
 
 pytestmark = pytest.mark.engines(WHEEL)
 

@@ -18,9 +18,10 @@ from projections.metrics.backfill import (
     write_backfill,
 )
 from projections.metrics.exposition import LedgerCollector
+from scripts.ports import free_port
 from tests.disks import files_of_at_most
 from tests.programs import require
-from tests.prometheus.processes import free_port, get, running, wait_for
+from tests.prometheus.processes import get, running, wait_for
 
 LABELS = {"job": "rps-ledger", "instance": "ledger"}
 STEP_SECONDS = 240
