@@ -315,8 +315,9 @@ def test_a_scheduled_check_is_a_fact_of_each_version_that_played(past: Core, fam
         assert (event.held_out is None) == (event.metric is None)
 
 
-def test_a_scheduled_check_counts_the_differences_of_each_version(past: Core, rounds: list[CapturedRound]) -> None:
+def test_a_scheduled_check_counts_the_differences_of_each_version(past: Core) -> None:
     promotion = past.promotion.state("xgboost").promotion
+    rounds = last_rounds(past.ledger, "xgboost")
     served = [first_feature_by_a_hair(one) if one.alias == "Production" else one for one in rounds]
 
     events = check_versions(past.ledger, past.models, "xgboost", promotion, served)
