@@ -73,8 +73,9 @@ migrate: $(READY) ## bring the database to the newest migration
 failover: $(READY) ## kill everything that can die in a cluster while games go on; needs root and Patroni
 	@$(BIN)/python -m tests.failover
 
-bench: $(READY) ## measure appends, replay and requests on this machine
-	$(BIN)/python -m bench
+bench: $(READY) ## measure appends, replay and requests on this machine; some rows: make bench ROWS="play- replay"
+	-@$(INSTALL) --quiet -r requirements-bench.txt
+	$(BIN)/python -m bench $(ROWS)
 
 # The one file that others wrote: it comes out of the package of its own registry, whole and compared.
 UPLOT := 1.6.32
@@ -95,5 +96,7 @@ lock: ## pin what pyproject.toml asks for; pins that may stay do, and with UPGRA
 	$(COMPILE) pyproject.toml --constraint requirements.txt --output-file requirements-serving.txt; \
 	grep -v '^-r ' requirements-dev.txt > "$$work/dev.txt"; \
 	runtime=$$(sed -nE 's/^([a-z0-9][a-z0-9._-]*)==.*/--no-emit-package \1/p' requirements.txt); \
-	$(COMPILE) pyproject.toml --all-extras --constraint requirements.txt $$runtime --output-file "$$work/dev.txt"; \
-	{ echo "-r requirements.txt"; cat "$$work/dev.txt"; } > requirements-dev.txt
+	$(COMPILE) pyproject.toml --extra dev --extra training --extra ui --constraint requirements.txt $$runtime \
+		--output-file "$$work/dev.txt"; \
+	{ echo "-r requirements.txt"; cat "$$work/dev.txt"; } > requirements-dev.txt; \
+	$(COMPILE) pyproject.toml --extra bench --constraint requirements.txt $$runtime --output-file requirements-bench.txt

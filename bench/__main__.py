@@ -1,52 +1,116 @@
-"""Run every scenario, or those whose name contains an argument: `python -m bench append play`."""
+"""Ratios of two things measured side by side: `python -m bench`, or the rows whose name begins with a WORD."""
 
+import json
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench import append, cluster, cross_family, http, models, postgresql, replay
-from bench.scenario import Outcome
-from projections.commands.console import output
+from bench import (
+    append,
+    audits,
+    cluster,
+    cross_family,
+    metrics,
+    million,
+    models,
+    move_parts,
+    play,
+    postgresql,
+    replay,
+    report,
+    rivals,
+)
+from bench.scenario import LeftOutError, Outcome
+from projections.commands.console import messages, output
 
-SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
+SCENARIOS: Mapping[str, Callable[[Path], Outcome]] = {
     "append": append.scenario,
-    "replay": replay.scenario,
-    "restart": replay.restart,
-    "metrics": http.metrics,
-    "history": http.history,
-    "play-size": http.play_size,
-    "play-rate": http.play_rate,
-    "play-latency": http.play_latency,
-    "play-tail": http.play_tail,
+    **rivals.SCENARIOS,
+    **metrics.SCENARIOS,
     **models.SCENARIOS,
+    **play.SCENARIOS,
+    **move_parts.SCENARIOS,
+    **report.SCENARIOS,
     **cross_family.SCENARIOS,
+    **replay.SCENARIOS,
+    **audits.SCENARIOS,
+    **million.SCENARIOS,
     **postgresql.SCENARIOS,
     **cluster.SCENARIOS,
 }
 
 
-def main(wanted: list[str]) -> int:
-    """Print a table of ratios; the exit status is 1 when a target is missed."""
-    chosen = [name for name in SCENARIOS if not wanted or any(word in name for word in wanted)]
-    table = Table(title="Ratios, median of five; every scenario has checked its own result")
-    for heading in ("what", "measured", "against", "ratio", "lowest..highest", "target", "met"):
-        table.add_column(heading, justify="right")
-    outcomes, console = [], output()
+def measured(name: str, folder: Path) -> Outcome | LeftOutError:
+    """A row, or why it cannot be measured here."""
+    try:
+        return SCENARIOS[name](folder)
+    except LeftOutError as left_out:
+        return left_out
+
+
+@click.command()
+@click.argument("words", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each row.")
+@click.option("--list", "only_list", is_flag=True, help="Print the names of the rows, and measure nothing.")
+def main(words: tuple[str, ...], as_json: bool, only_list: bool) -> None:
+    """Measure every row, or those whose name begins with a WORD. The status is 1 where a target is missed.
+
+    Example: python -m bench play- replay
+    """
+    chosen = [name for name in SCENARIOS if not words or name.startswith(words)]
+    if only_list or not chosen:
+        click.echo("\n".join(chosen or SCENARIOS))
+        sys.exit(0 if chosen else 2)
     with tempfile.TemporaryDirectory(prefix="rps-bench-") as folder:
-        for name in chosen:
-            with console.status(f"{name} ..."):
-                outcome = SCENARIOS[name](Path(folder))
-            outcomes.append(outcome)
-            low, high = outcome.spread
-            row = (outcome.name, outcome.subject, outcome.reference, f"{outcome.ratio:.2f}")
-            met = "yes" if outcome.met else "NO"
-            table.add_row(*row, f"{low:.2f}..{high:.2f}", f"{outcome.wanted} {outcome.target}", met)
-    console.print(table)
-    return 0 if all(outcome.met for outcome in outcomes) else 1
+        rows = _measured(chosen, Path(folder))
+    if as_json:
+        for name, row in rows.items():
+            click.echo(json.dumps({"row": name, **_plain(row)}))
+    else:
+        output().print(_table(rows))
+    sys.exit(0 if all(isinstance(row, LeftOutError) or row.met for row in rows.values()) else 1)
+
+
+def _measured(names: list[str], folder: Path) -> dict[str, Outcome | LeftOutError]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    rows: dict[str, Outcome | LeftOutError] = {}
+    with Progress(*columns, console=messages) as bars:
+        bar = bars.add_task("", total=len(names))
+        for name in names:
+            bars.update(bar, description=name)
+            began = time.monotonic()
+            rows[name] = measured(name, folder)
+            bars.console.print(f"{name}: {time.monotonic() - began:,.0f} s", highlight=False)
+            bars.advance(bar)
+    return rows
+
+
+def _plain(row: Outcome | LeftOutError) -> dict[str, object]:
+    return {"left_out": str(row)} if isinstance(row, LeftOutError) else {**row._asdict(), "met": row.met}
+
+
+def _table(rows: Mapping[str, Outcome | LeftOutError]) -> Table:
+    table = Table(title="Ratios, median of five; every scenario has checked its own result")
+    table.add_column("what")
+    for heading in ("measured", "against", "ratio", "lowest..highest", "target", "met"):
+        table.add_column(heading, justify="right")
+    for name, row in rows.items():
+        if isinstance(row, LeftOutError):
+            table.add_row(name, f"left out: {row}")
+            continue
+        low, high = row.spread
+        target = row.wanted if row.target is None else f"{row.wanted} {row.target}"
+        met = "" if row.target is None else "yes" if row.met else "NO"
+        figures = (row.subject, row.reference, f"{row.ratio:.2f}", f"{low:.2f}..{high:.2f}", target, met)
+        table.add_row(row.name, *figures)
+    return table
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

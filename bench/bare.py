@@ -13,7 +13,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
@@ -21,11 +20,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bench.process import ROOT, Served, module_command
 from gameplay.config import Settings
 from gameplay.game.features import FEATURE_NAMES
 from gameplay.web.server import server_config
+from scripts.ports import free_port
 
-ROOT = Path(__file__).parents[1]
 READY_SECONDS_MAX = 30.0
 
 # The fields and the size of a real answer in the middle of a game.
@@ -55,13 +55,14 @@ async def answer(request: Request) -> Response:
 
 
 @contextmanager
-def served(port: int) -> Iterator[str]:
-    """The bare server in a process of its own; yields its address."""
-    url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen([sys.executable, "-m", "bench.bare", str(port)], cwd=ROOT)
+def served() -> Iterator[Served]:
+    """The bare server in a process of its own."""
+    port = free_port()
+    process = subprocess.Popen(module_command("bench.bare", str(port)), cwd=ROOT)
+    bare = Served(f"http://127.0.0.1:{port}", process.pid)
     try:
-        _wait_until_it_answers(url)
-        yield url
+        _wait_until_it_answers(bare.url)
+        yield bare
     finally:
         process.terminate()
         process.wait()

@@ -1,17 +1,16 @@
 """Processes that play on one PostgreSQL: what a request costs where three share them, against one."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
+from bench.folders import small_folder
 from bench.ledgers import empty_ledger
 from bench.postgresql import server
+from bench.process import Served, module_command
 from bench.scenario import Outcome, compare
-from bench.servers import play_on, small_folder, wait_until_ready
+from bench.servers import play_on, wait_until_ready
 from ledger.engines.database import disposing, open_engine
 from ledger.store import Ledger
 from ledger.verification.transfer import export_lines, import_lines
@@ -19,18 +18,6 @@ from scripts.ports import free_port
 
 ROUNDS = 250
 PROCESSES = 3
-
-
-class Player(NamedTuple):
-    """A process with RPS_ROLE=play."""
-
-    url: str
-    pid: int
-
-    def cpu_seconds(self) -> float:
-        """What it has used, for itself and in the kernel."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def cost(folder: Path) -> Outcome:
@@ -58,27 +45,19 @@ def cost(folder: Path) -> Outcome:
         )
 
 
-def _cost(players: Sequence[Player]) -> float:
+def _cost(players: Sequence[Served]) -> float:
     before = sum(player.cpu_seconds() for player in players)
     load = play_on([player.url for player in players], ROUNDS)
     return (sum(player.cpu_seconds() for player in players) - before) / load.rounds
 
 
 @contextmanager
-def _player(data: Path, database_url: str, models: Path) -> Iterator[Player]:
+def _player(data: Path, database_url: str, models: Path) -> Iterator[Served]:
     port = free_port()
-    command: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "bench.player",
-        data,
-        database_url,
-        models.as_uri(),
-        str(port),
-    ]
+    command = module_command("bench.player", data, database_url, models.as_uri(), str(port))
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        yield Player(f"http://127.0.0.1:{port}", process.pid)
+        yield Served(f"http://127.0.0.1:{port}", process.pid)
     finally:
         process.terminate()
         process.wait()

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench.folders import small_folder
+from bench.process import Served
 from bench.scenario import Outcome, compare
-from bench.servers import play, service, small_folder
+from bench.servers import play, service
 
 ROUNDS = 250
 CLIENTS = 8
@@ -57,27 +59,27 @@ SCENARIOS = {
 }
 
 
-def _checked(url: str, share: str) -> float:
+def _checked(served: Served, share: str) -> float:
     """A load after which every chosen round has been predicted or counted as dropped."""
-    before = _recorded(url)
-    load = play(url, ROUNDS)
+    before = _recorded(served)
+    load = play(served, ROUNDS)
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while _samples(url)["rps_cross_family_waiting"]:
+    while _samples(served)["rps_cross_family_waiting"]:
         assert time.monotonic() < deadline, "rounds wait for the other families for ever"
         time.sleep(0.05)
-    recorded = _recorded(url) - before
+    recorded = _recorded(served) - before
     assert (recorded == 0) if share == "0" else (recorded > 0), f"{recorded} rounds were predicted or dropped"
     return load.rounds_per_second
 
 
-def _recorded(url: str) -> float:
-    samples = _samples(url)
+def _recorded(served: Served) -> float:
+    samples = _samples(served)
     return samples["rps_cross_family_seconds_count"] + samples["rps_cross_family_dropped_total"]
 
 
-def _samples(url: str) -> dict[str, float]:
+def _samples(served: Served) -> dict[str, float]:
     """The sums of the process's own cross-family samples, by name."""
-    text = urllib.request.urlopen(f"{url}/metrics?scope=process", timeout=10).read().decode()
+    text = urllib.request.urlopen(f"{served.url}/metrics?scope=process", timeout=10).read().decode()
     sums: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:

@@ -1,7 +1,7 @@
 """Ledgers of a wanted size, filled with games as they are played: a round, and what four aliases predicted."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gameplay.game.games import Game, Prediction, decide_round, evolve
@@ -12,9 +12,18 @@ from ledger.events import AliasesAssigned, Assignment, CycleDecided, Event, Game
 from ledger.evidence import Rule, Tally
 from ledger.ids import new_id
 from ledger.store import Ledger
-from ledger.streams import game_stream, promotion_stream
+from ledger.streams import promotion_stream, stream_of
 from ledger.upgrade import upgrade
-from ledger.vocabulary import ALIASES, FAMILIES, FAMILY_OF_POLICY, MOVES, POLICIES, Family
+from ledger.vocabulary import (
+    ALIASES,
+    FAMILIES,
+    FAMILY_OF_POLICY,
+    MOVES,
+    PLAYED_ALIASES,
+    POLICIES,
+    Family,
+    Policy,
+)
 from projections.decision.cycle import assignments, decide_cycle
 from projections.read_models.standings import PromotionState
 from projections.read_models.tickers import Window
@@ -35,11 +44,13 @@ def fill_with_games(ledger: Ledger, events: int, seed: int = 1) -> None:
     """Append whole games until the ledger has at least `events` events."""
     rng = random.Random(seed)
     while ledger.head().position < events:
-        games = [_game(rng) for _ in range(GAMES_A_COMMIT)]
-        outcomes = ledger.append_all(
-            [ledger.prepare(game_stream(started.game_id), [started, *more], 0) for started, more in games]
-        )
-        assert not any(isinstance(outcome, LedgerError) for outcome in outcomes)
+        append_games(ledger, [play_game(rng, rng.choice(POLICIES)) for _ in range(GAMES_A_COMMIT)])
+
+
+def append_games(ledger: Ledger, games: Sequence[Sequence[Event]]) -> None:
+    """Append games that were not there before, with one commit."""
+    outcomes = ledger.append_all([ledger.prepare(stream_of(events[0]), events, 0) for events in games])
+    assert not any(isinstance(outcome, LedgerError) for outcome in outcomes)
 
 
 def bootstrap(ledger: Ledger) -> None:
@@ -90,19 +101,21 @@ def _cycles(family: Family, decisions: int, rule: Rule) -> Iterator[CycleDecided
         yield decided
 
 
-def _game(rng: random.Random) -> tuple[GameStarted, list[Event]]:
-    policy = rng.choice(POLICIES)
-    alias = rng.choice(("Production", "B"))
+def play_game(
+    rng: random.Random, policy: Policy, assignment: Assignment = ASSIGNMENT, swap_count: int = 0
+) -> list[Event]:
+    """All events of a game in which everything is left to chance."""
+    alias = rng.choice(PLAYED_ALIASES)
     started = GameStarted(
         game_id=new_id(),
         player_kind="bot",
         player_id="gus",
         policy=policy,
         model_type=FAMILY_OF_POLICY[policy],
-        alias="B" if alias == "B" else "Production",
-        model_version=getattr(ASSIGNMENT, alias),
-        assignment=ASSIGNMENT,
-        swap_count=0,
+        alias=alias,
+        model_version=getattr(assignment, alias),
+        assignment=assignment,
+        swap_count=swap_count,
         assignment_probability=0.5,
         difficulty="standard",
         opening=draw_opening(rng).name,
@@ -110,20 +123,20 @@ def _game(rng: random.Random) -> tuple[GameStarted, list[Event]]:
         in_metrics=True,
     )
     game = Game(started)
-    events: list[Event] = []
+    events: list[Event] = [started]
     while game.finished is None:
-        predictions = _predictions(rng) if game.needs_predictions() else ()
+        predictions = _predictions(rng, assignment) if game.needs_predictions() else ()
         for event in decide_round(game, rng.choice(MOVES), predictions):
             evolve(game, event)
             events.append(event)
-    return started, events
+    return events
 
 
-def _predictions(rng: random.Random) -> tuple[Prediction, ...]:
+def _predictions(rng: random.Random, assignment: Assignment) -> tuple[Prediction, ...]:
     made = []
     for alias in ALIASES:
         rock, paper = sorted((rng.random(), rng.random()))
         probabilities = (rock, paper - rock, 1 - paper)
         predicted = MOVES[probabilities.index(max(probabilities))]
-        made.append(Prediction(alias, getattr(ASSIGNMENT, alias), probabilities, predicted, "model"))
+        made.append(Prediction(alias, getattr(assignment, alias), probabilities, predicted, "model"))
     return tuple(made)

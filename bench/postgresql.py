@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.folders import small_folder
 from bench.ledgers import empty_ledger, fill_with_games
 from bench.scenario import Outcome, compare, seconds
-from bench.servers import play, service, small_folder
+from bench.servers import play, service
 from ledger.chain import GENESIS
 from ledger.codec import Codec
 from ledger.engines.database import disposing, open_engine, reading

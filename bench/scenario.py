@@ -7,6 +7,13 @@ from typing import Literal, NamedTuple
 
 RUNS = 5
 
+Wanted = Literal["at least", "at most", "as it is"]
+"""`as it is`: the ratio has no target."""
+
+
+class LeftOutError(Exception):
+    """A row that cannot be measured here; says what is missing."""
+
 
 class Outcome(NamedTuple):
     """A measured ratio of medians beside its target; `subject` and `reference` are the medians themselves."""
@@ -16,13 +23,19 @@ class Outcome(NamedTuple):
     reference: str
     ratio: float
     spread: tuple[float, float]
-    wanted: Literal["at least", "at most"]
-    target: float
+    wanted: Wanted
+    target: float | None
 
     @property
     def met(self) -> bool:
         """Whether the ratio is where it should be."""
-        return self.ratio >= self.target if self.wanted == "at least" else self.ratio <= self.target
+        match self.wanted, self.target:
+            case "at least", float() | int() as least:
+                return self.ratio >= least
+            case "at most", float() | int() as most:
+                return self.ratio <= most
+            case _:
+                return True
 
 
 def compare(
@@ -30,29 +43,36 @@ def compare(
     subject: Callable[[], float],
     reference: Callable[[], float],
     *,
-    wanted: Literal["at least", "at most"],
-    target: float,
+    wanted: Wanted,
+    target: float | None,
     unit: str,
     scale: float = 1.0,
     runs: int = RUNS,
+    warm_up: bool = True,
 ) -> Outcome:
     """Measure both in turn, `runs` times each after one warm-up; the machine's moods then hit both alike.
 
     The ratio is the median of the pairs' ratios, subject over reference.
     """
-    subject(), reference()
+    if warm_up:
+        subject(), reference()
     pairs = [(subject(), reference()) for _ in range(runs)]
     ratios = sorted(one / other for one, other in pairs)
     medians = [statistics.median(side) * scale for side in zip(*pairs, strict=True)]
     return Outcome(
         name,
-        f"{medians[0]:,.3g} {unit}" if medians[0] < 1_000 else f"{medians[0]:,.0f} {unit}",
-        f"{medians[1]:,.3g} {unit}" if medians[1] < 1_000 else f"{medians[1]:,.0f} {unit}",
+        shown(medians[0], unit),
+        shown(medians[1], unit),
         statistics.median(ratios),
         (ratios[0], ratios[-1]),
         wanted,
         target,
     )
+
+
+def shown(value: float, unit: str) -> str:
+    """Three digits, or all of those before the point."""
+    return f"{value:,.3g} {unit}" if value < 1_000 else f"{value:,.0f} {unit}"
 
 
 def seconds(action: Callable[[], object]) -> float:

@@ -1,11 +1,8 @@
-"""Real services for the bench: prepared data folders, `rps serve` in processes of their own, eight clients."""
+"""Real services for the bench, `rps serve` in processes of their own, and eight clients."""
 
 import asyncio
-import os
-import shutil
 import statistics
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -15,15 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.connection import Connection
-from bench.ledgers import empty_ledger, fill_with_decisions, fill_with_games
+from bench.folders import RPS, environment
+from bench.process import Served
 from ledger.vocabulary import MOVES, POLICIES
 from scripts.ports import free_port
 
-RPS = Path(sys.executable).with_name("rps")
-RPS_AUDIT = RPS.with_name("rps-audit")
-FIRST_GAMES = 600
-EVENTS = 300_000
-FEW_DECISIONS, MANY_DECISIONS = 100, 10_000
 READY_SECONDS_MAX = 60
 CLIENTS = 8
 HOST = "127.0.0.1"
@@ -38,49 +31,25 @@ class Load(NamedTuple):
     rounds: int
 
 
-def small_folder(folder: Path) -> Path:
-    """A data folder just after set-up, with FEW_DECISIONS; made once."""
-    made = folder / "small"
-    if not made.exists():
-        command = [str(RPS), "setup", "--games", str(FIRST_GAMES)]
-        subprocess.run(command, env=_environment(made, 0), check=True, capture_output=True)
-        ledger = empty_ledger(made / "ledger.db")
-        fill_with_decisions(ledger, FEW_DECISIONS)
-        ledger.engine.dispose()
-    return made
-
-
-def large_folder(folder: Path) -> Path:
-    """The same with EVENTS events and MANY_DECISIONS; made once."""
-    made = folder / "large"
-    if not made.exists():
-        shutil.copytree(small_folder(folder), made)
-        ledger = empty_ledger(made / "ledger.db")
-        fill_with_decisions(ledger, MANY_DECISIONS - FEW_DECISIONS)
-        fill_with_games(ledger, EVENTS)
-        ledger.engine.dispose()
-        _seal(made)
-    return made
-
-
 @contextmanager
-def service(data: Path, **variables: str) -> Iterator[str]:
-    """A ready service over a data folder, with further variables; yields its address."""
+def service(data: Path, **variables: str) -> Iterator[Served]:
+    """A ready service over a data folder, with further variables."""
     port = free_port()
-    environment = {**_environment(data, port), **variables}
-    process = subprocess.Popen([RPS, "serve"], env=environment, stderr=subprocess.DEVNULL)
-    url = f"http://{HOST}:{port}"
+    process = subprocess.Popen(
+        [RPS, "serve"], env={**environment(data, port), **variables}, stderr=subprocess.DEVNULL
+    )
+    served = Served(f"http://{HOST}:{port}", process.pid)
     try:
-        wait_until_ready(url)
-        yield url
+        wait_until_ready(served.url)
+        yield served
     finally:
         process.terminate()
         process.wait()
 
 
-def play(url: str, rounds: int, clients: int = CLIENTS) -> Load:
+def play(served: Served, rounds: int, clients: int = CLIENTS) -> Load:
     """So many clients play `rounds` rounds each; only the time of `/play` counts."""
-    return play_on([url], rounds, clients)
+    return play_on([served.url], rounds, clients)
 
 
 def play_on(urls: Sequence[str], rounds: int, clients: int = CLIENTS) -> Load:
@@ -123,23 +92,6 @@ async def _post(connection: Connection, path: str, body: dict[str, str]) -> dict
     status, answer = await connection.post(path, body)
     assert status == 200, answer
     return answer
-
-
-def _seal(data: Path) -> None:
-    """Seal what is there: a service's first seal over 300,000 events would be measured with what comes next."""
-    database = f"sqlite:///{data / 'ledger.db'}"
-    command = [str(RPS_AUDIT), "--database", database, "seal", "--key", str(data / "seal.key")]
-    subprocess.run(command, check=True, capture_output=True)
-
-
-def _environment(data: Path, port: int) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RPS_")}
-    return {
-        **inherited,
-        "RPS_DATA_DIR": str(data),
-        "RPS_PORT": str(port),
-        "RPS_PROMOTION_SCHEDULE": "off",
-    }
 
 
 def wait_until_ready(url: str) -> None:

@@ -41,9 +41,9 @@ def main() -> None:
         environment = {**os.environ, **variables}
         subprocess.run([RPS, "setup", "--games", str(FIRST_GAMES)], env=environment, check=True)
         stages = [_production(environment)]
-        with service(Path(folder), **variables) as url:
+        with service(Path(folder), **variables) as served:
             for number in range(1, ROUNDS + 1):
-                _play(url, number)
+                _play(served.url, number)
                 subprocess.run([RPS, "train"], env=environment, check=True, stdout=sys.stderr)
                 stages.append(_production(environment))
     _print_versions(stages)

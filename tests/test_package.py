@@ -78,12 +78,20 @@ def test_the_metadata_says_what_it_is(wheel: Path) -> None:
     assert "License" not in metadata, "it is the owner's to choose; the README says so"
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-serving.txt"])
-def test_every_pin_has_hashes_and_no_address(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        ("requirements.txt", 20),
+        ("requirements-dev.txt", 20),
+        ("requirements-serving.txt", 20),
+        ("requirements-bench.txt", 2),
+    ],
+)
+def test_every_pin_has_hashes_and_no_address(name: str, least: int) -> None:
     text = (ROOT / name).read_text("utf-8")
     heads = [line for line in text.splitlines() if line and line[0] not in " #-"]
 
-    assert len(PIN(text)) == len(heads) > 20
+    assert len(PIN(text)) == len(heads) >= least
     assert len(re.findall(r"==.* \\\n    --hash=sha256:", text)) == len(heads)
     assert "://" not in text
 
@@ -101,6 +109,9 @@ def test_what_is_asked_for_is_pinned_once() -> None:
     assert asked([*PROJECT["dependencies"], *extras["training"], *extras["ui"]]) <= {name for name, _ in runtime}
     assert asked(PROJECT["dependencies"]) <= {name for name, _ in serving}
     assert set(serving) <= set(runtime)
+    assert asked(extras["bench"]) == {
+        name for name, _ in PIN((ROOT / "requirements-bench.txt").read_text("utf-8"))
+    }
     assert asked(extras["training"]).isdisjoint(name for name, _ in serving)
 
 

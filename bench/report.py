@@ -1,0 +1,70 @@
+"""A promotion report over HTTP that swaps two aliases, against a bare read of the registry and a bare commit."""
+
+import json
+import shutil
+import statistics
+import urllib.request
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from bench import append
+from bench.folders import small_folder
+from bench.ledgers import ASSIGNMENT
+from bench.process import Served
+from bench.scenario import Outcome, compare, seconds
+from bench.servers import service
+from gameplay.config import Settings
+from gameplay.models.registry import MlflowRegistry
+from ledger.vocabulary import Family
+
+REPORTS = 20
+FAMILY: Family = "xgboost"
+BODY = {
+    "model_type": FAMILY,
+    "decision": "swap_production_b",
+    "z_statistic": 1.5,
+    "p_value": 0.07,
+    "reorder_applied": False,
+    "reason": "B wins more games.",
+    "source": "bench",
+}
+
+
+def report(folder: Path) -> Outcome:
+    """The median of twenty."""
+    data = folder / "reports"
+    shutil.copytree(small_folder(folder), data)
+    registry = MlflowRegistry(Settings(data_dir=data).mlflow_tracking_uri)
+    registry.open()
+    with service(data) as served:
+        return compare(
+            "a report that swaps",
+            lambda: _median_seconds(lambda: _report(served)),
+            lambda: (
+                _median_seconds(partial(registry.run_of, FAMILY, ASSIGNMENT.B)) + append.commit_seconds(folder)
+            ),
+            wanted="at most",
+            target=2,
+            unit="ms",
+            scale=1_000,
+        )
+
+
+SCENARIOS = {"report": report}
+
+
+def _median_seconds(action: Callable[[], object]) -> float:
+    return statistics.median(seconds(action) for _ in range(REPORTS))
+
+
+def _report(served: Served) -> None:
+    request = urllib.request.Request(
+        f"{served.url}/internal/promotion/report",
+        json.dumps(BODY).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        recorded = json.load(answer)
+    assert recorded["decision"] == "swap_production_b"
+    assert recorded["production_games_since_swap"] == 0
