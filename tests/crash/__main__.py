@@ -5,6 +5,7 @@ Prints what was killed where, how much was acknowledged, and the first thing tha
 
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -16,18 +17,46 @@ from rich.progress import track
 from rich.table import Table
 
 from tests.crash.lives import Lives
-from tests.crash.script import AT_A_STOP, IN_A_SWAP, IN_A_TRAINING, UNDER_LOAD, Kill, kill
+from tests.crash.script import (
+    AT_A_START,
+    AT_A_STOP,
+    IN_A_DELIVERY,
+    IN_A_MIGRATION,
+    IN_A_SEAL,
+    IN_A_TRAINING,
+    IN_AN_ORDER,
+    PASSING,
+    UNDER_LOAD,
+    Kill,
+    kill,
+)
+from tests.gameplay.serving.receivers import receiving
 from tests.lifecycle.trained import write_trained
 
-RANDOM_SHARE = 0.5
-TRAINING_SHARE = 0.05
-PASSINGS = {
-    **dict.fromkeys(UNDER_LOAD, 60),
-    **dict.fromkeys(AT_A_STOP, 3),
-    **dict.fromkeys(IN_A_SWAP, 1),
-    "after an alias is set": 2,
+SHARES = {
+    "at random": 0.4,
+    "order": 0.25,
+    "load": 0.14,
+    "delivery": 0.05,
+    "seal": 0.04,
+    "migration": 0.04,
+    "training": 0.04,
+    "start": 0.04,
 }
-"""Moment -> how often it passes for certain."""
+"""Of the kills; a training takes a quarter of a minute, so there are few of them."""
+REFUSALS = (500, 204, 204)
+"""Statuses with which the webhook's receiver answers first in a life."""
+MOMENTS = {
+    "at random": ("at random",),
+    "load": (*UNDER_LOAD, *AT_A_STOP),
+    "delivery": IN_A_DELIVERY,
+    "seal": IN_A_SEAL,
+    "migration": IN_A_MIGRATION,
+    "training": IN_A_TRAINING,
+    "start": AT_A_START,
+}
+PASSINGS = {**dict.fromkeys(UNDER_LOAD, 60), **dict.fromkeys(AT_A_STOP, 3)}
+"""Moment -> how often it passes for certain, where that is more than once."""
 
 
 @click.command()
@@ -39,37 +68,41 @@ def crash(kills: int, seed: int) -> None:
     Example: python -m tests.crash --kills 20
     """
     console, chance = Console(), random.Random(seed)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, receiving() as receiver:
         console.print("a set-up with small models ...")
-        lives = Lives(shutil.copytree(write_trained(Path(folder) / "trained"), Path(folder) / "data"))
+        data_dir = shutil.copytree(write_trained(Path(folder) / "trained"), Path(folder) / "data")
+        lives = Lives(data_dir, receiver)
         done: Counter[str] = Counter()
         for number in track(range(kills), "killing", console=console):
             one = draw(chance)
+            receiver.statuses = [chance.choice(REFUSALS)]
             try:
                 kill(lives, one, seed=seed + number)
                 lives.check_log()
                 lives.check_service()
-            except AssertionError as error:
-                console.print(f"[red]kill {number + 1}, {one.moment} ({one.number}): {error}")
-                console.print(lives.settings.data_dir.with_suffix(".log").read_text()[-4_000:])
+            except (AssertionError, subprocess.TimeoutExpired) as error:
+                console.print(f"[red]kill {number + 1}, {one} ({one.number}): {error}")
+                console.print(data_dir.with_suffix(".log").read_text()[-4_000:])
                 sys.exit(1)
-            done[one.moment] += 1
+            done[str(one)] += 1
+        lives.check_deliveries()
         console.print(summary(done))
         console.print(
-            f"{sum(done.values())} kills: {len(lives.games):,} games and {len(lives.rounds):,} rounds were"
-            " acknowledged; 0 lost, 0 doubled, 0 torn; no counter went back."
+            f"{sum(done.values())} kills: {len(lives.games):,} games, {len(lives.rounds):,} rounds and"
+            f" {len(lives.keys)} orders were acknowledged, {len(receiver.got)} deliveries were made; 0 lost,"
+            " 0 doubled, 0 torn; no counter went back."
         )
 
 
 def draw(chance: random.Random) -> Kill:
-    """A moment; a training takes a quarter of a minute, so there are few of them."""
-    share = chance.random()
-    if share < RANDOM_SHARE:
-        return Kill("at random", 0)
-    if share < RANDOM_SHARE + TRAINING_SHARE:
-        return Kill(chance.choice(IN_A_TRAINING), 1)
-    moment = chance.choice(tuple(PASSINGS))
-    return Kill(moment, chance.randint(1, PASSINGS[moment]))
+    """A moment of a kind that is drawn by its share."""
+    (kind,) = chance.choices(list(SHARES), weights=list(SHARES.values()))
+    if kind == "order":
+        order = chance.choice(list(IN_AN_ORDER))
+        moment = chance.choice(IN_AN_ORDER[order])
+        return Kill(moment, PASSING.get(moment, 1), order)
+    moment = chance.choice(MOMENTS[kind])
+    return Kill(moment, 0 if kind == "at random" else chance.randint(1, PASSINGS.get(moment, 1)))
 
 
 def summary(done: Counter[str]) -> Table:

@@ -1,7 +1,7 @@
 """A process of the product that kills itself with SIGKILL at a named moment: `python -m tests.crash.killed`.
 
     python -m tests.crash.killed MOMENT NUMBER serve
-    python -m tests.crash.killed MOMENT NUMBER swap FAMILY
+    python -m tests.crash.killed MOMENT NUMBER swap FAMILY KEY
     python -m tests.crash.killed MOMENT NUMBER train --force
 
 NUMBER says at which passing of the moment; 0 is never. Nothing in the product knows of this: the moment is put
@@ -18,9 +18,8 @@ from typing import Any, NamedTuple, cast
 
 from gameplay.commands.opened import opened
 from gameplay.config import read_settings
-from gameplay.promotion.operator.execution import execute
-from gameplay.promotion.operator.orders import Origin, SwapOrder
 from ledger.vocabulary import Family
+from tests.crash.orders import ORDERS
 
 
 class Moment(NamedTuple):
@@ -34,9 +33,17 @@ class Moment(NamedTuple):
 MOMENTS = {
     "before an append": Moment("ledger.store", "Ledger.append_all", before=True),
     "after an append, before its answer": Moment("ledger.store", "Ledger.append_all", before=False),
+    "before the registry is looked at": Moment("gameplay.serving.service", "_adopt", before=True),
+    # In an order these are its first append, which orders, and the second one, which says that it is done.
+    "before an order is written": Moment("gameplay.promotion.state", "Promotion.append", before=True),
+    "after an order is written": Moment("gameplay.promotion.state", "Promotion.append", before=False),
+    "before a plan is completed": Moment("gameplay.promotion.state", "Promotion.append", before=True),
+    "after a plan is completed": Moment("gameplay.promotion.state", "Promotion.append", before=False),
     "before an alias is set": Moment("gameplay.models.registry", "MlflowRegistry.assign", before=True),
     "after an alias is set": Moment("gameplay.models.registry", "MlflowRegistry.assign", before=False),
     "before a marker is set": Moment("gameplay.promotion.backends", "Backends.mark", before=True),
+    "before an arrival is noted": Moment("gameplay.serving.webhook", "Webhook._arrived", before=True),
+    "after an arrival is noted": Moment("gameplay.serving.webhook", "Webhook._arrived", before=False),
     "between two snapshots": Moment("projections.snapshots", "save", before=False),
     "before a seal": Moment("ledger.sealing.seals", "seal_head", before=True),
     "after a seal, before it is archived": Moment("ledger.sealing.seals", "seal_head", before=False),
@@ -44,6 +51,7 @@ MOMENTS = {
     "after a migration, before its commit": Moment("alembic.command", "upgrade", before=False),
     "before a version is registered": Moment("gameplay.models.registry", "MlflowRegistry.register", before=True),
     "after a version is registered": Moment("gameplay.models.registry", "MlflowRegistry.register", before=False),
+    "before trained versions are planned": Moment("gameplay.training.retraining", "_place", before=True),
 }
 
 
@@ -72,11 +80,10 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def swap(family: str) -> None:
-    """An operator's swap, as the command orders it."""
-    order = SwapOrder(family=cast(Family, family), origin=Origin(actor="crash suite", reason="to be killed"))
+def order(name: str, family: str, key: str) -> None:
+    """Carry an operator's order out, as a command does."""
     with opened(read_settings(os.environ)) as core:
-        execute(core.promotion, order)
+        ORDERS[name](core, cast(Family, family), key)
 
 
 def main() -> None:
@@ -84,8 +91,8 @@ def main() -> None:
     moment, number, command, *rest = sys.argv[1:]
     if int(number):
         arm(MOMENTS[moment], int(number))
-    if command == "swap":
-        swap(*rest)
+    if command in ORDERS:
+        order(command, *rest)
     else:
         from gameplay.cli import main as rps
 

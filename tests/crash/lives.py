@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,13 +18,16 @@ from prometheus_client import CollectorRegistry
 from gameplay.config import Settings
 from gameplay.models.registry import MlflowRegistry
 from ledger.engines.database import open_reader
-from ledger.events import GameStarted, RoundPlayed
+from ledger.events import AliasesPlanned, AliasPinned, GameStarted, PlanApproved, PlanRejected, RoundPlayed
 from ledger.store import Ledger
+from ledger.streams import promotion_stream
 from ledger.verification.audit import audit
 from ledger.vocabulary import FAMILIES, MOVES, POLICIES, Family
 from projections.metrics.exposition import Exposition
 from projections.read_models.all import ReadModels
 from scripts.ports import free_port
+from tests.crash.deliveries import Deliveries
+from tests.gameplay.serving.receivers import Receiver
 from tests.gameplay.web_clients import play, sample_values, start
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +35,9 @@ PLAYERS = 3
 READY_SECONDS_MAX = 60.0
 COMMAND_SECONDS_MAX = 600.0
 """A training fits models of full size."""
+DELIVERED_SECONDS_MAX = 150.0
+"""The process that was killed has a lease for half a minute, and what has failed is sent again after a while."""
+KEYED = ("swap", "pin", "approve", "reject")
 COUNTERS = ("_total", "_bucket", "_count", "_sum")
 NEVER = "before an append", 0
 """No moment at all: the process is killed from outside."""
@@ -39,13 +46,17 @@ NEVER = "before an append", 0
 class Lives:
     """One data folder, the processes over it, and what callers were told."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, receiver: Receiver | None = None) -> None:
         self.settings = Settings(data_dir=data_dir)
         self.port = free_port()
         self.rounds: dict[tuple[str, int], dict[str, Any]] = {}
         """Game and round -> the answer."""
         self.games: set[str] = set()
         self.kills = 0
+        self.keys: set[str] = set()
+        """Of the orders that were acknowledged."""
+        self._receiver = receiver
+        self._ordered = 0
         self._registry = MlflowRegistry(self.settings.mlflow_tracking_uri, make=False)
         self._series: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -64,12 +75,25 @@ class Lives:
                 process.wait()
                 self.kills += 1
 
-    def run(self, moment: tuple[str, int], *command: str) -> int:
+    def run(self, moment: tuple[str, int], *command: str, data_dir: Path | None = None) -> int:
         """A command of the product, to its end or its moment; its exit code, -9 when it was killed."""
-        with self._process(moment, *command) as process:
+        with self._process(moment, *command, data_dir=data_dir) as process:
             code = process.wait(COMMAND_SECONDS_MAX)
         self.kills += code == -signal.SIGKILL
         return code
+
+    def order(self, moment: tuple[str, int], name: str, family: Family, key: str | None = None) -> int:
+        """As `run`, for one of ORDERS."""
+        key = key or self.new_key()
+        code = self.run(moment, name, family, key)
+        if code == 0 and name in KEYED:
+            self.keys.add(key)
+        return code
+
+    def new_key(self) -> str:
+        """A key that no other order has."""
+        self._ordered += 1
+        return f"order {self._ordered}"
 
     @contextmanager
     def played(self, process: "subprocess.Popen[bytes]") -> Iterator[None]:
@@ -126,9 +150,14 @@ class Lives:
             report = audit(ledger)
             assert not report.findings, report.findings
             started, rounds = _told(ledger)
+            keys = _keys(ledger)
+            if self._receiver is not None:
+                Deliveries(ledger, self._receiver).check()
         finally:
             engine.dispose()
         assert self.games <= started, "a game that was answered is lost"
+        assert self.keys <= keys.keys(), "an order that was acknowledged is lost"
+        assert set(keys.values()) <= {1}, f"orders that were carried out twice: {keys}"
         lost = {key for key in self.rounds if rounds.get(key) is None}
         assert not lost, f"rounds that were answered are lost: {lost}"
         for key, answer in self.rounds.items():
@@ -143,6 +172,21 @@ class Lives:
             shown = sample_values(client.get("/metrics", params={"scope": "ledger"}).raise_for_status().text)
             self.see(shown)
             assert shown == _replayed(self.settings)
+
+    def check_deliveries(self) -> None:
+        """A service that starts now sends what has not arrived: nothing is left out."""
+        assert self._receiver is not None
+        with self.served():
+            deadline = time.monotonic() + DELIVERED_SECONDS_MAX
+            engine = open_reader(self.settings.database_url)
+            try:
+                deliveries = Deliveries(Ledger(engine), self._receiver)
+                while not deliveries.are_complete():
+                    assert time.monotonic() < deadline, "promotion events have not arrived"
+                    time.sleep(0.2)
+                deliveries.check()
+            finally:
+                engine.dispose()
 
     def _await_agreement(self) -> None:
         """A start completes what a kill has left half-done, and looks at the registry after that."""
@@ -166,7 +210,8 @@ class Lives:
             read_models = ReadModels(Ledger(engine), read_only=True)
             with read_models.projector.current():
                 families = read_models.standings.state.families
-                is_open = any(families[family].plan for family in FAMILIES)
+                plans = [families[family].plan for family in FAMILIES]
+                is_open = any(plan is not None and not plan.waits for plan in plans)
                 return None if is_open else {family: dict(families[family].aliases) for family in FAMILIES}
         finally:
             engine.dispose()
@@ -178,10 +223,13 @@ class Lives:
         return httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20)
 
     @contextmanager
-    def _process(self, moment: tuple[str, int], *command: str) -> Iterator["subprocess.Popen[bytes]"]:
+    def _process(
+        self, moment: tuple[str, int], *command: str, data_dir: Path | None = None
+    ) -> Iterator["subprocess.Popen[bytes]"]:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("RPS_")},
-            "RPS_DATA_DIR": str(self.settings.data_dir),
+            **({"RPS_WEBHOOK_URL": self._receiver.url} if self._receiver else {}),
+            "RPS_DATA_DIR": str(data_dir or self.settings.data_dir),
             "RPS_PORT": str(self.port),
             "RPS_PROMOTION_SCHEDULE": "off",
         }
@@ -221,6 +269,13 @@ def _told(ledger: Ledger) -> tuple[set[str], dict[tuple[str, int], tuple[str, st
                     assert key not in rounds, f"played twice: {key}"
                     rounds[key] = played.user_move, played.bot_move
     return started, rounds
+
+
+def _keys(ledger: Ledger) -> Counter[str]:
+    """Key -> how often an order was written under it."""
+    ordered = (AliasesPlanned, AliasPinned, PlanApproved, PlanRejected)
+    found = (ledger.decode(entry) for family in FAMILIES for entry in ledger.read_stream(promotion_stream(family)))
+    return Counter(event.key for event in found if isinstance(event, ordered) and event.key is not None)
 
 
 def _replayed(settings: Settings) -> dict[str, float]:

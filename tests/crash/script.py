@@ -3,35 +3,74 @@
 import random
 import signal
 import time
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from ledger.vocabulary import FAMILIES
 from tests.crash.lives import NEVER, Lives
+from tests.crash.old_release import killed_migration
 
 PLAYED_SECONDS = (0.1, 1.0)
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
+LEASED_SECONDS_MAX = 150.0
+"""The process that was killed before has a lease, which keeps the next one waiting for half a minute."""
 
 UNDER_LOAD = ("before an append", "after an append, before its answer")
-IN_A_SWAP = ("before an alias is set", "after an alias is set", "before a marker is set")
+AT_A_START = ("before the registry is looked at",)
 AT_A_STOP = ("between two snapshots",)
-IN_A_TRAINING = ("before a version is registered", "after a version is registered")
+IN_A_SEAL = ("before a seal", "after a seal, before it is archived")
+IN_A_DELIVERY = ("before an arrival is noted", "after an arrival is noted")
+IN_A_MIGRATION = ("before a migration", "after a migration, before its commit")
+IN_A_TRAINING = (
+    "before a version is registered",
+    "after a version is registered",
+    "before trained versions are planned",
+)
+WRITTEN = ("before an order is written", "after an order is written")
+CARRIED_OUT = (
+    *WRITTEN,
+    "before an alias is set",
+    "after an alias is set",
+    "before a marker is set",
+    "before a plan is completed",
+    "after a plan is completed",
+)
+IN_AN_ORDER: Final[Mapping[str, tuple[str, ...]]] = {
+    "swap": CARRIED_OUT,
+    "cycle": CARRIED_OUT,
+    "approve": CARRIED_OUT,
+    "reject": WRITTEN,
+    "pin": WRITTEN,
+}
+PASSING: Final[Mapping[str, int]] = {"before a plan is completed": 2, "after a plan is completed": 2}
+"""Moments in an order that are the second of their kind."""
 
 
 class Kill(NamedTuple):
-    """A moment, or "at random", and at which passing of it."""
+    """A moment, or "at random", at which passing of it, and in which order of an operator.
+
+    With `again` the order is given again afterwards, under the same key.
+    """
 
     moment: str
     number: int
+    order: str | None = None
+    again: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.moment}, in the order to {self.order}" if self.order else self.moment
 
 
 def kill(lives: Lives, one: Kill, seed: int) -> None:
     """Live until the moment comes, and die there."""
     chance = random.Random(seed)
     moment = one.moment, one.number
-    if one.moment == "at random":
+    if one.order is not None:
+        _kill_in_order(lives, one, chance)
+    elif one.moment == "at random":
         with lives.served() as process, lives.played(process):
             time.sleep(chance.uniform(*PLAYED_SECONDS))
-    elif one.moment in UNDER_LOAD:
+    elif one.moment in (*UNDER_LOAD, *AT_A_START):
         with lives.served(moment) as process, lives.played(process):
             process.wait(PATIENCE_SECONDS)
     elif one.moment in AT_A_STOP:
@@ -39,11 +78,28 @@ def kill(lives: Lives, one: Kill, seed: int) -> None:
             time.sleep(chance.uniform(*PLAYED_SECONDS))
             process.send_signal(signal.SIGTERM)
             process.wait(PATIENCE_SECONDS)
-    elif one.moment in IN_A_SWAP:
-        # The service goes on meanwhile: the command is another process that moves its aliases.
-        with lives.served(NEVER) as process, lives.played(process):
-            assert lives.run(moment, "swap", chance.choice(FAMILIES)) == -signal.SIGKILL
+    elif one.moment in (*IN_A_SEAL, *IN_A_DELIVERY):
+        with lives.served(moment) as process, lives.played(process):
+            if one.moment in IN_A_DELIVERY:
+                assert lives.order(NEVER, "cycle", chance.choice(FAMILIES)) == 0
+            process.wait(LEASED_SECONDS_MAX)
     elif one.moment in IN_A_TRAINING:
         assert lives.run(moment, "train", "--force") == -signal.SIGKILL
+    elif one.moment in IN_A_MIGRATION:
+        killed_migration(lives, moment)
     else:
         raise ValueError(f"no kill is known at {one.moment!r}")
+
+
+def _kill_in_order(lives: Lives, one: Kill, chance: random.Random) -> None:
+    """The command dies while the service goes on; given again under its key, it has been carried out once."""
+    assert one.order is not None
+    family = chance.choice(FAMILIES)
+    if one.order in ("approve", "reject"):
+        assert lives.order(NEVER, "wait", family) == 0
+    # The service goes on meanwhile: the command is another process that moves its aliases.
+    with lives.served() as process, lives.played(process):
+        key = lives.new_key()
+        assert lives.order((one.moment, one.number), one.order, family, key) == -signal.SIGKILL
+        if one.again:
+            assert lives.order(NEVER, one.order, family, key) == 0

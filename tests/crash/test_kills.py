@@ -3,22 +3,24 @@
 from pathlib import Path
 
 from tests.crash.lives import Lives
-from tests.crash.script import IN_A_SWAP, Kill, kill
+from tests.crash.script import Kill, kill
+from tests.gameplay.serving.receivers import receiving
 
 SHORT = (
     Kill("at random", 0),
     Kill("after an append, before its answer", 40),
     Kill("between two snapshots", 2),
-    Kill("before an alias is set", 2),
-    Kill("after an alias is set", 1),
+    Kill("before an alias is set", 2, "swap"),
+    Kill("after an order is written", 1, "cycle", again=False),
 )
 
 
 def test_nothing_that_was_answered_is_lost_or_doubled_and_no_counter_goes_back(data_dir: Path) -> None:
-    lives = Lives(data_dir)
-    for one in SHORT:
-        kill(lives, one, seed=1)
-        lives.check_log()
-        if one.moment in IN_A_SWAP:
-            lives.check_service()
+    with receiving() as receiver:
+        lives = Lives(data_dir, receiver)
+        for one in SHORT:
+            kill(lives, one, seed=1)
+            lives.check_log()
+        lives.check_service()
     assert lives.rounds, "the players have played"
+    assert receiver.got, "the receiver was sent something"

@@ -5,7 +5,7 @@ it never looks into the ledger.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from statistics import NormalDist
 from typing import Any
@@ -17,6 +17,11 @@ ALIASES = ("Production", "B", "shadow1", "shadow2")
 BEATS = {"rock": "scissors", "paper": "rock", "scissors": "paper"}
 OPENING_ROUNDS = 3
 TARGET = 10.0
+WITHHELD = {
+    "game.started": {"opening", "bot_seed"},
+    "game.prediction_made": {"probabilities", "predicted", "correct"},
+}
+"""What of an unfinished game the feed must not show: type -> fields."""
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
 """A name, and its labels in the order of their names."""
@@ -70,6 +75,8 @@ class ExpectedFamily:
     """The rows of the history, the oldest first."""
     last_swap: tuple[dict[str, int], bool] | None = None
     """What an undo would bring back, and whether that begins a window."""
+    pins: dict[str, "ExpectedPin"] = field(default_factory=dict)
+    """By alias, with those that have expired unrecorded."""
     ranking: list[tuple[int, int]] = field(default_factory=list)
     """Version and predictions of each challenger in the last cycle's order, the best first; empty without one."""
 
@@ -79,11 +86,23 @@ class ExpectedFamily:
 
 @dataclass(frozen=True)
 class Move:
-    """Where a plan moves a family's aliases."""
+    """Where a plan moves a family's aliases; with `approve_by` an operator has to approve it before that."""
 
     versions: dict[str, int]
     swapped: bool
     reordered: bool
+    approve_by: float | None = None
+
+
+@dataclass(frozen=True)
+class ExpectedPin:
+    """A version that an alias keeps, until a time or for good."""
+
+    version: int
+    until: float | None
+
+    def holds(self, now: float) -> bool:
+        return self.until is None or now < self.until
 
 
 @dataclass(frozen=True)
@@ -93,6 +112,7 @@ class Rules:
     alpha: float
     minimum_games: int
     minimum_predictions: int
+    approval_seconds: float
 
 
 class Expected:
@@ -105,6 +125,9 @@ class Expected:
         self.families = {family: ExpectedFamily() for family in FAMILIES}
         self.games: dict[str, ExpectedGame] = {}
         self.counts: Counter[Series] = Counter()
+        self.needs_approval = False
+        """Whether the rule in force has swaps wait for an operator."""
+        self.now = 0.0
 
     def started(self, policy: str, *, counted: bool, answer: dict[str, Any]) -> None:
         """A game has begun."""
@@ -210,28 +233,93 @@ class Expected:
         """A trainer has reported its run."""
         self._count("rps_training_completed_total", model_type=family, status=status)
 
+    def passed(self, now: float) -> None:
+        """Time has passed, and every family was looked at: what nobody has approved in time is closed."""
+        self.now = max(self.now, now)
+        for family in FAMILIES:
+            self._close_expired(self.families[family])
+
+    def opened(self, *, needs_approval: bool) -> None:
+        """A process has started with a rule in its settings."""
+        self.needs_approval = needs_approval
+        for state in self.families.values():
+            self._expire_pins(state)
+
     def decided(self, family: str, *, registry_answers: bool) -> str | None:
         """A cycle: what it decides, or None where an older plan is in its way."""
         state = self.families[family]
-        if state.pending and not registry_answers:
+        if state.pending and state.pending.approve_by is None and not registry_answers:
             return None
         self.settled(family)
+        self._expire_pins(state)
         decision, state.z_and_p = self._decision(state)
-        state.ranking = [] if decision != "retain_production" else self._ranking(state)
+        waits = state.pending is not None
+        held = decision == "swap_production_b" and (waits or bool({"Production", "B"} & state.pins.keys()))
+        if held:
+            decision = "retain_production"
+        state.ranking = [] if held or decision != "retain_production" else self._ranking(state)
         state.cycles += 1
         state.decisions.append(decision)
         self._count("rps_model_promotion_events_total", model=family, decision=decision)
-        move = self._move(state, decision)
+        move = None if held or waits else self._move(state, decision)
         if move is not None:
-            state.pending = move
-            if registry_answers:
-                self.settled(family)
+            needs_approval = move.swapped and self.needs_approval
+            approve_by = self.now + self.rules.approval_seconds if needs_approval else None
+            self._plan(family, replace(move, approve_by=approve_by), registry_answers=registry_answers)
         return decision
+
+    def approved(self, family: str, *, registry_answers: bool) -> bool | None:
+        """An operator approves what waits; whether it is carried out at once, None where the order is refused."""
+        move = self.families[family].pending
+        if move is None or move.approve_by is None:
+            return None
+        self._plan(family, replace(move, approve_by=None), registry_answers=registry_answers)
+        return registry_answers
+
+    def rejected(self, family: str) -> bool:
+        """An operator rejects what waits; False where the order is refused."""
+        state = self.families[family]
+        if state.pending is None or state.pending.approve_by is None:
+            return False
+        state.pending = None
+        return True
+
+    def pinned(self, family: str, alias: str, seconds: float | None) -> bool:
+        """An operator pins what is behind an alias; False where the order is refused."""
+        state = self.families[family]
+        if state.pending is not None:
+            return False
+        self._expire_pins(state)
+        until = None if seconds is None else self.now + seconds
+        state.pins[alias] = ExpectedPin(state.versions[alias], until)
+        return True
+
+    def unpinned(self, family: str, alias: str) -> bool:
+        """An operator lets an alias go; False where the order is refused."""
+        state = self.families[family]
+        if state.pending is not None or alias not in self._holding(state):
+            return False
+        self._expire_pins(state)
+        del state.pins[alias]
+        return True
+
+    def placed(self, family: str, alias: str, version: int, *, registry_answers: bool) -> bool | None:
+        """A training gives an alias its version: whether it is there now, None where the training is refused."""
+        state = self.families[family]
+        if state.pending is not None:
+            return None
+        if alias in self._holding(state):
+            return True  # it keeps what it has
+        self._expire_pins(state)
+        move = Move({**state.versions, alias: version}, swapped=False, reordered=False)
+        self._plan(family, move, registry_answers=registry_answers)
+        return registry_answers
 
     def reported(self, family: str, decision: str, after: dict[str, int]) -> None:
         """An outside automation has moved the aliases and says so; no plan may be open."""
         state = self.families[family]
         assert state.pending is None
+        self._expire_pins(state)
         state.cycles += 1
         state.decisions.append(decision)
         state.z_and_p = None
@@ -248,9 +336,14 @@ class Expected:
 
     def swapped(self, family: str) -> dict[str, int] | None:
         """An operator exchanges Production and B; the aliases after it, None where that is refused."""
-        versions = self.families[family].versions
-        self.moved(family, {**versions, "Production": versions["B"], "B": versions["Production"]})
-        return self.families[family].versions
+        state = self.families[family]
+        versions = state.versions
+        after = {**versions, "Production": versions["B"], "B": versions["Production"]}
+        if self._is_pinned_away(state, after):
+            return None
+        self._expire_pins(state)
+        self.moved(family, after)
+        return state.versions
 
     def undone(self, family: str) -> dict[str, int] | None:
         """An operator takes the last swap back; the aliases after it, None where that is refused."""
@@ -258,14 +351,41 @@ class Expected:
         if state.last_swap is None or state.last_swap[0] == state.versions:
             return None
         before, begins_window = state.last_swap
+        if self._is_pinned_away(state, before):
+            return None
+        self._expire_pins(state)
         self._assign(family, Move(before, begins_window, reordered=False), is_undo=True)
         return state.versions
 
     def settled(self, family: str) -> None:
-        """The open plan of a family, if there is one, is complete."""
-        if (move := self.families[family].pending) is not None:
-            self.families[family].pending = None
+        """The open plan of a family, if there is one, is complete; one that waits for approval stays."""
+        state = self.families[family]
+        self._close_expired(state)
+        if (move := state.pending) is not None and move.approve_by is None:
+            state.pending = None
             self._assign(family, move)
+
+    def _plan(self, family: str, move: Move, *, registry_answers: bool) -> None:
+        self.families[family].pending = move
+        if registry_answers:
+            self.settled(family)
+
+    def _close_expired(self, state: ExpectedFamily) -> None:
+        move = state.pending
+        if move is not None and move.approve_by is not None and self.now >= move.approve_by:
+            state.pending = None
+
+    def _holding(self, state: ExpectedFamily) -> dict[str, ExpectedPin]:
+        return {alias: pin for alias, pin in state.pins.items() if pin.holds(self.now)}
+
+    def _expire_pins(self, state: ExpectedFamily) -> None:
+        state.pins = self._holding(state)
+
+    def _is_pinned_away(self, state: ExpectedFamily, after: dict[str, int]) -> bool:
+        """Whether a pin is in the way; what an outside tool has moved may be moved back to what is pinned."""
+        return any(
+            after[alias] not in (state.versions[alias], pin.version) for alias, pin in self._holding(state).items()
+        )
 
     def _decision(self, state: ExpectedFamily) -> tuple[str, tuple[float, float] | None]:
         least = self.rules.minimum_games
@@ -287,10 +407,12 @@ class Expected:
             return Move({**versions, **exchanged}, swapped=True, reordered=False)
         if decision != "retain_production":
             return None
-        order = [version for version, _predictions in state.ranking]
-        if order == [versions[alias] for alias in ALIASES[1:]]:
+        places = [alias for alias in ALIASES[1:] if alias not in state.pins]
+        held = {versions[alias] for alias in state.pins if alias != "Production"}
+        order = [version for version, _predictions in state.ranking if version not in held]
+        if order == [versions[alias] for alias in places]:
             return None
-        moved = dict(zip(ALIASES[1:], order, strict=True))
+        moved = dict(zip(places, order, strict=True))
         return Move({**versions, **moved}, swapped=False, reordered=True)
 
     def _ranking(self, state: ExpectedFamily) -> list[tuple[int, int]]:
@@ -329,6 +451,7 @@ class Expected:
                 name = "rps_model_games_since_production_swap"
                 found[series(name, model=family, alias=alias)] = state.games[alias]
             for alias, version in state.versions.items():
+                found[series("rps_model_alias_pinned", model=family, alias=alias)] = float(alias in state.pins)
                 found[series("rps_model_alias_version", model=family, alias=alias)] = version
             if state.z_and_p is not None:
                 found[series("rps_model_promotion_z_statistic", model=family)] = state.z_and_p[0]

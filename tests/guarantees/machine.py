@@ -2,16 +2,18 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from ledger.vocabulary import FAMILIES, Family
+from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from tests.guarantees.expected import FAMILY_OF
+from tests.guarantees.receiver import Mood
 from tests.guarantees.world import BROKEN, MOVES, opened_world
 
 FAMILY = st.sampled_from(FAMILIES)
+ALIAS = st.sampled_from(ALIASES)
 POLICY = st.sampled_from([*FAMILY_OF, "cal"])
 MODEL_POLICY = st.sampled_from(sorted(FAMILY_OF))
 MOVE = st.sampled_from(MOVES)
@@ -86,6 +88,34 @@ class Callers(RuleBasedStateMachine):
     def undo(self, family: Family) -> None:
         self.world.undo(family)
 
+    @rule(family=FAMILY)
+    def approve(self, family: Family) -> None:
+        self.world.approve(family)
+
+    @rule(family=FAMILY)
+    def reject(self, family: Family) -> None:
+        self.world.reject(family)
+
+    @rule(family=FAMILY, alias=ALIAS, seconds=st.sampled_from([None, 1_000, 5_000]))
+    def pin(self, family: Family, alias: Alias, seconds: int | None) -> None:
+        self.world.pin(family, alias, seconds)
+
+    @rule(family=FAMILY, alias=ALIAS)
+    def unpin(self, family: Family, alias: Alias) -> None:
+        self.world.unpin(family, alias)
+
+    @rule(family=FAMILY, alias=ALIAS, version=st.integers(1, BROKEN))
+    def place(self, family: Family, alias: Alias, version: int) -> None:
+        self.world.place(family, alias, version)
+
+    @rule(seconds=st.sampled_from([600, 4_000, -2_000]))
+    def set_clock(self, seconds: float) -> None:
+        self.world.set_clock(seconds)
+
+    @rule(mood=st.sampled_from(get_args(Mood)))
+    def deliver(self, mood: Mood) -> None:
+        self.world.deliver(mood)
+
     @rule(family=FAMILY, status=st.sampled_from(["success", "failure"]))
     def train(self, family: Family, status: str) -> None:
         self.world.train(family, status)
@@ -98,13 +128,13 @@ class Callers(RuleBasedStateMachine):
     def find_registry(self) -> None:
         self.world.find_registry()
 
-    @rule(forgets=st.booleans(), saves=st.booleans())
-    def restart(self, forgets: bool, saves: bool) -> None:
+    @rule(forgets=st.booleans(), saves=st.booleans(), approval=st.booleans())
+    def restart(self, forgets: bool, saves: bool, approval: bool) -> None:
         if saves:
             self.world.save_snapshots()
         if forgets:
             self.world.forget_snapshots()
-        self.world.restart()
+        self.world.restart(approval=approval)
 
     @invariant()
     def holds(self) -> None:

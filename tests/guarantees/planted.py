@@ -6,17 +6,21 @@ from typing import Any, NamedTuple
 import pytest
 from msgspec.structs import replace
 
-from gameplay.promotion import assignments, reports
+from gameplay.promotion import applying, assignments, planning, reports
 from gameplay.promotion.backends import Backends
-from gameplay.promotion.operator import execution
+from gameplay.promotion.operator import approvals, execution, moves
 from gameplay.promotion.operator.moves import planned
 from gameplay.serving import play
+from gameplay.serving.cloud_events import message
+from gameplay.serving.webhook import Webhook
+from gameplay.web import feed
 from ledger.chain import link
 from ledger.ids import new_id
 from ledger.store import Ledger
 from projections import snapshots
 from projections.decision import rules
 from projections.read_models import counters, counting, standings, tickers
+from projections.read_models.moves import Pin
 
 Patch = pytest.MonkeyPatch
 
@@ -159,6 +163,78 @@ def _undo_begins_no_window(patch: Patch) -> None:
     )
 
 
+def _swap_waits_for_nobody(patch: Patch) -> None:
+    patch.setattr("projections.decision.cycle.approval.approve_by", lambda _rule, _decided_us: None)
+
+
+def _approval_never_comes_too_late(patch: Patch) -> None:
+    patch.setattr(applying, "has_expired", lambda _plan, _now_us: False)
+
+
+def _rejected_plan_stays_open(patch: Patch) -> None:
+    reject = approvals.reject
+    patch.setattr(approvals, "reject", lambda state, order: reject(state, order)[:1])
+
+
+def _pin_holds_no_cycle(patch: Patch) -> None:
+    patch.setattr("projections.decision.cycle.pins.holding", lambda _promotion, _now_us: {})
+
+
+def _training_moves_what_is_pinned(patch: Patch) -> None:
+    patch.setattr(planning, "holding_at", lambda _state: {})
+
+
+def _order_moves_what_is_pinned(patch: Patch) -> None:
+    patch.setattr(moves, "against", lambda _state, _versions: None)
+
+
+def _pin_holds_for_ever(patch: Patch) -> None:
+    patch.setattr(Pin, "holds", lambda _pin, _now_us: True)
+
+
+def _noted_before_it_arrives(patch: Patch) -> None:
+    """A receiver that does not take an event never gets it: the next start goes on behind it."""
+    send = Webhook._send
+
+    def noting(self: Webhook, entry: Any) -> str | None:
+        self._checkpoint.write(entry.position)
+        return send(self, entry)
+
+    patch.setattr(Webhook, "_send", noting)
+
+
+def _delivery_has_an_id_of_its_own(patch: Patch) -> None:
+    """Each attempt has another id, so a receiver cannot know what it has."""
+
+    def renamed(*given: Any) -> Any:
+        headers, body = message(*given)
+        return {**headers, "ce-id": new_id()}, body
+
+    patch.setattr("gameplay.serving.webhook.message", renamed)
+
+
+def _goes_on_after_a_refusal(patch: Patch) -> None:
+    """What was refused is left out, as a queue does that drops what fails."""
+    patch.setattr(
+        Webhook, "_back_off", lambda self, entry, _problem: self._checkpoint.write(entry.position) or 0.0
+    )
+
+
+def _page_ends_at_the_head(patch: Patch) -> None:
+    """A full page says that there is nothing behind it."""
+    read = feed.read_page
+
+    def ending(*given: Any) -> Any:
+        page = read(*given)
+        return page._replace(through=page.head)
+
+    patch.setattr(feed, "read_page", ending)
+
+
+def _feed_shows_an_open_game(patch: Patch) -> None:
+    patch.setattr(feed, "is_open", lambda _ledger, _game_id: False)
+
+
 BUGS = {
     "a tail that skips an event": Bug(_tail_skips_an_event, "games"),
     "a snapshot whose position is newer than its state": Bug(_snapshot_of_an_older_state, "games"),
@@ -178,5 +254,17 @@ BUGS = {
     "an undo that begins no window": Bug(_undo_begins_no_window, "moves"),
     "a plan that is completed without the registry": Bug(_plan_is_completed_unapplied, "registry_away"),
     "a prediction beside the game that is not counted": Bug(_abandons_the_prediction_of_b, "games"),
+    "a swap that waits for nobody": Bug(_swap_waits_for_nobody, "approvals"),
+    "an approval that never comes too late": Bug(_approval_never_comes_too_late, "approvals"),
+    "a rejected plan that stays open": Bug(_rejected_plan_stays_open, "approvals"),
+    "a pin that holds no cycle": Bug(_pin_holds_no_cycle, "pins"),
+    "a training that moves what is pinned": Bug(_training_moves_what_is_pinned, "pins"),
+    "an order that moves what is pinned": Bug(_order_moves_what_is_pinned, "pins"),
+    "a pin that never expires": Bug(_pin_holds_for_ever, "pins"),
+    "a delivery that is noted before it arrives": Bug(_noted_before_it_arrives, "deliveries"),
+    "a delivery with another id each time": Bug(_delivery_has_an_id_of_its_own, "deliveries"),
+    "a delivery that is left out once it is refused": Bug(_goes_on_after_a_refusal, "deliveries"),
+    "a page of the feed that hides the next one": Bug(_page_ends_at_the_head, "games"),
+    "a feed that tells of an unfinished game": Bug(_feed_shows_an_open_game, "games"),
     "counters that a restart zeroes": Bug(_counters_survive_in_memory_only, "games"),
 }

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import get_args
 
 from ledger.vocabulary import Family
 from tests.guarantees.expected import series
+from tests.guarantees.receiver import Mood
 from tests.guarantees.world import BROKEN, World
 
 FAMILY: Family = "xgboost"
@@ -111,6 +113,78 @@ def registry_away(world: World) -> Iterator[Act]:
     yield partial(world.cycle, FAMILY)
 
 
+def approvals(world: World) -> Iterator[Act]:
+    """Swaps that wait: not approved in time, rejected, approved while the registry is away; then an undo."""
+    family = world.expected.families[FAMILY]
+    yield partial(world.restart, approval=True)
+    yield from _waiting(world)
+    yield partial(world.cycle, FAMILY)
+    yield partial(world.place, FAMILY, "shadow1", 5)
+    yield partial(world.swap, FAMILY)
+    yield partial(world.pin, FAMILY, "B", None)
+    yield partial(world.set_clock, 600)
+    yield partial(world.set_clock, 4_000)
+    yield from _waiting(world)
+    yield partial(world.reject, FAMILY)
+    yield partial(world.approve, FAMILY)
+    yield from _waiting(world)
+    yield partial(world.restart, approval=False)
+    yield world.lose_registry
+    yield partial(world.approve, FAMILY)
+    yield partial(world.cycle, FAMILY)
+    yield world.find_registry
+    assert family.swap_count == 1
+    yield partial(world.undo, FAMILY)
+
+
+def pins(world: World) -> Iterator[Act]:
+    """Pins that expire, end or stay, against cycles, trainings, swaps and an undo."""
+    family = world.expected.families[FAMILY]
+    yield partial(world.pin, FAMILY, "shadow1", 1_000)
+    yield partial(world.place, FAMILY, "shadow1", 5)
+    yield partial(world.pin, FAMILY, "B", None)
+    yield partial(world.swap, FAMILY)
+    yield from _comparable(world, "B")
+    yield partial(world.cycle, FAMILY)
+    assert family.decisions[-1] == "retain_production"
+    yield partial(world.set_clock, -500)
+    yield partial(world.set_clock, 2_000)
+    yield partial(world.place, FAMILY, "shadow1", 5)
+    yield world.restart
+    yield partial(world.unpin, FAMILY, "B")
+    yield partial(world.unpin, FAMILY, "B")
+    yield partial(world.cycle, FAMILY)
+    assert family.swap_count == 1
+    yield partial(world.pin, FAMILY, "Production", 5_000)
+    yield partial(world.undo, FAMILY)
+    yield world.lose_registry
+    yield partial(world.place, FAMILY, "shadow2", 6)
+    yield world.find_registry
+
+
+def deliveries(world: World) -> Iterator[Act]:
+    """Promotion events for a receiver that fails in every way, and restarts between."""
+    for mood in get_args(Mood):
+        yield partial(world.report, FAMILY, "alias_reorder")
+        yield partial(world.deliver, mood)
+        yield partial(world.deliver, mood)
+    game_id = world.start(POLICY)
+    yield partial(world.play, game_id, "rock")
+    yield world.restart
+    yield partial(world.deliver, "takes and hangs")
+    yield partial(world.play_out, POLICY, 1)
+    yield partial(world.deliver, "takes")
+
+
+def _waiting(world: World) -> Iterator[Act]:
+    """Games and cycles until a swap waits."""
+    family = world.expected.families[FAMILY]
+    yield from _comparable(world, "B")
+    while family.pending is None:
+        yield partial(world.play_for, POLICY, "B")
+        yield partial(world.cycle, FAMILY)
+
+
 def _comparable(world: World, favoured: str) -> Iterator[Act]:
     """Games until both sides have as many as a comparison needs."""
     family = world.expected.families[FAMILY]
@@ -127,4 +201,6 @@ def _finish(world: World, game_id: str) -> None:
         pass
 
 
-WALKS: dict[str, Walk] = {one.__name__: one for one in (games, decisions, moves, degraded, registry_away)}
+WALKS: dict[str, Walk] = {
+    one.__name__: one for one in (games, decisions, moves, degraded, registry_away, approvals, pins, deliveries)
+}

@@ -1,26 +1,42 @@
 """The service, what callers do with it, and what must hold after each thing that they did."""
 
+import json
 import random
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from gameplay.config import Settings
 from gameplay.core import Core
 from gameplay.models.store import open_model_store
 from gameplay.promotion import planning
+from gameplay.promotion.applying import settle
 from gameplay.promotion.operator.execution import execute
-from gameplay.promotion.operator.orders import Origin, SwapOrder, UndoOrder
+from gameplay.promotion.operator.orders import (
+    ApproveOrder,
+    Order,
+    Origin,
+    PinOrder,
+    RejectOrder,
+    SwapOrder,
+    UndoOrder,
+    UnpinOrder,
+)
 from gameplay.refusals import Refusal
 from ledger.engines.database import transaction
-from ledger.vocabulary import ALIASES, FAMILIES, Family
+from ledger.store import Ledger
+from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from projections.projection import Tracked
 from projections.read_models.all import ReadModels
 from projections.schema import projection_snapshots
@@ -30,10 +46,12 @@ from tests.gameplay.web_clients import (
     REPORT_PATH,
     history,
     ok,
+    sample_values,
     service_behind,
     serving,
 )
-from tests.guarantees.expected import BEATS, Expected, Rules, Series, series
+from tests.guarantees.expected import BEATS, WITHHELD, Expected, Rules, Series, series
+from tests.guarantees.receiver import TYPES, Mood, WebhookReceiver
 from tests.ledger.chains import assert_intact
 
 MOVES = ("rock", "paper", "scissors")
@@ -49,7 +67,8 @@ PREDICTS: dict[int, str | None] = {
     5: "rock",
     BROKEN: None,
 }
-RULES = Rules(alpha=0.45, minimum_games=2, minimum_predictions=5)
+RULES = Rules(alpha=0.45, minimum_games=2, minimum_predictions=5, approval_seconds=3_600.0)
+FEED_PAGE = 20
 COUNTERS = frozenset(
     {
         "rps_model_predictions_by_alias_total",
@@ -74,25 +93,40 @@ COUNTERS = frozenset(
 @contextmanager
 def opened_world(prepared: Path) -> Iterator["World"]:
     """A service over a copy of a prepared folder; its registry is in memory, everything else is real."""
-    with TemporaryDirectory() as folder:
-        world = World(shutil.copytree(prepared, Path(folder) / "data"))
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        clock = Clock()
+        patch.setattr("gameplay.core.Ledger", partial(Ledger, clock=clock))
+        world = World(clock, shutil.copytree(prepared, Path(folder) / "data"))
         try:
             yield world
         finally:
             world.close()
 
 
+class Clock:
+    """The time that events are stamped with; it stands still until the world moves it."""
+
+    def __init__(self) -> None:
+        self.seconds = time.time()
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 class World:
     """One ledger, one registry, one service that restarts, and the model of what it must show."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, clock: Clock, folder: Path) -> None:
+        self.clock = clock
         self.registry = _registry(folder)
+        self.receiver = WebhookReceiver()
         self.settings = Settings(
             data_dir=folder,
             promotion_schedule=None,
             promotion_alpha=str(RULES.alpha),
             promotion_minimum_games=RULES.minimum_games,
             promotion_minimum_predictions=RULES.minimum_predictions,
+            promotion_approval_seconds=int(RULES.approval_seconds),
             # It would hold back swaps by the accidents of these few games.
             guard_sample_ratio=False,
         )
@@ -100,8 +134,13 @@ class World:
         for family in FAMILIES:  # the set-up has trained a version for each alias
             for _ in range(4):
                 self.expected.trained(family, "success")
+        self.expected.passed(clock.seconds)
         self._keys = 0
+        self._followed: list[dict[str, Any]] = []
+        """What the feed has shown to one that follows it."""
         self._open()
+        self._first_sent = self._core.ledger.head().position
+        self.receiver.deliver(self._core.ledger, "takes")  # the first start sends what comes after it
 
     def close(self) -> None:
         """The service ends."""
@@ -220,15 +259,39 @@ class World:
         """An operator takes the last swap back."""
         self._order(UndoOrder(family=family, origin=self._origin("undo")), self.expected.undone)
 
+    def approve(self, family: Family) -> None:
+        """An operator approves the swap that waits."""
+        applied = self.expected.approved(family, registry_answers=not self.registry.down)
+        self._give(ApproveOrder(family=family, origin=self._origin("approval")), applied is not None, applied)
+
+    def reject(self, family: Family) -> None:
+        """An operator rejects the swap that waits."""
+        accepted = self.expected.rejected(family)
+        self._give(RejectOrder(family=family, origin=self._origin("rejection")), accepted, None)
+
+    def pin(self, family: Family, alias: Alias, seconds: int | None) -> None:
+        """An operator holds what is behind an alias, for a while or for good."""
+        accepted = self.expected.pinned(family, alias, seconds)
+        expires_us = None if seconds is None else int((self.expected.now + seconds) * 1_000_000)
+        order = PinOrder(family=family, alias=alias, expires_us=expires_us, origin=self._origin("pin"))
+        self._give(order, accepted, None)
+
+    def unpin(self, family: Family, alias: Alias) -> None:
+        """An operator holds an alias no more."""
+        accepted = self.expected.unpinned(family, alias)
+        self._give(UnpinOrder(family=family, alias=alias, origin=self._origin("unpin")), accepted, None)
+
     def _order(self, order: SwapOrder | UndoOrder, expect: Callable[[str], dict[str, int] | None]) -> None:
-        """Ordered twice under one key, as by an operator whose connection broke."""
         after = None if self._is_held_up(order.family) else expect(order.family)
-        if after is None:
-            with pytest.raises(Refusal):
-                execute(self._core.promotion, order)
+        self._give(order, after is not None, True)
+
+    def _give(self, order: Order, accepted: bool, applied: bool | None) -> None:
+        """Ordered twice under one key, as by an operator whose connection broke."""
+        if not accepted:
+            _require_refused(partial(execute, self._core.promotion, order))
             return
         first, again = (execute(self._core.promotion, order) for _ in range(2))
-        assert (first.applied, again.applied, again.repeated) == (True, True, True)
+        assert (first.applied, again.applied, again.repeated) == (applied, applied, True)
         assert first.position == again.position
 
     def _origin(self, what: str) -> Origin:
@@ -241,6 +304,29 @@ class World:
         ok(self.client.post("/internal/training/complete", json=body))
         self.expected.trained(family, status)
 
+    def place(self, family: Family, alias: Alias, version: int) -> None:
+        """A training of this service has a new version for an alias."""
+        if version in self.expected.families[family].versions.values():
+            return
+        place = partial(planning.assign, self._core.promotion, family, {alias: version}, cause="training")
+        placed = self.expected.placed(family, alias, version, registry_answers=not self.registry.down)
+        if placed is None:
+            _require_refused(place)
+        else:
+            assert place().completed is placed
+
+    def set_clock(self, seconds: float) -> None:
+        """The clock goes on or is set back; then something is recorded, and every family is looked at."""
+        self.clock.seconds += seconds
+        self.train("xgboost", "failure")
+        for family in FAMILIES:
+            settle(self._core.promotion, family)
+        self.expected.passed(self.clock.seconds)
+
+    def deliver(self, mood: Mood) -> None:
+        """The webhook sends to a receiver in this mood."""
+        self.receiver.deliver(self._core.ledger, mood)
+
     def lose_registry(self) -> None:
         self.registry.down = True
 
@@ -249,9 +335,12 @@ class World:
         self.registry.down = False
         self._reload()
 
-    def restart(self) -> None:
+    def restart(self, *, approval: bool | None = None) -> None:
+        """Another process, which has swaps wait for an approval or not."""
         self.check_log()
         self.close()
+        if approval is not None:
+            self.settings = replace(self.settings, promotion_approval="swap" if approval else "off")
         self._open()
 
     def forget_snapshots(self) -> None:
@@ -271,10 +360,14 @@ class World:
         self._check_history()
         self._check_replay(found[series("rps_ledger_position")])
         self._check_registry()
+        self._check_followers()
 
     def check_log(self) -> None:
-        """Every event is in its place, linked to the one before."""
+        """Every event is in its place, linked to the one before; every promotion event arrives in the end."""
         assert_intact(list(self._core.ledger.read(0, limit=1_000_000)))
+        self.receiver.deliver(self._core.ledger, "takes")
+        self.receiver.check(self._sent())
+        assert {one.position for one in self.receiver.taken} == self._sent().keys()
 
     def _check_series(self, found: dict[Series, float]) -> None:
         counters = {key: value for key, value in found.items() if key[0] in COUNTERS}
@@ -312,17 +405,46 @@ class World:
             if not self.expected.families[family].pending:
                 assert self.registry.named[family] == self.expected.families[family].versions
 
+    def _check_followers(self) -> None:
+        """The feed shows what the log has, by position; the receiver has a beginning of what there is to send."""
+        shown, open_before = len(self._followed), self._unfinished()
+        while page := self._page():
+            self._followed += page
+        written = self._rows(shown)
+        found = self._followed[shown:]
+        assert [one["position"] for one in self._followed] == list(range(1, len(self._followed) + 1))
+        assert [_shown(one) for one in found] == [_visible(row, open_before) for row in written]
+        self.receiver.check(self._sent())
+
+    def _page(self) -> list[dict[str, Any]]:
+        after = len(self._followed)
+        page = ok(self.client.get("/internal/ledger/events", params={"after": after, "limit": FEED_PAGE}))
+        events: list[dict[str, Any]] = page["events"]
+        assert page["next_after"] == after + len(events), "a follower would leave events out"
+        return events
+
+    def _rows(self, after: int) -> list[tuple[Any, ...]]:
+        """What the log has, by plain SQL."""
+        columns = "position, event_id, stream, version, type, payload"
+        with self._core.engine.connect() as connection:
+            query = text(f"SELECT {columns} FROM events WHERE position > :after ORDER BY position")
+            return [tuple(row) for row in connection.execute(query, {"after": after})]
+
+    def _sent(self) -> dict[int, str]:
+        """Position -> id of the events that there are to send."""
+        return {row[0]: row[1] for row in self._rows(self._first_sent) if row[4] in TYPES}
+
+    def _unfinished(self) -> set[str]:
+        return {f"game-{game_id}" for game_id, game in self.expected.games.items() if not game.finished}
+
     def _series(self) -> dict[Series, float]:
         body = self.client.get("/metrics", params={"scope": "ledger"}).raise_for_status().text
-        return {
-            series(sample.name, **sample.labels): sample.value
-            for family in text_string_to_metric_families(body)
-            for sample in family.samples
-        }
+        return {_labelled(name): value for name, value in sample_values(body).items()}
 
     def _open(self) -> None:
         self._running = serving(self.settings, self.registry)
         self.client: TestClient = self._running.__enter__()
+        self.expected.opened(needs_approval=self.settings.promotion_approval == "swap")
         if not self.registry.down:
             self._settled()
 
@@ -346,6 +468,32 @@ class World:
     @property
     def _core(self) -> Core:
         return service_behind(self.client).core
+
+
+@cache
+def _labelled(sample: str) -> Series:
+    """A sample's name and labels, of which there are few."""
+    (family,) = text_string_to_metric_families(f"{sample} 1\n")
+    return series(family.samples[0].name, **family.samples[0].labels)
+
+
+def _shown(event: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(event[name] for name in ("position", "event_id", "stream", "version", "type", "payload"))
+
+
+def _visible(row: tuple[Any, ...], unfinished: set[str]) -> tuple[Any, ...]:
+    """A row of the log, without what would help the player of an unfinished game."""
+    *plain, kind, payload = row
+    hidden = WITHHELD.get(kind, set()) if row[2] in unfinished else set()
+    return (*plain, kind, {name: value for name, value in json.loads(payload).items() if name not in hidden})
+
+
+def _require_refused(act: Callable[[], object]) -> None:
+    try:
+        act()
+    except Refusal:
+        return
+    raise AssertionError("what should have been refused was done")
 
 
 def _require_equal(found: dict[Series, float], expected: dict[Series, float]) -> None:
