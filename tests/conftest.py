@@ -18,12 +18,18 @@ from tests.mlflow_server import MlflowServer
 from tests.postgresql import WHEEL, Server, require, serving
 from tests.s3_server import S3Gateway, S3Storage
 
+pytest_plugins = ["pytester", "tests.left_out"]
+
 # A deadline is an assertion about time, which a busy machine fails.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 # A shell starts a job in its background deaf to Ctrl-C, and every program that the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+LONG_SECONDS_MAX = 3_600
+"""For simulations, and for environments that are installed; of the other tests few have a limit of their own."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -43,6 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("postgresql")
         if "browser" in item.fixturenames:
             item.add_marker("browser")
+        if item.get_closest_marker("stats") or item.get_closest_marker("images"):
+            item.add_marker(pytest.mark.timeout(LONG_SECONDS_MAX))
 
 
 @pytest.fixture(scope="session")

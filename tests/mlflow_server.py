@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from scripts.ports import free_port
+from tests.patience import PATIENCE_SECONDS
 
 HOST = "127.0.0.1"
 START_SECONDS_MAX = 180.0
@@ -77,14 +78,14 @@ class MlflowServer:
         return f"{self.uri}/api/2.0/mlflow/{call}"
 
     def _answer(self, request: urllib.request.Request) -> Any:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             return msgspec.json.decode(answer.read())
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < deadline:
             try:
-                with urllib.request.urlopen(f"{self.uri}/health", timeout=5):
+                with urllib.request.urlopen(f"{self.uri}/health", timeout=PATIENCE_SECONDS):
                     return
             except (urllib.error.URLError, ConnectionError):
                 time.sleep(0.05)

@@ -16,6 +16,7 @@ from gameplay.config import Settings
 from gameplay.models.store import ObjectModelStore, open_model_store, open_objects
 from projections.objects import ObjectStore, S3Access
 from scripts.ports import free_ports
+from tests.patience import PATIENCE_SECONDS
 from tests.programs import require_packaged
 
 HOST = "127.0.0.1"
@@ -132,7 +133,7 @@ class S3Storage:
     def make_bucket(self, name: str) -> None:
         """To SeaweedFS a bucket is a folder; the S3 API would want a request that is signed."""
         request = urllib.request.Request(f"http://{HOST}:{self.filer}/buckets/{name}/", method="POST")
-        with urllib.request.urlopen(request, timeout=10):
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS):
             pass
 
 
@@ -164,7 +165,7 @@ def _kill(process: "subprocess.Popen[bytes]", ports: Sequence[int]) -> None:
 
 
 def _get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
         return str(answer.read() or b"ok")
 
 

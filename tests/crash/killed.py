@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import reduce
+from itertools import count
 from typing import Any, NamedTuple, cast
 
 from gameplay.commands.opened import opened
@@ -60,15 +61,14 @@ def arm(moment: Moment, number: int) -> None:
     *path, name = moment.function.split(".")
     owner = reduce(getattr, path, importlib.import_module(moment.module))
     function: Callable[..., Any] = getattr(owner, name)
-    passed = 0
+    passings = count(1)
 
     def passing(*given: Any, **named: Any) -> Any:
-        nonlocal passed
-        passed += 1
-        if passed == number and moment.before:
+        mine = next(passings)  # other threads pass meanwhile
+        if mine == number and moment.before:
             die()
         answer = function(*given, **named)
-        if passed == number:
+        if mine == number:
             die()
         return answer
 

@@ -84,7 +84,8 @@ def kill(lives: Lives, one: Kill, seed: int) -> None:
                 assert lives.order(NEVER, "cycle", chance.choice(FAMILIES)) == 0
             process.wait(LEASED_SECONDS_MAX)
     elif one.moment in IN_A_TRAINING:
-        assert lives.run(moment, "train", "--force") == -signal.SIGKILL
+        code = lives.run(moment, "train", "--force")
+        assert code == -signal.SIGKILL, f"the training ended with {code}"
     elif one.moment in IN_A_MIGRATION:
         killed_migration(lives, moment)
     else:
@@ -96,10 +97,13 @@ def _kill_in_order(lives: Lives, one: Kill, chance: random.Random) -> None:
     assert one.order is not None
     family = chance.choice(FAMILIES)
     if one.order in ("approve", "reject"):
-        assert lives.order(NEVER, "wait", family) == 0
+        assert lives.order(NEVER, "wait", family) == 0, "no swap waits"
     # The service goes on meanwhile: the command is another process that moves its aliases.
     with lives.served() as process, lives.played(process):
         key = lives.new_key()
-        assert lives.order((one.moment, one.number), one.order, family, key) == -signal.SIGKILL
+        code = lives.order((one.moment, one.number), one.order, family, key)
+        # The service looks for open plans, too: where it completes this one first, the command does not.
+        was_first = code == 0 and one.moment in PASSING
+        assert code == -signal.SIGKILL or was_first, f"the order to {one.order} ended with {code}"
         if one.again:
-            assert lives.order(NEVER, one.order, family, key) == 0
+            assert lives.order(NEVER, one.order, family, key) == 0, "the order was refused when it came again"

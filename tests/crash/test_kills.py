@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.crash.lives import Lives
 from tests.crash.script import Kill, kill
 from tests.gameplay.serving.receivers import receiving
@@ -15,6 +17,7 @@ SHORT = (
 )
 
 
+@pytest.mark.timeout(1_200)
 def test_nothing_that_was_answered_is_lost_or_doubled_and_no_counter_goes_back(data_dir: Path) -> None:
     with receiving() as receiver:
         lives = Lives(data_dir, receiver)

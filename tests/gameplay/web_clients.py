@@ -14,9 +14,9 @@ from gameplay.models.registry import Registry
 from gameplay.serving.service import Service
 from gameplay.web.app import create_app
 from gameplay.web.limits import DEFAULTS, Limits
+from tests.patience import PATIENCE_SECONDS
 
 BASE_URL = "http://127.0.0.1:8080"
-PATIENCE_SECONDS = 15.0
 REPORT_PATH = "/internal/promotion/report"
 HISTORY_PATH = "/internal/promotion/history"
 

@@ -20,10 +20,10 @@ from ledger.errors import LedgerError, StorageError
 from ledger.store import Ledger, Receipt
 from tests.builders import round_played
 from tests.ledger.chains import assert_intact
+from tests.patience import PATIENCE_SECONDS
 from tests.postgresql import EVERY_ENGINE, WHEEL, Server
 
 WRITERS, TAILERS, APPENDS = 16, 3, 25
-PATIENCE_SECONDS = 60.0
 ONLY_SERVER = pytest.mark.engines(WHEEL)
 
 

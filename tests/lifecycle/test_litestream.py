@@ -19,6 +19,7 @@ from ledger.store import Entry, Ledger
 from ledger.vocabulary import ALIASES, FAMILIES
 from projections.audit.archive import CheckpointArchive
 from scripts.ports import free_ports
+from tests.patience import PATIENCE_SECONDS
 from tests.programs import require_packaged
 from tests.prometheus.processes import RPS, clean_environment, wait_for
 from tests.s3_server import STORE_KEY, STORE_SECRET, S3Gateway
@@ -66,7 +67,7 @@ def serving(environment: Mapping[str, str], log: Path) -> Iterator[httpx2.Client
     (port,) = free_ports(1)
     with (
         running([RPS, "serve"], {**environment, "RPS_PORT": str(port)}, log),
-        httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client,
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as client,
     ):
         wait_for("ready", lambda: is_ready(client), log)
         yield client

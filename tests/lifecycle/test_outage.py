@@ -108,7 +108,7 @@ def test_versions_come_from_mlflow_while_the_store_is_down_and_games_outlast_bot
         wait_until(lambda: client.get("/metrics").status_code == 200)
         mlflow.start()  # it was not there when the service began
         # The longer it took to come, the longer are the waits between two tries by now.
-        wait_until(lambda: recovered(client), seconds_max=120)
+        wait_until(lambda: recovered(client))
 
         assert sources(client) == {"mlflow"}
         fallen_back = fallbacks(client, "minio_miss")

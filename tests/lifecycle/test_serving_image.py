@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from scripts.ports import free_port
+from tests.patience import PATIENCE_SECONDS
 from tests.prometheus.processes import clean_environment, get, post, running, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +82,7 @@ def test_versions_that_exist_are_loaded_from_mlflow_and_served(
         game = post(f"{service}/start_game", {"policy": "forrest"})
         for _ in range(4):
             played = post(f"{service}/play", {"game_id": game["game_id"], "user_move": "rock"})
-        with urllib.request.urlopen(f"{service}/models", timeout=10) as answer:
+        with urllib.request.urlopen(f"{service}/models", timeout=PATIENCE_SECONDS) as answer:
             aliases = json.load(answer)["xgboost"]["aliases"]
 
     assert played["model_info"]["probability_source"] == "model"

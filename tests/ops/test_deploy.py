@@ -12,6 +12,7 @@ import pytest
 from gameplay.observability.dashboard.history_targets import INFINITY, JSON_API, PLUGINS
 from gameplay.observability.site import DASHBOARD_UID
 from tests.ops.grafana_server import Grafana, grafana
+from tests.patience import PATIENCE_SECONDS
 from tests.programs import require
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +45,9 @@ def deploy(
     home.mkdir(exist_ok=True)
     variables = {"PATH": os.environ["PATH"], "HOME": str(home), "GRAFANA_URL": server.url, **environment}
     command = ["bash", *options, str(ops / "deploy_clean_dashboard.sh"), *words]
-    result = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=60)
+    result = subprocess.run(
+        command, env=variables, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+    )
     assert KEY not in result.stdout + result.stderr
     return result
 

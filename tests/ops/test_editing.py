@@ -21,6 +21,7 @@ from gameplay.observability.provisioning.files import COMPACT, PRETTY
 from gameplay.observability.site import DASHBOARD_UID
 from tests.gameplay.observability.newer_form import newer, resource
 from tests.ops.grafana_server import Grafana, grafana
+from tests.patience import PATIENCE_SECONDS
 from tests.programs import require
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +52,9 @@ def shell(line: str, folder: Path, server: Grafana) -> None:
         "GRAFANA_API_KEY": KEY,
         "GRAFANA_URL": server.url,
     }
-    subprocess.run(["bash", "-euo", "pipefail", "-c", line], env=environment, check=True, timeout=60, cwd=folder)
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", line], env=environment, check=True, timeout=PATIENCE_SECONDS, cwd=folder
+    )
 
 
 def edited() -> Json:

@@ -16,10 +16,10 @@ import pytest
 
 from gameplay.web.app import CALLS
 from scripts.ports import free_port
+from tests.patience import PATIENCE_SECONDS
 from tests.programs import require
 
 CONFIG = Path(__file__).parents[2] / "ops" / "cluster" / "haproxy.cfg"
-PATIENCE_SECONDS = 15.0
 SERVERS = ("PLAY_1", "PLAY_2", "PLAY_3", "PROJECTOR_1", "PROJECTOR_2")
 
 

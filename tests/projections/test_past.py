@@ -22,6 +22,7 @@ from projections.read_models.history import Query
 from projections.read_models.states import States, states_of
 from tests.builders import aliases_assigned, aliases_planned, assignments, cycle_decided, game_started
 from tests.histories import histories
+from tests.patience import PATIENCE_SECONDS
 from tests.postgresql import EVERY_ENGINE
 from tests.projections.stories import append, repeatable, scratch_ledger
 
@@ -129,11 +130,11 @@ class Hold:
     def __call__(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if "FROM events" in statement and "LIMIT" in statement and current_thread() is not main_thread():
             self._waiting.release()
-            assert self._go.wait(10)
+            assert self._go.wait(PATIENCE_SECONDS)
 
     def wait_for(self, threads: int) -> None:
         for _ in range(threads):
-            assert self._waiting.acquire(timeout=10)
+            assert self._waiting.acquire(timeout=PATIENCE_SECONDS)
 
     def release(self) -> None:
         self._go.set()

@@ -33,6 +33,7 @@ from tests.builders import (
     training_completed,
 )
 from tests.histories import histories
+from tests.patience import PATIENCE_SECONDS
 from tests.postgresql import EVERY_ENGINE, SQLITE_ONLY, refusing
 from tests.projections.stories import (
     append,
@@ -426,7 +427,7 @@ class SlowTable:
     def fold(self, batch: Sequence[tuple[Entry, Event]], through: Head) -> None:  # noqa: ARG002
         assert not batch
         self.reached.set()
-        assert self.release.wait(10)
+        assert self.release.wait(PATIENCE_SECONDS)
 
 
 def test_a_look_at_the_states_does_not_wait_for_snapshots_to_be_written(ledger: Ledger) -> None:
@@ -436,7 +437,7 @@ def test_a_look_at_the_states_does_not_wait_for_snapshots_to_be_written(ledger: 
     projector.start()
     saving = Thread(target=projector.save, kwargs={"every": 1})
     saving.start()
-    assert table.reached.wait(10)
+    assert table.reached.wait(PATIENCE_SECONDS)
 
     ledger.append("game-g2", [game_started(game_id="g2")], 0)
     with projector.current() as position:

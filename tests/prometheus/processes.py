@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-PATIENCE_SECONDS = 60.0
+from tests.patience import PATIENCE_SECONDS
+
 POLL_SECONDS = 0.05
 RPS = str(Path(sys.executable).with_name("rps"))
 
@@ -60,7 +61,7 @@ def get(url: str, **query: str) -> Any:
     """The JSON behind a URL; None while there is no answer."""
     try:
         with urllib.request.urlopen(
-            f"{url}?{urllib.parse.urlencode(query)}" if query else url, timeout=10
+            f"{url}?{urllib.parse.urlencode(query)}" if query else url, timeout=PATIENCE_SECONDS
         ) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
@@ -75,5 +76,5 @@ def get(url: str, **query: str) -> Any:
 def post(url: str, body: object) -> Any:
     """The JSON answer to a JSON body."""
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
         return json.load(answer)

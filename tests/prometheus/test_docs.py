@@ -11,6 +11,7 @@ from gameplay.observability.dashboard.document import generated_dashboard
 from gameplay.observability.dashboard.parts import panels
 from gameplay.observability.dashboard.visuals import Json
 from projections.metrics.series import LEDGER_SERIES, Series
+from tests.patience import PATIENCE_SECONDS
 from tests.programs import require
 from tests.prometheus.conftest import Live
 from tests.prometheus.facts import key
@@ -65,7 +66,11 @@ def run(live: Live, line: str) -> str:
     require(line.partition(" ")[0])
     line = line.replace("http://127.0.0.1:8080", live.service).replace("http://127.0.0.1:9090", live.prometheus)
     done = subprocess.run(
-        ["bash", "-c", f"set -euo pipefail; {line}"], capture_output=True, text=True, check=False, timeout=30
+        ["bash", "-c", f"set -euo pipefail; {line}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 0, f"{line}\n{done.stderr}"
     return done.stdout

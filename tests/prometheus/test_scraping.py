@@ -17,6 +17,7 @@ from gameplay.observability.dashboard.history_query import LEDGER_COLUMNS, SWAP_
 from gameplay.observability.dashboard.lint import TOTALS_KEYS, findings, row_keys
 from gameplay.observability.folder import current_dashboard
 from projections.metrics.series import LEDGER_SERIES
+from tests.patience import PATIENCE_SECONDS
 from tests.prometheus.conftest import Live
 
 OPS = Path(__file__).parents[2] / "ops"
@@ -44,7 +45,7 @@ def ask(live: Live, path: str, method: str = "GET", **headers: str) -> Answer:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(live.service + path, headers=named, method=method)
     try:
-        with urllib.request.build_opener(NoRedirect).open(request, timeout=10) as answer:
+        with urllib.request.build_opener(NoRedirect).open(request, timeout=PATIENCE_SECONDS) as answer:
             return Answer(answer.status, answer.headers, answer.read())
     except urllib.error.HTTPError as error:
         with error:

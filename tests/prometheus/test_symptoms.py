@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.programs import require
 from tests.prometheus.conftest import Live
 from tests.prometheus.processes import clean_environment
@@ -56,7 +57,7 @@ def test_a_command_from_here_works(live: Live, command: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
 
     assert done.returncode == 0, done.stderr

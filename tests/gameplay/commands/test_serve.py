@@ -13,8 +13,7 @@ from gameplay.serving.leases import Leases
 from ledger.vocabulary import FAMILIES
 from tests.builders import aliases_assigned
 from tests.gameplay.faults import FaultyRegistry
-
-PATIENCE_SECONDS = 15.0
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture

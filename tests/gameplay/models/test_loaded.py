@@ -17,9 +17,9 @@ from ledger.vocabulary import ALIASES, Family
 from tests.builders import assignment
 from tests.gameplay.fakes import FakeRegistry, SwitchedStore
 from tests.gameplay.graphs import NAN, WIDTH, card, constant_graph, files
+from tests.patience import PATIENCE_SECONDS
 
 ROW = np.zeros(WIDTH, np.float32)
-PATIENCE_SECONDS = 10.0
 
 
 class Clock:

@@ -13,8 +13,7 @@ from gameplay.models.store import ObjectModelStore
 from ledger.vocabulary import Family
 from tests.gameplay.fakes import FakeRegistry, SwitchedStore
 from tests.gameplay.graphs import files
-
-PATIENCE_SECONDS = 10.0
+from tests.patience import PATIENCE_SECONDS
 
 
 class SlowStore(SwitchedStore):

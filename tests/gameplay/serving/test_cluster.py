@@ -31,6 +31,7 @@ from tests.builders import aliases_assigned, training_completed
 from tests.gameplay.clocks import SetClocks
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.web_clients import ok, samples, serving, wait_until
+from tests.patience import PATIENCE_SECONDS
 from tests.postgresql import EVERY_ENGINE, WHEEL, require
 from tests.postgresql import serving as serving_postgresql
 
@@ -276,7 +277,7 @@ def process(folder: Path, database: str, store: Path) -> Iterator[tuple[httpx2.C
         "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",  # no server listens there
     }
     with (
-        httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client,
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as client,
         subprocess.Popen([RPS, "serve"], env=environment, stderr=subprocess.DEVNULL) as running,
     ):
         try:

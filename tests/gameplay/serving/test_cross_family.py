@@ -37,6 +37,7 @@ from projections.read_models.all import ReadModels
 from tests.builders import aliases_assigned, game_started, prediction_made
 from tests.gameplay.conftest import Serve
 from tests.gameplay.web_clients import play, play_on, samples, service_behind, start, wait_until
+from tests.patience import PATIENCE_SECONDS
 
 ROW: Row = np.zeros(50, np.float32)
 OTHERS: tuple[Family, ...] = ("feedforward_nn", "multinomial_logistic")
@@ -84,11 +85,11 @@ def held(client: TestClient) -> Iterator[None]:
     def hold() -> None:
         with service_behind(client).core.read_models.projector.current():
             taken.set()
-            let_go.wait(15)
+            let_go.wait(PATIENCE_SECONDS)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    taken.wait(15)
+    taken.wait(PATIENCE_SECONDS)
     try:
         yield
     finally:
@@ -227,7 +228,7 @@ class Predicting:
         assert assignment is not None
         assert row.shape == ROW.shape
         self.reached.set()
-        assert self.free.wait(10)
+        assert self.free.wait(PATIENCE_SECONDS)
         if self.error is not None:
             raise self.error
         return tuple(self._one(family, alias, getattr(assignment, alias)) for alias in ALIASES)

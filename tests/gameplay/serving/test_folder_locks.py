@@ -10,6 +10,7 @@ import pytest
 
 from gameplay.serving.errors import FolderInUse
 from gameplay.serving.folder_locks import SERVING, STARTING, serving, starting_alone
+from tests.patience import PATIENCE_SECONDS
 
 
 def silent(_text: str) -> None:
@@ -31,10 +32,10 @@ def test_a_start_waits_for_the_one_before_and_names_its_process(tmp_path: Path) 
     with starting_alone(tmp_path, silent):
         second = threading.Thread(target=start)
         second.start()
-        assert waits.wait(10)
+        assert waits.wait(PATIENCE_SECONDS)
         assert not started.is_set()
 
-    assert started.wait(10)
+    assert started.wait(PATIENCE_SECONDS)
     second.join()
     assert said == [f"waiting for process {os.getpid()}, which is starting on {tmp_path}"]
 

@@ -25,6 +25,7 @@ from projections.metrics.exposition import Exposition
 from projections.read_models.all import ReadModels
 from scripts.ports import free_port
 from tests.gameplay.web_clients import ok, play, play_on, sample_values, samples, start
+from tests.patience import PATIENCE_SECONDS
 
 READY_SECONDS_MAX = 30.0
 RPS = Path(sys.executable).with_name("rps")
@@ -47,7 +48,7 @@ def service(data_dir: Path, port: int) -> Iterator[httpx2.Client]:
         "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
     }
     with (
-        httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client,
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as client,
         (data_dir / "serve.log").open("w") as log,
         subprocess.Popen([RPS, "serve"], env=environment, stderr=log) as process,
     ):

@@ -20,6 +20,7 @@ from tests.builders import assignment, game_started
 from tests.gameplay.clocks import SetClocks
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.web_clients import wait_until
+from tests.patience import PATIENCE_SECONDS
 
 EVERY_MINUTE = "* * * * *"
 
@@ -275,7 +276,7 @@ def test_a_shutdown_waits_for_the_job_that_runs(
 
     def dawdle() -> None:
         reached.set()
-        release.wait(10)
+        release.wait(PATIENCE_SECONDS)
 
     registry.at_call(1, dawdle)
     clocks = at_head(core)
@@ -283,14 +284,14 @@ def test_a_shutdown_waits_for_the_job_that_runs(
     schedule.start()
     clocks.passes(60)
     schedule.look()
-    assert reached.wait(10)
+    assert reached.wait(PATIENCE_SECONDS)
 
     closing = threading.Thread(target=schedule.shutdown)
     closing.start()
     closing.join(0.1)
     assert closing.is_alive()
     release.set()
-    closing.join(10)
+    closing.join(PATIENCE_SECONDS)
 
     assert not closing.is_alive()
     assert registry.named["feedforward_nn"]["Production"] == 2
@@ -312,7 +313,7 @@ def test_a_shutdown_does_not_wait_for_a_job_that_hangs(
 
     def hang() -> None:
         reached.set()
-        release.wait(10)
+        release.wait(PATIENCE_SECONDS)
 
     registry.at_call(1, hang)
     clocks = at_head(core)
@@ -320,7 +321,7 @@ def test_a_shutdown_does_not_wait_for_a_job_that_hangs(
     schedule.start()
     clocks.passes(60)
     schedule.look()
-    assert reached.wait(10)
+    assert reached.wait(PATIENCE_SECONDS)
 
     schedule.shutdown(0.0)
 

@@ -16,6 +16,7 @@ from gameplay.serving.threads import Threads
 from gameplay.serving.triggers import AtFirings, Every, Trigger
 from tests.gameplay.clocks import NOON, SetClocks
 from tests.gameplay.web_clients import wait_until
+from tests.patience import PATIENCE_SECONDS
 
 HALF_HOURLY = "*/30 * * * *"
 
@@ -36,7 +37,7 @@ class Runner:
         self.clocks.passes(after_seconds)
         before = len(self.runs)
         self.scheduler.run_due()
-        assert self.scheduler.join(10.0) == []
+        assert self.scheduler.join(PATIENCE_SECONDS) == []
         return self.runs[before:]
 
     def watch(self, seconds: int) -> list[datetime]:
@@ -51,7 +52,7 @@ class Runner:
 def running(trigger: Trigger, clocks: SetClocks | None = None) -> Iterator[Runner]:
     runner = Runner(trigger, clocks or SetClocks())
     yield runner
-    assert runner.scheduler.shutdown(10.0) == []
+    assert runner.scheduler.shutdown(PATIENCE_SECONDS) == []
 
 
 def half_hourly() -> AtFirings:
@@ -134,7 +135,7 @@ def test_a_run_is_skipped_and_counted_while_the_one_before_goes_on() -> None:
 
     def hang(_due: datetime) -> None:
         reached.set()
-        release.wait(10)
+        release.wait(PATIENCE_SECONDS)
 
     scheduler = Scheduler(Threads(), clocks.clocks, lambda job, runs: counted.append((job, runs)))
     scheduler.add("hangs", hang, Every(10))
@@ -143,20 +144,20 @@ def test_a_run_is_skipped_and_counted_while_the_one_before_goes_on() -> None:
     for _ in range(3):
         clocks.passes(10)
         scheduler.run_due()
-        assert reached.wait(10)
+        assert reached.wait(PATIENCE_SECONDS)
         wait_until(lambda: "job-other" not in {thread.name for thread in threading.enumerate()})
 
     assert len(others) == 3
     assert counted == [("hangs", 1), ("hangs", 1)]
     release.set()
-    assert scheduler.shutdown(10.0) == []
+    assert scheduler.shutdown(PATIENCE_SECONDS) == []
 
 
 def test_a_shutdown_names_the_job_that_hangs_and_does_not_wait_for_it() -> None:
     release = threading.Event()
     clocks = SetClocks()
     scheduler = Scheduler(Threads(), clocks.clocks, lambda _job, _runs: None)
-    scheduler.add("hangs", lambda _due: release.wait(10), Every(10))  # type: ignore[arg-type]
+    scheduler.add("hangs", lambda _due: release.wait(PATIENCE_SECONDS), Every(10))  # type: ignore[arg-type]
     scheduler.start(paused=True)
     clocks.passes(10)
     scheduler.run_due()
@@ -184,7 +185,7 @@ def test_a_job_that_fails_says_so_and_runs_again(error: BaseException, caplog: p
     for _ in range(2):
         clocks.passes(10)
         scheduler.run_due()
-        scheduler.join(10.0)
+        scheduler.join(PATIENCE_SECONDS)
 
     assert heard == [("fails", error)] * 2
     assert caplog.text.count("the job fails failed") == 1, "the same failure is logged once"
@@ -201,8 +202,8 @@ def test_the_scheduler_looks_by_itself() -> None:
     clocks.passes(10)
     scheduler.wakeup()
 
-    assert ran.wait(10)
-    scheduler.shutdown(10.0)
+    assert ran.wait(PATIENCE_SECONDS)
+    scheduler.shutdown(PATIENCE_SECONDS)
 
 
 def test_a_clock_that_was_set_is_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -18,6 +18,7 @@ from tests.builders import game_finished
 from tests.gameplay.conftest import Serve
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.web_clients import BASE_URL, play, service_behind, start, wait_until
+from tests.patience import PATIENCE_SECONDS
 
 
 class Panic(BaseException):
@@ -103,11 +104,11 @@ def test_the_end_does_not_wait_for_a_registry_that_hangs(
 
     def hang() -> None:
         reached.set()
-        release.wait(10)
+        release.wait(PATIENCE_SECONDS)
 
     registry.at_call(1, hang)
     with TestClient(create_app(settings, registry=registry)):
-        assert reached.wait(10)
+        assert reached.wait(PATIENCE_SECONDS)
 
     assert not release.is_set()
     assert "preparing" in {thread.name for thread in threading.enumerate()}

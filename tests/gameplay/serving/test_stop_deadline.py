@@ -3,13 +3,14 @@ import threading
 import pytest
 
 from gameplay.serving.stop_deadline import StopDeadline
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_a_stop_that_hangs_is_ended_and_what_hangs_is_named(caplog: pytest.LogCaptureFixture) -> None:
     release, ended, ends = threading.Event(), threading.Event(), []
 
     def wait_for_ever() -> None:
-        release.wait(10)
+        release.wait(PATIENCE_SECONDS)
 
     def end() -> None:
         ends.append(caplog.text)
@@ -21,7 +22,7 @@ def test_a_stop_that_hangs_is_ended_and_what_hangs_is_named(caplog: pytest.LogCa
     deadline.arm()
     deadline.arm()
 
-    assert ended.wait(10)
+    assert ended.wait(PATIENCE_SECONDS)
     assert len(ends) == 1
     assert "asks-the-registry in " in ends[0]
     release.set()

@@ -1,6 +1,7 @@
 import pytest
 
 from gameplay.serving.threads import Threads
+from tests.patience import PATIENCE_SECONDS
 
 
 class Panic(BaseException):
@@ -17,7 +18,7 @@ def test_a_thread_that_an_error_ends_is_logged_and_named(
 ) -> None:
     threads = Threads()
 
-    threads.start("worker", lambda: fail(error)).join(10)
+    threads.start("worker", lambda: fail(error)).join(PATIENCE_SECONDS)
 
     assert threads.died == {"worker": f"{type(error).__name__}: no"}
     assert "the thread worker died" in caplog.text
@@ -27,6 +28,6 @@ def test_a_thread_that_an_error_ends_is_logged_and_named(
 def test_a_thread_that_ends_by_itself_has_not_died() -> None:
     threads = Threads()
     thread = threads.start("worker", lambda: None)
-    thread.join(10)
+    thread.join(PATIENCE_SECONDS)
 
     assert (thread.name, thread.daemon, threads.died) == ("worker", True, {})

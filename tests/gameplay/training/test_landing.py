@@ -9,6 +9,7 @@ import pytest
 
 from gameplay.models.errors import TrainingError
 from gameplay.training.landing import Landing, ends_between_versions
+from tests.patience import PATIENCE_SECONDS
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
@@ -29,7 +30,7 @@ def test_a_version_that_lands_is_recorded_before_the_process_ends(number: signal
         assert process.stdout.readline() == "registered\n"
         process.send_signal(number)
 
-        output, errors = process.communicate("go on\n", timeout=30)
+        output, errors = process.communicate("go on\n", timeout=PATIENCE_SECONDS)
 
     assert output == "recorded\n"
     assert process.returncode == 128 + number
@@ -44,7 +45,7 @@ def test_a_fit_under_way_does_not_hold_the_process(number: signal.Signals) -> No
         assert process.stdout.readline() == "fitting\n"
         process.send_signal(number)
 
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_SECONDS)
 
     assert process.returncode == 128 + number
 

@@ -14,7 +14,10 @@ from gameplay.models.registry import Registry
 from gameplay.serving.service import Service
 from gameplay.web.app import create_app
 from gameplay.web.server import server_config
-from tests.gameplay.web_clients import PATIENCE_SECONDS, wait_until
+from tests.gameplay.web_clients import wait_until
+from tests.patience import PATIENCE_SECONDS
+
+ENDLESS_SECONDS = 3_600
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,15 @@ class Site:
 
 
 @contextmanager
-def running_site(settings: Settings, registry: Registry) -> Iterator[Site]:
-    """The service over a data folder, ready, in a thread of its own."""
-    server = uvicorn.Server(server_config(create_app(settings, registry=registry), settings))
+def running_site(settings: Settings, registry: Registry, *, grace_seconds: int | None = None) -> Iterator[Site]:
+    """The service over a data folder, ready, in a thread of its own.
+
+    With `grace_seconds` a stop cuts no connection before that: what ends earlier has ended by itself.
+    """
+    config = server_config(create_app(settings, registry=registry), settings)
+    if grace_seconds is not None:
+        config.timeout_graceful_shutdown = grace_seconds
+    server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}{settings.root_path}"
         thread = threading.Thread(target=server.run, args=([listening],))

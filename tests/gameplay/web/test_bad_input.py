@@ -28,7 +28,7 @@ GOOD: dict[str, dict[str, object]] = {
     PIN_PATH: {"model_type": "xgboost", "alias": "B", "reason": "a test"},
     SWAP_PATH: {"model_type": "multinomial_logistic", "reason": "a test"},
 }
-IN_FUTURE = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3_600))
+IN_FUTURE = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86_400))
 
 # For each route: what to put in the place of, or beside, the fields of a good body.
 WRONG: dict[str, list[dict[str, object]]] = {

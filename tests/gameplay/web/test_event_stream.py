@@ -1,6 +1,5 @@
 import json
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ from gameplay.web.event_stream import _message
 from gameplay.web.feed import FeedEvent
 from ledger.events import EVENT_TYPES
 from tests.gameplay.faults import registry_with_versions
-from tests.gameplay.web.sites import Site, running_site
+from tests.gameplay.web.sites import ENDLESS_SECONDS, Site, running_site
 from tests.gameplay.web_clients import service_behind, start, wait_until
+from tests.patience import PATIENCE_SECONDS
 
 PATH = "/internal/ledger/stream"
-PROMPTLY_SECONDS = 5.0
 
 
 def messages(response: httpx2.Response) -> list[dict[str, str]]:
@@ -85,7 +84,7 @@ def test_a_line_break_in_a_stored_payload_ends_no_message() -> None:
 @pytest.fixture
 def site(data_dir: Path) -> Iterator[Site]:
     settings = Settings(data_dir=data_dir, promotion_schedule=None)
-    with running_site(settings, registry_with_versions()) as running:
+    with running_site(settings, registry_with_versions(), grace_seconds=ENDLESS_SECONDS) as running:
         yield running
 
 
@@ -99,7 +98,7 @@ class Listener:
         wait_until(lambda: bool(self.lines))
 
     def _read(self, url: str, query: dict[str, Any]) -> None:
-        with httpx2.stream("GET", f"{url}{PATH}", params=query, timeout=30) as response:
+        with httpx2.stream("GET", f"{url}{PATH}", params=query, timeout=PATIENCE_SECONDS) as response:
             for line in response.iter_lines():
                 self.lines.append(line)
 
@@ -119,7 +118,6 @@ def test_what_happens_is_sent_on_and_a_stop_ends_the_stream_at_once(site: Site) 
     assert ids == [f"id: {position}" for position in range(1, head + 1)]
 
     site.server.should_exit = True
-    began = time.monotonic()
-    assert everything.ended(PROMPTLY_SECONDS)
-    assert from_now.ended(PROMPTLY_SECONDS)
-    assert time.monotonic() - began < PROMPTLY_SECONDS
+    # Before any connection is cut.
+    assert everything.ended(PATIENCE_SECONDS)
+    assert from_now.ended(PATIENCE_SECONDS)

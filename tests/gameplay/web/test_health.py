@@ -28,6 +28,7 @@ from tests.gameplay.web_clients import (
     start,
     wait_until,
 )
+from tests.patience import PATIENCE_SECONDS
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 NO_VALUE_YET = (
@@ -109,7 +110,7 @@ def test_nothing_half_folded_is_shown_before_the_head_is_reached(
     replay = Projector.start
 
     def late(projector: Projector) -> None:
-        release.wait(10)
+        release.wait(PATIENCE_SECONDS)
         replay(projector)
 
     monkeypatch.setattr(Projector, "start", late)

@@ -19,10 +19,10 @@ from gameplay.web.limits import Limits
 from ledger.engines.database import file_of
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.web_clients import HISTORY_PATH, REPORT_PATH, ok, play, service_behind, serving, start
+from tests.patience import PATIENCE_SECONDS
 
 CROWD = 12
 HURRIED = Limits(wait_seconds=0.05)
-PATIENCE_SECONDS = 20.0
 
 Send = Callable[[TestClient], httpx2.Response]
 

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from ledger.engines.database import disposing, open_engine, open_reader, transaction
+from tests.patience import PATIENCE_SECONDS
 
 
 class Watch:
@@ -47,11 +48,11 @@ def test_a_connection_that_comes_back_after_the_end_is_closed(opened: Engine) ->
     def hang() -> None:
         with transaction(opened):
             taken.set()
-            ended.wait(10.0)
+            ended.wait(PATIENCE_SECONDS)
 
     job = threading.Thread(target=hang)
     job.start()
-    assert taken.wait(10.0)
+    assert taken.wait(PATIENCE_SECONDS)
     opened.dispose()
     assert watch.open == 1
     ended.set()

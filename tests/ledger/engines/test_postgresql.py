@@ -16,6 +16,7 @@ from ledger.store import Ledger
 from scripts.ports import free_port
 from tests.builders import game_started, round_played
 from tests.ledger.chains import assert_intact
+from tests.patience import PATIENCE_SECONDS
 from tests.postgresql import WHEEL, Server
 
 pytestmark = pytest.mark.engines(WHEEL)
@@ -85,7 +86,7 @@ def test_a_writer_waits_for_another_of_its_table(engine: Engine, ledger: Ledger)
     other = threading.Thread(target=append)
     with transaction(engine, write=[events]):
         other.start()
-        assert entered.wait(10.0)
+        assert entered.wait(PATIENCE_SECONDS)
         other.join(0.1)
         assert not done
     other.join()
@@ -354,17 +355,17 @@ def test_a_server_that_restarts_under_load_loses_and_doubles_nothing(
             acknowledged = []
             for version in range(40):
                 if version == 10:
-                    started.wait(30.0)
+                    started.wait(PATIENCE_SECONDS)
                 mine.append(f"game-{writer}", [round_played()], version)
                 acknowledged.append((f"game-{writer}", version + 1))
             return acknowledged
 
     with ThreadPoolExecutor(4) as pool:
         writers = [pool.submit(write, writer) for writer in range(4)]
-        started.wait(30.0)
+        started.wait(PATIENCE_SECONDS)
         postgresql.stop(mode)
         postgresql.start()
-        acknowledged = [one for writer in writers for one in writer.result(60.0)]
+        acknowledged = [one for writer in writers for one in writer.result(PATIENCE_SECONDS)]
 
     ledger.engine.dispose()
     entries = ledger.read(limit=1_000)

@@ -19,6 +19,7 @@ from ledger.streams import promotion_stream
 from projections.audit.decisions import check_decisions
 from projections.audit.watch import Watch
 from tests.builders import game_started
+from tests.patience import PATIENCE_SECONDS
 from tests.projections.sabotage import execute
 from tests.projections.terminal import ask
 
@@ -133,13 +134,13 @@ def test_a_watch_shows_its_series_outlasts_a_look_that_cannot_read_and_ends_by_s
         assert running.stderr is not None
         address = running.stderr.readline().strip()
         first = json.loads(running.stdout.readline())
-        with urlopen(address, timeout=10) as page:
+        with urlopen(address, timeout=PATIENCE_SECONDS) as page:
             series = dict(re.findall(r"^(rps_audit_\w+) (\S+)$", page.read().decode(), re.MULTILINE))
         watched.rename(aside)
         unread = running.stderr.readline()
         aside.rename(watched)
         running.send_signal(signal.SIGTERM)
-        _, said = running.communicate(timeout=30)
+        _, said = running.communicate(timeout=PATIENCE_SECONDS)
 
     assert first == {"verified_position": 7550, "new_findings": [], "findings": 0}
     assert series == {"rps_audit_verified_position": "7550.0", "rps_audit_findings": "0.0"}

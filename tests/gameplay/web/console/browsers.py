@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
-from tests.projections.programs import require
+from tests.programs import require
 
 FLAGS = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-sandbox")
 """The last, because a container's only user is root; the others keep Chromium from calling its maker."""

@@ -21,7 +21,7 @@ from scripts.audit_ledger import write_ledger
 from tests.gameplay.web.console.browsers import DESK, FLAGS, PHONE, Visit, open_browser, visiting
 from tests.gameplay.web.console.told import SWAP_QUERY, agreeing_registry
 from tests.gameplay.web.sites import Site, running_site
-from tests.projections.programs import require
+from tests.programs import require
 
 FOLDER = Path(__file__).parents[4] / "docs" / "images"
 LIGHTHOUSE = "lighthouse@12.2.3"

@@ -14,7 +14,8 @@ from projections.cli import rps_audit
 from tests.builders import cycle_decided
 from tests.gameplay.web.console.told import SWAP_QUERY
 from tests.gameplay.web.sites import Site
-from tests.gameplay.web_clients import PATIENCE_SECONDS, ok, service_behind
+from tests.gameplay.web_clients import ok, service_behind
+from tests.patience import PATIENCE_SECONDS
 
 
 def a_swap(site: Site) -> int:

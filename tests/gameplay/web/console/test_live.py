@@ -1,6 +1,5 @@
 import re
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,9 @@ from gameplay.config import Settings
 from ledger.events import AliasChange, Event
 from tests.builders import aliases_assigned, cycle_decided, report
 from tests.gameplay.web.console.told import agreeing_registry
-from tests.gameplay.web.sites import Site, running_site
+from tests.gameplay.web.sites import ENDLESS_SECONDS, Site, running_site
 from tests.gameplay.web_clients import wait_until
-
-STOP_SECONDS_MAX = 5.0
+from tests.patience import PATIENCE_SECONDS
 
 
 def swap(site: Site) -> None:
@@ -104,10 +102,11 @@ def test_nothing_moves_while_one_looks_back(visiting_as: Any) -> None:
 
 def test_a_stop_ends_a_stream_at_once(told: Path, tmp_path: Path) -> None:
     settings = Settings(data_dir=shutil.copytree(told, tmp_path / "data"), promotion_schedule=None)
-    with running_site(settings, agreeing_registry(settings)) as site, site.client.stream("GET", "/live") as answer:
+    with (
+        running_site(settings, agreeing_registry(settings), grace_seconds=ENDLESS_SECONDS) as site,
+        site.client.stream("GET", "/live", timeout=PATIENCE_SECONDS) as answer,
+    ):
         lines = answer.iter_lines()
         next(line for line in lines if line.startswith("id: "))
-        began = time.monotonic()
         site.server.should_exit = True
-        list(lines)
-        assert time.monotonic() - began < STOP_SECONDS_MAX
+        list(lines)  # to its end, which is before any connection is cut
