@@ -13,9 +13,10 @@ BYTE_SECONDS = 0.05
 
 
 class DrippingServer:
-    """Answers as soon as it is asked, and so slowly that no read of a client ever times out."""
+    """Answers as soon as it is asked, with `head` and so slowly that no read of a client ever times out."""
 
-    def __init__(self) -> None:
+    def __init__(self, head: bytes = HEAD) -> None:
+        self._head = head
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -43,7 +44,7 @@ class DrippingServer:
     def _drip(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
             connection.recv(65_536)
-            connection.sendall(HEAD)
+            connection.sendall(self._head)
             while not self._ended.wait(BYTE_SECONDS):
                 connection.sendall(b" ")
 

@@ -14,6 +14,7 @@ from gameplay.serving.webhook import BACK_OFF_SECONDS_MAX, LOOK_SECONDS, Webhook
 from gameplay.serving.webhook_checkpoint import Checkpoint
 from ledger.store import Ledger
 from tests.builders import aliases_assigned, aliases_planned, cycle_decided, game_started
+from tests.gameplay.dripping import DrippingServer
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.serving.receivers import Receiver, receiving
 from tests.gameplay.web_clients import REPORT_PATH, ok, samples, serving, wait_until
@@ -106,6 +107,22 @@ def test_a_receiver_that_hangs_gets_the_event_again(
     webhook.step(NOT_ENDING)
 
     assert positions(receiver) == [2, 2]
+
+
+def test_a_receiver_that_drips_has_not_taken_the_event(
+    ledger: Ledger, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook = started(ledger, receiver)
+    append(ledger, cycle_decided())
+    with monkeypatch.context() as hurried, DrippingServer(b"HTTP/1.1 204 No Content\r\nX-Slow: ") as dripping:
+        hurried.setattr(sending, "ANSWER_SECONDS_MAX", 0.3)
+        webhook._url = dripping.url
+        webhook.step(NOT_ENDING)
+    webhook._url = receiver.url
+
+    webhook.step(NOT_ENDING)
+
+    assert positions(receiver) == [2]
 
 
 def test_a_receiver_that_has_died_gets_everything_when_it_is_back(ledger: Ledger) -> None:
