@@ -12,9 +12,11 @@ from gameplay.models.registry import MlflowRegistry
 from ledger.engines.database import disposing, open_engine
 from ledger.store import Ledger
 from ledger.upgrade import upgrade
+from projections.objects import Patience
 from scripts.audit_ledger import write_ledger
 from tests.lifecycle.trained import write_trained
 from tests.mlflow_server import MlflowServer
+from tests.patience import PATIENCE_SECONDS
 from tests.postgresql import WHEEL, Server, require, serving
 from tests.s3_server import S3Gateway, S3Storage
 
@@ -62,11 +64,15 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def s3_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Storage]:
     storage = S3Storage(tmp_path_factory.mktemp("s3"))
-    try:
-        storage.start()
-        yield storage
-    finally:
-        storage.stop()
+    with pytest.MonkeyPatch.context() as patched:
+        # A service gives up after three seconds, for which a busy machine may stand still.
+        patience = Patience(request_seconds=round(PATIENCE_SECONDS), connect_seconds=30, retries=1)
+        patched.setattr("gameplay.models.store.PATIENCE", patience)
+        try:
+            storage.start()
+            yield storage
+        finally:
+            storage.stop()
 
 
 @pytest.fixture(scope="session")

@@ -334,7 +334,7 @@ def test_a_shutdown_does_not_wait_for_a_job_that_hangs(
 def test_a_schedule_that_was_shut_down_never_starts(
     core_with: Callable[..., Core], process: CollectorRegistry
 ) -> None:
-    core = core_with()
+    core, before = core_with(), set(threading.enumerate())
     schedule = Schedule(core, process, clocks=(clocks := SetClocks()).clocks)
     schedule.shutdown()
 
@@ -342,4 +342,4 @@ def test_a_schedule_that_was_shut_down_never_starts(
     clocks.passes(1)
     schedule.look()
 
-    assert "scheduler" not in {thread.name for thread in threading.enumerate()}
+    assert "scheduler" not in {thread.name for thread in set(threading.enumerate()) - before}
