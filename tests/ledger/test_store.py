@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Column, Engine, MetaData, Table, Text, insert, select
 
 from ledger.engines.sqlite_queries import INSERT_ROWS_MAX
-from ledger.errors import ConflictError, DuplicateError, InvalidEventError, StorageError
+from ledger.errors import ConflictError, DuplicateError, InvalidEventError, StorageError, UnreadableEventError
 from ledger.events import Event
 from ledger.store import Ledger, Receipt
 from ledger.writer import Writer
@@ -352,6 +352,17 @@ def test_bytes_are_read_as_they_were_written(ledger: Ledger) -> None:
 
     assert entry.payload == ledger.codec.encode(event)[2]
     assert ledger.decode(entry) == event
+
+
+def test_an_entry_that_cannot_be_decoded_is_named_with_its_place(ledger: Ledger) -> None:
+    ledger.append("game-g1", [game_started(), round_played()], 0)
+    entry = ledger.read()[1]._replace(payload=b"{}")
+
+    with pytest.raises(UnreadableEventError) as caught:
+        ledger.decode(entry)
+
+    error = caught.value
+    assert (error.position, error.event_type, error.schema_version) == (2, entry.type, entry.schema_version)
 
 
 def test_what_stands_beside_an_append_is_kept_or_refused_with_it(ledger: Ledger, engine: Engine) -> None:

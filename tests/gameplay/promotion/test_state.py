@@ -3,10 +3,13 @@ from collections.abc import Iterator
 from threading import Event as Signal
 from threading import Thread
 
+import msgspec
 import pytest
 
+from ledger.streams import promotion_stream
 from ledger.vocabulary import FAMILIES
-from tests.gameplay.promotion.house import House
+from tests.builders import rule_set
+from tests.gameplay.promotion.house import FAMILY, House
 
 
 @pytest.fixture
@@ -16,6 +19,21 @@ def nimble_threads() -> Iterator[None]:
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
+
+
+def test_a_state_stays_as_it_was_read_while_the_read_models_go_on(house: House) -> None:
+    process = house.process()
+    house.ledger.append(promotion_stream(FAMILY), [rule_set(model_type=FAMILY)], 1)
+    house.games("B", played=1, won=1)
+    before = process.state(FAMILY)
+    as_read = msgspec.json.encode(before)
+
+    house.games("B", played=2, won=1)
+    after = process.state(FAMILY)
+
+    assert msgspec.json.encode(before) == as_read
+    for part in ("promotion", "window", "pair", "assigned"):
+        assert getattr(after, part) != getattr(before, part), part
 
 
 @pytest.mark.usefixtures("nimble_threads")

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Column, Connection, Engine, MetaData, Table, Text, insert
 
 from ledger.engines import postgresql as engines
 from ledger.engines.database import disposing, open_engine, open_reader, transaction
 from ledger.errors import NoLedgerError, StorageError, UnavailableError
 from ledger.grants import grant
 from ledger.schema import events, seals
-from ledger.store import Ledger
+from ledger.store import Ledger, Receipt
 from scripts.ports import free_port
 from tests.builders import game_started, round_played
 from tests.ledger.chains import assert_intact
@@ -203,6 +203,24 @@ def test_a_commit_that_no_standby_confirms_is_not_acknowledged(
                 ledger.append("game-g1", [game_started()], 0, ids=["a"])
     finally:
         postgresql.execute("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
+
+
+def test_another_warning_than_that_of_a_standby_leaves_an_append_acknowledged(
+    engine: Engine, ledger: Ledger, raw: psycopg.Connection
+) -> None:
+    notes = Table("notes", MetaData(), Column("note", Text))
+    notes.create(engine)
+    raw.execute(
+        "CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN RAISE WARNING 'the disk is nearly full'; RETURN NEW; END $$"
+    )
+    raw.execute("CREATE TRIGGER warned BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION warn()")
+
+    receipt, *_ = ledger.append_all(
+        [ledger.prepare("game-g1", [game_started()], 0, beside=insert(notes).values(note="g1"))]
+    )
+
+    assert isinstance(receipt, Receipt)
 
 
 @pytest.mark.parametrize(

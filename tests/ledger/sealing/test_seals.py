@@ -128,6 +128,21 @@ def test_nothing_is_sealed_twice(ledger: Ledger) -> None:
     assert due(ledger, 1e9) is None
 
 
+def test_of_two_processes_that_seal_one_head_the_faster_one_does(ledger: Ledger) -> None:
+    append(ledger, 2)
+
+    class Slow(Signer):
+        """Signs after another process has sealed the same head."""
+
+        def sign(self, size: int, root: bytes) -> bytes:
+            seal_head(ledger, SIGNER)
+            return super().sign(size, root)
+
+    assert seal_head(ledger, Slow(SIGNER.name, bytes(32))) is None
+
+    assert [seal.size for seal in read_seals(ledger)] == [2]
+
+
 def test_a_seal_is_due_a_minute_after_the_last_event(ledger: Ledger) -> None:
     append(ledger, 2)
 
