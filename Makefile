@@ -10,7 +10,7 @@ COMPILE = $(or $(UV),$(BIN)/uv) pip compile --quiet --universal --python-version
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test newer stats crash soak fuzz images format run demo migrate failover bench lock vendor pages
+.PHONY: help setup check test newer stats crash soak fuzz mutants images format run demo migrate failover bench lock vendor pages
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -50,6 +50,9 @@ soak: $(READY) ## play for ten minutes with restarts; nothing grows
 
 fuzz: $(READY) ## send ten thousand requests made from the OpenAPI document
 	$(BIN)/python -m tests.fuzz
+
+mutants: $(READY) ## change ledger and projections in 400 small ways; the tests must notice
+	$(BIN)/python -m tests.mutants
 
 images: $(READY) ## the environments of the images, made by the commands of the Containerfile
 	$(BIN)/pytest -m images

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from sqlalchemy import Engine
 
 from gameplay.models.registry import MlflowRegistry
@@ -24,6 +24,10 @@ pytest_plugins = ["pytester", "tests.left_out"]
 
 # A deadline is an assertion about time, which a busy machine fails.
 settings.register_profile("patient", deadline=None)
+# A mutant meets the same examples as every other, and one failure is enough.
+settings.register_profile(
+    "mutants", deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate]
+)
 settings.load_profile("patient")
 
 # A shell starts a job in its background deaf to Ctrl-C, and every program that the tests start would inherit that.

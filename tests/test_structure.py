@@ -128,7 +128,7 @@ LAZY_ROOM = "ledger.engines.postgresql"
 IN_FUNCTIONS = {"projections": frozenset({"numpy", "scipy", "matplotlib", "pyarrow"})}
 
 # Folders of tests/ beside those of the packages: what they run crosses all rooms.
-TESTS_OF_THE_WHOLE = frozenset({"crash", "fuzz", "guarantees", "lifecycle", "ops", "prometheus"})
+TESTS_OF_THE_WHOLE = frozenset({"crash", "fuzz", "guarantees", "lifecycle", "mutants", "ops", "prometheus"})
 
 # Tests in a package's folders that bear no module's name: they ask one question of several modules.
 TESTS_OF_SEVERAL = {

@@ -1,0 +1,51 @@
+"""Which tests are asked about a mutant: those that run the changed lines, the likeliest and the fastest first.
+
+Those with a PostgreSQL server are asked about lines that no other test runs.
+"""
+
+import ast
+from pathlib import PurePath
+
+from tests.mutants.drawing import Mutant
+from tests.mutants.recording import Recording
+from tests.mutants.trials import Job
+
+SECONDS_MAX = 20.0
+"""Of the processor, as they were recorded, for the tests of one mutant. One that outlives them is a survivor."""
+
+
+def choose(mutant: Mutant, recording: Recording) -> Job:
+    """The tests of the module itself come first, then those of others, each by its time."""
+    lines = recording.lines.get(mutant.file, {})
+    running = {test for line in changed_lines(mutant) for test in lines.get(line, ())}
+    fresh = "" in running or not running - {""}
+    if fresh:
+        running = {test for tests in lines.values() for test in tests}
+    own = own_tests(mutant.file)
+    known = running & recording.seconds.keys()
+    known = known.difference(recording.with_server) or known
+    chosen: list[str] = []
+    seconds = 0.0
+    for test in sorted(known, key=lambda one: (not one.startswith(own), recording.seconds[one], one)):
+        seconds += recording.seconds[test]
+        if seconds > SECONDS_MAX and chosen:
+            break
+        chosen.append(test)
+    return Job(mutant, chosen, seconds, fresh)
+
+
+def own_tests(file: str) -> str:
+    """The file of tests that mirrors a module."""
+    path = PurePath(file)
+    return str("tests" / path.with_name(f"test_{path.name}"))
+
+
+def changed_lines(mutant: Mutant) -> range:
+    """The changed lines, and the first one of their statement: a call is recorded where it begins."""
+    last = mutant.line + mutant.before.count("\n")
+    statements = [
+        node.lineno
+        for node in ast.walk(ast.parse(mutant.source))
+        if isinstance(node, ast.stmt) and node.lineno <= mutant.line <= (node.end_lineno or node.lineno)
+    ]
+    return range(max(statements), last + 1)

@@ -1,0 +1,53 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.mutants.drawing import mutant_of, mutations
+from tests.mutants.projects import BOX, write_project
+from tests.mutants.trials import Job, Result, outcome_of
+
+
+def job(after: str, *tests: str, fresh: bool = False) -> Job:
+    module, found = mutations(BOX, "ledger/box.py")
+    (mutant,) = (one for one in (mutant_of("ledger/box.py", module, one) for one in found) if one.after == after)
+    return Job(mutant, [f"tests/ledger/test_box.py::{test}" for test in tests], 1.0, fresh)
+
+
+def test_a_mutant_is_killed_by_a_test_that_sees_the_change(tmp_path: Path) -> None:
+    folder = write_project(tmp_path)
+    minus = "return number - number"
+    jobs = [
+        job("return side * side / side", "test_volume"),
+        job(minus, "test_zero", "test_doubled"),
+        job(minus, "test_zero"),
+        job(minus, "test_program"),
+        job(minus, "test_table"),
+        job(minus, "test_table", fresh=True),
+    ]
+    (folder / "jobs.json").write_bytes(msgspec.json.encode(jobs))
+
+    subprocess.run(
+        [sys.executable, "-m", "tests.mutants.trials", "jobs.json", "results.json"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        check=True,
+    )
+
+    results = msgspec.json.Decoder(Result).decode_lines((folder / "results.json").read_bytes())
+    assert [one.outcome for one in results] == ["killed", "killed", "survived", "killed", "survived", "killed"]
+    assert (folder / "ledger" / "box.py").read_text() == BOX
+
+
+@pytest.mark.parametrize("status", [1, -signal.SIGXCPU, -signal.SIGKILL])
+def test_a_mutant_that_a_limit_ends_has_hung(status: int) -> None:
+    assert outcome_of(status) == "hung"
+
+
+@pytest.mark.parametrize("status", [2, 3, -signal.SIGSEGV])
+def test_a_mutant_that_ends_the_process_is_killed(status: int) -> None:
+    assert outcome_of(status) == "killed"

@@ -1,0 +1,198 @@
+"""Tests against mutants: `python -m tests.mutants.trials JOBS RESULTS`, in a copy of the checkout.
+
+The tests are collected once; each mutant has a fork of that process, in which the changed function gets its new
+code. The changed file is written too, for the programs that tests start.
+"""
+
+import faulthandler
+import gc
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import pairwise
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Literal
+
+import msgspec
+import pytest
+from msgspec import Struct
+
+from tests.mutants.drawing import Mutant
+from tests.mutants.recording import OPTIONS, TESTS
+
+CPU_SECONDS_MORE, CPU_FACTOR = 20, 4
+WALL_SECONDS_MORE, WALL_FACTOR = 60, 10
+"""What a mutant may use beside what its tests use without it. More is as good as a failure."""
+
+
+class Job(Struct):
+    """A mutant, and the tests that can see it, the likeliest and the fastest first."""
+
+    mutant: Mutant
+    tests: list[str]
+    seconds: float
+    """Of the tests, without a mutant."""
+    fresh: bool
+    """Whether an import runs what is changed, so that a process of its own has to import it."""
+
+
+class Result(Struct):
+    """What became of a mutant."""
+
+    mutant: Mutant
+    outcome: Literal["killed", "hung", "survived"]
+    tests: int
+    """How many were chosen."""
+    cpu_seconds: float
+
+
+class Trials:
+    """Tries jobs in a pytest session, in place of running its tests."""
+
+    def __init__(self, jobs: Sequence[Job], results: Path) -> None:
+        self._jobs = jobs
+        self._results = results
+        self._failed = False
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Write a line for each job."""
+        items = {item.nodeid: item for item in session.items}
+        with self._results.open("wb") as lines:
+            for number, job in enumerate(self._jobs, start=1):
+                before = _cpu_seconds()
+                with written(job.mutant, number):
+                    outcome = try_fresh(job) if job.fresh else self._try_forked(job, items)
+                result = Result(job.mutant, outcome, len(job.tests), _cpu_seconds() - before)
+                lines.write(msgspec.json.encode(result) + b"\n")
+                lines.flush()
+        return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A failure is all that a mutant needs."""
+        self._failed |= report.failed
+
+    def _try_forked(self, job: Job, items: dict[str, pytest.Item]) -> Literal["killed", "hung", "survived"]:
+        process = os.fork()
+        if not process:
+            self._run_and_exit(job, [items[test] for test in job.tests if test in items])
+        _, status = os.waitpid(process, 0)
+        with suppress(ProcessLookupError):
+            os.killpg(process, signal.SIGKILL)
+        return outcome_of(os.waitstatus_to_exitcode(status))
+
+    def _run_and_exit(self, job: Job, items: Sequence[pytest.Item]) -> None:
+        """Run the tests up to the first failure, in the forked process, which ends here."""
+        os.setsid()
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        _limit_cpu(job)
+        faulthandler.dump_traceback_later(_wall_seconds(job), exit=True)
+        status = EXIT_KILLED
+        try:
+            replace_code(job.mutant)
+            for item, following in pairwise((*items, None)):
+                assert item is not None
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+                if self._failed:
+                    break
+            else:
+                status = EXIT_SURVIVED
+        finally:
+            os._exit(status)
+
+
+EXIT_SURVIVED, EXIT_KILLED = 0, 3
+
+
+def outcome_of(status: int) -> Literal["killed", "hung", "survived"]:
+    """What the end of a forked process says: the two limits end it in ways of their own."""
+    if status in (1, -signal.SIGXCPU, -signal.SIGKILL):
+        return "hung"
+    return "survived" if status == EXIT_SURVIVED else "killed"
+
+
+def try_fresh(job: Job) -> Literal["killed", "hung", "survived"]:
+    """Run the tests in a process that imports the changed file."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-x", *OPTIONS, *job.tests],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        try:
+            status = process.wait(_wall_seconds(job))
+        except subprocess.TimeoutExpired:
+            return "hung"
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return "survived" if status == EXIT_SURVIVED else "killed"
+
+
+@contextmanager
+def written(mutant: Mutant, number: int) -> Iterator[None]:
+    """The changed file in the place of its original; by its own time Python tells it from the one before."""
+    path = Path(mutant.file)
+    original = path.with_suffix(".original")
+    shutil.copy2(path, original)
+    try:
+        path.write_text(mutant.source)
+        os.utime(path, (number, number))
+        yield
+    finally:
+        original.replace(path)
+
+
+def replace_code(mutant: Mutant) -> None:
+    """Give the function, in whatever modules it is bound, the code that it has in the mutant."""
+    path = str(Path(mutant.file).resolve())
+    changed = next(
+        code
+        for code in _codes(compile(mutant.source, path, "exec"))
+        if (code.co_qualname, code.co_firstlineno) == (mutant.function, mutant.first_line)
+    )
+    for found in gc.get_objects():
+        if type(found) is FunctionType and _place(found.__code__) == _place(changed):
+            found.__code__ = changed
+
+
+def _place(code: CodeType) -> tuple[str, str, int]:
+    return code.co_filename, code.co_qualname, code.co_firstlineno
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _codes(constant)
+
+
+def _limit_cpu(job: Job) -> None:
+    seconds = int(CPU_SECONDS_MORE + CPU_FACTOR * job.seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+
+
+def _wall_seconds(job: Job) -> float:
+    return WALL_SECONDS_MORE + WALL_FACTOR * job.seconds
+
+
+def _cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def main(jobs: Path, results: Path) -> None:
+    """Try what the file of jobs holds."""
+    trials = Trials(msgspec.json.decode(jobs.read_bytes(), type=list[Job]), results)
+    pytest.main([*OPTIONS, *TESTS], plugins=[trials])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
