@@ -7,7 +7,7 @@ from sqlalchemy import Engine, inspect, text
 from ledger.engines.database import defining, transaction
 from ledger.errors import SchemaError
 
-REVISION = "0008"
+REVISION = "0009"
 """The newest migration."""
 
 
