@@ -6,7 +6,6 @@ It answers as `/play` and `/start_game` do, and does nothing: no game, no model,
 """
 
 import json
-import subprocess
 import sys
 import time
 import urllib.error
@@ -24,6 +23,7 @@ from bench.process import ROOT, Served, module_command
 from gameplay.config import Settings
 from gameplay.game.features import FEATURE_NAMES
 from gameplay.web.server import server_config
+from scripts.children import Child
 from scripts.ports import free_port
 
 READY_SECONDS_MAX = 30.0
@@ -58,7 +58,7 @@ async def answer(request: Request) -> Response:
 def served() -> Iterator[Served]:
     """The bare server in a process of its own."""
     port = free_port()
-    process = subprocess.Popen(module_command("bench.bare", str(port)), cwd=ROOT)
+    process = Child(module_command("bench.bare", str(port)), cwd=ROOT)
     bare = Served(f"http://127.0.0.1:{port}", process.pid)
     try:
         _wait_until_it_answers(bare.url)

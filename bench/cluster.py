@@ -14,6 +14,7 @@ from bench.servers import play_on, wait_until_ready
 from ledger.engines.database import disposing, open_engine
 from ledger.store import Ledger
 from ledger.verification.transfer import export_lines, import_lines
+from scripts.children import Child
 from scripts.ports import free_port
 
 ROUNDS = 250
@@ -55,7 +56,7 @@ def _cost(players: Sequence[Served]) -> float:
 def _player(data: Path, database_url: str, models: Path) -> Iterator[Served]:
     port = free_port()
     command = module_command("bench.player", data, database_url, models.as_uri(), str(port))
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    process = Child(command, stderr=subprocess.DEVNULL)
     try:
         yield Served(f"http://127.0.0.1:{port}", process.pid)
     finally:

@@ -16,6 +16,7 @@ from typing import Any
 from bench.append import CALLS, EVENTS, EVENTS_A_CALL, TASKS, OurAppends
 from bench.scenario import LeftOutError, Outcome, compare, seconds
 from ledger.codec import Codec
+from scripts.children import Child
 from scripts.ports import free_port
 
 SAVES = 2_000
@@ -119,7 +120,7 @@ def _umadb_server(folder: Path) -> Iterator[str]:
     folder.mkdir()
     address = f"127.0.0.1:{free_port()}"
     program = Path(sys.executable).with_name("umadb")
-    process = subprocess.Popen(
+    process = Child(
         [program, "--listen", address, "--db-path", folder],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

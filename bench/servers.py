@@ -15,6 +15,7 @@ from bench.connection import Connection
 from bench.folders import RPS, environment
 from bench.process import Served
 from ledger.vocabulary import MOVES, POLICIES
+from scripts.children import Child
 from scripts.ports import free_port
 
 READY_SECONDS_MAX = 60
@@ -35,9 +36,7 @@ class Load(NamedTuple):
 def service(data: Path, **variables: str) -> Iterator[Served]:
     """A ready service over a data folder, with further variables."""
     port = free_port()
-    process = subprocess.Popen(
-        [RPS, "serve"], env={**environment(data, port), **variables}, stderr=subprocess.DEVNULL
-    )
+    process = Child([RPS, "serve"], env={**environment(data, port), **variables}, stderr=subprocess.DEVNULL)
     served = Served(f"http://{HOST}:{port}", process.pid)
     try:
         wait_until_ready(served.url)

@@ -27,6 +27,7 @@ from gameplay.core import Core, open_core
 from gameplay.promotion import planning
 from ledger.vocabulary import ALIASES, BOTS, FAMILIES, FAMILY_OF_POLICY, POLICIES, Family
 from projections.commands.console import output
+from scripts.children import Child
 from scripts.ports import free_port
 
 EARLY: Family = "xgboost"
@@ -173,7 +174,7 @@ def _show_changes(before: dict[str, str], after: dict[str, str]) -> int:
 @contextmanager
 def _service(environment: dict[str, str], client: httpx2.Client, *, kill: bool) -> Iterator[None]:
     """A running `rps serve`, ended by SIGKILL or by SIGTERM."""
-    process = subprocess.Popen([RPS, "serve"], env=environment, stderr=subprocess.DEVNULL)
+    process = Child([RPS, "serve"], env=environment, stderr=subprocess.DEVNULL)
     try:
         _wait_until_ready(client, process)
         yield
@@ -182,7 +183,7 @@ def _service(environment: dict[str, str], client: httpx2.Client, *, kill: bool) 
         process.wait()
 
 
-def _wait_until_ready(client: httpx2.Client, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(client: httpx2.Client, process: Child) -> None:
     deadline = time.monotonic() + READY_SECONDS_MAX
     while time.monotonic() < deadline and process.poll() is None:
         try:

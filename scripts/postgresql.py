@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -18,6 +19,7 @@ import psycopg
 
 from ledger.engines.database import disposing, open_engine
 from ledger.upgrade import upgrade
+from scripts.children import end_with_us
 from scripts.ports import free_port
 
 WHEEL = "postgresql"
@@ -145,6 +147,8 @@ class Server:
     def start(self) -> None:
         """Start it, and wait until it accepts connections."""
         self.control("start", "-l", str(self.folder / "log"), "-t", str(START_SECONDS_MAX), "-w")
+        pid = int((self.data / "postmaster.pid").read_text().split()[0])
+        end_with_us(pid, signal.SIGQUIT, self.folder)  # at once, and nothing of it stays in shared memory
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it; `immediate` is as good as a crash."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from scripts.children import Child
 from scripts.ports import free_port
 from tests.patience import PATIENCE_SECONDS
 
@@ -36,7 +37,7 @@ class MlflowServer:
         self.port = free_port()
         self.uri = f"http://{HOST}:{self.port}"
         self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
 
     def start(self) -> None:
         command = [
@@ -50,7 +51,7 @@ class MlflowServer:
         stores = {"backend-store-uri": f"sqlite:///{self._folder / 'mlflow.db'}"}
         stores["artifacts-destination"] = str(self._folder / "artifacts")
         options = [f"--{name}={value}" for name, value in stores.items()]
-        self._process = subprocess.Popen(
+        self._process = Child(
             [*command, "--workers=1", *options],
             env={**os.environ, **_SETTINGS},
             stdout=subprocess.DEVNULL,

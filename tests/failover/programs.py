@@ -5,13 +5,14 @@ import random
 import shutil
 import signal
 import socket
-import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from scripts.children import Child
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 60.0
@@ -41,12 +42,12 @@ class Program:
         self.log = folder / f"{name}.log"
         self._command = [*_as(user), *map(str, command)]
         self._environment = {**os.environ, **(environment or {})}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
 
     def start(self) -> None:
         """Start it, again after it was killed."""
         with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
+            self._process = Child(
                 self._command, env=self._environment, stdout=output, stderr=output, start_new_session=True
             )
 

@@ -18,6 +18,7 @@ from ledger.errors import StorageError
 from ledger.store import Entry, Ledger
 from ledger.vocabulary import ALIASES, FAMILIES
 from projections.audit.archive import CheckpointArchive
+from scripts.children import Child
 from scripts.ports import free_ports
 from tests.patience import PATIENCE_SECONDS
 from tests.programs import require_packaged
@@ -54,7 +55,7 @@ def environment(data_dir: Path, s3: S3Gateway) -> dict[str, str]:
 def running(command: list[str], environment: Mapping[str, str], log: Path) -> Iterator[None]:
     """A program for a block, at whose end it is killed as a power cut would."""
     with log.open("ab") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        process = Child(command, env=environment, stdout=output, stderr=output)
         try:
             yield
         finally:

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from gameplay.web.app import CALLS
+from scripts.children import Child
 from scripts.ports import free_port
 from tests.patience import PATIENCE_SECONDS
 from tests.programs import require
@@ -94,7 +94,7 @@ def proxy() -> Iterator[Proxy]:
         port = free_port()
         addresses = {f"RPS_{name}": f"127.0.0.1:{server.server_port}" for name, server in servers.items()}
         environment = {**os.environ, **addresses, "RPS_PROXY": f"127.0.0.1:{port}"}
-        process = subprocess.Popen([haproxy, "-q", "-db", "-f", CONFIG], env=environment, start_new_session=True)
+        process = Child([haproxy, "-q", "-db", "-f", CONFIG], env=environment, start_new_session=True)
         stack.callback(process.wait)
         stack.callback(process.send_signal, signal.SIGKILL)
         started = Proxy(port, servers)

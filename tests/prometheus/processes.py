@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from scripts.children import Child
 from tests.patience import PATIENCE_SECONDS
 
 POLL_SECONDS = 0.05
@@ -35,7 +36,7 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
 def running(command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> Iterator[None]:
     """A program in the background; what it says goes into a file."""
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+        process = Child(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
         try:
             yield
         finally:

@@ -26,6 +26,7 @@ from ledger.engines.database import disposing, open_engine
 from ledger.events import CycleDecided, RoundPlayed
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, MOVES, POLICIES
+from scripts.children import Child
 from scripts.ports import free_port
 from tests.builders import aliases_assigned, training_completed
 from tests.gameplay.clocks import SetClocks
@@ -263,7 +264,7 @@ def test_a_server_that_restarts_costs_players_a_wait_and_nothing_else(
 
 
 @contextmanager
-def process(folder: Path, database: str, store: Path) -> Iterator[tuple[httpx2.Client, "subprocess.Popen[bytes]"]]:
+def process(folder: Path, database: str, store: Path) -> Iterator[tuple[httpx2.Client, Child]]:
     """A real `rps serve`, killed at the end or before."""
     port = free_port()
     environment = {
@@ -278,7 +279,7 @@ def process(folder: Path, database: str, store: Path) -> Iterator[tuple[httpx2.C
     }
     with (
         httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as client,
-        subprocess.Popen([RPS, "serve"], env=environment, stderr=subprocess.DEVNULL) as running,
+        Child([RPS, "serve"], env=environment, stderr=subprocess.DEVNULL) as running,
     ):
         try:
             wait_until(lambda: is_ready(client))

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -23,6 +22,7 @@ from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES, MOVES, POLICIES
 from projections.metrics.exposition import Exposition
 from projections.read_models.all import ReadModels
+from scripts.children import Child
 from scripts.ports import free_port
 from tests.gameplay.web_clients import ok, play, play_on, sample_values, samples, start
 from tests.patience import PATIENCE_SECONDS
@@ -50,7 +50,7 @@ def service(data_dir: Path, port: int) -> Iterator[httpx2.Client]:
     with (
         httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as client,
         (data_dir / "serve.log").open("w") as log,
-        subprocess.Popen([RPS, "serve"], env=environment, stderr=log) as process,
+        Child([RPS, "serve"], env=environment, stderr=log) as process,
     ):
         try:
             assert is_ready(client, process), (data_dir / "serve.log").read_text()
@@ -59,7 +59,7 @@ def service(data_dir: Path, port: int) -> Iterator[httpx2.Client]:
             process.kill()
 
 
-def is_ready(client: httpx2.Client, process: "subprocess.Popen[bytes]") -> bool:
+def is_ready(client: httpx2.Client, process: Child) -> bool:
     """Whether the service gets ready in time."""
     deadline = time.monotonic() + READY_SECONDS_MAX
     while time.monotonic() < deadline and process.poll() is None:

@@ -1,0 +1,72 @@
+"""Programs that tests start end with the run, also where that is killed and executes no line more."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from select import select
+
+from tests.postgresql import WHEEL, require
+
+ROOT = Path(__file__).parents[1]
+PATIENCE_SECONDS = 60.0
+RUN = """
+import json, os, signal, sys
+from pathlib import Path
+from subprocess import DEVNULL, PIPE
+from scripts.children import Child
+from scripts.postgresql import programs, serving
+
+SLEEP = "import signal; signal.pause()"
+# A server with workers: it leads a group, and when it is killed its worker is left to nobody.
+START = f"subprocess.Popen([sys.executable, '-c', {SLEEP!r}])"
+LEAD = f"import subprocess, sys; print({START}.pid, flush=True); {SLEEP}"
+
+def test_that_is_killed():
+    alone = Child([sys.executable, "-c", SLEEP])
+    leader = Child([sys.executable, "-c", LEAD], stdout=PIPE, start_new_session=True)
+    worker = int(leader.stdout.readline())
+    with serving(programs()["postgresql"]) as server:
+        postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
+        pids = [alone.pid, leader.pid, worker, postmaster]
+        Path("started.json").write_text(json.dumps([pids, str(server.folder)]))
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_run_has_started_ends_with_it(tmp_path: Path) -> None:
+    require(WHEEL)
+    (tmp_path / "test_killed.py").write_text(RUN)
+    (tmp_path / "pytest.ini").write_text("[pytest]")
+
+    killed = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_killed.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert killed.returncode == -signal.SIGKILL, killed.stdout
+    pids, folder = json.loads((tmp_path / "started.json").read_text())
+    for pid in pids:
+        assert has_ended(pid), pid
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while Path(folder).exists():
+        assert time.monotonic() < deadline, folder
+        time.sleep(0.02)
+
+
+def has_ended(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        pidfd = os.pidfd_open(pid)
+        try:
+            return bool(select([pidfd], [], [], PATIENCE_SECONDS)[0])
+        finally:
+            os.close(pidfd)
+    return True
