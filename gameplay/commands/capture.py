@@ -139,6 +139,7 @@ def _record(report: ParityReport, path: Path, runs: Mapping[Key, str]) -> dict[s
                 "holdout": msgspec.to_builtins(one.holdout),
                 "interval": one.interval,
                 "own": one.own,
+                "held_out_of": one.held_out_of,
                 "run_id": runs.get((one.family, one.version)),
                 "metric": one.metric,
                 "finding": one.is_finding,
@@ -155,7 +156,7 @@ def _show(report: ParityReport, path: Path) -> None:
         f"again: {len(report.differences):,} differences. {report.fallbacks:,} rounds were played by a fallback. "
         f"In {path}"
     )
-    title = f"Accuracy, live and held out; interval of the difference at {CONFIDENCE:.0%}"
+    title = f"Accuracy, live and held out; interval of the difference at {CONFIDENCE:.1%}"
     print_table(title, _HEADINGS, list(_rows(report)))
     _show_findings(report.findings)
 
@@ -175,7 +176,7 @@ def _rows(report: ParityReport) -> Iterator[tuple[str | int | float | None, ...]
             one.live.rows,
             share(held_out),
             one.holdout.rows,
-            "own games" if one.own else "all games",
+            one.held_out_of,
             share(gap),
             bad(interval) if one.is_finding else interval,
         )

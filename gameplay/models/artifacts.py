@@ -58,9 +58,10 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
 
     `training`, `validation` and `holdout` are the 60/20/20 of the games in time. `by_opponent` splits the hold-out
     rows by player: a bot's name, `human` or `script`; `own_by_opponent` takes of these the games that the family's
-    own policy played, which is how the version itself will meet the player. `folds` are the scores of the
-    cross-validation, empty where there was none; `code_version` and `libraries` say what computed it.
-    `difference_max` is how far the graph's probabilities were from the estimator's, at most, on the hold-out rows.
+    own policy played, and `rehearsal` is of games in memory that the version itself played, which is how it will
+    meet the player. `folds` are the scores of the cross-validation, empty where there was none; `code_version` and
+    `libraries` say what computed it. `difference_max` is how far the graph's probabilities were from the
+    estimator's, at most, on the hold-out rows.
     """
 
     family: Family
@@ -74,6 +75,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     holdout: Score
     by_opponent: dict[str, Score]
     own_by_opponent: dict[str, Score] = {}
+    rehearsal: dict[str, Score] = {}
     folds: tuple[Score, ...] = ()
     code_version: str = ""
     libraries: dict[str, str] = {}

@@ -34,6 +34,7 @@ def metrics(card: ModelCard) -> dict[str, float]:
         "holdout": card.holdout,
         **{f"holdout_vs_{opponent}": score for opponent, score in card.by_opponent.items()},
         **{f"holdout_own_vs_{opponent}": score for opponent, score in card.own_by_opponent.items()},
+        **{f"rehearsal_vs_{opponent}": score for opponent, score in card.rehearsal.items()},
     }
     if card.folds:
         scores |= {f"fold_{number}": score for number, score in enumerate(card.folds)}
@@ -106,6 +107,9 @@ def _lines(card: ModelCard, origin: Origin | None, ledger_id: str | None) -> Ite
     if card.by_opponent:
         yield ""
         yield from _table("hold-out against", card.by_opponent)
+    if card.rehearsal:
+        yield ""
+        yield from _table("in games of its own against", card.rehearsal)
     if card.difference_max is not None:
         yield ""
         yield f"**Parity.** On the hold-out rounds the graph is within {card.difference_max:.1e} of the estimator."

@@ -7,7 +7,7 @@ that was served otherwise shows. Then the versions that the game kept are asked 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from gameplay.game.features import FEATURE_NAMES, features
 from gameplay.game.games import Game, Prediction
@@ -27,9 +27,14 @@ from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 Cards = dict[Key, ModelCard]
 """Version -> what is known of it."""
 
-CONFIDENCE = 0.99
+CONFIDENCE = 0.999
+TOLERANCE = 0.05
+"""How far the two accuracies may surely be apart, as in the alert on drift: what is beyond is a finding."""
 HOLDOUT_ROWS_MIN = 50
 """With fewer, an accuracy says so little that a comparison would be about them and not about the version."""
+HeldOutOf = Literal["rehearsal", "own games", "all games"]
+"""Games that the version itself has played in memory, that its family's policy has played, or of everybody's."""
+_METRICS: dict[HeldOutOf, str] = {"rehearsal": "rehearsal", "own games": "holdout_own", "all games": "holdout"}
 LENIENT = 1e-6
 """What two machines' arithmetic may differ by; strict parity allows nothing."""
 
@@ -53,8 +58,8 @@ class Difference(NamedTuple):
 class AccuracyComparison(NamedTuple):
     """A version's accuracy in captured rounds beside its hold-out accuracy against the same player.
 
-    `own`: the hold-out rows are of the version's own policy's games; else there were too few of those, and they
-    are of everybody's. `interval` is of live less hold-out; None where too little was held out to compare.
+    `held_out_of` says which games the hold-out rows are of. `interval` is of live less hold-out; None where too
+    little was held out to compare.
     """
 
     family: Family
@@ -62,18 +67,23 @@ class AccuracyComparison(NamedTuple):
     player: str
     live: Score
     holdout: Score
-    own: bool
+    held_out_of: HeldOutOf
     interval: Interval | None
+
+    @property
+    def own(self) -> bool:
+        """Whether the hold-out rows are of games that the version itself or its family's policy has played."""
+        return self.held_out_of != "all games"
 
     @property
     def metric(self) -> str:
         """The metric of the version's MLflow run that the live accuracy is compared with."""
-        return f"holdout_{'own_' if self.own else ''}vs_{self.player}_accuracy"
+        return f"{_METRICS[self.held_out_of]}_vs_{self.player}_accuracy"
 
     @property
     def is_finding(self) -> bool:
-        """Whether the two differ by more than chance explains."""
-        return self.interval is not None and 0.0 not in self.interval
+        """Whether the two differ by more than chance and the tolerance explain."""
+        return self.interval is not None and (self.interval.low > TOLERANCE or self.interval.high < -TOLERANCE)
 
 
 @dataclass
@@ -147,23 +157,29 @@ def compare_accuracies(cards: Cards, captured: Iterable[CapturedRound]) -> list[
     comparisons = []
     for (family, version, player), hits in sorted(live.items()):
         now = Score(sum(hits), len(hits))
-        held_out, own = _held_out(cards.get((family, version)), player)
+        held_out, of = _held_out(cards.get((family, version)), player)
         interval = difference(now, held_out, CONFIDENCE) if held_out.rows >= HOLDOUT_ROWS_MIN else None
-        comparisons.append(AccuracyComparison(family, version, player, now, held_out, own, interval))
+        comparisons.append(AccuracyComparison(family, version, player, now, held_out, of, interval))
     return comparisons
 
 
-def _held_out(card: ModelCard | None, player: str) -> tuple[Score, bool]:
-    """What was held out against a player, and whether it is of the version's own policy's games.
+def _held_out(card: ModelCard | None, player: str) -> tuple[Score, HeldOutOf]:
+    """What was held out against a player, of the games that are most like those which the version plays.
 
     A player does not play alike against everybody: cal changes his ways after three losses in a row, which a
     weak opponent never gives him.
     """
     nothing = Score(0, 0)
     if card is None:
-        return nothing, False
-    own = card.own_by_opponent.get(player, nothing)
-    return (own, True) if own.rows >= HOLDOUT_ROWS_MIN else (card.by_opponent.get(player, nothing), False)
+        return nothing, "all games"
+    nearest: list[tuple[dict[str, Score], HeldOutOf]] = [
+        (card.rehearsal, "rehearsal"),
+        (card.own_by_opponent, "own games"),
+    ]
+    for scores, of in nearest:
+        if (score := scores.get(player, nothing)).rows >= HOLDOUT_ROWS_MIN:
+            return score, of
+    return card.by_opponent.get(player, nothing), "all games"
 
 
 def _check_game(

@@ -34,6 +34,7 @@ from gameplay.training.dataset import Dataset, Part
 from gameplay.training.estimators import HYPERPARAMETERS, Fitted, Hyperparameters, fit
 from gameplay.training.landing import Landing
 from gameplay.training.plots import confusion_matrix
+from gameplay.training.rehearsal import PLAYER, rehearse
 from ledger.events import TrainingCompleted, VersionRun
 from ledger.masking import Masking, mask_addresses
 from ledger.vocabulary import POLICY_OF_FAMILY, Alias, Family, Policy
@@ -170,11 +171,11 @@ def fit_model(job: Job, hyperparameters: Hyperparameters, *, folds: int = 0, tra
     fitted = fit(hyperparameters, split)
     graph = Graph(fitted.onnx)
     difference = compare(fitted, graph, split.holdout)
-    predicted = _predicted(graph, split.holdout)
+    predicted, graph_digest = _predicted(graph, split.holdout), digest(fitted.onnx)
     card = ModelCard(
         family=job.family,
         alias=job.alias,
-        onnx_digest=digest(fitted.onnx),
+        onnx_digest=graph_digest,
         features_digest=FEATURES_DIGEST,
         hyperparameters=msgspec.to_builtins(hyperparameters),
         source=job.dataset.source,
@@ -183,6 +184,7 @@ def fit_model(job: Job, hyperparameters: Hyperparameters, *, folds: int = 0, tra
         holdout=_score(predicted, split.holdout.targets),
         by_opponent=_by_opponent(predicted, split.holdout),
         own_by_opponent=_by_opponent(predicted, split.holdout, POLICY_OF_FAMILY[job.family]),
+        rehearsal={PLAYER: rehearse(graph, job.family, graph_digest)},
         folds=cross_validate(job.dataset, hyperparameters, folds) if folds else (),
         code_version=code_version(),
         libraries=libraries(),
