@@ -301,7 +301,7 @@ def test_one_changed_feature_in_a_copy_of_the_code_is_found(played: Path, tmp_pa
 
 
 def test_the_script_is_the_command_for_cal_and_forrest_and_finds_nothing_after_a_set_up(played: Path) -> None:
-    """The first versions are as good as in their rehearsal: by chance alone two hundred rounds are not a fifth off."""
+    """Two hundred rounds are not off the rehearsal by a fifth: chance alone would not do that."""
     result = run(["scripts/capture_cal_forrest_dataset.py", "--strict-parity"], played, games=GAMES_A_POLICY)
 
     assert result.returncode == 0, result.stdout + result.stderr
