@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from sqlalchemy import Insert
+from sqlalchemy import Connection, Insert
 
 from ledger.errors import BusyError, ClosedError, LedgerError, StorageError
 from ledger.events import Event
@@ -33,7 +33,7 @@ class _Waiting(NamedTuple):
 class Writer:
     """The asynchronous way into a ledger; made and used on one event loop.
 
-    All state but the queue belongs to the loop, so there is no lock.
+    All state but the queue and the connection belongs to the loop, so there is no lock.
     """
 
     def __init__(self, ledger: Ledger, *, queue_events_max: int = QUEUE_EVENTS_MAX) -> None:
@@ -43,6 +43,8 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._turn: list[_Waiting] = []
         self._queue: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
+        self._connection: Connection | None = None
+        """The thread's own, from its first batch on."""
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
@@ -114,10 +116,13 @@ class Writer:
             outcomes = self._write(batch)
             # One wake-up for the whole batch: a call for each future would cost more than the commit.
             self._loop.call_soon_threadsafe(self._answer, batch, outcomes)
+        if self._connection is not None:
+            self._connection.close()
 
     def _write(self, batch: list[_Waiting]) -> Sequence[Receipt | LedgerError]:
         try:
-            return self._ledger.append_all([waiting.append for waiting in batch])
+            self._connection = self._connection or self._ledger.connect()
+            return self._ledger.append_all([waiting.append for waiting in batch], on=self._connection)
         except StorageError as error:
             return [StorageError(str(error)) for _ in batch]
         except BaseException as error:  # the thread's outermost loop: a dead writer would hang every caller

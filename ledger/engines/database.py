@@ -4,7 +4,7 @@ Which kind of database it is, is known here and in the rooms beside this one, an
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -13,10 +13,9 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.engines import sqlite
-from ledger.engines.options import DATABASE, DEFERRED, SINGLE, WRITE
+from ledger.engines.options import DATABASE, SINGLE, WRITE
 from ledger.engines.sqlite import SUPPORTED
 from ledger.errors import NoLedgerError, StorageError, UnavailableError
-from ledger.schema import events
 
 
 class Database(Protocol):
@@ -46,6 +45,10 @@ class Database(Protocol):
 
     def has_tables(self, engine: Engine) -> bool:
         """Whether there is a ledger, or something else where one should be. Raises what the driver raises."""
+        ...
+
+    def begun(self, connection: Connection) -> AbstractContextManager[object]:
+        """A transaction that appends: it holds the lock of the events from `look` on, at the latest."""
         ...
 
     def appending(self, connection: Connection) -> AbstractContextManager[None]:
@@ -209,16 +212,23 @@ def transaction(engine: Engine, *, write: Sequence[Table] = ()) -> Iterator[Conn
 
 
 @contextmanager
-def appending(engine: Engine) -> Iterator[Connection]:
-    """As `transaction` for events, where `look` comes first, and takes the lock, and `insert`, if any, last."""
+def appending(engine: Engine, kept: Connection | None = None) -> Iterator[Connection]:
+    """As `transaction` for events, where `look` comes first, and takes the lock, and `insert`, if any, last.
+
+    On a connection of its own, or on one that the caller keeps from append to append.
+    """
     database = database_of(engine)
-    with _translated(database), engine.connect() as connection:
-        options = {WRITE: (events.name,), DEFERRED: True}
-        begun = connection.execution_options(**options).begin()
-        with begun, _dropping(database, connection), database.appending(connection):
+    with _translated(database), nullcontext(kept) if kept is not None else engine.connect() as connection:
+        with database.begun(connection), _dropping(database, connection), database.appending(connection):
             database.check(connection)
             yield connection
         database.check(connection)
+
+
+def connect(engine: Engine) -> Connection:
+    """A connection for the caller to keep and to close. Raises StorageError."""
+    with _translated(database_of(engine)):
+        return engine.connect()
 
 
 @contextmanager

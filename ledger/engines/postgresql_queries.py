@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import chain, repeat
 from typing import Any, Final, Self, cast
 
@@ -13,7 +13,7 @@ from psycopg.adapt import Dumper, Loader
 from psycopg.pq import Format
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Insert, Select, func, select, update
 
-from ledger.engines.options import DEFERRED
+from ledger.engines.options import DEFERRED, WRITE
 from ledger.errors import UnavailableError
 from ledger.guards import FUNCTIONS, GUARDS, Guard
 from ledger.schema import events, ledger_head, ledger_identity
@@ -200,6 +200,10 @@ class Queries:
         """Whether there are the tables of a ledger; others may stand beside them."""
         with engine.connect() as connection:
             return connection.exec_driver_sql("SELECT to_regclass('events') IS NOT NULL").scalar_one() is True
+
+    def begun(self, connection: Connection) -> AbstractContextManager[object]:
+        """A transaction that appends. `look` begins it, in the trip in which it takes the lock."""
+        return connection.execution_options(**{WRITE: (events.name,), DEFERRED: True}).begin()
 
     @contextmanager
     def appending(self, connection: Connection) -> Iterator[None]:

@@ -161,7 +161,7 @@ class SqliteFile(Sqlite):
 
     def _found(self, path: Path) -> FileId:
         try:
-            found = path.stat()
+            found = os.stat(path)
         except FileNotFoundError:
             raise ReplacedError(path, "is gone") from None
         return found.st_dev, found.st_ino

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from gameplay.game.games import Game, fold
 from gameplay.serving import abandonment
@@ -141,9 +141,11 @@ class Overtaken(Ledger):
         super().__init__(engine)
         self._action = action
 
-    def append_all(self, appends: Sequence[Append]) -> list[Receipt | LedgerError]:
+    def append_all(
+        self, appends: Sequence[Append], *, on: Connection | None = None
+    ) -> list[Receipt | LedgerError]:
         self._action()
-        return super().append_all(appends)
+        return super().append_all(appends, on=on)
 
 
 def test_a_player_who_plays_on_at_the_last_moment_plays_on(engine: Engine) -> None:
