@@ -25,8 +25,8 @@ from gameplay.web import (
     runbook,
     training,
 )
-from gameplay.web.access_log import AccessLog
-from gameplay.web.calls import Call, routes
+from gameplay.web.access_log import log_request
+from gameplay.web.calls import Call, direct, routes
 from gameplay.web.console import (
     decision_list,
     decision_page,
@@ -47,12 +47,13 @@ from gameplay.web.console.assets import read_assets
 from gameplay.web.console.templating import Pages
 from gameplay.web.console.watching import Live
 from gameplay.web.deliveries import Deliveries
+from gameplay.web.direct import Direct
 from gameplay.web.errors import HANDLERS
+from gameplay.web.front import Front
 from gameplay.web.http_metrics import HttpMetrics
 from gameplay.web.lanes import Lanes
 from gameplay.web.limits import DEFAULTS, Limits
 from gameplay.web.mlflow_webhook import mlflow_webhook
-from gameplay.web.request_ids import RequestIds
 from gameplay.web.state import State
 from gameplay.web.stopping import Stopping
 from gameplay.web.streams import Streams
@@ -83,9 +84,8 @@ def create_app(settings: Settings, *, registry: Registry | None = None, limits: 
     app = Starlette(
         routes=routes(CALLS, settings),
         middleware=[
-            Middleware(RequestIds),
-            *([Middleware(AccessLog)] if settings.access_log else []),
-            Middleware(HttpMetrics, process, CALLS),
+            Middleware(Front, [HttpMetrics(process, CALLS).note, *([log_request] if settings.access_log else [])]),
+            Middleware(Direct, direct(CALLS, settings)),
         ],
         exception_handlers=HANDLERS,
         lifespan=lifespan,

@@ -1,12 +1,12 @@
 """Request bodies, read within limits and decoded strictly; answers as JSON."""
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
-import anyio
 import msgspec
 from msgspec import Meta
 from starlette.requests import ClientDisconnect, Request
@@ -47,7 +47,7 @@ async def read_body(request: Request) -> bytes:
     """The whole body. Raises TooLarge and TooSlow at the application's limits, without reading the rest of it."""
     limits = limits_of(request)
     try:
-        with anyio.fail_after(limits.body_seconds):
+        async with asyncio.timeout(limits.body_seconds):
             return await _read(request, limits.body_bytes)
     except TimeoutError as error:
         raise TooSlow(f"the body has not arrived within {limits.body_seconds:g} seconds") from error
@@ -61,10 +61,15 @@ async def _read(request: Request, limit: int) -> bytes:
         if parse_whole(request.headers.get("content-length", "")) > limit:
             raise too_large
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+    is_whole = False
+    while not is_whole:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
         if len(body) > limit:
             raise too_large
+        is_whole = not message.get("more_body", False)
     return bytes(body)
 
 

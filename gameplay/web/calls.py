@@ -83,23 +83,40 @@ class OtherMethod:
         raise HTTPException(405, headers=self._headers)
 
 
+def direct(calls: Sequence[Call], settings: Settings) -> dict[tuple[str, str], Route]:
+    """Method and path -> the route of each call that these two name, and that no middleware stands before."""
+    return {
+        (method, path): _route(call, path, settings)
+        for call in calls
+        for path in call.spellings
+        for method in call.methods
+        if "{" not in path and not _middleware(call, settings)
+    }
+
+
 def _route(call: Call, path: str, settings: Settings) -> Route:
     if call.part is not None and call.part not in PARTS[settings.role]:
         # Whatever else is wrong with it: another process is asked, and says so.
         return Route(path, _elsewhere(call.part), methods=list(call.methods))
-    methods, middleware = list(call.methods), []
+    preflight = ["OPTIONS"] if call.shared and settings.allowed_origins else []
+    methods = [*call.methods, *preflight]
+    return Route(path, call.endpoint, methods=methods, middleware=_middleware(call, settings))
+
+
+def _middleware(call: Call, settings: Settings) -> list[Middleware]:
+    """What a request for the call passes first."""
+    passed = []
     if call.shared and settings.allowed_origins:
-        methods.append("OPTIONS")
-        middleware.append(Middleware(CrossOrigin, settings.allowed_origins, call.methods))
+        passed.append(Middleware(CrossOrigin, settings.allowed_origins, call.methods))
     if call.guarded:
-        middleware.append(Middleware(Guard, settings))
+        passed.append(Middleware(Guard, settings))
     if call.ordered:
-        middleware.append(Middleware(OwnPages, settings))
+        passed.append(Middleware(OwnPages, settings))
     if call.secret:
-        middleware.append(Middleware(TokenGuard, settings))
+        passed.append(Middleware(TokenGuard, settings))
     if call.packed:
-        middleware.append(Middleware(Compression))
-    return Route(path, call.endpoint, methods=methods, middleware=middleware)
+        passed.append(Middleware(Compression))
+    return passed
 
 
 def _elsewhere(part: Part) -> Endpoint:

@@ -4,11 +4,10 @@ Routes, methods and status classes are closed sets, and every series starts at 0
 `increase()` sees the first error of a route.
 """
 
-import time
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from gameplay.observability.process_series import STATUS_CLASSES
 from gameplay.web.calls import Call
@@ -19,10 +18,9 @@ BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 
 
 class HttpMetrics:
-    """ASGI middleware: counts and times requests."""
+    """Counts and times requests."""
 
-    def __init__(self, app: ASGIApp, registry: CollectorRegistry, calls: Iterable[Call]) -> None:
-        self._app = app
+    def __init__(self, registry: CollectorRegistry, calls: Iterable[Call]) -> None:
         calls = tuple(calls)
         self._labels = {spelling: call.path for call in calls for spelling in call.spellings}
         known = {(method, call.path) for call in calls for method in call.methods}
@@ -43,24 +41,10 @@ class HttpMetrics:
         endless = {call.path for call in calls if call.endless}
         self._seconds = {path: seconds.labels(path) for path in sorted(paths - endless)}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status = 500
-
-        async def note(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        began = time.perf_counter()
-        try:
-            await self._app(scope, receive, note)
-        finally:
-            path = self._labels[scope["route"].path] if "route" in scope else OTHER
-            if path in self._seconds:
-                self._seconds[path].observe(time.perf_counter() - began)
-            key = (scope["method"], path, f"{status // 100}xx")
-            self._requests[key if key in self._requests else (OTHER, path, key[2])].inc()
+    def note(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count and time a request, under the route by which it was answered."""
+        path = self._labels[scope["route"].path] if "route" in scope else OTHER
+        if path in self._seconds:
+            self._seconds[path].observe(seconds)
+        key = (scope["method"], path, f"{status // 100}xx")
+        self._requests[key if key in self._requests else (OTHER, path, key[2])].inc()

@@ -5,14 +5,14 @@ The caller's trace, as W3C's Trace Context has it, comes into the lines too. The
 
 import re
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Scope
 
 from gameplay.observability.request_ids import Trace, request_id, trace
 from ledger.ids import new_id
 
 HEADER = "X-Request-ID"
+_HEADER = HEADER.lower().encode()
 # Visible ASCII: anything else could hide in a header or in a line of the log.
 _PLAIN = re.compile(r"[!-~]{1,128}").fullmatch
 _TRACEPARENT = re.compile(
@@ -20,30 +20,25 @@ _TRACEPARENT = re.compile(
 ).fullmatch
 
 
-class RequestIds:
-    """ASGI middleware: takes over the caller's id if it is plain, else makes one."""
+def name_request(scope: Scope) -> str:
+    """Give a request its id, which is the caller's if that is plain, and have its lines of the log bear it."""
+    given, parents = [], []
+    for name, value in scope["headers"]:
+        if name == _HEADER:
+            given.append(value.decode("latin-1"))
+        elif name == b"traceparent":
+            parents.append(value.decode("latin-1"))
+    known_as: str = given[0] if len(given) == 1 and _PLAIN(given[0]) else new_id()
+    scope["state"]["request_id"] = known_as
+    # Not reset at the end: the server logs what the application raises later, in the task of this request.
+    request_id.set(known_as)
+    trace.set(_trace(parents))
+    return known_as
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        given = headers.getlist(HEADER)
-        known_as = given[0] if len(given) == 1 and _PLAIN(given[0]) else new_id()
-        scope["state"]["request_id"] = known_as
-        # Not reset at the end: the server logs what this raises later, in the task of this request.
-        request_id.set(known_as)
-        trace.set(_trace(headers.getlist("traceparent")))
-
-        async def name(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = known_as
-            await send(message)
-
-        await self._app(scope, receive, name)
+def bear_name(message: Message, known_as: str) -> None:
+    """Put a request's id into the header of its answer."""
+    message["headers"] = [*message.get("headers", ()), (_HEADER, known_as.encode("latin-1"))]
 
 
 def _trace(given: list[str]) -> Trace | None:

@@ -12,7 +12,7 @@ from gameplay import refusals
 from gameplay.models.errors import RegistryUnavailable, StoreUnavailable
 from gameplay.refusals import Refusal
 from gameplay.web.errors import HANDLERS
-from gameplay.web.request_ids import RequestIds
+from gameplay.web.front import Front
 from ledger.errors import BusyError, ClosedError, ConflictError, DiskFullError, StorageError
 from ledger.masking import Masking
 from projections.errors import ProjectionError, TooManyFoldsError
@@ -36,9 +36,7 @@ def answer_to(error: Exception) -> tuple[int, dict[str, str], dict[str, str]]:
     async def fail(_request: Request) -> Response:
         raise error
 
-    app = Starlette(
-        routes=[Route("/", fail)], middleware=[Middleware(RequestIds)], exception_handlers=dict(HANDLERS)
-    )
+    app = Starlette(routes=[Route("/", fail)], middleware=[Middleware(Front)], exception_handlers=dict(HANDLERS))
 
     async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
         await app({**scope, "state": {"masked": Masking(["hunter2"])}}, receive, send)

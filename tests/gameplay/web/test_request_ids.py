@@ -14,7 +14,7 @@ from gameplay.config import Settings
 from gameplay.observability.request_ids import RequestIds as LogFilter
 from gameplay.observability.request_ids import Trace, trace
 from gameplay.web.app import create_app
-from gameplay.web.request_ids import RequestIds
+from gameplay.web.front import Front
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.web_clients import BASE_URL, service_behind
 
@@ -74,7 +74,7 @@ def test_a_line_of_the_log_names_the_request_that_it_is_about(caplog: pytest.Log
         return Response()
 
     log.warning("before")
-    app = Starlette(routes=[Route("/", work)], middleware=[Middleware(RequestIds)])
+    app = Starlette(routes=[Route("/", work)], middleware=[Middleware(Front)])
     with TestClient(app) as client:
         client.get("/", headers={"X-Request-ID": "mine"})
 
@@ -102,7 +102,7 @@ def test_the_callers_trace_comes_into_the_lines(given: str, traced: bool) -> Non
         found.append(trace.get())
         return Response()
 
-    app = Starlette(routes=[Route("/", endpoint)], middleware=[Middleware(RequestIds)])
+    app = Starlette(routes=[Route("/", endpoint)], middleware=[Middleware(Front)])
     with TestClient(app) as client:
         client.get("/", headers={"traceparent": given})
 
