@@ -73,6 +73,10 @@ class Receipt(NamedTuple):
     recorded_us: int
 
 
+Provided = tuple[tuple[str, int], ...]
+"""Streams from which an append was decided beside its own, each with the version that it must still have."""
+
+
 class EncodedEvent(NamedTuple):
     """An event that is ready to be written."""
 
@@ -91,6 +95,7 @@ class Append:
     expected_version: int | None
     keyed: bool
     beside: Insert | None = None
+    provided: Provided = ()
 
 
 @dataclass(slots=True)
@@ -157,8 +162,12 @@ class Ledger:
         *,
         ids: Sequence[str] | None = None,
         beside: Insert | None = None,
+        provided: Provided = (),
     ) -> Append:
         """The append as bytes, not yet written. Raises InvalidEventError.
+
+        It is refused, as at a wrong version, where a stream of `provided` is not at its version: what was decided
+        from that stream too, without a look at the database, is out of date then.
 
         `beside` is a statement on another table that is executed in the same transaction, if the events are
         appended: for what belongs to them and may not be in the log, such as a name that can be erased.
@@ -172,7 +181,7 @@ class Ledger:
             EncodedEvent(event_id, *encode(event))
             for event_id, event in zip(ids or new_ids(len(new)), new, strict=True)
         )
-        return Append(stream, encoded, expected_version, keyed=ids is not None, beside=beside)
+        return Append(stream, encoded, expected_version, ids is not None, beside, provided)
 
     def connect(self) -> Connection:
         """A connection that the caller keeps for `append_all`, and closes. Raises StorageError."""
@@ -207,7 +216,7 @@ class Ledger:
     ) -> list[Receipt | LedgerError]:
         database = database_of(self.engine)
         with appending(self.engine, kept) as connection:
-            streams = sorted({append.stream for append in appends})
+            streams = sorted({stream for append in appends for stream in _streams(append)})
             head, versions, known = database.look(connection, streams, _ids(appends))
             entries = {entry.event_id: entry for entry in map(Entry._make, known)}
             numbering = _Numbering(_head(head), versions, entries)
@@ -337,6 +346,9 @@ def _number(numbering: _Numbering, append: Append, now_us: int) -> Receipt | Led
     expected = append.expected_version
     if expected is not None and expected != actual:
         return ConflictError(append.stream, expected, actual)
+    for other, provided in append.provided:
+        if (found := numbering.versions.get(other, 0)) != provided:
+            return ConflictError(other, provided, found)
     position, chain_hash, _ = numbering.head
     first, version, stream = position + 1, actual, append.stream
     stream_bytes = stream.encode()
@@ -385,6 +397,10 @@ def _head(row: Sequence[Any] | None) -> Head:
 
 def _ids(appends: Sequence[Append]) -> list[str]:
     return [event.event_id for append in appends if append.keyed for event in append.events]
+
+
+def _streams(append: Append) -> list[str]:
+    return [append.stream, *(stream for stream, _ in append.provided)]
 
 
 def _besides(appends: Sequence[Append], outcomes: Sequence[Receipt | LedgerError]) -> list[Insert]:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Insert
 
 from ledger.errors import BusyError, ClosedError, LedgerError, StorageError
 from ledger.events import Event
-from ledger.store import Append, Ledger, Receipt
+from ledger.store import Append, Ledger, Provided, Receipt
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ class Writer:
         *,
         ids: Sequence[str] | None = None,
         beside: Insert | None = None,
+        provided: Provided = (),
     ) -> Receipt:
         """As `Ledger.append`, with what `Ledger.prepare` takes beside it; returns once the events are durable.
 
@@ -67,7 +68,7 @@ class Writer:
         assert len(new) <= self.queue_events_max, "an append larger than the queue would never get in"
         if self.unanswered_events + len(new) > self.queue_events_max:
             raise BusyError(self.unanswered_events, self.queue_events_max)
-        append = self._ledger.prepare(stream, new, expected_version, ids=ids, beside=beside)
+        append = self._ledger.prepare(stream, new, expected_version, ids=ids, beside=beside, provided=provided)
         answer: asyncio.Future[Receipt] = self._loop.create_future()
         self.unanswered_events += len(new)
         self._turn.append(_Waiting(append, answer))

@@ -124,6 +124,19 @@ class Projector:
         with self._lock:
             yield self.catch_up()
 
+    @contextmanager
+    def at_rest(self) -> Iterator[bool]:
+        """Hold every state still where it is, unless a thread is folding: then nothing is held, and it says False.
+
+        For a caller that may wait for no fold and no database, and learns by other means whether it is the head.
+        """
+        held = self._lock.acquire(blocking=False)
+        try:
+            yield held
+        finally:
+            if held:
+                self._lock.release()
+
     def save(self, *, every: int = SNAPSHOT_ENTRIES) -> bool:
         """Write snapshots when `every` entries or more were folded since the last ones, or waypoints were laid.
 

@@ -6,9 +6,11 @@ lands, in this process or in any other, and the loser reads on in the stream.
 
 import random
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import NamedTuple, Protocol
 
 import anyio
 import anyio.to_thread
@@ -25,12 +27,13 @@ from gameplay.serving.room import Room
 from ledger.errors import ConflictError, UnreadableEventError
 from ledger.events import Assignment, Event, GameStarted, RoundPlayed
 from ledger.ids import new_id
-from ledger.store import Entry, Ledger
-from ledger.streams import game_stream
+from ledger.store import Entry, Ledger, Provided, Receipt
+from ledger.streams import game_stream, promotion_stream
 from ledger.vocabulary import MODEL_TYPE_OF_OPPONENT, Family, Move, Opponent, PlayedAlias
 from ledger.writer import Writer
 from projections.decision.cycle import versions_of
 from projections.read_models.families import Families
+from projections.read_models.standings import PromotionState
 
 CACHED_GAMES_MAX = 10_000
 SEED_BITS = 53
@@ -47,8 +50,26 @@ Listen = Callable[[GameStarted, int, Row, Move], None]
 """Hears of each round that a model played, once it is durable: game, round, features, the player's move."""
 
 
-MakeReady = Callable[[Family, Collection[int], float], object]
-"""Has versions of a family loaded, and waits for them so many seconds at most."""
+class Loader(Protocol):
+    """Has versions of a family in memory."""
+
+    def is_loaded(self, family: Family, version: int) -> bool:
+        """Whether it is there. Waits for nothing."""
+        ...
+
+    def make_ready(self, family: Family, versions: Iterable[int], seconds_max: float) -> object:
+        """Have versions loaded, and wait for them so many seconds at most."""
+        ...
+
+
+class AllLoaded:
+    """A loader that has every version there is."""
+
+    def is_loaded(self, _family: Family, _version: int) -> bool:
+        return True
+
+    def make_ready(self, _family: Family, _versions: Iterable[int], _seconds_max: float) -> None:
+        """They are."""
 
 
 class Predictor(Protocol):
@@ -72,6 +93,14 @@ class Split:
         return {"B": b_share, "Production": 1 - b_share, None: 0.0}[alias]
 
 
+class _State(NamedTuple):
+    """A family's promotion state as far as a start needs it, and the stream version that it is of."""
+
+    assignment: Assignment | None
+    swap_count: int
+    provided: Provided
+
+
 class Play:
     """The games of one process. Used on one event loop."""
 
@@ -86,7 +115,7 @@ class Play:
         split: Split,
         rng: random.Random | None = None,
         listen: Listen | None = None,
-        make_ready: MakeReady = lambda _family, _versions, _seconds: None,
+        models: Loader | None = None,
     ) -> None:
         self._ledger = ledger
         self._writer = writer
@@ -96,7 +125,7 @@ class Play:
         self._split = split
         self._rng = rng or random.SystemRandom()
         self._listen = listen
-        self._make_ready = make_ready
+        self._models = models or AllLoaded()
         self._starts = anyio.CapacityLimiter(STARTS_MAX)
         self._games: OrderedDict[str, Game] = OrderedDict()
         self._forks = families.forks
@@ -106,19 +135,25 @@ class Play:
     ) -> Game:
         """Start a game; alias, versions and swap count are of one position and stay with it to the end.
 
-        Another process may have moved the aliases a moment ago, to versions that are not in memory here. They are
-        loaded before the game begins: a round without its model would be no evidence.
+        They are those in memory, on the condition that nothing was appended to the family's stream since; where
+        something was, a thread folds to the head first. So no process starts a game with aliases that another one
+        has moved a moment ago. Versions that are not in memory are loaded before the game begins: a round without
+        its model would be no evidence.
 
         A display name is kept in the same transaction: neither of the two happens to a client whose start
         is refused. Raises Unavailable and TooMany while too many games are open.
         """
-        game_id = new_id()
-        started = await anyio.to_thread.run_sync(
-            self._decide_start, game_id, opponent, player, in_metrics, limiter=self._starts
-        )
-        beside = naming(player.player_id, name) if name else None
-        await self._writer.append(game_stream(game_id), [started], 0, beside=beside)
-        self._room.began(game_id, player)
+        game_id, beside = new_id(), naming(player.player_id, name) if name else None
+        stream, decide = game_stream(game_id), partial(self._decide_start, game_id, opponent, player, in_metrics)
+        receipt: Receipt | None = None
+        if (known := self._known_state(opponent, player)) is not None:
+            started = decide(known)
+            with suppress(ConflictError):  # the family has moved on since
+                receipt = await self._writer.append(stream, [started], 0, beside=beside, provided=known.provided)
+        if receipt is None:
+            started = decide(await anyio.to_thread.run_sync(self._state, opponent, player, limiter=self._starts))
+            receipt = await self._writer.append(stream, [started], 0, beside=beside)
+        self._room.began(game_id, player, receipt.last_position)
         return self._keep(Game(started))
 
     async def play(self, game_id: str, user_move: Move, round_no: int | None) -> tuple[Game, int]:
@@ -160,13 +195,42 @@ class Play:
             return game
         return await self._load(game_id)
 
-    def _decide_start(self, game_id: str, opponent: Opponent, player: Player, in_metrics: bool) -> GameStarted:
+    def _known_state(self, opponent: Opponent, player: Player) -> _State | None:
+        """What a start is decided from, as it is in memory; None where that takes a wait.
+
+        It need not be the head's: the append is refused where the family's stream has gone on.
+        """
+        if not self._room.has_place(player):
+            return None
+        if (family := _family(opponent)) is None:
+            return _State(None, 0, ())
+        self._families.check()
+        with self._families.at_rest() as families:
+            if families is None:
+                return None
+            state = _state_of(families[family], family)
+        return state if self._is_loaded(family, state.assignment) else None
+
+    def _state(self, opponent: Opponent, player: Player) -> _State:
+        """The same at the head, once there is room for the game and its versions are loaded. Blocks."""
         self._room.require(player)
-        model_type = MODEL_TYPE_OF_OPPONENT[opponent]
+        if (family := _family(opponent)) is None:
+            return _State(None, 0, ())
+        with self._families.current() as families:
+            state = _state_of(families[family], family)
+        if state.assignment is not None:
+            self._models.make_ready(family, versions_of(state.assignment).values(), MODELS_SECONDS_MAX)
+        return state
+
+    def _is_loaded(self, family: Family, assignment: Assignment | None) -> bool:
+        versions = versions_of(assignment).values() if assignment is not None else ()
+        return all(self._models.is_loaded(family, version) for version in versions)
+
+    def _decide_start(
+        self, game_id: str, opponent: Opponent, player: Player, in_metrics: bool, state: _State
+    ) -> GameStarted:
+        model_type, assignment = MODEL_TYPE_OF_OPPONENT[opponent], state.assignment
         scripted = model_type == "scripted"
-        assignment, swap_count = (None, 0) if model_type == "scripted" else self._promotion_state(model_type)
-        if assignment is not None and model_type != "scripted":
-            self._make_ready(model_type, versions_of(assignment).values(), MODELS_SECONDS_MAX)
         alias = None if scripted else assigned_alias(game_id, self._split.share, self._split.enabled)
         return GameStarted(
             game_id=game_id,
@@ -177,18 +241,13 @@ class Play:
             alias=alias,
             model_version=getattr(assignment, alias) if assignment and alias else None,
             assignment=assignment,
-            swap_count=swap_count,
+            swap_count=state.swap_count,
             assignment_probability=self._split.probability(alias),
             difficulty="standard",
             opening=None if scripted else draw_opening(self._rng).name,
             bot_seed=self._rng.getrandbits(SEED_BITS) if scripted else None,
             in_metrics=in_metrics,
         )
-
-    def _promotion_state(self, family: Family) -> tuple[Assignment | None, int]:
-        with self._families.current() as families:
-            promotion_state = families[family]
-            return promotion_state.assignment(), promotion_state.swap_count
 
     def _predictions(self, game: Game, row: Row | None) -> tuple[Prediction, ...]:
         model_type = game.started.model_type
@@ -253,6 +312,17 @@ class Play:
         if game.version == version:
             for event in events:
                 evolve(game, event)
+
+
+def _family(opponent: Opponent) -> Family | None:
+    """Whose models play; None for a script."""
+    model_type = MODEL_TYPE_OF_OPPONENT[opponent]
+    return None if model_type == "scripted" else model_type
+
+
+def _state_of(promotion: PromotionState, family: Family) -> _State:
+    provided = ((promotion_stream(family), promotion.stream_version),)
+    return _State(promotion.assignment(), promotion.swap_count, provided)
 
 
 def _row(game: Game) -> Row | None:

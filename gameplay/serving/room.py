@@ -1,7 +1,7 @@
 """Whether there is room for another game: the limits on games that are open."""
 
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -21,12 +21,16 @@ _ENDS = (wire_name(GameFinished), wire_name(GameAbandoned))
 class Room(Protocol):
     """What the start of a game asks first, and what hears of games that start and end here."""
 
+    def has_place(self, player: Player) -> bool:
+        """Whether there certainly is room, by what is in memory. Waits for nothing."""
+        ...
+
     def require(self, player: Player) -> None:
         """Raise TooMany or Unavailable while too many games are open. Blocks."""
         ...
 
-    def began(self, game_id: str, player: Player) -> None:
-        """Take in a game that was started here."""
+    def began(self, game_id: str, player: Player, position: int) -> None:
+        """Take in a game that was started here, at this position."""
         ...
 
     def ended(self, game_id: str) -> None:
@@ -40,6 +44,19 @@ class FoldedRoom:
     def __init__(self, read_models: ReadModels, *, games_max: int = OPEN_GAMES_MAX) -> None:
         self._read_models = read_models
         self._games_max = games_max
+        self._begun: deque[tuple[int, str]] = deque()
+        """Position and player of the games that began here, and that no fold has come to."""
+
+    def has_place(self, player: Player) -> bool:
+        """As `Room`: of what was folded, and of what has begun here since."""
+        folded, state = self._read_models.projector.position, self._read_models.open_games.state
+        while self._begun and self._begun[0][0] <= folded:
+            self._begun.popleft()
+        of_player = sum(player_id == player.player_id for _, player_id in self._begun)
+        return (
+            len(state.games) + len(self._begun) < self._games_max
+            and state.players.get(player.player_id, 0) + of_player < OPEN_GAMES_A_PLAYER_MAX
+        )
 
     def require(self, player: Player) -> None:
         """As `Room`."""
@@ -48,8 +65,9 @@ class FoldedRoom:
             games, of_player = len(state.games), state.players.get(player.player_id, 0)
         _require(games, self._games_max, of_player)
 
-    def began(self, game_id: str, player: Player) -> None:
-        """The fold hears of it."""
+    def began(self, game_id: str, player: Player, position: int) -> None:  # noqa: ARG002
+        """As `Room`: until the fold has come to it."""
+        self._begun.append((position, player.player_id))
 
     def ended(self, game_id: str) -> None:
         """The fold hears of it."""
@@ -83,6 +101,16 @@ class OwnRoom:
         self._players: Counter[str] = Counter()
         self._lock = threading.Lock()
 
+    def has_place(self, player: Player) -> bool:
+        """As `Room`; False as well while a thread looks for room."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            self._drop_idle()
+            return len(self._games) < self._games_max and self._players[player.player_id] < OPEN_GAMES_A_PLAYER_MAX
+        finally:
+            self._lock.release()
+
     def require(self, player: Player) -> None:
         """As `Room`."""
         with self._lock:
@@ -94,7 +122,7 @@ class OwnRoom:
                 self._drop_ended(own[:LOOKED_AT_MAX])
             _require(len(self._games), self._games_max, self._players[player.player_id])
 
-    def began(self, game_id: str, player: Player) -> None:
+    def began(self, game_id: str, player: Player, position: int) -> None:  # noqa: ARG002
         """As `Room`."""
         with self._lock:
             self._games[game_id] = _Begun(player.player_id, self._steady())

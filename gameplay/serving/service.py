@@ -266,7 +266,7 @@ def _build_games(base: PlayCore, writer: Writer, process: CollectorRegistry, clo
         base.models,
         split=Split(share=settings.ab_split, enabled=settings.ab_testing),
         listen=cross_family.offer,
-        make_ready=base.models.make_ready,
+        models=base.models,
     )
     return Games(writer, play, cross_family)
 

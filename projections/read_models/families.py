@@ -61,6 +61,10 @@ class Families(Protocol):
         """Hold the states still at the head. Raises ProjectionError."""
         ...
 
+    def at_rest(self) -> AbstractContextManager[States | None]:
+        """Hold the states still where they are, without a wait; None while a thread folds them."""
+        ...
+
 
 class FoldedFamilies:
     """The states among all others that a projector folds."""
@@ -98,6 +102,12 @@ class FoldedFamilies:
         """As `Families`."""
         with self._projector.current():
             yield self._tracked.state.families
+
+    @contextmanager
+    def at_rest(self) -> Iterator[States | None]:
+        """As `Families`."""
+        with self._projector.at_rest() as is_held:
+            yield self._tracked.state.families if is_held else None
 
 
 class StreamedFamilies:
@@ -138,6 +148,16 @@ class StreamedFamilies:
         with self._lock:
             self._catch_up()
             yield self._tracked.state.families
+
+    @contextmanager
+    def at_rest(self) -> Iterator[States | None]:
+        """As `Families`."""
+        is_held = self._lock.acquire(blocking=False)
+        try:
+            yield self._tracked.state.families if is_held else None
+        finally:
+            if is_held:
+                self._lock.release()
 
     def _catch_up(self) -> None:
         self.check()

@@ -8,6 +8,7 @@ from sqlalchemy import Column, Engine, MetaData, Table, Text, insert, select
 from ledger.engines.sqlite_queries import INSERT_ROWS_MAX
 from ledger.errors import ConflictError, DuplicateError, InvalidEventError, StorageError, UnreadableEventError
 from ledger.events import Event
+from ledger.store import Append as Prepared
 from ledger.store import Ledger, Receipt
 from ledger.writer import Writer
 from tests.builders import fell_back, game_finished, game_started, one_of_each, round_played
@@ -379,3 +380,26 @@ def test_what_stands_beside_an_append_is_kept_or_refused_with_it(ledger: Ledger,
     assert isinstance(refused, ConflictError)
     with engine.connect() as connection:
         assert connection.scalars(select(notes.c.note)).all() == ["game-g1"]
+
+
+def test_an_append_is_refused_where_another_stream_from_which_it_was_decided_has_gone_on(
+    ledger: Ledger,
+) -> None:
+    ledger.append("other", [game_started()], 0)
+
+    def provided(stream: str, **versions: int) -> Prepared:
+        return ledger.prepare(stream, [game_started()], 0, provided=tuple(versions.items()))
+
+    outcomes = ledger.append_all(
+        [
+            provided("game-g1", other=1, unknown=0),
+            provided("game-g2", other=0),
+            ledger.prepare("other", [game_started()], 1),
+            provided("game-g3", other=1),
+            provided("game-g4", other=2),
+        ]
+    )
+
+    moved = [(one.stream, one.expected, one.actual) for one in outcomes if isinstance(one, ConflictError)]
+    assert moved == [("other", 0, 1), ("other", 1, 2)]
+    assert [entry.stream for entry in ledger.read()] == ["other", "game-g1", "other", "game-g4"]

@@ -450,6 +450,30 @@ def test_a_look_at_the_states_does_not_wait_for_snapshots_to_be_written(ledger: 
     assert set(restored.state.games) == {"g1", "g2"}
 
 
+def test_states_at_rest_are_those_of_the_last_fold_and_none_during_one(ledger: Ledger) -> None:
+    tracked, table = Tracked(open_games.projection()), SlowTable()
+    projector = Projector(ledger, [tracked], table)
+    held, release = Signal(), Signal()
+
+    def hold() -> None:
+        with projector.current():
+            held.set()
+            assert release.wait(10)
+
+    ledger.append("game-g1", [game_started(game_id="g1")], 0)
+    other = Thread(target=hold)
+    other.start()
+    assert held.wait(10)
+    with projector.at_rest() as is_held:
+        assert not is_held
+
+    release.set()
+    other.join()
+    ledger.append("game-g2", [game_started(game_id="g2")], 0)
+    with projector.at_rest() as is_held:
+        assert (is_held, set(tracked.state.games)) == (True, {"g1"})
+
+
 def test_snapshots_stay_as_they_were_when_the_database_refuses_new_ones(ledger: Ledger) -> None:
     expected = saved(ledger)
     with refusing(ledger.engine, "projection_snapshots", "NEW.name = 'standings'"):

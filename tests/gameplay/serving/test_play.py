@@ -1,8 +1,8 @@
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,13 +22,13 @@ from gameplay.serving.play import Play, Split
 from gameplay.serving.room import FoldedRoom, Room
 from gameplay.web.answers import play_answer
 from ledger.errors import BusyError
-from ledger.events import Assignment, PredictionMade
+from ledger.events import AliasesAssigned, Assignment, PredictionMade
 from ledger.store import Entry, Ledger, Receipt
-from ledger.streams import game_stream
+from ledger.streams import game_stream, promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES, MOVES, Family, Move
 from ledger.writer import Writer
 from projections.read_models.all import ReadModels
-from projections.read_models.families import Families, StreamedFamilies
+from projections.read_models.families import Families, States, StreamedFamilies
 from tests.builders import aliases_assigned, assignments, game_started, round_played
 
 HUMAN = Player("human", "p-1")
@@ -349,21 +349,69 @@ def test_games_in_memory_are_read_again_when_the_ledger_is_another_one(ready: Le
     asyncio.run(scenario())
 
 
-def test_a_game_starts_when_its_versions_are_ready(ready: Ledger) -> None:
-    asked: list[tuple[Family, list[int], int]] = []
+class Loading:
+    """A loader that notes what it was asked to load, and where the ledger was then."""
 
-    def make_ready(family: Family, versions: Collection[int], _seconds_max: float) -> None:
-        asked.append((family, list(versions), ready.head().position))
+    def __init__(self, ledger: Ledger) -> None:
+        self.asked: list[tuple[Family, list[int], int]] = []
+        self._ledger = ledger
+        self._loaded: set[tuple[Family, int]] = set()
+
+    def is_loaded(self, family: Family, version: int) -> bool:
+        return (family, version) in self._loaded
+
+    def make_ready(self, family: Family, versions: Iterable[int], _seconds_max: float) -> None:
+        wanted = list(versions)
+        self.asked.append((family, wanted, self._ledger.head().position))
+        self._loaded.update((family, version) for version in wanted)
+
+
+def test_a_game_starts_when_its_versions_are_ready(ready: Ledger) -> None:
+    models = Loading(ready)
 
     async def scenario() -> None:
         async with Writer(ready) as writer:
-            play = Play(ready, writer, *reads(ready), Leaning(), split=Split(), make_ready=make_ready)
-            await play.start("forrest", HUMAN, in_metrics=True)
-            await play.start("hal", HUMAN, in_metrics=True)
+            play = Play(ready, writer, *reads(ready), Leaning(), split=Split(), models=models)
+            for opponent in ("forrest", "hal", "forrest"):
+                await play.start(opponent, HUMAN, in_metrics=True)
 
     position = ready.head().position
     asyncio.run(scenario())
-    assert asked == [("xgboost", [1, 2, 3, 4], position)], "before anything is appended, and for no scripted bot"
+    first = ("xgboost", [1, 2, 3, 4], position)
+    assert models.asked == [first], "before anything is appended, for no scripted bot, and once"
+
+
+def test_a_game_starts_from_memory_and_with_what_another_process_has_assigned_since(ready: Ledger) -> None:
+    looks: list[int] = []
+
+    class Looked(StreamedFamilies):
+        @contextmanager
+        def current(self) -> Iterator[States]:
+            looks.append(1)
+            with super().current() as states:
+                yield states
+
+    def assigned(version: int) -> list[AliasesAssigned]:
+        moved = assignments((1, 2, 3, 4), (version, 2, 3, 4))
+        return [aliases_assigned(model_type="xgboost", assignments=moved)]
+
+    async def scenario() -> None:
+        families, stream = Looked(ready), promotion_stream("xgboost")
+        families.start()
+        looks.clear()
+        async with Writer(ready) as writer:
+            play = Play(ready, writer, families, FoldedRoom(ReadModels(ready)), Leaning(), split=Split())
+
+            async def start() -> tuple[int, int]:
+                game = await play.start("forrest", HUMAN, in_metrics=True)
+                assert game.started.assignment is not None
+                return game.started.assignment.Production, len(looks)
+
+            assert [await start(), await start()] == [(1, 0), (1, 0)]
+            ready.append(stream, assigned(9), ready.version(stream))
+            assert [await start(), await start()] == [(9, 1), (9, 1)]
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("processes", [1, 2])
