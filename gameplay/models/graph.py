@@ -37,7 +37,7 @@ class Graph:
     def __init__(self, onnx: bytes) -> None:
         """Raises GraphError where the bytes are no graph from (n, 50) features to (n, 3) probabilities."""
         with _MAKING:
-            session = _session(onnx)
+            session, self._options = _session(onnx)
         self._run: Any = session.run
         self._outputs = _outputs({output.name for output in session.get_outputs()})
         # The first run allocates; it also proves the shapes before a game needs them.
@@ -60,7 +60,7 @@ class Graph:
 
     def _columns(self, rows: Rows) -> list[npt.NDArray[np.float32]]:
         try:
-            columns: list[npt.NDArray[np.float32]] = self._run(self._outputs, {INPUT: rows})
+            columns: list[npt.NDArray[np.float32]] = self._run(self._outputs, {INPUT: rows}, self._options)
         except Exception as error:  # its errors have no root but this
             raise GraphError(f"the graph cannot score: {error}") from error
         return columns
@@ -74,7 +74,8 @@ def _outputs(found: set[str]) -> tuple[str, ...]:
     raise GraphError(f"the graph has the outputs {', '.join(sorted(found))}, and no probabilities of moves")
 
 
-def _session(onnx: bytes) -> Any:
+def _session(onnx: bytes) -> tuple[Any, Any]:
+    """A session, and the options of its runs: without, each run would make them, a tenth of what it takes."""
     disable_telemetry()
     import onnxruntime
 
@@ -84,9 +85,10 @@ def _session(onnx: bytes) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what fails is raised, and the caller says so
     try:
-        return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors have no root but this
         raise GraphError(f"no ONNX graph: {error}") from error
+    return session, onnxruntime.RunOptions()
 
 
 def normalised(scores: Sequence[float]) -> Probabilities:
@@ -94,7 +96,7 @@ def normalised(scores: Sequence[float]) -> Probabilities:
 
     Raises GraphError where they are no probabilities at all: a NaN, one below 0, a sum that is not 1.
     """
-    rock, paper, scissors = (max(score, 0.0) for score in scores)
+    rock, paper, scissors = [0.0 if score < 0.0 else score for score in scores]
     total = rock + paper + scissors
     # A NaN fails every comparison: asked whether the sum is right, it says no; asked whether it is wrong, too.
     if not (abs(total - 1.0) <= SUM_TOLERANCE and min(scores) >= -SUM_TOLERANCE):
