@@ -1,5 +1,6 @@
 """`rps serve`, and the two things that it does first where they are still to do: `rps setup` and `rps migrate`."""
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -35,6 +36,8 @@ from projections.commands.numbers import WholeType
 SETUP_SECONDS_MAX = 180.0
 """After this another process takes over a set-up that does not end."""
 SETUP_PAUSE_SECONDS = 1.0
+SWITCH_SECONDS = 0.0005
+"""How long a thread of this process computes while another one waits for the interpreter."""
 
 
 @click.command()
@@ -58,6 +61,9 @@ def serve(settings: Settings) -> None:
         if is_new:
             for line in first_words(settings, f"http://{host}:{port}"):
                 remark(line)
+        # A move lets go of the interpreter some ten times: for each model, the socket, the writer's statements.
+        # While a thread folds what has come, or draws a page, each would take Python's usual 5 ms to return.
+        sys.setswitchinterval(SWITCH_SECONDS)
         server = Server(server_config(create_app(settings), settings))
         server.run(sockets=[listening])
     if not server.started:
