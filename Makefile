@@ -48,8 +48,9 @@ crash: $(READY) ## kill the service two hundred times and check what is left
 soak: $(READY) ## play for ten minutes with restarts; nothing grows
 	$(BIN)/python -m tests.crash.soak
 
-fuzz: $(READY) ## send ten thousand requests made from the OpenAPI document
+fuzz: $(READY) ## send ten thousand requests made from the OpenAPI document, and the nasty ones that have a name
 	$(BIN)/python -m tests.fuzz
+	$(BIN)/pytest tests/gameplay/web/test_protocol.py tests/gameplay/web/test_bad_input.py
 
 mutants: $(READY) ## change ledger and projections in 400 small ways; the tests must notice
 	$(BIN)/python -m tests.mutants

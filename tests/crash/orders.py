@@ -24,7 +24,8 @@ from projections.decision.rules import DEFAULT
 from tests.builders import game_finished, game_started
 
 ACTOR = "crash suite"
-GAMES = 40
+GAMES = 400
+"""Of each side: more than players finish until the cycle."""
 WAIT_SECONDS = 100_000
 
 
@@ -50,17 +51,22 @@ def reject(core: Core, family: Family, key: str) -> None:
     execute(core.promotion, RejectOrder(family=family, origin=_origin(key)))
 
 
-def cycle(core: Core, family: Family, key: str) -> None:
-    """A cycle, of a B that is better."""
+def favour(core: Core, family: Family, key: str) -> None:
+    """A new window, in which the bot behind B wins and the one behind Production loses: a cycle would swap them."""
+    clear(core, family)
+    execute(core.promotion, SwapOrder(family=family, origin=_origin(f"{key} before")))
     _favour_b(core, family, key)
+
+
+def cycle(core: Core, family: Family, key: str) -> None:
+    """A cycle."""
     planning.cycle(core.promotion, family, trigger="manual", source=ACTOR, key=key)
 
 
 def wait(core: Core, family: Family, key: str) -> None:
     """A cycle decides a swap, which then waits for its approval."""
-    clear(core, family)
+    favour(core, family, key)
     set_rules(core.promotion, {family: replace(DEFAULT, approval_seconds=WAIT_SECONDS)}, actor=ACTOR)
-    execute(core.promotion, SwapOrder(family=family, origin=_origin(f"{key} before")))  # a window without games
     cycle(core, family, key)
     plan = core.promotion.state(family).promotion.plan
     assert plan is not None, "the cycle has decided no swap"
@@ -68,7 +74,7 @@ def wait(core: Core, family: Family, key: str) -> None:
 
 
 ORDERS: Mapping[str, Callable[[Core, Family, str], None]] = {
-    order.__name__: order for order in (swap, pin, approve, reject, cycle, wait)
+    order.__name__: order for order in (swap, pin, approve, reject, favour, cycle, wait)
 }
 
 
@@ -83,7 +89,6 @@ def clear(core: Core, family: Family) -> None:
 
 
 def _favour_b(core: Core, family: Family, key: str) -> None:
-    """Games of this window in which the bot behind B wins, and the one behind Production loses."""
     state = core.promotion.state(family)
     assignment = state.assignment()
     sides: tuple[tuple[Alias, str], ...] = (("Production", "user"), ("B", "bot"))

@@ -42,6 +42,8 @@ IN_AN_ORDER: Final[Mapping[str, tuple[str, ...]]] = {
     "reject": WRITTEN,
     "pin": WRITTEN,
 }
+PREPARED: Final[Mapping[str, str]] = {"cycle": "favour", "approve": "wait", "reject": "wait"}
+"""Order -> the one that comes before it, and is not killed."""
 PASSING: Final[Mapping[str, int]] = {"before a plan is completed": 2, "after a plan is completed": 2}
 """Moments in an order that are the second of their kind."""
 
@@ -96,8 +98,8 @@ def _kill_in_order(lives: Lives, one: Kill, chance: random.Random) -> None:
     """The command dies while the service goes on; given again under its key, it has been carried out once."""
     assert one.order is not None
     family = chance.choice(FAMILIES)
-    if one.order in ("approve", "reject"):
-        assert lives.order(NEVER, "wait", family) == 0, "no swap waits"
+    if prepared := PREPARED.get(one.order):
+        assert lives.order(NEVER, prepared, family) == 0, f"the order to {prepared} was refused"
     # The service goes on meanwhile: the command is another process that moves its aliases.
     with lives.served() as process, lives.played(process):
         key = lives.new_key()

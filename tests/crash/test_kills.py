@@ -13,7 +13,7 @@ SHORT = (
     Kill("after an append, before its answer", 40),
     Kill("between two snapshots", 2),
     Kill("before an alias is set", 2, "swap"),
-    Kill("after an order is written", 1, "cycle", again=False),
+    Kill("after an order is written", 1, "pin", again=False),
 )
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 from warnings import catch_warnings, simplefilter
 
@@ -15,8 +15,10 @@ from starlette.testclient import TestClient
 from gameplay.web.app import CALLS
 from gameplay.web.described import DESCRIBED
 from gameplay.web.openapi import document
-from tests.gameplay.web_clients import BASE_URL, service_behind, state
+from tests.gameplay.web_clients import BASE_URL, play, play_on, samples, service_behind, start, state
 
+Known = Mapping[str, Sequence[Any]]
+"""Name of a parameter or a field -> values of it that the service knows."""
 READS = frozenset({"get", "head", "options"})
 
 
@@ -41,8 +43,29 @@ def operations() -> Iterator[Operation]:
         yield Operation(operation.label, operation.method.lower(), right | wrong)
 
 
-def fuzz(client: TestClient, operation: Operation, tries: int, *, start: int) -> Counter[int]:
-    """Send so many requests; status -> how many got it. Raises AssertionError for the first that breaks a rule."""
+def known_values(client: TestClient) -> Known:
+    """Ids of games that go on and of one that has ended, of their player, and positions of the ledger."""
+    finished, *going_on = (start(client, player_name="Ada")["game_id"] for _ in range(4))
+    play_on(client, finished)
+    for game_id in going_on:
+        play(client, game_id)
+    head = service_behind(client).core.ledger.head().position
+    return {
+        "game_id": [finished, *going_on],
+        "position": [1, head // 2, head],
+        "id": [1, head],
+        "round": [1, 2],
+        "user_move": ["rock"],
+    }
+
+
+def fuzz(
+    client: TestClient, operation: Operation, tries: int, *, start: int, known: Known | None = None
+) -> Counter[int]:
+    """Send so many requests, half of them with known values where the call has them; status -> how many got it.
+
+    Raises AssertionError for the first that breaks a rule.
+    """
     statuses: Counter[int] = Counter()
     before = state(client)
     accepted = False
@@ -55,9 +78,11 @@ def fuzz(client: TestClient, operation: Operation, tries: int, *, start: int) ->
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=operation.cases)
-    def send(case: Any) -> None:
+    @given(case=operation.cases, draw=st.data())
+    def send(case: Any, draw: st.DataObject) -> None:
         nonlocal accepted
+        if known and draw.draw(st.booleans()):
+            _put_known(case, known, draw)
         head = service_behind(client).core.ledger.head()
         request = case.as_transport_kwargs(base_url=BASE_URL)
         response = client.request(**_for_httpx(request))
@@ -77,6 +102,19 @@ def fuzz(client: TestClient, operation: Operation, tries: int, *, start: int) ->
     if not accepted:
         assert state(client) == before, f"refused requests to {operation.name} have left something behind"
     return statuses
+
+
+def process_series(client: TestClient) -> set[str]:
+    """The process's own series: their labels are all there from the start, but for jobs that have yet to run."""
+    return {name for name in samples(client, "process") if not name.startswith("rps_job_")}
+
+
+def _put_known(case: Any, known: Known, draw: st.DataObject) -> None:
+    """Put values that the service knows where the request has some of the same name."""
+    for part in (case.path_parameters, case.query, case.body):
+        if isinstance(part, MutableMapping):
+            for name in sorted(part.keys() & known.keys()):
+                part[name] = draw.draw(st.sampled_from(known[name]))
 
 
 def _for_httpx(request: dict[str, Any]) -> dict[str, Any]:
