@@ -52,7 +52,7 @@ def reject(core: Core, family: Family, key: str) -> None:
 
 
 def favour(core: Core, family: Family, key: str) -> None:
-    """A new window, in which the bot behind B wins and the one behind Production loses: a cycle would swap them."""
+    """A new window, in which the bot wins behind B and loses behind Production: a cycle would swap them."""
     clear(core, family)
     execute(core.promotion, SwapOrder(family=family, origin=_origin(f"{key} before")))
     _favour_b(core, family, key)
