@@ -57,7 +57,7 @@ def scenario(folder: Path) -> Outcome:
         with engine.connect() as prepared:
             connection = prepared.connection.driver_connection
             assert isinstance(connection, sqlite3.Connection)
-            spent = seconds(lambda: _insert(connection, ours.rows))
+            spent = seconds(lambda: insert(connection, ours.rows))
             assert connection.execute("SELECT count(*) FROM events").fetchone() == (EVENTS,)
         engine.dispose()
         return EVENTS / spent
@@ -79,10 +79,11 @@ async def _append(ledger: Ledger, call: Sequence[Event]) -> float:
         return loop.time() - began
 
 
-def _insert(connection: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:
-    for start in range(0, len(rows), RAW_BATCH):
+def insert(connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]], batch: int = RAW_BATCH) -> None:
+    """Insert rows by the driver alone, so many with each commit."""
+    for start in range(0, len(rows), batch):
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(RAW_INSERT, rows[start : start + RAW_BATCH])
+        connection.executemany(RAW_INSERT, rows[start : start + batch])
         connection.execute("COMMIT")
 
 
@@ -122,7 +123,7 @@ def _commits(folder: Path, rows_each: int, clock: Callable[[], float]) -> list[f
         assert isinstance(connection, sqlite3.Connection)
         for start in range(0, len(rows), rows_each):
             began = clock()
-            _insert(connection, rows[start : start + rows_each])
+            insert(connection, rows[start : start + rows_each])
             spent.append(clock() - began)
         assert connection.execute("SELECT count(*) FROM events").fetchone() == (COMMITS * rows_each,)
     engine.dispose()

@@ -125,14 +125,15 @@ def play_game(
     game = Game(started)
     events: list[Event] = [started]
     while game.finished is None:
-        predictions = _predictions(rng, assignment) if game.needs_predictions() else ()
-        for event in decide_round(game, rng.choice(MOVES), predictions):
+        made = predictions(rng, assignment) if game.needs_predictions() else ()
+        for event in decide_round(game, rng.choice(MOVES), made):
             evolve(game, event)
             events.append(event)
     return events
 
 
-def _predictions(rng: random.Random, assignment: Assignment) -> tuple[Prediction, ...]:
+def predictions(rng: random.Random, assignment: Assignment) -> tuple[Prediction, ...]:
+    """What four aliases might say."""
     made = []
     for alias in ALIASES:
         rock, paper = sorted((rng.random(), rng.random()))

@@ -97,7 +97,13 @@ class Codec:
         self._decode: dict[str, Callable[[bytes], Event]] = {
             name: msgspec.json.Decoder(cls).decode for name, cls in self._classes.items()
         }
-        self._newest = {(name, version): self._decode[name] for name, version in self.schema_versions.items()}
+        self.newest: Mapping[tuple[str, int], Callable[[bytes], Event]] = {
+            (name, version): self._decode[name] for name, version in self.schema_versions.items()
+        }
+        """(wire name, newest schema version) -> what decodes that, and raises one of DECODE_ERRORS.
+
+        For a loop over many entries: what it fails on, `decode` explains.
+        """
 
     def encode(self, event: Event) -> tuple[str, int, bytes]:
         """`event` as (wire name, schema version, JSON bytes).
@@ -119,7 +125,7 @@ class Codec:
 
     def decode(self, event_type: str, schema_version: int, payload: bytes) -> Event:
         """The event behind stored bytes, in its newest shape. Raises UnreadableEventError."""
-        decode = self._newest.get((event_type, schema_version))
+        decode = self.newest.get((event_type, schema_version))
         try:
             return decode(payload) if decode else self._lift(event_type, schema_version, payload)
         except (*DECODE_ERRORS, LookupError, TypeError, ValueError) as error:  # an upcast, of bytes gone bad

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import CompoundSelect, Connection, Engine, Insert, Select, select, union_all
@@ -62,6 +63,8 @@ class Entry(NamedTuple):
 assert Entry._fields == tuple(column.name for column in COLUMNS), (
     "an entry has the table's columns, in their order"
 )
+# `Entry._make` is a function in Python, and counts the columns of each row again.
+_ENTRY: Callable[[Sequence[object]], Entry] = partial(tuple.__new__, Entry)
 
 
 class Receipt(NamedTuple):
@@ -335,7 +338,7 @@ class Ledger:
             # From the driver's cursor: a Row for each entry on the way would be a fifth of a replay.
             cursor = connection.execute(query).cursor
             assert cursor is not None
-            return list(map(Entry._make, cursor.fetchall()))
+            return list(map(_ENTRY, cursor.fetchall()))
 
 
 def _number(numbering: _Numbering, append: Append, now_us: int) -> Receipt | LedgerError:

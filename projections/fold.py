@@ -17,11 +17,14 @@ Progress = Callable[[int], None]
 """Hears how many entries were read since its last call."""
 
 
+Take = Callable[[Any, Entry], object]
+
+
 class Reader(NamedTuple):
     """What takes in the events of one type, and the name that an error gives it."""
 
     name: str
-    take: Callable[[Any, Entry], object]
+    take: Take
 
 
 Readers = Mapping[str, Sequence[Reader]]
@@ -30,18 +33,30 @@ Readers = Mapping[str, Sequence[Reader]]
 
 def fold(entries: Iterable[Entry], codec: Codec, readers: Readers) -> None:
     """Hand every event to its readers, in order. Raises ProjectionError at the first that stops it."""
-    decode, name = codec.decode, ""
+    # The loop that every event goes through, a million times in a replay: nothing of an entry is looked up twice,
+    # and what it has failed on is found out afterwards.
+    known = {
+        (kind, version): (decode, [reader.take for reader in readers.get(kind, ())])
+        for (kind, version), decode in codec.newest.items()
+    }
     for entry in entries:
+        _, _, _, _, kind, schema_version, _, payload, _ = entry
+        take = None
         try:
-            event = decode(entry.type, entry.schema_version, entry.payload)
-            for name, take in readers.get(entry.type, ()):  # noqa: B007 - the handlers below blame it
+            if (found := known.get((kind, schema_version))) is not None:
+                decode, takers = found
+                event = decode(payload)
+            else:
+                event, takers = (
+                    codec.decode(kind, schema_version, payload),
+                    known[kind, codec.schema_versions[kind]][1],
+                )
+            for take in takers:
                 take(event, entry)
-        except UnreadableEventError as error:
-            raise ProjectionError(entry.position, entry.type, str(error)) from error
         except ProjectionError:
             raise
         except Exception as error:  # a reader's bug may raise anything; half a fold must never be shown
-            raise ProjectionError(entry.position, entry.type, _problem(name, error)) from error
+            raise _explained(entry, codec, readers, take, error) from error
 
 
 def walk(
@@ -66,6 +81,19 @@ def decode(entry: Entry, codec: Codec) -> Event:
         return codec.decode(entry.type, entry.schema_version, entry.payload)
     except UnreadableEventError as error:
         raise ProjectionError(entry.position, entry.type, str(error)) from error
+
+
+def _explained(
+    entry: Entry, codec: Codec, readers: Readers, take: Take | None, error: Exception
+) -> ProjectionError:
+    """What stopped a fold: an event that no reader was given, or the reader that could not take it in."""
+    if take is None:
+        try:
+            codec.decode(entry.type, entry.schema_version, entry.payload)
+        except UnreadableEventError as unreadable:
+            return ProjectionError(entry.position, entry.type, str(unreadable))
+    name = next((reader.name for reader in readers.get(entry.type, ()) if reader.take is take), "the fold")
+    return ProjectionError(entry.position, entry.type, _problem(name, error))
 
 
 def _problem(name: str, error: Exception) -> str:

@@ -92,7 +92,7 @@ class Grounds(Struct):
         self.pair.finish(event)
         if is_evidence(event):
             self.window.count(event)
-            self.records.setdefault(event.model_version, Record()).add(event)
+            self.records.setdefault(event.model_version, Record()).add_game(event)
         elif event.in_metrics:
             self.window.fallbacks[event.alias] += 1
 
@@ -102,7 +102,7 @@ class Grounds(Struct):
 
     def predict(self, event: PredictionMade) -> None:
         """Take in a prediction that ranks challengers."""
-        self.records.setdefault(event.model_version, Record()).add(event)
+        self.records.setdefault(event.model_version, Record()).add_prediction(event)
 
     def set_rule(self, entry: Entry, event: RuleSet) -> None:
         """Take over a change of the actual rule. It restarts the window where it changes the other rule too."""

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from ledger.store import Ledger
 from ledger.times import show_time
 from ledger.vocabulary import ALIASES, FAMILIES
+from projections.audit.aliases import aliases_at
 from projections.audit.compare import ReadModelComparison
 from projections.audit.compare import compare as compare_stored
 from projections.audit.rebuild import READ_MODELS
@@ -158,19 +159,18 @@ def aliases(source: Source, at: str | None, as_json: bool) -> None:
     """
     ledger = source.reader()
     position = resolve(ledger, at) if at is not None else ledger.head().position
-    state = replayed(ledger, position, 0).read_models
-    families = state.standings.state.families
-    windows = state.tickers.state.windows
+    families = aliases_at(ledger, position)
     if as_json:
-        versions = {family: families[family].aliases for family in FAMILIES}
-        swaps = {family: families[family].swap_count for family in FAMILIES}
-        swapped = {family: _swapped(windows[family].last_swap_us) for family in FAMILIES}
+        versions = {family: families[family].versions for family in FAMILIES}
+        swaps = {family: families[family].swaps for family in FAMILIES}
+        swapped = {family: _swapped(families[family].last_swap_us) for family in FAMILIES}
         print_json({"position": position, "aliases": versions, "swaps": swaps, "last_swap": swapped})
         return
     rows = []
     for family in FAMILIES:
-        behind = [f"v{families[family].aliases[alias]}" if families[family].aliases else None for alias in ALIASES]
-        rows.append((family, *behind, families[family].swap_count, _swapped(windows[family].last_swap_us)))
+        one = families[family]
+        behind = [f"v{one.versions[alias]}" if one.versions else None for alias in ALIASES]
+        rows.append((family, *behind, one.swaps, _swapped(one.last_swap_us)))
     print_table(f"Aliases at position {position:,}", ("family", *ALIASES, "swaps", "last swap"), rows)
 
 

@@ -55,17 +55,17 @@ class Record(Struct):
         """Its games and wins."""
         return Tally(games=self.games, wins=self.wins)
 
-    def add(self, event: GameFinished | PredictionMade) -> None:
-        """Take in a game that it played, or a prediction that it made."""
-        match event:
-            case GameFinished():
-                self.games += 1
-                self.wins += event.winner == "bot"
-                if event.player_kind == "human":
-                    self.human = one_more(self.human, event)
-            case PredictionMade():
-                self.predictions += 1
-                self.correct += event.correct
+    def add_game(self, event: GameFinished) -> None:
+        """Take in a game that it played."""
+        self.games += 1
+        self.wins += event.winner == "bot"
+        if event.player_kind == "human":
+            self.human = one_more(self.human, event)
+
+    def add_prediction(self, event: PredictionMade) -> None:
+        """Take in a prediction that it made."""
+        self.predictions += 1
+        self.correct += event.correct
 
 
 class Evaluation(Struct):
@@ -159,15 +159,14 @@ def _prediction_made(state: PromotionStates, event: PredictionMade, entry: Entry
         record = records.get(event.model_version)
         if record is None:
             record = records[event.model_version] = Record()
-        record.add(event)
+        record.add_prediction(event)
 
 
 def _game_finished(state: PromotionStates, event: GameFinished, _entry: Entry) -> None:
     promotion = state.families.get(event.model_type)
     if promotion is None or event.model_version is None or not is_evidence_since(event, promotion.swap_count):
         return
-    record = promotion.records.setdefault(event.model_version, Record())
-    record.add(event)
+    promotion.records.setdefault(event.model_version, Record()).add_game(event)
 
 
 def _cycle_decided(state: PromotionStates, event: CycleDecided, entry: Entry) -> None:

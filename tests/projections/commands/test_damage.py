@@ -107,7 +107,7 @@ def test_a_text_that_is_not_utf_8_crashes_no_command(copied: Path, tmp_path: Pat
     assert verified.status == 1
     assert f"position 1588: edited: column {column}" in verified.output
     reporting = {command for command, found in answers.items() if found.status == 2}
-    assert {"log", "replay", "aliases", "compare", "diff", "export", "rebuild"} <= reporting
+    assert {"log", "replay", "compare", "diff", "export", "rebuild"} <= reporting
     assert {answers[command].problem for command in reporting} == {
         f"{DAMAGED} (a text is not UTF-8): run `rps-audit verify`"
     }
