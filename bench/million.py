@@ -21,11 +21,11 @@ def restart(folder: Path) -> Outcome:
     """From process start to projections at the head, with a snapshot, against an empty ledger."""
     data, empty = million_folder(folder), folder / "empty"
     empty_ledger(empty / "ledger.db").engine.dispose()
-    head = _have_snapshot(data)
+    head = have_snapshot(data)
     return compare(
         "restart to ready, 1,000,000 events",
-        lambda: seconds(lambda: _start(data, head)),
-        lambda: seconds(lambda: _start(empty, 0)),
+        lambda: seconds(lambda: start(data, head)),
+        lambda: seconds(lambda: start(empty, 0)),
         wanted="at most",
         target=1.3,
         unit="ms",
@@ -54,8 +54,8 @@ def history(folder: Path) -> Outcome:
         assert _rows(large, 1)[0]["id"] > MILLION - 1_000
         return compare(
             f"history?limit={HISTORY_LIMIT}, 1,000,000 events",
-            lambda: seconds(lambda: _ask(large)) / REQUESTS,
-            lambda: seconds(lambda: _ask(small)) / REQUESTS,
+            lambda: seconds(lambda: ask_history(large, REQUESTS)) / REQUESTS,
+            lambda: seconds(lambda: ask_history(small, REQUESTS)) / REQUESTS,
             wanted="at most",
             target=1.2,
             unit="ms",
@@ -85,7 +85,7 @@ SCENARIOS = {
 }
 
 
-def _have_snapshot(data: Path) -> int:
+def have_snapshot(data: Path) -> int:
     """Take the snapshots at the head, wherever games of another row have brought it."""
     ledger = empty_ledger(data / "ledger.db")
     read_models = ReadModels(ledger, since_us=Settings().metrics_since_us)
@@ -95,19 +95,21 @@ def _have_snapshot(data: Path) -> int:
     return read_models.projector.position
 
 
-def _start(data: Path, head: int) -> None:
+def start(data: Path, head: int) -> None:
+    """Start, to projections at the head, in a process of its own."""
     assert int(ran_module("bench.start", data).output) == head, "the projections did not reach the head"
 
 
 def _memory_bytes(data: Path) -> float:
     with service(data) as served:
         play(served, ROUNDS)
-        _ask(served)
+        ask_history(served, REQUESTS)
         return served.memory_bytes()
 
 
-def _ask(served: Served) -> None:
-    for _ in range(REQUESTS):
+def ask_history(served: Served, requests: int) -> None:
+    """Ask for the newest page of the history, so many times."""
+    for _ in range(requests):
         _rows(served, HISTORY_LIMIT)
 
 
