@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
 from ledger.vocabulary import ALIASES, HELD_REASONS, VERDICTS
-from projections.metrics.series import LEDGER_SERIES, Series
+from projections.metrics.series import EXEMPLAR_LABEL, LEDGER_SERIES, Series
 from projections.read_models.all import ReadModels
 from projections.read_models.counters import TRAINING_BUCKETS_SECONDS, Counters, Durations, Mover
 from projections.read_models.standings import PromotionStates
@@ -301,7 +301,7 @@ def _family(series: Series, samples: Samples, movers: Mapping[Any, Mover] = _NO_
 
 def _exemplar(mover: Mover) -> Exemplar:
     """What Grafana jumps by from a point to its event: it is written in OpenMetrics alone."""
-    return Exemplar({"position": str(mover.position)}, 1.0, mover.recorded_us / 1_000_000)
+    return Exemplar({EXEMPLAR_LABEL: str(mover.position)}, 1.0, mover.recorded_us / 1_000_000)
 
 
 def _histogram(series: Series, durations: Mapping[str, Durations]) -> Metric:

@@ -17,6 +17,9 @@ class Series(NamedTuple):
     help: str
 
 
+EXEMPLAR_LABEL: Final = "position"
+"""What an exemplar of a promotion counter is found by: the position of the event that moved it last."""
+
 LEDGER_JOB: Final = "rps-ledger"
 LEDGER_INSTANCE: Final = "ledger"
 """Fixed: counters that come from the ledger go on after a pod is replaced, if their labels do."""

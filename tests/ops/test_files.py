@@ -27,6 +27,7 @@ from gameplay.telemetry import OPT_OUTS
 from gameplay.web.app import CALLS
 from projections.cli import rps_audit
 from projections.commands.watch import PORT
+from projections.metrics.series import EXEMPLAR_LABEL
 from tests.programs import require
 
 OPS = Path(__file__).parents[2] / "ops"
@@ -88,6 +89,20 @@ def test_every_data_source_has_the_uid_that_the_dashboard_names() -> None:
         assert [source["uid"] for source in file["datasources"]] == [PROMETHEUS_UID, LEDGER_UID]
         assert {source["access"] for source in file["datasources"]} == {"proxy"}
         assert not any(source["url"].endswith("/") for source in file["datasources"])
+
+
+def test_an_exemplar_s_position_leads_to_its_event() -> None:
+    for path in (
+        "grafana/provisioning/datasources/rps",
+        "grafana/variants/datasources.infinity",
+        "compose/datasources",
+    ):
+        (file,) = documents(f"{path}.yaml")
+        (link,) = file["datasources"][0]["jsonData"]["exemplarTraceIdDestinations"]
+        # As Grafana reads it: `$name` and `${name}` are taken from the environment, and `$$` is one dollar sign.
+        address, _, value = link["url"].partition("/events/")
+        assert (link["name"], value) == (EXEMPLAR_LABEL, "$${__value.raw}")
+        assert address in (SERVICE_URL, "http://127.0.0.1:8080")
 
 
 def test_infinity_may_reach_the_service_and_nothing_else() -> None:

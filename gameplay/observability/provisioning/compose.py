@@ -10,6 +10,7 @@ from gameplay.observability.site import AUDIT_PORT, CONTAINER_PORT, SCRAPE_SECON
 SERVICE = f"rps:{CONTAINER_PORT}"
 WATCH = f"audit:{AUDIT_PORT}"
 PROMETHEUS = "prometheus:9090"
+PAGES = f"http://127.0.0.1:{CONTAINER_PORT}"
 
 
 def compose_prometheus() -> dict[str, Any]:
@@ -32,4 +33,4 @@ prometheus.remote_write "metrics" {{
 
 def compose_datasources() -> dict[str, Any]:
     """Prometheus, and the ledger through Infinity, whose plugin is the one that lives on."""
-    return datasources_file(INFINITY, f"http://{SERVICE}")
+    return datasources_file(INFINITY, f"http://{SERVICE}", PAGES)

@@ -12,14 +12,20 @@ from gameplay.observability.site import (
     SERVICE_URL,
     SIMPOD_PATH,
 )
+from projections.metrics.series import EXEMPLAR_LABEL
 
 PROMETHEUS_URL = "http://prometheus:9090"
 DASHBOARDS_FOLDER = "/var/lib/grafana/dashboards/rps"
 
 
-def datasources_file(plugin: str = JSON_API, service: str = SERVICE_URL) -> dict[str, Any]:
-    """Prometheus, and the ledger by one of the three plugins, under one uid."""
-    return {"apiVersion": 1, "datasources": [_prometheus(), _ledger(plugin, service)]}
+def datasources_file(
+    plugin: str = JSON_API, service: str = SERVICE_URL, pages: str = SERVICE_URL
+) -> dict[str, Any]:
+    """Prometheus, and the ledger by one of the three plugins, under one uid.
+
+    `service` is the address for Grafana's server, `pages` the one for a reader's browser.
+    """
+    return {"apiVersion": 1, "datasources": [_prometheus(pages), _ledger(plugin, service)]}
 
 
 def dashboards_file() -> dict[str, Any]:
@@ -38,7 +44,7 @@ def dashboards_file() -> dict[str, Any]:
     return {"apiVersion": 1, "providers": [provider]}
 
 
-def _prometheus() -> dict[str, Any]:
+def _prometheus(pages: str) -> dict[str, Any]:
     return {
         "name": "RPS metrics",
         "uid": PROMETHEUS_UID,
@@ -46,8 +52,22 @@ def _prometheus() -> dict[str, Any]:
         "access": "proxy",
         "url": PROMETHEUS_URL,
         # $__rate_interval is four times this; less than the scrape interval would leave gaps.
-        "jsonData": {"httpMethod": "POST", "timeInterval": f"{SCRAPE_SECONDS}s"},
+        "jsonData": {
+            "httpMethod": "POST",
+            "timeInterval": f"{SCRAPE_SECONDS}s",
+            "exemplarTraceIdDestinations": [_event_of_exemplar(pages)],
+        },
         "editable": True,
+    }
+
+
+def _event_of_exemplar(pages: str) -> dict[str, str]:
+    """From an exemplar of a promotion counter to the event that moved it last."""
+    # Grafana puts environment variables into these files: two dollar signs leave one.
+    return {
+        "name": EXEMPLAR_LABEL,
+        "url": f"{pages}/events/$${{__value.raw}}",
+        "urlDisplayLabel": "Event in the ledger",
     }
 
 
