@@ -25,7 +25,7 @@ from scripts.audit_ledger import SIGNER, write_ledger
 
 PAGE = Path(__file__).parents[1] / "docs" / "audit.md"
 PROMPT = "$ rps-audit"
-LINES_MAX = 40
+LINES_MAX = 41
 _ANCHOR = re.compile(r"(?<=--expect )[0-9]+:[0-9a-f]{64}")
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 

@@ -28,6 +28,7 @@ STATES = (
     "player_stats",
     "bot_win_rates",
     "version_pairs",
+    "records_by_player",
 )
 READ_MODELS = (*STATES, history.NAME)
 _WRITTEN = (events, promotion_history, projection_snapshots, projection_waypoints)

@@ -9,6 +9,7 @@ from projections.read_models import (
     counters,
     open_games,
     player_stats,
+    records_by_player,
     standings,
     tickers,
     timeline,
@@ -47,6 +48,7 @@ class ReadModels:
         self.player_stats = Tracked(player_stats.projection(since_us))
         self.bot_win_rates = Tracked(bot_win_rates.projection(since_us))
         self.version_pairs = Tracked(version_pairs.projection())
+        self.records_by_player = Tracked(records_by_player.projection())
         self.history = history or History(ledger)
         self.tracked = (
             self.counters,
@@ -58,6 +60,7 @@ class ReadModels:
             self.player_stats,
             self.bot_win_rates,
             self.version_pairs,
+            self.records_by_player,
         )
         table = None if read_only else self.history
         self.projector = Projector(ledger, self.tracked, table, waypoint_entries=waypoint_entries)

@@ -9,6 +9,7 @@ from projections.read_models.counters import Counters
 from projections.read_models.history import Rows
 from projections.read_models.open_games import OpenGames
 from projections.read_models.player_stats import PlayerStats
+from projections.read_models.records_by_player import RecordsByPlayer
 from projections.read_models.standings import PromotionStates
 from projections.read_models.tickers import Tickers
 from projections.read_models.timeline import Timeline
@@ -29,6 +30,7 @@ class States(NamedTuple):
     player_stats: PlayerStats
     bot_win_rates: BotWinRates
     version_pairs: VersionPairs
+    records_by_player: RecordsByPlayer
     history: Rows
 
 
@@ -50,5 +52,6 @@ def states_of(read_models: ReadModels, history: Rows | None = None) -> States:
         player_stats=read_models.player_stats.state,
         bot_win_rates=read_models.bot_win_rates.state,
         version_pairs=read_models.version_pairs.state,
+        records_by_player=read_models.records_by_player.state,
         history=history or read_models.history,
     )

@@ -17,6 +17,7 @@ from gameplay.web.queries import whole
 from ledger.vocabulary import FAMILIES, PLAYED_ALIASES, PLAYER_KINDS, Decision, Family
 from projections.read_models.history import Query
 from projections.read_models.history_row import Detail
+from projections.read_models.records_by_player import PLAYERS, SinceSwap
 from projections.schema import StoredRow
 
 CYCLES = 200
@@ -64,6 +65,23 @@ class Against(Struct, frozen=True, kw_only=True):
     b: Rate
 
 
+class Faced(Struct, frozen=True, kw_only=True):
+    """What a version has shown since the swap against one player: live against training."""
+
+    version: int
+    aliases: tuple[str, ...]
+    wins: Rate
+    predictions: Rate
+    holdout_accuracy: float | None
+
+
+class Opponent(Struct, frozen=True, kw_only=True):
+    """A scripted player by its name, people (`human`) or other scripts (`script`); versions as in `versions`."""
+
+    player: str
+    versions: tuple[Faced, ...]
+
+
 class FamilyPage(Struct, frozen=True, kw_only=True):
     """One family. `cycles` are the newest ones, oldest first."""
 
@@ -72,6 +90,7 @@ class FamilyPage(Struct, frozen=True, kw_only=True):
     cycles: tuple[CyclePoint, ...]
     versions: tuple[VersionShown, ...]
     by_player: tuple[Against, ...]
+    by_opponent: tuple[Opponent, ...]
 
 
 async def family(request: Request) -> Response:
@@ -87,12 +106,14 @@ async def family(request: Request) -> Response:
 def build(_service: Service, looked: Looked, *, family: Family, limit: int) -> FamilyPage:
     """The family's page."""
     rows = looked.states.history.rows(Query(limit=limit, model_types=(family,)))
+    versions = _versions(looked, family)
     return FamilyPage(
         as_of=looked.as_of,
         card=family_card(looked, family),
         cycles=tuple(map(_point, reversed(rows))),
-        versions=_versions(looked, family),
+        versions=versions,
         by_player=_by_player(looked, family),
+        by_opponent=_by_opponent(looked.states.records_by_player.families[family], versions),
     )
 
 
@@ -157,3 +178,24 @@ def _by_player(looked: Looked, family: Family) -> tuple[Against, ...]:
     return tuple(
         Against(player_kind=kind, production=of(production, kind), b=of(b, kind)) for kind in PLAYER_KINDS
     )
+
+
+def _by_opponent(since: SinceSwap, versions: tuple[VersionShown, ...]) -> tuple[Opponent, ...]:
+    """Who has played since the swap, and what each version has shown against them."""
+
+    def faced(player: str) -> tuple[Faced, ...]:
+        met = [(one, since.versions[one.version].get(player)) for one in versions if one.version in since.versions]
+        return tuple(
+            Faced(
+                version=one.version,
+                aliases=one.aliases,
+                wins=rate(shown.wins, shown.games),
+                predictions=rate(shown.correct, shown.predictions),
+                holdout_accuracy=one.holdout_accuracy,
+            )
+            for one, shown in met
+            if shown is not None
+        )
+
+    opponents = (Opponent(player=player, versions=faced(player)) for player in PLAYERS)
+    return tuple(one for one in opponents if one.versions)

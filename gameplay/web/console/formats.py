@@ -20,6 +20,7 @@ FAMILY_NAMES: Final = {
     "xgboost": "Gradient boosting",
     "multinomial_logistic": "Logistic regression",
 }
+PLAYER_NAMES: Final = {"human": "people", "script": "other scripts"}
 CAUSES: Final = {
     "promotion": "by a cycle",
     "training": "by a training",
@@ -96,6 +97,11 @@ def cause(word: str | None) -> str:
     return CAUSES.get(word or "", "")
 
 
+def player(name: str) -> str:
+    """A scripted player's name, and who stands behind a kind of players."""
+    return PLAYER_NAMES.get(name, name)
+
+
 def pretty(value: Any) -> str:
     """JSON as people read it."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
@@ -105,6 +111,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "whole": whole,
     "percent": percent,
     "points": points,
+    "signed": signed,
     "decimal": decimal,
     "p_value": p_value,
     "e_value": e_value,
@@ -112,5 +119,6 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "counted": counted,
     "family_name": family_name,
     "cause": cause,
+    "player": player,
     "pretty": pretty,
 }

@@ -46,6 +46,22 @@ def test_a_version_s_live_record_stands_beside_its_training(served: TestClient) 
     assert people["production"]["tries"] + people["b"]["tries"] == 1
 
 
+def test_live_accuracy_and_wins_stand_beside_training_by_opponent(served: TestClient) -> None:
+    play_on(served, start(served, "logan", player_name="Cal")["game_id"])
+    play_on(served, start(served, "logan")["game_id"])
+
+    page = shown(served)
+
+    cal, people = sorted(page["by_opponent"], key=lambda one: str(one["player"]))
+    assert (cal["player"], people["player"]) == ("cal", "human")
+    assert sum(one["wins"]["tries"] for one in cal["versions"]) == 1
+    assert all(one["predictions"]["tries"] > 0 for one in cal["versions"])
+    first = next(one for one in people["versions"] if one["version"] == 1)
+    assert (first["aliases"], first["holdout_accuracy"]) == (["Production"], 0.31)
+    html = served.get(f"/families/{FAMILY}", headers={"Accept": "text/html"}).text
+    assert 'rowspan="4">cal</th>' in html
+
+
 def test_a_family_looks_back(site: Site) -> None:
     cycles = shown(site.client)["cycles"]
     then = shown(site.client, at=cycles[4]["position"])

@@ -1,0 +1,103 @@
+"""What each version has shown since the last swap against whom: each scripted player, people, and other scripts.
+
+The same games and predictions as in `standings`, one level deeper. A prediction does not say who played, so the
+games that go on are kept with their players.
+"""
+
+from typing import Final
+
+from msgspec import Struct, field
+
+from ledger.events import AliasesAssigned, GameAbandoned, GameFinished, GameStarted, PredictionMade
+from ledger.store import Entry
+from ledger.vocabulary import BOTS, FAMILIES, PlayerKind
+from projections.projection import Projection, on
+from projections.read_models.counting import is_evidence_since, ranks_challengers
+
+PEOPLE: Final[PlayerKind] = "human"
+SCRIPTS: Final[PlayerKind] = "script"
+PLAYERS: Final = (PEOPLE, *BOTS, SCRIPTS)
+"""Everyone who can be told apart: a scripted player by its name, all others by their kind."""
+
+
+class Shown(Struct, gc=False):
+    """Games that a version played against a player, and its predictions of that player's moves."""
+
+    games: int = 0
+    wins: int = 0
+    predictions: int = 0
+    correct: int = 0
+
+
+class SinceSwap(Struct):
+    """One family since its last swap: version -> player -> what it has shown."""
+
+    swap_count: int = 0
+    versions: dict[int, dict[str, Shown]] = field(default_factory=dict)
+
+    def shown(self, version: int, player: str) -> Shown:
+        """Where to count what a version shows against a player."""
+        players = self.versions.get(version)
+        if players is None:
+            players = self.versions[version] = {}
+        shown = players.get(player)
+        if shown is None:
+            shown = players[player] = Shown()
+        return shown
+
+
+class RecordsByPlayer(Struct):
+    """Every family; and who plays each open game."""
+
+    families: dict[str, SinceSwap] = field(default_factory=lambda: {family: SinceSwap() for family in FAMILIES})
+    playing: dict[str, str] = field(default_factory=dict)
+
+
+def _game_started(state: RecordsByPlayer, event: GameStarted, _entry: Entry) -> None:
+    if event.in_metrics and event.model_type in state.families:
+        state.playing[event.game_id] = event.player_id if event.player_kind == "bot" else event.player_kind
+
+
+def _prediction_made(state: RecordsByPlayer, event: PredictionMade, entry: Entry) -> None:
+    player = state.playing.get(event.game_id)
+    if player is None or not ranks_challengers(event, entry):
+        return
+    since = state.families[event.model_type]
+    try:  # of three events two are predictions, and of all but the first ones the place to count is there
+        shown = since.versions[event.model_version][player]
+    except KeyError:
+        shown = since.shown(event.model_version, player)
+    shown.predictions += 1
+    shown.correct += event.correct
+
+
+def _game_finished(state: RecordsByPlayer, event: GameFinished, _entry: Entry) -> None:
+    player, since = state.playing.pop(event.game_id, None), state.families.get(event.model_type)
+    if player is None or since is None or event.model_version is None:
+        return
+    if is_evidence_since(event, since.swap_count):
+        shown = since.shown(event.model_version, player)
+        shown.games += 1
+        shown.wins += event.winner == "bot"
+
+
+def _game_abandoned(state: RecordsByPlayer, event: GameAbandoned, _entry: Entry) -> None:
+    state.playing.pop(event.game_id, None)
+
+
+def _aliases_assigned(state: RecordsByPlayer, event: AliasesAssigned, _entry: Entry) -> None:
+    if event.swapped:
+        since = state.families[event.model_type]
+        state.families[event.model_type] = SinceSwap(swap_count=since.swap_count + 1)
+
+
+def projection() -> Projection[RecordsByPlayer]:
+    """The records by player."""
+    handlers = (
+        on(GameStarted, _game_started),
+        on(PredictionMade, _prediction_made),
+        on(GameFinished, _game_finished),
+        on(GameAbandoned, _game_abandoned),
+        on(AliasesAssigned, _aliases_assigned),
+    )
+    return Projection("records_by_player", 1, RecordsByPlayer, handlers)
