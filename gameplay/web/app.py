@@ -106,6 +106,7 @@ CALLS = (
     Call(method="GET", path="/overview.json", endpoint=overview.overview, packed=True),
     Call(method="GET", path="/live", endpoint=live.live, endless=True),
     Call(method="GET", path="/decisions", endpoint=decision_list.decisions, packed=True, twin=True),
+    Call(method="GET", path="/decisions.csv", endpoint=decision_list.table, packed=True),
     Call(method="GET", path="/decisions/{position}", endpoint=decision_page.decision, packed=True, twin=True),
     Call(method="POST", path="/decisions/{position}/derive", endpoint=derivation.derive),
     Call(method="GET", path="/decisions/{position}/proof", endpoint=derivation.proof),

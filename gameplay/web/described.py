@@ -11,6 +11,7 @@ from gameplay.game.answers import PlayAnswer, PointsAnswer, StartAnswer
 from gameplay.promotion.operator.status import Status
 from gameplay.web import shapes
 from gameplay.web.cycles import CycleBody
+from gameplay.web.described_cycles import CYCLES
 from gameplay.web.described_pages import PAGES
 from gameplay.web.described_players import PLAYERS
 from gameplay.web.description import CSV, HTML, JSON, STREAM, Described, Parameter
@@ -21,7 +22,7 @@ from gameplay.web.orders import AnswerBody, OrderBody, PinBody, SwapBody, UnpinB
 from gameplay.web.report_body import ReportBody
 from gameplay.web.training import TrainingBody
 from ledger.events import EVENT_TYPES
-from ledger.vocabulary import Alias, Decision, Family, Policy
+from ledger.vocabulary import Alias, Family, Policy
 from projections.metrics.exposition import FORMATS
 
 _GAME = "0199f3a0-5a1b-7c00-8000-000000000001"
@@ -272,13 +273,7 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
         summary="The promotion cycles, newest first.",
         query=(
             Parameter("limit", int, 20, "Rows, 1 to 200."),
-            _MODEL_TYPE,
-            Parameter("decision", Decision, "swap_production_b", "One decision, or several.", repeated=True),
-            Parameter("since", str, "2026-11-01", "Not before this time; ISO 8601 or epoch."),
-            Parameter("from", str, "2026-11-01", "The same."),
-            Parameter("to", str, "2099-01-01T00:00:00Z", "Before this time."),
-            Parameter("before_id", int, 9_000_000, "Rows before this one: the next page."),
-            Parameter("order", Literal["asc", "desc"], "desc", "By id."),
+            *CYCLES,
             _DETAIL,
         ),
         media=(JSON, CSV),

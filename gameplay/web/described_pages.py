@@ -12,9 +12,10 @@ from gameplay.web.console.game_page import GamePage
 from gameplay.web.console.operator_page import OperatorPage
 from gameplay.web.console.overview import Overview
 from gameplay.web.console.what_if_page import WhatIfPage
-from gameplay.web.description import HTML, JSON, STREAM, Described, Parameter
+from gameplay.web.described_cycles import CYCLES
+from gameplay.web.description import CSV, HTML, JSON, STREAM, Described, Parameter
 from ledger.sealing.proofs import Proof
-from ledger.vocabulary import CountedPlayers, Decision, EvidenceWindow, Family
+from ledger.vocabulary import CountedPlayers, EvidenceWindow, Family
 
 _AT = Parameter("at", str, "1", "A position or a time; by default now.")
 _POSITION = Parameter("position", str, "1", "A position of the ledger.")
@@ -40,18 +41,19 @@ PAGES: Mapping[tuple[str, str], Described] = {
         summary="The promotion cycles, to filter and to page through.",
         query=(
             _AT,
-            Parameter("model_type", Family, "xgboost", "One family, or several.", repeated=True),
-            Parameter("decision", Decision, "insufficient_data", "One decision, or several.", repeated=True),
-            Parameter("rule", Literal["ztest/1", "anytime-sign/1"], "ztest/1", "Cycles of this rule."),
-            Parameter("from", str, "2026-11-01T00:00:00Z", "Cycles at or after this time."),
-            Parameter("to", str, "2126-11-01T00:00:00Z", "Cycles before this time."),
-            Parameter("order", Literal["desc", "asc"], "desc", "Newest or oldest first."),
+            *CYCLES,
             Parameter("limit", int, 50, "1 to 200."),
-            Parameter("before_id", int, 4711, "Cycles before this position: the next page, newest first."),
-            Parameter("after_id", int, 1, "Cycles after this position: the next page, oldest first."),
         ),
         media=_BOTH,
         answer=DecisionList,
+        errors=(400,),
+    ),
+    ("GET", "/decisions.csv"): Described(
+        summary="The same cycles as CSV, all of them at once.",
+        query=(_AT, *CYCLES, Parameter("limit", int, 10_000, "1 to 10,000.")),
+        media=(CSV,),
+        answer=str,
+        example="id,ts,ts_ms\r\n4711,2026-11-01T00:00:00Z,1793491200000\r\n",
         errors=(400,),
     ),
     ("GET", "/decisions/{position}"): Described(

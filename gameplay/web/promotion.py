@@ -3,8 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
-from urllib.parse import urlencode
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,11 +16,12 @@ from gameplay.promotion.reports import Reported
 from gameplay.refusals import NotFound, Refusal
 from gameplay.serving.service import Service
 from gameplay.web.bodies import answer, read_body
+from gameplay.web.history_query import ID_MAX, asked_cycles, next_page
 from gameplay.web.keys import idempotency_key
-from gameplay.web.queries import choice, choices, flag, one, time_us, whole
+from gameplay.web.queries import choices, flag, whole
 from gameplay.web.report_body import read_report
 from gameplay.web.state import lanes_of, masked_of, service_of
-from gameplay.web.tables import public_url, table_answer
+from gameplay.web.tables import link_to, table_answer
 from ledger.errors import InvalidTextError
 from ledger.events import CycleDecided
 from ledger.masking import Masking
@@ -37,12 +37,9 @@ HISTORY_LIMIT = 20
 HISTORY_LIMIT_MAX = 200
 DAYS = 7
 DAYS_MAX = 90
-ID_MAX = 2**53
 ALL = "ALL"
 
-Order = Literal["asc", "desc"]
 TOTALS_KEYS = ("model", "period_start", "period_end", *DECISIONS, "total_events")
-ORDERS: tuple[Order, ...] = ("asc", "desc")
 
 
 async def report(request: Request) -> Response:
@@ -59,13 +56,9 @@ async def report(request: Request) -> Response:
 async def history(request: Request) -> Response:
     """GET /internal/promotion/history: a bare array, the newest first."""
     service = service_of(request)
-    query, detail = _query(request), flag(request, "detail")
+    query, detail = asked_cycles(request, HISTORY_LIMIT, HISTORY_LIMIT_MAX), flag(request, "detail")
     rows = await lanes_of(request).reads(read_rows, service, query)
-    headers: dict[str, str] = {}
-    if len(rows) == query.limit and query.order == "desc":
-        asked = [(name, text) for name, text in request.query_params.multi_items() if name != "before_id"]
-        following = urlencode([*asked, ("before_id", rows[-1].id)])
-        headers["Link"] = f'<{public_url(request, request.url.path)}?{following}>; rel="next"'
+    headers = link_to(request, next_page(request, query, rows))
     return table_answer(request, [render(row, detail=detail) for row in rows], row_keys(detail=detail), headers)
 
 
@@ -108,20 +101,6 @@ async def event_totals(request: Request) -> Response:
     days = whole(request, "days", DAYS, 1, DAYS_MAX)
     rows = await lanes_of(request).reads(read_totals, service, days)
     return table_answer(request, rows, TOTALS_KEYS)
-
-
-def _query(request: Request) -> Query:
-    before = one(request, "before_id")
-    order: Order = choice(request, "order", ORDERS) or "desc"
-    return Query(
-        limit=whole(request, "limit", HISTORY_LIMIT, 1, HISTORY_LIMIT_MAX),
-        model_types=choices(request, "model_type", FAMILIES),
-        decisions=choices(request, "decision", DECISIONS),
-        from_us=time_us(request, "since", "from"),
-        to_us=time_us(request, "to"),
-        before_id=None if before is None else whole(request, "before_id", 0, 1, ID_MAX),
-        order=order,
-    )
 
 
 def read_rows(service: Service, query: Query) -> list[StoredRow]:

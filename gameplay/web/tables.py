@@ -29,12 +29,23 @@ def table_answer(
     # JSON whatever else is accepted: clients of old send headers that they do not mean.
     if media_type(request.headers.getlist("accept"), ("application/json", CSV)) != CSV:
         return answer(content, headers=shown)
-    rows = [content] if isinstance(content, Mapping) else content
+    return csv_answer([content] if isinstance(content, Mapping) else content, columns, shown)
+
+
+def csv_answer(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], headers: Mapping[str, str]) -> Response:
+    """Rows as CSV, whatever the client prefers."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\r\n")
     lines.writerow(columns)
     lines.writerows([_cell(row[name]) for name in columns] for row in rows)
-    return Response(text.getvalue(), headers=shown, media_type=f"{CSV}; charset=utf-8; header=present")
+    return Response(text.getvalue(), headers=headers, media_type=f"{CSV}; charset=utf-8; header=present")
+
+
+def link_to(request: Request, following: str | None) -> dict[str, str]:
+    """The header that leads to the page with this query string, if there is one."""
+    if following is None:
+        return {}
+    return {"Link": f'<{public_url(request, request.url.path)}?{following}>; rel="next"'}
 
 
 def public_url(request: Request, path: str) -> str:

@@ -5,7 +5,7 @@ again inside the transaction, so the second finds the work done.
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, insert, select
@@ -16,6 +16,7 @@ from ledger.store import Entry, Head, Ledger
 from ledger.vocabulary import DECISIONS, FAMILIES
 from projections.read_models.history_digest import EMPTY, digest_of
 from projections.read_models.history_fold import TYPES, fold
+from projections.read_models.history_order import Order, Sort, beyond, ordering
 from projections.schema import StoredRow
 from projections.schema import projection_checkpoints as checkpoints
 from projections.schema import promotion_history as table
@@ -28,7 +29,8 @@ DAY_US = 86_400_000_000
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """Which rows; times in microseconds since the epoch, `from_us` inclusive, `to_us` exclusive.
 
-    Rows of any of `model_types` and with any of `decisions`; of all where these are empty.
+    Rows of any of `model_types` and with any of `decisions`; of all where these are empty. `cursor` is the id of
+    the last row of the page before, in the same order.
     """
 
     limit: int | None = 20
@@ -40,14 +42,16 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     before_id: int | None = None
     after_id: int | None = None
     rule: str | None = None
-    order: Literal["asc", "desc"] = "desc"
+    sort: Sort = "time"
+    order: Order = "desc"
+    cursor: int | None = None
 
 
 class Rows(Protocol):
     """The history's rows, at the head or at a position."""
 
     def rows(self, query: Query) -> list[StoredRow]:
-        """The rows that a query asks for, in order of their id."""
+        """The rows that a query asks for, in its order."""
         ...
 
     def totals(self, from_us: int, to_us: int) -> dict[str, dict[str, int]]:
@@ -112,10 +116,12 @@ class History:
             set_checkpoint(connection, through, digest)
 
     def rows(self, query: Query) -> list[StoredRow]:
-        """The stored rows that a query asks for, in order of their id."""
+        """The stored rows that a query asks for, in its order."""
         statement = select(table).where(*_conditions(query)).limit(query.limit)
-        statement = statement.order_by(table.c.id.desc() if query.order == "desc" else table.c.id)
+        statement = statement.order_by(*ordering(query.sort, query.order))
         with transaction(self._engine) as connection:
+            if query.cursor is not None:
+                statement = statement.where(beyond(connection, query.cursor, query.sort, query.order))
             return [StoredRow(**row) for row in connection.execute(statement).mappings()]
 
     def totals(self, from_us: int, to_us: int, *, through: int | None = None) -> dict[str, dict[str, int]]:

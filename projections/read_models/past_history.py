@@ -34,7 +34,7 @@ class PastHistory:
         }
 
     def rows(self, query: Query) -> list[StoredRow]:
-        """The rows that a query asks for, in order of their id."""
+        """The rows that a query asks for, in its order."""
         end = self._position + 1
         before_id = end if query.before_id is None else min(query.before_id, end)
         # A row that counts as reordered by now may not have been then, and falls out of the answer.

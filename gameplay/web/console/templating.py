@@ -1,6 +1,7 @@
 """The templates, the static files that they name, and the headers of every page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -44,15 +45,22 @@ class Pages:
         """The page as HTML."""
         root = str(request.scope.get("root_path", ""))
         as_of = getattr(page, "as_of", None)
+        past = [("at", str(as_of.position))] if as_of is not None and as_of.is_past else []
+        query = [(name, text) for name, text in request.query_params.multi_items() if name != "at"]
         return self._templates.get_template(template).render(
             page=page,
             root=root,
             here=request.url.path.removeprefix(root),
             # A person who looks back goes on looking back: links within the console keep the position.
-            at=f"?at={as_of.position}" if as_of is not None and as_of.is_past else "",
-            query=[(name, text) for name, text in request.query_params.multi_items() if name != "at"],
+            at=_search(past),
+            query=query,
+            search=_search([*past, *query]),
             asset=lambda name: f"{root}/static/{name}?v={self.assets[name].tag}",
         )
+
+
+def _search(query: Sequence[tuple[str, str]]) -> str:
+    return f"?{urlencode(query)}" if query else ""
 
 
 def _headers(frame_ancestors: str) -> Mapping[str, str]:

@@ -4,10 +4,12 @@ from typing import Any, Final
 
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from ledger.errors import StorageError
-from ledger.events import Event
+from ledger.events import CycleDecided, Event
+from ledger.evidence import Evidence
 from ledger.reported import Report
 from ledger.store import Ledger
 from ledger.vocabulary import DECISIONS, FAMILIES, Decision
@@ -16,6 +18,7 @@ from projections.decision.cycle import decide_cycle
 from projections.read_models import history
 from projections.read_models.all import ReadModels
 from projections.read_models.history import DAY_US, Query
+from projections.read_models.history_order import ORDERS, SORTS, Order, Sort
 from projections.read_models.history_row import render
 from projections.read_models.standings import PromotionState, Record
 from projections.read_models.tickers import Window
@@ -24,6 +27,7 @@ from projections.schema import StoredRow
 from tests.builders import (
     aliases_assigned,
     aliases_planned,
+    arm,
     assignments,
     cycle_decided,
     evidence,
@@ -333,6 +337,70 @@ def test_pages_by_id_miss_nothing_and_repeat_nothing(ledger: Ledger, clock: Cloc
         seen += page
 
     assert seen == [5, 4, 3, 2, 1]
+
+
+def compared(production_wins: int, b_wins: int, *, games: int = 20) -> Evidence:
+    return evidence(production=arm(1, games, production_wins), b=arm(2, games, b_wins))
+
+
+def unlike_cycles(first: int) -> tuple[CycleDecided, ...]:
+    """Cycles with ties and gaps in whatever they may be sorted by."""
+    seen = ((8, 15, 0.0126), (15, 8, 0.9874), (8, 15, 0.0126), (10, 10, 0.5))
+    decided = [cycle_decided(evidence=compared(won, b), p_value=p) for won, b, p in seen]
+    few = cycle_decided(decision="insufficient_data", evidence=compared(0, 0, games=0), p_value=None)
+    bare = [cycle_decided(**BARE, decision="swap_production_b") for _ in range(2)]
+    other = cycle_decided(model_type="xgboost", rule=rule(name="anytime-sign/1"), evidence=compared(3, 4, games=7))
+    cycles = (*decided, few, *bare, other)
+    return tuple(replace(one, cycle=number) for number, one in enumerate(cycles, start=first))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("sort", SORTS)
+def test_pages_in_every_order_hold_each_row_once_while_cycles_go_on(
+    ledger: Ledger, sort: Sort, order: Order
+) -> None:
+    append(ledger, *unlike_cycles(1))
+    query = Query(limit=None, sort=sort, order=order)
+    then = [one.id for one in caught_up(ledger).history.rows(query)]
+    history = caught_up(ledger).history
+    seen = [one.id for one in history.rows(replace(query, limit=3))]
+
+    append(ledger, *unlike_cycles(11))
+    history = caught_up(ledger).history
+    while page := history.rows(replace(query, limit=3, cursor=seen[-1])):
+        seen += [one.id for one in page]
+
+    now = [one.id for one in history.rows(query)]
+    assert [one for one in now if one in then] == then, "what is there keeps its order"
+    assert seen == then[:3] + now[now.index(then[2]) + 1 :]
+
+
+@pytest.mark.parametrize(("sort", "order", "first"), [("p", "asc", 0.0126), ("p", "desc", 0.9874)])
+def test_rows_without_a_value_come_last(ledger: Ledger, sort: Sort, order: Order, first: float) -> None:
+    append(ledger, *unlike_cycles(1))
+
+    found = caught_up(ledger).history.rows(Query(sort=sort, order=order))
+
+    assert found[0].p_value == first
+    assert [one.p_value for one in found[-3:]] == [None, None, None]
+
+
+def test_the_difference_is_that_of_the_win_rates(ledger: Ledger) -> None:
+    append(ledger, *unlike_cycles(1))
+
+    found = rows(ledger, Query(sort="difference", order="desc"))
+
+    differences = [
+        one["b_win_rate"] - one["production_win_rate"] for one in found if one["production_win_rate"] is not None
+    ]
+    assert differences == sorted(differences, reverse=True)
+    assert len(set(differences)) == 4
+
+
+def test_a_cursor_that_is_no_row_leads_nowhere(ledger: Ledger) -> None:
+    append(ledger, *unlike_cycles(1))
+
+    assert caught_up(ledger).history.rows(Query(sort="p", cursor=10_000)) == []
 
 
 def test_rows_are_filtered_by_family_and_decision(ledger: Ledger, clock: Clock) -> None:

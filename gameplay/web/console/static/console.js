@@ -1,6 +1,6 @@
 // What every page has: times in the reader's zone, the slider, live updates, and what a decision's page can do.
 
-import { csv, derive } from "./derive.js";
+import { derive } from "./derive.js";
 import { live } from "./live.js";
 import { slider } from "./slider.js";
 import { localTimes } from "./times.js";
@@ -8,5 +8,4 @@ import { localTimes } from "./times.js";
 localTimes(document);
 slider();
 derive();
-csv();
 live();

@@ -1,4 +1,4 @@
-// "Derive again" without leaving the page, and the table as a file.
+// "Derive again" without leaving the page.
 
 export function derive() {
   const form = document.querySelector("form[data-derive]");
@@ -16,19 +16,5 @@ export function derive() {
       place.textContent = "No answer. Try again.";
     }
     button.disabled = false;
-  });
-}
-
-// The address answers JSON to a link; as a table it is asked for by its header.
-export function csv() {
-  const link = document.querySelector("a[data-csv]");
-  link?.addEventListener("click", async (event) => {
-    event.preventDefault();
-    const answer = await fetch(link.href, { headers: { Accept: "text/csv" } });
-    const file = document.createElement("a");
-    file.href = URL.createObjectURL(await answer.blob());
-    file.download = "decisions.csv";
-    file.click();
-    setTimeout(() => URL.revokeObjectURL(file.href), 1000);
   });
 }
