@@ -100,9 +100,10 @@ class Challenger(Struct, frozen=True, kw_only=True):
 
 
 class Pending(Struct, frozen=True, kw_only=True):
-    """A plan that is decided and not carried out: the aliases that it moves."""
+    """A plan that is not carried out yet: the aliases that it moves. `approve_by`: it waits for an approval."""
 
     cause: str
+    approve_by: str | None
     swapped: bool
     reordered: bool
     moves: tuple[str, ...]
@@ -267,6 +268,7 @@ def _pending(promotion: PromotionState) -> Pending | None:
         return None
     return Pending(
         cause=plan.cause,
+        approve_by=show_time(plan.approve_by_us) if plan.waits and plan.approve_by_us is not None else None,
         swapped=plan.swapped,
         reordered=plan.reordered,
         moves=tuple(

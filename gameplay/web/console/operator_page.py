@@ -36,9 +36,11 @@ class AliasRow(Struct, frozen=True, kw_only=True):
 
 
 class PlanShown(Struct, frozen=True, kw_only=True):
-    """A plan that is not carried out yet, and the aliases that it moves."""
+    """A plan that is not carried out yet: the aliases that it moves. `approve_by`: it waits for an approval."""
 
+    version: int
     cause: PlanCause
+    approve_by: str | None
     planned: str
     actor: str | None
     reason: str | None
@@ -112,7 +114,9 @@ def _plan(plan: OpenPlan | None) -> PlanShown | None:
     if plan is None:
         return None
     return PlanShown(
+        version=plan.version,
         cause=plan.cause,
+        approve_by=show_time(plan.approve_by_us) if plan.waits and plan.approve_by_us is not None else None,
         planned=show_time(plan.planned_us),
         actor=plan.actor,
         reason=plan.reason,

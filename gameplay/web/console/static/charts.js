@@ -25,6 +25,22 @@ function criterion(label, colour) {
   return line(label, colour, { dash: [6, 4], width: 1.25, points: { show: false } });
 }
 
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const when = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const DAY_SECONDS = 86_400;
+
+// The time axis in the reader's language; a day's first mark says which day it is.
+function times(_u, splits, _axis, _space, step) {
+  let last = null;
+  return splits.map((seconds) => {
+    const date = day.format(seconds * 1000);
+    const text = step >= DAY_SECONDS ? date : date === last ? clock.format(seconds * 1000) : `${date}\n${clock.format(seconds * 1000)}`;
+    last = date;
+    return text;
+  });
+}
+
 const percents = (_u, values) => values.map((value) => `${Math.round(value * 100)} %`);
 
 function charts(cycles, c) {
@@ -86,21 +102,21 @@ function draw(cycles) {
   drawn = [];
   const c = colours();
   const axis = { stroke: c.quiet, grid: { stroke: c.line, width: 1 }, ticks: { stroke: c.line, width: 1 }, font: "12px system-ui", labelFont: "12px system-ui" };
-  const times = cycles.map((cycle) => cycle.time_ms / 1000);
+  const seconds = cycles.map((cycle) => cycle.time_ms / 1000);
   for (const [name, chart] of Object.entries(charts(cycles, c))) {
     const holder = place.querySelector(`[data-chart="${name}"]`);
     const options = {
       width: holder.clientWidth,
       height: HEIGHT,
       bands: chart.bands,
-      series: [{}, ...chart.series.map(([series]) => series)],
+      series: [{ label: "Time", value: (_u, value) => (value === null ? "\u2014" : when.format(value * 1000)) }, ...chart.series.map(([series]) => series)],
       scales: { x: {}, y: { distr: chart.log ? 3 : 1, ...(chart.range && { range: () => chart.range.slice().sort((a, b) => a - b), dir: chart.range[0] > chart.range[1] ? -1 : 1 }) } },
-      axes: [axis, { ...axis, size: 52, ...(chart.values && { values: chart.values }), ...(chart.splits && { splits: () => chart.splits }) }],
+      axes: [{ ...axis, values: times }, { ...axis, size: 52, ...(chart.values && { values: chart.values }), ...(chart.splits && { splits: () => chart.splits }) }],
       legend: { live: true },
       cursor: { points: { size: 6 } },
       plugins: [marks(cycles)],
     };
-    drawn.push(new uPlot(options, [times, ...chart.series.map(([, values]) => values)], holder));
+    drawn.push(new uPlot(options, [seconds, ...chart.series.map(([, values]) => values)], holder));
   }
 }
 

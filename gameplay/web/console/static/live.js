@@ -65,12 +65,13 @@ async function refresh(before) {
 function take(page, before, shown) {
   for (const section of document.querySelectorAll("[data-live]")) {
     const fresh = page.getElementById(section.id);
-    if (!fresh || section.innerHTML === fresh.innerHTML) continue;
+    if (!fresh) continue;
+    localTimes(fresh);
+    if (section.isEqualNode(fresh)) continue;
     if (section.dataset.live === "decided" && before.decided !== null && before.decided === shown.decided) continue;
     const focused = section.contains(document.activeElement) && document.activeElement.getAttribute("href");
-    localTimes(fresh);
     section.replaceWith(fresh);
-    fresh.classList.add("changed");
+    mark(section, fresh);
     if (focused) fresh.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
   }
   const position = page.getElementById("position");
@@ -82,6 +83,17 @@ function take(page, before, shown) {
     range.form.querySelector("output").textContent = Number(range.max).toLocaleString("en");
   }
   document.dispatchEvent(new CustomEvent("rps:refreshed", { detail: page }));
+}
+
+// Only what says something else than before, not the section around it.
+function mark(old, fresh) {
+  if (old.textContent === fresh.textContent) return;
+  const alike = old.children.length === fresh.children.length;
+  let within = false;
+  for (const [index, part] of alike ? [...fresh.children].entries() : []) {
+    if (old.children[index].textContent !== part.textContent) { mark(old.children[index], part); within = true; }
+  }
+  if (!within) fresh.classList.add("changed");
 }
 
 function notice(moved) {

@@ -20,15 +20,28 @@ function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function fit() {
-  const what = field("what").value;
-  for (const part of form.querySelectorAll("[data-for]")) part.hidden = !part.dataset.for.split(" ").includes(what);
-  const rows = document.querySelectorAll(`[data-family="${field("family").value}"] [data-alias]`);
+function card(family = field("family").value) {
+  return document.querySelector(`[data-family="${family}"]`);
+}
+
+// What the chosen family's present state leaves to be ordered.
+function offer() {
+  const { plan, waits, swapped } = card()?.dataset ?? {};
+  const possible = { undo: swapped !== undefined, approve: waits !== undefined, reject: waits !== undefined, cancel: plan !== undefined };
+  for (const option of field("what").options) option.disabled = possible[option.value] === false;
+  const rows = card()?.querySelectorAll("[data-alias]") ?? [];
   const chosen = field("version").value;
   field("version").replaceChildren(...Array.from(rows, (row) => row.dataset)
     .filter(({ alias }) => alias !== "Production")
     .map(({ alias, version }) => new Option(`${alias} v${version}`, version)));
   if ([...field("version").options].some((option) => option.value === chosen)) field("version").value = chosen;
+}
+
+function fit() {
+  offer();
+  if (field("what").selectedOptions[0]?.disabled) field("what").value = "pin";
+  const what = field("what").value;
+  for (const part of form.querySelectorAll("[data-for]")) part.hidden = !part.dataset.for.split(" ").includes(what);
   forget();
 }
 
@@ -43,6 +56,7 @@ function order() {
   const body = { model_type: field("family").value, reason: field("reason").value, actor: field("actor").value };
   if (what === "pin" || what === "unpin") body.alias = field("alias").value;
   if (what === "swap") body.version = Number(field("version").value);
+  if (what === "approve" || what === "reject") body.plan = Number(card().dataset.plan);
   if (what === "pin" && field("expires").value) body.expires = new Date(field("expires").value).toISOString();
   return { path: `/internal/promotion/${what}`, body, key: newKey() };
 }
@@ -67,6 +81,10 @@ function effects({ event, since }) {
     const until = event.expires_us ? `until ${new Date(event.expires_us / 1000).toLocaleString()}` : "until it is unpinned";
     return [`${family}: ${event.alias} stays at v${event.version} ${until}. Cycles, reorders and trainings leave it alone.`];
   }
+  if (event.type === "promotion.plan_approved") {
+    return [`${family}: ${card(family).dataset.moves}`, "A swap begins a new window: games and cycles since it go to zero."];
+  }
+  if (event.type === "promotion.plan_rejected") return [`${family}: the plan is closed. Its aliases stay as they are.`];
   if (event.type === "promotion.alias_unpinned") return [`${family}: ${event.alias} may move again.`];
   const moves = event.assignments.filter((one) => one.before !== one.after);
   const lines = moves.map((one) => `${family}: ${one.alias} v${one.before} \u2192 v${one.after}`);
@@ -86,7 +104,7 @@ async function preview(event) {
     sessionStorage.setItem("rps-actor", field("actor").value);
     const wanted = order();
     const shown = await send({ ...wanted, body: { ...wanted.body, dry_run: true } });
-    ready = { ...wanted, body: { ...wanted.body, seen: shown.seen } };
+    ready = { ...wanted, body: { ...wanted.body, seen: shown.seen }, card: card(wanted.body.model_type).textContent };
     $("effects").replaceChildren(...effects(shown).map((text) => Object.assign(document.createElement("li"), { textContent: text })));
     $("shown").hidden = false;
     $("shown").focus();
@@ -132,11 +150,20 @@ async function refresh() {
   fit();
 }
 
+// The cards follow the ledger. An order that was shown for another state stays, and the service refuses it.
+function followed() {
+  offer();
+  if (ready && card(ready.body.model_type).textContent !== ready.card) {
+    show("trouble", "This family has changed meanwhile. Look again before you carry it out.");
+  }
+}
+
 if (field("token")) field("token").value = sessionStorage.getItem("rps-token") ?? "";
 field("actor").value = sessionStorage.getItem("rps-actor") ?? "";
 form.addEventListener("change", fit);
 form.addEventListener("input", forget);
 form.addEventListener("submit", preview);
+document.addEventListener("rps:refreshed", followed);
 $("confirm").addEventListener("click", confirm);
 $("dismiss").addEventListener("click", forget);
 fit();

@@ -1,5 +1,5 @@
-// Looking back: the slider says its position while it is dragged and goes there when it is let go; the date is the
-// reader's own, and is sent in UTC.
+// Looking back: the slider says its position while it is moved, and goes there when it is let go or on Enter: each arrow
+// key is a change too, and a page for each would leave nobody time to choose. The date is the reader's own, sent in UTC.
 
 export function slider() {
   const position = document.querySelector("form[data-slider]");
@@ -7,9 +7,21 @@ export function slider() {
     const range = position.elements.at;
     const shown = position.querySelector("output");
     range.addEventListener("input", () => { shown.textContent = Number(range.value).toLocaleString("en"); });
+    let dragged = false;
+    range.addEventListener("pointerdown", () => { dragged = true; });
     range.addEventListener("change", () => {
-      if (range.value === range.max) location.assign(withoutAt());
-      else position.requestSubmit();
+      if (dragged) position.requestSubmit();
+      dragged = false;
+    });
+    range.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      position.requestSubmit();
+    });
+    position.addEventListener("submit", (event) => {
+      if (range.value !== range.max) return;
+      event.preventDefault();
+      location.assign(withoutAt());
     });
   }
   const date = document.querySelector("form[data-date]");

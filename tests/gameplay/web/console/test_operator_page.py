@@ -9,7 +9,10 @@ from playwright.sync_api import Page, expect
 from starlette.testclient import TestClient
 
 from gameplay.config import Settings
-from ledger.vocabulary import FAMILIES
+from ledger.events import Event
+from ledger.streams import promotion_stream
+from ledger.vocabulary import FAMILIES, Family
+from tests.builders import aliases_planned, cycle_decided
 from tests.gameplay.faults import registry_with_versions
 from tests.gameplay.web.console.browsers import PHONE, Visit, visiting
 from tests.gameplay.web.console.conftest import within
@@ -17,7 +20,7 @@ from tests.gameplay.web.sites import Site, running_site
 from tests.gameplay.web_clients import ok, service_behind
 
 TOKEN = "hunter2-of-the-tab"
-FAMILY = "xgboost"
+FAMILY: Family = "xgboost"
 ORDER = {"model_type": FAMILY, "reason": "a campaign <b>", "actor": "ada"}
 
 
@@ -84,8 +87,12 @@ def tab(thread: Any, browser: Any, guarded: Site) -> Iterator[Visit]:
         yield visit
 
 
-def fill(page: Page, what: str, reason: str, token: str = TOKEN, **fields: str) -> None:
-    page.get_by_label("Family").select_option(FAMILY)
+def aliases_of(guarded: Site, asked: Family) -> dict[str, int]:
+    return guarded.service.core.promotion.state(asked).promotion.aliases
+
+
+def fill(page: Page, what: str, reason: str, token: str = TOKEN, family: Family = FAMILY, **fields: str) -> None:
+    page.get_by_label("Family").select_option(family)
     page.get_by_label("Order", exact=True).select_option(what)
     for label, value in fields.items():
         page.get_by_label(label).select_option(value)
@@ -154,6 +161,46 @@ def test_an_order_that_was_overtaken_after_its_preview_is_refused(guarded: Site,
     assert family(guarded.client)["aliases"][0]["version"] == 2
     ok(guarded.client.post("/internal/promotion/undo", json=ORDER, headers=headers))
     tab.problems.clear()  # the browser logs the 409
+
+
+def wait_for_approval(guarded: Site, family: Family) -> None:
+    """A cycle swaps Production and B of a family, and its plan waits."""
+    ledger = guarded.service.core.ledger
+    stream = promotion_stream(family)
+    events: list[Event] = [
+        cycle_decided(model_type=family),
+        aliases_planned(model_type=family, approve_by_us=ledger.now_us() + 3_600_000_000),
+    ]
+    ledger.append(stream, events, ledger.version(stream))
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "production"),
+    [("approve", "Production v1 \u2192 v2", 2), ("reject", "Its aliases stay as they are", 1)],
+)
+def test_an_operator_answers_a_swap_that_waits_after_it_was_seen_live(
+    guarded: Site, tab: Visit, answer: str, said: str, production: int
+) -> None:
+    asked: Family = "feedforward_nn" if answer == "approve" else "multinomial_logistic"
+    page = tab.open("/operator")
+    card = page.locator(f"[data-family={asked}]")
+    choice = page.get_by_label("Order", exact=True).locator(f"option[value={answer}]")
+    page.get_by_label("Family").select_option(asked)
+    expect(choice).to_be_disabled()
+    expect(page.locator("body.is-live")).to_have_count(1)
+
+    wait_for_approval(guarded, asked)
+    expect(card).to_contain_text("Waits for your approval: Production v1 \u2192 v2, B v2 \u2192 v1")
+    expect(choice).to_be_enabled()
+    fill(page, answer, "looked at it", family=asked)
+    page.get_by_role("button", name="Show what it moves").click()
+    expect(page.locator("#shown")).to_contain_text(said)
+    assert aliases_of(guarded, asked)["Production"] == 1
+    page.get_by_role("button", name="Carry it out").click()
+
+    expect(page.locator("#done")).to_contain_text("Done: position")
+    expect(card).not_to_contain_text("Waits for")
+    assert aliases_of(guarded, asked)["Production"] == production
 
 
 def test_the_operator_s_page_fits_a_phone(visiting_as: Any) -> None:

@@ -1,14 +1,17 @@
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from starlette.testclient import TestClient
 
+from projections.audit import what_if as counterfactual
 from projections.audit.counterfactual import Change
 from projections.audit.what_if import what_if
 from tests.gameplay.web.console.browsers import PHONE
 from tests.gameplay.web.sites import Site
-from tests.gameplay.web_clients import ok
+from tests.gameplay.web_clients import PATIENCE_SECONDS, ok
 
 
 def asked(site: Site, **query: object) -> Any:
@@ -46,6 +49,49 @@ def test_a_wrong_rule_is_refused(shared: TestClient, query: dict[str, str]) -> N
 
     assert answer.status_code == 400
     assert next(iter(query)) in answer.json()["detail"]
+
+
+def test_the_page_says_that_it_works_while_the_answer_is_computed(visit: Any) -> None:
+    page = visit.open("/what-if")
+    held: list[Route] = []
+    page.route("**/what-if?*", held.append)
+    page.get_by_label("Alpha").fill("0.01")
+
+    page.get_by_role("button", name="Replay").dispatch_event("click")
+
+    expect(page.get_by_role("status").filter(has_text="Replaying")).to_be_visible()
+    expect(page.get_by_role("progressbar", name="Replaying")).to_be_visible()
+    expect(page.get_by_role("button", name="Replay")).to_be_disabled()
+    assert visit.violations() == []
+    (navigation,) = held
+    navigation.continue_()
+    expect(page.get_by_role("heading", name="Gradient boosting")).to_be_visible()
+    expect(page.get_by_role("progressbar")).to_have_count(0)
+
+
+def test_a_replay_beside_another_one_is_refused_for_the_moment(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_begun, may_end = Event(), Event()
+
+    def slow(*args: Any, **options: Any) -> Any:
+        has_begun.set()
+        assert may_end.wait(PATIENCE_SECONDS)
+        return what_if(*args, **options)
+
+    monkeypatch.setattr(counterfactual, "what_if", slow)
+    query = {"alpha": "0.01", "model_type": "xgboost"}
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(asked, site, **query)
+        try:
+            assert has_begun.wait(PATIENCE_SECONDS)
+            second = site.client.get("/what-if", params=query, headers={"Accept": "text/html"})
+        finally:
+            may_end.set()
+        assert len(first.result()["outcomes"]) == 1
+
+    assert (second.status_code, second.headers["retry-after"]) == (429, "1")
+    assert "another recount is under way" in second.text
 
 
 def test_a_person_asks_and_the_address_has_it_all(visit: Any, visiting_as: Any) -> None:
