@@ -19,7 +19,7 @@ from projections.schema import projection_waypoints as table
 from projections.snapshots import take, unguarded
 
 ENTRIES_BETWEEN = 10_000
-"""As often as snapshots are taken; so many entries are folded in less than a tenth of a second of processor time."""
+"""As often as snapshots are taken: so many entries are folded in a tenth of a second of processor time."""
 COUNT_MAX = 160
 BYTES_MAX = 64 << 20
 AGE_PER_GAP = 100

@@ -22,6 +22,8 @@ from ledger.events import (
     AliasesAssigned,
     AliasesPlanned,
     CycleDecided,
+    PlanApproved,
+    PlanRejected,
 )
 from ledger.evidence import Arm
 from ledger.sealing.seals import seal_over
@@ -65,13 +67,24 @@ class Placed(Struct, frozen=True, kw_only=True):
     accuracy: Rate | None
 
 
+class Answered(Struct, frozen=True, kw_only=True):
+    """What an operator said to a plan that waited, `approved` or `rejected`; `expired` where none did in time."""
+
+    position: int
+    answer: str
+    actor: str | None
+    reason: str | None
+
+
 class Carried(Struct, frozen=True, kw_only=True):
-    """The plan of a cycle and what became of it: `open`, `carried out` or `cancelled`."""
+    """The plan of a cycle and what became of it: `open`, `waiting` for approval, `carried out` or `cancelled`."""
 
     planned_position: int
     swapped: bool
     reordered: bool
     status: str
+    approve_by: str | None
+    answered: Answered | None
     completed_position: int | None
     completed: str | None
 
@@ -176,6 +189,7 @@ class _Around:
         self.following: int | None = None
         self._assignment: tuple[AliasChange, ...] = ()
         self._plan: tuple[Entry, AliasesPlanned] | None = None
+        self._answer: tuple[Entry, PlanApproved | PlanRejected] | None = None
         self._end: tuple[Entry, AliasesAssigned] | None = None
         first = max(entry.version - BACK_MAX, 0)
         for each in ledger.read_stream(entry.stream, first, entry.version - 1):
@@ -196,6 +210,9 @@ class _Around:
             self.following = entry.position
         elif isinstance(event, AliasesPlanned) and event.cycle == self._event.cycle:
             self._plan = entry, event
+        elif isinstance(event, PlanApproved | PlanRejected):
+            if self._plan is not None and event.plan == self._plan[0].version:
+                self._answer = entry, event
         elif isinstance(event, AliasesAssigned) and self._ends(event):
             self._end = entry, event
 
@@ -227,7 +244,7 @@ class _Around:
         if self._plan is None:
             return None
         entry, plan = self._plan
-        status = "open"
+        status = "open" if plan.approve_by_us is None or self._answer else "waiting"
         if self._end is not None:
             status = "cancelled" if is_cancellation(self._end[1]) else "carried out"
         return Carried(
@@ -235,9 +252,19 @@ class _Around:
             swapped=plan.swapped,
             reordered=plan.reordered,
             status=status,
+            approve_by=None if plan.approve_by_us is None else show_time(plan.approve_by_us),
+            answered=_answered(*self._answer) if self._answer else None,
             completed_position=self._end[0].position if self._end else None,
             completed=show_time(self._end[0].recorded_us) if self._end else None,
         )
+
+
+def _answered(entry: Entry, event: PlanApproved | PlanRejected) -> Answered:
+    if isinstance(event, PlanApproved):
+        answer = "approved"
+    else:
+        answer = "expired" if event.cause == "expired" else "rejected"
+    return Answered(position=entry.position, answer=answer, actor=event.actor, reason=event.reason)
 
 
 def _evidence(event: CycleDecided) -> EvidenceShown | None:

@@ -1,10 +1,13 @@
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from ledger.events import Event
 from ledger.vocabulary import ALIASES
-from tests.builders import aliases_planned, cycle_decided
+from tests.builders import aliases_planned, cycle_decided, plan_approved, plan_rejected
 from tests.gameplay.web.console.browsers import PHONE
 from tests.gameplay.web.console.told import SWAP_QUERY
 from tests.gameplay.web.sites import Site
@@ -73,6 +76,33 @@ def test_a_plan_is_open_until_it_is_carried_out(served: TestClient) -> None:
     assert (decision["plan"]["status"], decision["plan"]["completed_position"]) == ("open", None)
     assert [one["before"] != one["after"] for one in decision["aliases"]] == [True, True, False, False]
     assert decision["sealed"] is None
+
+
+@pytest.mark.parametrize(
+    ("said", "answer", "text"),
+    [
+        (plan_approved, "approved", "approved by ada"),
+        (plan_rejected, "rejected", "rejected by ada"),
+        (partial(plan_rejected, cause="expired", actor=None, reason=None), "expired", "not approved in time"),
+    ],
+)
+def test_a_plan_that_waits_has_its_answer(
+    served: TestClient, said: Callable[..., Event], answer: str, text: str
+) -> None:
+    ledger = service_behind(served).core.ledger
+    stream = "promotion-feedforward_nn"
+    waiting: list[Event] = [cycle_decided(), aliases_planned(approve_by_us=ledger.now_us() + 3_600_000_000)]
+    first = ledger.append(stream, waiting, ledger.version(stream)).first_position
+
+    plan = shown(served, first)["plan"]
+    assert (plan["status"], plan["answered"]) == ("waiting", None)
+    page = served.get(f"/decisions/{first}", headers={"Accept": "text/html"}).text
+    assert 'waits for <a href="/operator">approval</a>' in page
+
+    position = ledger.append(stream, [said(plan=ledger.version(stream))], ledger.version(stream)).last_position
+    plan = shown(served, first)["plan"]
+    assert (plan["answered"]["answer"], plan["answered"]["position"]) == (answer, position)
+    assert text in served.get(f"/decisions/{first}", headers={"Accept": "text/html"}).text
 
 
 def test_a_decision_looked_at_from_before_its_plan_has_none(site: Site) -> None:
