@@ -12,7 +12,7 @@ from ledger.events import AliasesAssigned, GameAbandoned, GameFinished, GameStar
 from ledger.store import Entry
 from ledger.vocabulary import BOTS, FAMILIES, PlayerKind
 from projections.projection import Projection, on
-from projections.read_models.counting import is_evidence_since, ranks_challengers
+from projections.read_models.counting import is_evidence_since
 
 PEOPLE: Final[PlayerKind] = "human"
 SCRIPTS: Final[PlayerKind] = "script"
@@ -46,37 +46,49 @@ class SinceSwap(Struct):
         return shown
 
 
+class Seat(Struct, array_like=True, gc=False):
+    """Who plays an open game, and against which family."""
+
+    model_type: str
+    player: str
+
+
 class RecordsByPlayer(Struct):
-    """Every family; and who plays each open game."""
+    """Every family, and the open games."""
 
     families: dict[str, SinceSwap] = field(default_factory=lambda: {family: SinceSwap() for family in FAMILIES})
-    playing: dict[str, str] = field(default_factory=dict)
+    playing: dict[str, Seat] = field(default_factory=dict)
 
 
 def _game_started(state: RecordsByPlayer, event: GameStarted, _entry: Entry) -> None:
     if event.in_metrics and event.model_type in state.families:
-        state.playing[event.game_id] = event.player_id if event.player_kind == "bot" else event.player_kind
+        player = event.player_id if event.player_kind == "bot" else event.player_kind
+        state.playing[event.game_id] = Seat(event.model_type, player)
 
 
-def _prediction_made(state: RecordsByPlayer, event: PredictionMade, entry: Entry) -> None:
-    player = state.playing.get(event.game_id)
-    if player is None or not ranks_challengers(event, entry):
+def _prediction_made(state: RecordsByPlayer, event: PredictionMade, _entry: Entry) -> None:
+    # Two events of three are predictions. The games that are known are in the metrics; what another family
+    # predicts beside one does not count, as in `ranks_challengers`.
+    seat = state.playing.get(event.game_id)
+    if seat is None or seat.model_type != event.model_type:
         return
-    since = state.families[event.model_type]
-    try:  # of three events two are predictions, and of all but the first ones the place to count is there
-        shown = since.versions[event.model_version][player]
+    since = state.families[seat.model_type]
+    try:
+        shown = since.versions[event.model_version][seat.player]
     except KeyError:
-        shown = since.shown(event.model_version, player)
+        shown = since.shown(event.model_version, seat.player)
     shown.predictions += 1
-    shown.correct += event.correct
+    if event.correct:
+        shown.correct += 1
 
 
 def _game_finished(state: RecordsByPlayer, event: GameFinished, _entry: Entry) -> None:
-    player, since = state.playing.pop(event.game_id, None), state.families.get(event.model_type)
-    if player is None or since is None or event.model_version is None:
+    seat = state.playing.pop(event.game_id, None)
+    if seat is None or event.model_version is None:
         return
+    since = state.families[seat.model_type]
     if is_evidence_since(event, since.swap_count):
-        shown = since.shown(event.model_version, player)
+        shown = since.shown(event.model_version, seat.player)
         shown.games += 1
         shown.wins += event.winner == "bot"
 

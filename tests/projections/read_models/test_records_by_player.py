@@ -7,7 +7,7 @@ from ledger.events import Event
 from ledger.vocabulary import FAMILIES
 from projections.projection import Tracked
 from projections.read_models import records_by_player, standings
-from projections.read_models.records_by_player import Shown
+from projections.read_models.records_by_player import Seat, Shown
 from tests.builders import aliases_assigned, game_abandoned, game_finished, game_started, prediction_made
 from tests.histories import histories
 from tests.projections.stories import folded
@@ -71,7 +71,13 @@ def test_open_games_alone_are_kept() -> None:
         game_abandoned(game_id="b"),
     )
 
-    assert state.playing == {"c": "human"}
+    assert state.playing == {"c": Seat("feedforward_nn", "human")}
+
+
+def test_what_another_family_predicts_beside_a_game_does_not_count() -> None:
+    beside = prediction_made(game_id="a", model_type="xgboost", model_version=1)
+
+    assert versions(game_started(game_id="a"), beside, family="xgboost") == {}
 
 
 @given(histories())
