@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from starlette.testclient import TestClient
 
 from gameplay.config import Settings
@@ -208,3 +208,16 @@ def test_the_operator_s_page_fits_a_phone(visiting_as: Any) -> None:
         phone.open("/operator")
         assert phone.overflow() == 0
         assert phone.violations() == []
+
+
+def test_long_names_and_reasons_break_on_the_narrowest_screen(guarded: Site, browser: Browser) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    long = {"model_type": FAMILY, "alias": "shadow2", "reason": "r" * 300, "actor": "a" * 120}
+    position = ok(guarded.client.post("/internal/promotion/pin", json=long, headers=headers))["position"]
+
+    with visiting(browser, guarded.url, viewport={"width": 320, "height": 640}) as narrow:
+        for path in ("/", "/operator", f"/families/{FAMILY}", f"/events/{position}", "/nothing"):
+            narrow.open(path)
+            assert narrow.overflow() == 0, path
+        assert narrow.violations() == []
+        narrow.problems.clear()  # the browser logs the 404
