@@ -7,21 +7,23 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
+from tests.patience import PATIENCE_SECONDS
 from tests.programs import require
 
 FLAGS = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-sandbox")
 """The last, because a container's only user is root; the others keep Chromium from calling its maker."""
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 800}
-PATIENCE_MS = 15_000
+PATIENCE_MS = round(PATIENCE_SECONDS * 1_000)
 
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
     """Chromium, without a window."""
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_MS)  # its own default is five seconds
         browser = playwright.chromium.launch(executable_path=require("chromium"), args=FLAGS)
         yield browser
         browser.close()

@@ -11,7 +11,8 @@ from projections.audit.counterfactual import Change
 from projections.audit.what_if import what_if
 from tests.gameplay.web.console.browsers import PHONE
 from tests.gameplay.web.sites import Site
-from tests.gameplay.web_clients import PATIENCE_SECONDS, ok
+from tests.gameplay.web_clients import ok
+from tests.patience import PATIENCE_SECONDS
 
 
 def asked(site: Site, **query: object) -> Any:
