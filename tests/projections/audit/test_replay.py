@@ -206,6 +206,7 @@ def test_a_changed_event_shows_in_every_read_model_that_reads_it(copy: Ledger) -
         "tickers",
         "standings",
         "bot_win_rates",
+        "records_by_player",
     }
 
 
