@@ -40,7 +40,7 @@ newer: $(READY) ## the tests on another Python (VENV=... PYTHON=...), without br
 	$(BIN)/pytest -m "not stats and not images and not browser and not postgresql"
 
 stats: $(READY) ## the long simulations: rules against their reference tables
-	$(BIN)/pytest -m stats
+	$(BIN)/pytest -m stats --hypothesis-profile exploring
 
 crash: $(READY) ## kill the service two hundred times and check what is left
 	$(BIN)/python -m tests.crash

@@ -23,7 +23,9 @@ from tests.s3_server import S3Gateway, S3Storage
 pytest_plugins = ["pytester", "tests.left_out"]
 
 # A deadline is an assertion about time, which a busy machine fails.
-settings.register_profile("patient", deadline=None)
+# And a draw is luck: every run has the same examples. `--hypothesis-profile exploring` has others each time.
+settings.register_profile("patient", deadline=None, derandomize=True)
+settings.register_profile("exploring", deadline=None)
 # A mutant meets the same examples as every other, and one failure is enough.
 settings.register_profile(
     "mutants", deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate]
