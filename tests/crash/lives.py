@@ -28,11 +28,12 @@ from scripts.children import Child
 from scripts.ports import free_port
 from tests.crash.deliveries import Deliveries
 from tests.gameplay.serving.receivers import Receiver
-from tests.gameplay.web_clients import play, sample_values, start
+from tests.gameplay.web_clients import ok, sample_values
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 PLAYERS = 3
-READY_SECONDS_MAX = 60.0
+READY_SECONDS_MAX = 240.0
 COMMAND_SECONDS_MAX = 600.0
 """A training fits models of full size."""
 DELIVERED_SECONDS_MAX = 150.0
@@ -113,12 +114,13 @@ class Lives:
         policy, move = POLICIES[number % len(POLICIES)], MOVES[number % len(MOVES)]
         with self.client() as client, suppress(httpx2.TransportError):
             while True:
-                game_id = start(client, policy)["game_id"]
+                game_id = answered(client, "/start_game", {"policy": policy})["game_id"]
                 with self._lock:
                     self.games.add(game_id)
                 round_no, is_finished = 1, False
                 while not is_finished:
-                    answer = play(client, game_id, move, round=round_no)
+                    body = {"game_id": game_id, "user_move": move, "round": round_no}
+                    answer = answered(client, "/play", body)
                     with self._lock:
                         self.rounds[game_id, round_no] = answer
                     round_no, is_finished = round_no + 1, answer["finished"]
@@ -198,7 +200,8 @@ class Lives:
     def _check_retries(self, client: httpx2.Client) -> None:
         """The last answers are given again; the newest of each policy speak for the others."""
         for (game_id, round_no), answer in list(self.rounds.items())[-PLAYERS * 3 :]:
-            again = play(client, game_id, answer["user_move"], round=round_no)
+            body = {"game_id": game_id, "user_move": answer["user_move"], "round": round_no}
+            again = answered(client, "/play", body)
             assert again == answer
 
     def _registry_aliases(self) -> dict[Family, dict[Any, int]]:
@@ -220,7 +223,7 @@ class Lives:
 
     def client(self) -> httpx2.Client:
         """A caller of the service."""
-        return httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20)
+        return httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE_SECONDS)
 
     @contextmanager
     def _process(self, moment: tuple[str, int], *command: str, data_dir: Path | None = None) -> Iterator[Child]:
@@ -251,6 +254,13 @@ class Lives:
                         return
                 assert time.monotonic() < deadline, "the service did not become ready"
                 time.sleep(0.05)
+
+
+def answered(client: httpx2.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a request, which is sent again for as long as the service has no time for it."""
+    while (response := client.post(path, json=body)).status_code == 503:
+        time.sleep(0.1)
+    return dict(ok(response))
 
 
 def _told(ledger: Ledger) -> tuple[set[str], dict[tuple[str, int], tuple[str, str]]]:

@@ -27,7 +27,6 @@ from scripts.ports import free_port
 from tests.gameplay.web_clients import ok, play, play_on, sample_values, samples, start
 from tests.patience import PATIENCE_SECONDS
 
-READY_SECONDS_MAX = 30.0
 RPS = Path(sys.executable).with_name("rps")
 
 
@@ -61,7 +60,7 @@ def service(data_dir: Path, port: int) -> Iterator[httpx2.Client]:
 
 def is_ready(client: httpx2.Client, process: Child) -> bool:
     """Whether the service gets ready in time."""
-    deadline = time.monotonic() + READY_SECONDS_MAX
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(httpx2.TransportError):  # it does not listen yet
             if client.get("/readyz").status_code == 200:
@@ -96,7 +95,7 @@ def test_kill_9_loses_nothing_that_was_answered_and_changes_no_series(data_dir: 
         visitors = [Visitor(client, number) for number in range(3)]
         for visitor in visitors:
             visitor.start()
-        while sum(len(visitor.answers) for visitor in visitors) < 150:
+        while min(len(visitor.answers) for visitor in visitors) < 40:
             time.sleep(0.01)
     for visitor in visitors:
         visitor.join()
