@@ -26,6 +26,9 @@ from tests.postgresql import EVERY_ENGINE, WHEEL, Server
 WRITERS, TAILERS, APPENDS = 16, 3, 25
 ONLY_SERVER = pytest.mark.engines(WHEEL)
 
+UNHURRIED = "-clock_timeout%3D300s -cidle_in_transaction_session_timeout%3D300s"
+"""The server ends no session of a test that a busy machine has stopped for a while."""
+
 
 class RolledBackError(Exception):
     """Not the database's own: an append that ends half-way."""
@@ -174,14 +177,14 @@ def meeting(database: str, postgresql: Server) -> "Meeting":
     """Two appends of which the second asks for the lock while the first one has it."""
 
     def meet() -> list[Receipt | LedgerError]:
-        with disposing(open_engine(database)) as engine, ThreadPoolExecutor(2) as pool:
+        with disposing(open_engine(f"{database}?options={UNHURRIED}")) as engine, ThreadPoolExecutor(2) as pool:
             started: list[Future[Receipt]] = []
             second = Ledger(engine, resend_seconds=0)
 
             def clock() -> float:
                 if not started:
                     started.append(pool.submit(second.append, "game-2", [round_played()], 0))
-                    await_waiter(postgresql, str(engine.url.database))
+                    await_waiter(postgresql, str(engine.url.database), started[0])
                 return 1.0
 
             first = Ledger(engine, clock=clock, resend_seconds=0)
@@ -192,12 +195,12 @@ def meeting(database: str, postgresql: Server) -> "Meeting":
     return meet
 
 
-def await_waiter(server: Server, database: str) -> None:
-    """Wait until a session of the database waits for a lock, or has failed to."""
+def await_waiter(server: Server, database: str, append: "Future[Receipt]") -> None:
+    """Wait until the append waits for a lock, or has ended without one."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
-    deadline = time.monotonic() + 1.5  # a session that rests longer within a transaction is thrown out
+    deadline = time.monotonic() + PATIENCE_SECONDS
     with server.connect(database) as connection:
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not append.done():
             row = connection.execute(query, (database,)).fetchone()
             if row and row[0]:
                 return
