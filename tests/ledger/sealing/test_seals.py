@@ -335,17 +335,19 @@ def test_a_seal_that_was_taken_away_is_missed_by_the_archive(
 
 @SQLITE_ONLY
 @pytest.mark.parametrize("size", [-1, 0, 2])
-def test_a_seal_that_was_moved_is_seen(ledger: Ledger, size: int) -> None:
-    append(ledger, 3)
-    seal_head(ledger, SIGNER)
+def test_a_seal_that_was_moved_is_seen_and_the_others_are_compared(ledger: Ledger, size: int) -> None:
+    for _ in range(2):
+        append(ledger, 3)
+        seal_head(ledger, SIGNER)
     with transaction(ledger.engine, write=[events]) as connection:
         drop(connection, "seals_refuse_update")
-        connection.exec_driver_sql("UPDATE seals SET size = ?", (size,))
+        connection.exec_driver_sql("UPDATE seals SET size = ? WHERE size = 3", (size,))
         restore(connection, "seals_refuse_update")
 
-    (finding,) = audit(ledger).findings
+    report = audit(ledger)
 
-    assert (finding.position, finding.kind) == (size, "bad seal")
+    assert [(one.position, one.kind) for one in report.findings] == [(size, "bad seal")]
+    assert report.claims == 1
 
 
 def test_who_signed_is_said(ledger: Ledger) -> None:

@@ -3,9 +3,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from ledger.engines.database import open_reader
 from ledger.guards import SQLITE as TRIGGERS
+from ledger.store import Ledger
 from ledger.verification.audit import audit
 from ledger.verification.backup import back_up
 from ledger.verification.integrity import damages
@@ -66,12 +68,39 @@ def test_a_damage_travels_into_the_backup_and_is_said_there(vandal: Vandal, tmp_
     assert "damaged" in {one.kind for one in report.findings}
 
 
-def test_a_file_that_cannot_be_checked_is_damaged(vandal: Vandal, tmp_path: Path) -> None:
+def damaged_copy(vandal: Vandal, table: str, written: bytes, folder: Path) -> Engine:
+    """A copy of the file in which a table's first page begins with other bytes."""
     vandal.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    select = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+    (page,) = vandal.connection.execute(select, (table,)).fetchone()
     content = bytearray(vandal.path.read_bytes())
-    content[4_096 : 2 * 4_096] = b"\xff" * 4_096
-    (tmp_path / "damaged.db").write_bytes(content)
-    engine = open_reader(f"sqlite:///{tmp_path / 'damaged.db'}")
+    start = (page - 1) * 4_096
+    content[start : start + len(written)] = written
+    (folder / "damaged.db").write_bytes(content)
+    return open_reader(f"sqlite:///{folder / 'damaged.db'}")
+
+
+def test_a_damaged_page_is_named_and_nothing_else(vandal: Vandal, tmp_path: Path) -> None:
+    engine = damaged_copy(vandal, "players", b"\x0d\x0f\xf0", tmp_path)
+
+    (found,) = damages(engine)
+    engine.dispose()
+
+    assert found.problem.startswith("Page ")
+
+
+def test_seals_that_cannot_be_read_are_damaged_and_the_events_are_verified(vandal: Vandal, tmp_path: Path) -> None:
+    engine = damaged_copy(vandal, "seals", b"\xff" * 4_096, tmp_path)
+
+    report = audit(Ledger(engine))
+    engine.dispose()
+
+    assert "damaged" in {one.kind for one in report.findings if "the seals cannot be read" in one.problem}
+    assert (report.events, report.seals) == (60, 0)
+
+
+def test_a_file_that_cannot_be_checked_is_damaged(vandal: Vandal, tmp_path: Path) -> None:
+    engine = damaged_copy(vandal, "alembic_version", b"\xff" * 4_096, tmp_path)
 
     found = damages(engine)
     engine.dispose()

@@ -184,6 +184,20 @@ def test_another_winner_is_named_as_such(vandal: Vandal, rows: list[Row]) -> Non
     assert finding.problem == f"column payload: it says '{now}' where it said '{was}'"
 
 
+@pytest.mark.parametrize("neighbour", [49, 51])
+def test_another_time_is_named_where_one_neighbour_has_the_true_one(
+    vandal: Vandal, rows: list[Row], neighbour: int
+) -> None:
+    times = {row.position: row.position * 1_000_000 for row in rows} | {50: neighbour * 1_000_000}
+    vandal.rewrite(rechained([row._replace(recorded_us=times[row.position]) for row in rows]))
+    vandal.set(50, "recorded_us", times[50] + 12_345)
+
+    finding = guarded(verify(vandal.ledger))[0]
+
+    assert finding.position == 50
+    assert finding.problem == f"column recorded_us: it is {times[50] + 12_345} and was {times[50]}"
+
+
 def test_the_part_before_is_trusted_when_asked_to(vandal: Vandal, rows: list[Row]) -> None:
     vandal.set(10, "payload", rows[9].payload + b" ")
 
