@@ -53,7 +53,7 @@ class PastHistory:
     def _changed(self) -> Iterator[tuple[StoredRow, StoredRow]]:
         """Each row that may have changed since, now and then."""
         for family, cycle in self._unsettled:
-            query = Query(limit=None, model_types=(family,), cycle=cycle, before_id=self._position + 1)
+            query = Query(model_types=(family,), cycle=cycle, before_id=self._position + 1)
             for row in self._history.rows(query):
                 yield row, self._as_it_was(row)
 

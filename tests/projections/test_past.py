@@ -74,6 +74,21 @@ def test_a_row_of_the_past_has_not_heard_of_its_plan_nor_of_its_end(ledger: Ledg
     assert [total["total_events"] for total in totals] == [1, 1, 1]
 
 
+def test_a_reorder_that_waited_while_cycles_went_on_is_counted_from_its_end(ledger: Ledger) -> None:
+    append(ledger, aliases_assigned())
+    moved = assignments((1, 2, 3, 4), (1, 3, 2, 4))
+    append(ledger, cycle_decided(decision="retain_production", reordered=True))
+    append(ledger, aliases_planned(assignments=moved, swapped=False, reordered=True))
+    append(ledger, cycle_decided(cycle=2, decision="retain_production"))
+    append(ledger, aliases_assigned(cause="promotion", cycle=1, plan=3, assignments=moved, reordered=True))
+    past = Past(served(ledger))
+
+    totals = [past.at(position).history.totals(0, 2**62)["feedforward_nn"] for position in (2, 3, 4, 5)]
+
+    assert [total["alias_reorder"] for total in totals] == [0, 0, 0, 1]
+    assert [total["total_events"] for total in totals] == [1, 1, 2, 2]
+
+
 def test_a_position_is_folded_once_and_the_oldest_look_is_dropped(ledger: Ledger) -> None:
     append(ledger, *story(6))
     past = Past(served(ledger), kept_max=2)

@@ -7,7 +7,7 @@ from ledger.events import AliasesAssigned, CycleDecided, Event, GameFinished
 from ledger.store import Entry, Ledger
 from projections.audit.decisions import Audit, check_decisions
 from projections.decision import look, rules
-from tests.builders import aliases_assigned, cycle_decided, report
+from tests.builders import aliases_assigned, cycle_decided, report, rule, rule_set
 from tests.projections.findings import decided, mismatched
 from tests.projections.sabotage import Edit, database, edit, execute
 
@@ -242,6 +242,27 @@ def test_a_report_is_not_ours_to_decide_but_its_evidence_is_counted(
     assert before.agrees
     assert any("reported" in note for note in before.notes)
     assert {mismatch.field for mismatch in after.mismatches} == {"evidence.b.window.games"}
+
+
+def test_another_rule_than_that_in_force_is_named(ledger: Ledger) -> None:
+    in_force, other = rule(name=rules.Z_TEST, alpha="0.05"), rule(name=rules.Z_TEST, alpha="0.20")
+    ledger.append(
+        "promotion-feedforward_nn", [aliases_assigned(), rule_set(rule=in_force), cycle_decided(rule=other)], 0
+    )
+
+    fields = mismatched(check_decisions(ledger))[3]
+
+    assert {field for field in fields if field.startswith("rule")} == {"rule.alpha"}
+
+
+def test_what_a_report_cannot_have_is_named(ledger: Ledger) -> None:
+    reported = cycle_decided(trigger="report", rule=None, evidence=None, reason_code="reported", report=report())
+    ledger.append("promotion-feedforward_nn", [aliases_assigned(), reported], 0)
+
+    fields = mismatched(check_decisions(ledger))[2]
+
+    parts = {field.partition(".")[0] for field in fields}
+    assert parts >= {"statistics", "verdicts", "watched", "windows"}
 
 
 def test_a_report_before_any_aliases_has_nothing_to_check(ledger: Ledger) -> None:

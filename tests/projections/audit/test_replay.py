@@ -164,6 +164,15 @@ def test_rows_without_a_checkpoint_are_compared_all_the_same(copy: Ledger) -> No
     assert found.compared["promotion_history"] == copy.head().position
 
 
+def test_a_row_that_was_taken_away_is_absent_in_every_column(copy: Ledger) -> None:
+    change(copy, "DELETE FROM promotion_history WHERE id = 1588")
+
+    columns = {one.path: one.stored for one in compare(copy).differences if one.path.startswith("1588.")}
+
+    assert {"1588.applied", "1588.decision"} <= columns.keys()
+    assert set(columns.values()) == {"(absent)"}
+
+
 def test_a_history_without_rows_needs_no_checkpoint(copy: Ledger) -> None:
     change(copy, "DELETE FROM projection_checkpoints")
     change(copy, "DELETE FROM promotion_history")

@@ -104,6 +104,7 @@ class Story:
         self.cycles = 0
         self.rule = RULE
         self.player_kind: PlayerKind = "human"
+        self.fallback_affected = False
         self.tell(aliases_assigned())
 
     def tell(self, *events: Event) -> None:
@@ -125,7 +126,7 @@ class Story:
                 "swap_count": self.swaps,
             }
             started = game_started(**common, assignment=self.assignment)
-            finished = game_finished(**common, winner=winner)
+            finished = game_finished(**common, winner=winner, fallback_affected=self.fallback_affected)
             self.ledger.append(f"game-{game_id}", [started, finished], 0)
 
     def cycle(self, decision: str) -> None:
@@ -388,6 +389,18 @@ def test_a_guard_holds_a_swap_back_in_the_other_history_too(story: Story) -> Non
         "better",
         "too_few_games",
     ]
+
+
+def test_games_that_a_fallback_affected_are_watched_in_the_other_history_too(story: Story) -> None:
+    story.play(1, won=1, lost=0)
+    story.fallback_affected = True
+    story.play(1, won=2, lost=1)
+    story.cycle("insufficient_data")
+
+    watched = story.ask().cycles[0].counterfactual.watched
+
+    assert watched is not None
+    assert (watched.production_finished, watched.production_fallbacks) == (4, 3)
 
 
 def test_a_pin_holds_a_swap_back_in_the_other_history_until_it_is_unpinned(story: Story) -> None:
