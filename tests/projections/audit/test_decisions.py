@@ -7,9 +7,20 @@ from ledger.events import AliasesAssigned, CycleDecided, Event, GameFinished
 from ledger.store import Entry, Ledger
 from projections.audit.decisions import Audit, check_decisions
 from projections.decision import look, rules
-from tests.builders import aliases_assigned, cycle_decided, report, rule, rule_set
+from projections.decision.cycle import decide_cycle
+from tests.builders import (
+    aliases_assigned,
+    cycle_decided,
+    game_finished,
+    game_started,
+    report,
+    rule,
+    rule_set,
+    tally,
+)
 from tests.projections.findings import decided, mismatched
 from tests.projections.sabotage import Edit, database, edit, execute
+from tests.projections.stories import Clock, caught_up
 
 
 def swaps_before(events: list[tuple[Entry, Event]], decision: CycleDecided) -> int:
@@ -242,6 +253,54 @@ def test_a_report_is_not_ours_to_decide_but_its_evidence_is_counted(
     assert before.agrees
     assert any("reported" in note for note in before.notes)
     assert {mismatch.field for mismatch in after.mismatches} == {"evidence.b.window.games"}
+
+
+def decided_by_assignment(ledger: Ledger, clock: Clock) -> CycleDecided:
+    """A cycle under a rule that counts games as they were assigned: six ended, one did not in time."""
+    in_force = rule(name=rules.ANYTIME_SIGN, settle_seconds=60)
+    ledger.append("promotion-feedforward_nn", [aliases_assigned(), rule_set(rule=in_force)], 0)
+    for number in range(6):
+        labels = {"game_id": f"g{number}", "alias": "B" if number % 2 else "Production"}
+        labels["model_version"] = 2 if number % 2 else 1
+        ended = game_finished(**labels, winner="bot" if number % 2 else "user")
+        ledger.append(f"game-g{number}", [game_started(**labels), ended], 0)
+    ledger.append("game-g6", [game_started(game_id="g6")], 0)
+    clock.now += 120
+    read_models = caught_up(ledger)
+    decided, planned = decide_cycle(
+        "feedforward_nn",
+        read_models.standings.state.families["feedforward_nn"],
+        read_models.tickers.state.windows["feedforward_nn"],
+        read_models.version_pairs.state.windows["feedforward_nn"].counted(),
+        in_force,
+        trigger="schedule",
+        source="test",
+        position=ledger.head().position,
+        decided_us=ledger.now_us(),
+        assigned=read_models.assigned_games.state.windows["feedforward_nn"],
+    )
+    ledger.append("promotion-feedforward_nn", [decided] if planned is None else [decided, planned], 2)
+    return decided
+
+
+def test_a_decision_by_games_as_they_were_assigned_is_derived_again(ledger: Ledger, clock: Clock) -> None:
+    decided = decided_by_assignment(ledger, clock)
+
+    (one,) = check_decisions(ledger).decisions
+
+    assert decided.evidence is not None
+    assert (decided.evidence.production.window.games, decided.evidence.b.window) == (4, tally(3, 3))
+    assert one.agrees, one.mismatches
+
+
+def test_evidence_that_was_not_settled_at_its_time_is_named(ledger: Ledger, clock: Clock) -> None:
+    decided_by_assignment(ledger, clock)
+    (entry,) = [entry for entry in ledger.read() if entry.type == "promotion.cycle_decided"]
+    edit(ledger, entry.position, lambda payload: payload.update(decided_us=payload["decided_us"] - 90_000_000))
+
+    fields = mismatched(check_decisions(ledger))[entry.position]
+
+    assert {"evidence.production.window.games", "evidence.b.window.games"} <= fields
 
 
 def test_another_rule_than_that_in_force_is_named(ledger: Ledger) -> None:
