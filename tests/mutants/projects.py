@@ -42,10 +42,20 @@ def test_program():
 def test_table():
     assert TABLE == 6
 """
+TEST_WITH_EXAMPLE = """
+def test_example(example):
+    assert example == 1
+"""
 CONFTEST = """
+import pytest
 from hypothesis import settings
 
 settings.register_profile("mutants", derandomize=True)
+
+
+@pytest.fixture(scope="session")
+def example():
+    return 1
 """
 FILES = {
     "ledger/__init__.py": "",
@@ -54,7 +64,7 @@ FILES = {
     "tests/__init__.py": "",
     "tests/conftest.py": CONFTEST,
     "tests/ledger/test_box.py": TESTS,
-    "tests/projections/test_nothing.py": "",
+    "tests/projections/test_example.py": TEST_WITH_EXAMPLE,
     "pyproject.toml": '[tool.mutmut]\nsource_paths = ["ledger", "projections"]\n',
 }
 

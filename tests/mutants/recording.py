@@ -19,7 +19,7 @@ TESTS = ("tests/ledger", "tests/projections")
 KINDS = "not stats and not images"
 OPTIONS = (
     *("-q", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib", "-m", KINDS),
-    *("-o", "tmp_path_retention_policy=none", "--hypothesis-profile=mutants"),
+    *("-o", "tmp_path_retention_policy=none", "--basetemp=temporary", "--hypothesis-profile=mutants"),
 )
 
 
@@ -98,7 +98,9 @@ def record(share: int, shares: int, path: Path) -> None:
     """Run the tests, and write what they run to the path."""
     recorder = Recorder(share, shares)
     recorder.coverage.start()
-    pytest.main([*OPTIONS, *TESTS], plugins=[recorder])
+    status = pytest.main([*OPTIONS, *TESTS], plugins=[recorder])
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        sys.exit(status)
     recorder.coverage.stop()
     path.write_bytes(msgspec.json.encode(recorder.recording()))
 

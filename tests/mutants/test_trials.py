@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,18 @@ def job(after: str, *tests: str, fresh: bool = False) -> Job:
     return Job(mutant, [f"tests/ledger/test_box.py::{test}" for test in tests], 1.0, fresh)
 
 
+def run(folder: Path, jobs: Sequence[Job]) -> subprocess.CompletedProcess[str]:
+    (folder / "jobs.json").write_bytes(msgspec.json.encode(jobs))
+    return subprocess.run(
+        [sys.executable, "-m", "tests.mutants.trials", "jobs.json", "results.json"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def test_a_mutant_is_killed_by_a_test_that_sees_the_change(tmp_path: Path) -> None:
     folder = write_project(tmp_path)
     minus = "return number - number"
@@ -29,18 +42,25 @@ def test_a_mutant_is_killed_by_a_test_that_sees_the_change(tmp_path: Path) -> No
         job(minus, "test_table"),
         job(minus, "test_table", fresh=True),
     ]
-    (folder / "jobs.json").write_bytes(msgspec.json.encode(jobs))
 
-    subprocess.run(
-        [sys.executable, "-m", "tests.mutants.trials", "jobs.json", "results.json"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        check=True,
-    )
+    done = run(folder, jobs)
 
+    assert done.returncode == 0, done.stdout + done.stderr
     results = msgspec.json.Decoder(Result).decode_lines((folder / "results.json").read_bytes())
     assert [one.outcome for one in results] == ["killed", "killed", "survived", "killed", "survived", "killed"]
     assert (folder / "ledger" / "box.py").read_text() == BOX
+
+
+def test_a_test_that_fails_without_a_mutant_judges_none(tmp_path: Path) -> None:
+    folder = write_project(tmp_path)
+    path = folder / "tests" / "ledger" / "test_box.py"
+    path.write_text(path.read_text().replace("doubled(0) == 0", "doubled(0) == 1"))
+
+    refused = run(folder, [job("return number - number", "test_zero")])
+
+    assert refused.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "without any mutant: tests/ledger/test_box.py::test_zero" in refused.stderr
+    assert not (folder / "results.json").exists()
 
 
 @pytest.mark.parametrize("status", [1, -signal.SIGXCPU, -signal.SIGKILL])

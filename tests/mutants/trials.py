@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -27,8 +27,11 @@ from tests.mutants.drawing import Mutant
 from tests.mutants.recording import OPTIONS, TESTS
 
 CPU_SECONDS_MORE, CPU_FACTOR = 20, 4
-WALL_SECONDS_MORE, WALL_FACTOR = 60, 10
+WALL_SECONDS_MORE, WALL_FACTOR = 60, 20
 """What a mutant may use beside what its tests use without it. More is as good as a failure."""
+
+
+Outcome = Literal["killed", "hung", "survived"]
 
 
 class Job(Struct):
@@ -46,7 +49,7 @@ class Result(Struct):
     """What became of a mutant."""
 
     mutant: Mutant
-    outcome: Literal["killed", "hung", "survived"]
+    outcome: Outcome
     tests: int
     """How many were chosen."""
     cpu_seconds: float
@@ -58,12 +61,13 @@ class Trials:
     def __init__(self, jobs: Sequence[Job], results: Path) -> None:
         self._jobs = jobs
         self._results = results
-        self._failed = False
+        self._failed = ""
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Write a line for each job."""
         items = {item.nodeid: item for item in session.items}
-        write_example(session.items)
+        write_example(session)
+        self._run_unchanged(items)
         with self._results.open("wb") as lines:
             for number, job in enumerate(self._jobs, start=1):
                 before = _cpu_seconds()
@@ -76,68 +80,97 @@ class Trials:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A failure is all that a mutant needs."""
-        self._failed |= report.failed
+        if report.failed:
+            self._failed = self._failed or report.nodeid
 
-    def _try_forked(self, job: Job, items: dict[str, pytest.Item]) -> Literal["killed", "hung", "survived"]:
+    def _run_unchanged(self, items: dict[str, pytest.Item]) -> None:
+        """The first test of every job has to pass in a fork without a mutant: else it would kill them all."""
+        tests = list(dict.fromkeys(job.tests[0] for job in self._jobs if job.tests and not job.fresh))
+        seconds = sum(job.seconds for job in self._jobs)
+        failed = self._results.with_suffix(".failed")
+        if self._fork(tests, seconds, items, lambda: None, failed) != "survived":
+            raise pytest.UsageError(f"a test fails in a fork without any mutant: {failed.read_text()}")
+
+    def _try_forked(self, job: Job, items: dict[str, pytest.Item]) -> Outcome:
+        return self._fork(job.tests, job.seconds, items, lambda: replace_code(job.mutant))
+
+    def _fork(
+        self,
+        tests: Sequence[str],
+        seconds: float,
+        items: dict[str, pytest.Item],
+        change: Callable[[], None],
+        failed: Path | None = None,
+    ) -> Outcome:
         process = os.fork()
         if not process:
-            self._run_and_exit(job, [items[test] for test in job.tests if test in items])
+            status = EXIT_BROKEN
+            try:
+                limit(seconds)
+                change()
+                status = EXIT_KILLED
+                if self._pass([items[test] for test in tests if test in items]):
+                    status = EXIT_SURVIVED
+                elif failed is not None:
+                    failed.write_text(self._failed)
+            finally:
+                os._exit(status)
         _, status = os.waitpid(process, 0)
         with suppress(ProcessLookupError):
             os.killpg(process, signal.SIGKILL)
         return outcome_of(os.waitstatus_to_exitcode(status))
 
-    def _run_and_exit(self, job: Job, items: Sequence[pytest.Item]) -> None:
-        """Run the tests up to the first failure, in the forked process, which ends here."""
-        os.setsid()
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-        _limit_cpu(job)
-        faulthandler.dump_traceback_later(_wall_seconds(job), exit=True)
-        status = EXIT_KILLED
-        try:
-            replace_code(job.mutant)
-            for item, following in pairwise((*items, None)):
-                assert item is not None
-                item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
-                if self._failed:
-                    break
-            else:
-                status = EXIT_SURVIVED
-        finally:
-            os._exit(status)
+    def _pass(self, items: Sequence[pytest.Item]) -> bool:
+        """Whether all pass; none is run after the first failure."""
+        for item, following in pairwise((*items, None)):
+            assert item is not None
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self._failed:
+                return False
+        return True
 
 
-EXIT_SURVIVED, EXIT_KILLED = 0, 3
+EXIT_SURVIVED, EXIT_KILLED, EXIT_BROKEN = 0, 3, 4
 
 
-def write_example(items: Sequence[pytest.Item]) -> None:
+def write_example(session: pytest.Session) -> None:
     """Write the example ledger, by running a test that reads it: every fork has it then, and none writes it."""
-    for item in items:
+    for item in session.items:
         if "example" in getattr(item, "fixturenames", ()):
-            # What follows is said to be of this session, whose fixtures are therefore kept.
-            item.ihook.pytest_runtest_protocol(item=item, nextitem=item)
+            # What comes next is said to be the session, whose fixtures are kept therefore, and no others.
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=session)
             return
 
 
-def outcome_of(status: int) -> Literal["killed", "hung", "survived"]:
+def limit(seconds: float) -> None:
+    """Be a silent process of its own that ends when it takes much more than its tests take as a rule."""
+    os.setsid()
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    cpu_seconds = int(CPU_SECONDS_MORE + CPU_FACTOR * seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
+    faulthandler.dump_traceback_later(_wall_seconds(seconds), exit=True)
+
+
+def outcome_of(status: int) -> Outcome:
     """What the end of a forked process says: the two limits end it in ways of their own."""
+    assert status != EXIT_BROKEN, "the changed function was not to be found"
     if status in (1, -signal.SIGXCPU, -signal.SIGKILL):
         return "hung"
     return "survived" if status == EXIT_SURVIVED else "killed"
 
 
-def try_fresh(job: Job) -> Literal["killed", "hung", "survived"]:
+def try_fresh(job: Job) -> Outcome:
     """Run the tests in a process that imports the changed file."""
     with subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-x", *OPTIONS, *job.tests],
+        [sys.executable, "-m", "pytest", "-x", *OPTIONS, "--basetemp=fresh", *job.tests],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as process:
         try:
-            status = process.wait(_wall_seconds(job))
+            status = process.wait(_wall_seconds(job.seconds))
         except subprocess.TimeoutExpired:
             return "hung"
         finally:
@@ -184,13 +217,8 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
             yield from _codes(constant)
 
 
-def _limit_cpu(job: Job) -> None:
-    seconds = int(CPU_SECONDS_MORE + CPU_FACTOR * job.seconds)
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-
-
-def _wall_seconds(job: Job) -> float:
-    return WALL_SECONDS_MORE + WALL_FACTOR * job.seconds
+def _wall_seconds(seconds: float) -> float:
+    return WALL_SECONDS_MORE + WALL_FACTOR * seconds
 
 
 def _cpu_seconds() -> float:
@@ -201,7 +229,7 @@ def _cpu_seconds() -> float:
 def main(jobs: Path, results: Path) -> None:
     """Try what the file of jobs holds."""
     trials = Trials(msgspec.json.decode(jobs.read_bytes(), type=list[Job]), results)
-    pytest.main([*OPTIONS, *TESTS], plugins=[trials])
+    sys.exit(pytest.main([*OPTIONS, *TESTS], plugins=[trials]))
 
 
 if __name__ == "__main__":

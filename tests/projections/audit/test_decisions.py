@@ -260,8 +260,8 @@ def decided_by_assignment(ledger: Ledger, clock: Clock) -> CycleDecided:
     in_force = rule(name=rules.ANYTIME_SIGN, settle_seconds=60)
     ledger.append("promotion-feedforward_nn", [aliases_assigned(), rule_set(rule=in_force)], 0)
     for number in range(6):
-        labels = {"game_id": f"g{number}", "alias": "B" if number % 2 else "Production"}
-        labels["model_version"] = 2 if number % 2 else 1
+        alias, version = ("B", 2) if number % 2 else ("Production", 1)
+        labels = {"game_id": f"g{number}", "alias": alias, "model_version": version}
         ended = game_finished(**labels, winner="bot" if number % 2 else "user")
         ledger.append(f"game-g{number}", [game_started(**labels), ended], 0)
     ledger.append("game-g6", [game_started(game_id="g6")], 0)
