@@ -152,6 +152,25 @@ def test_the_deployment_sets_settings_that_exist() -> None:
     ]
 
 
+def test_litestream_has_beside_the_service_all_that_its_configuration_asks_for() -> None:
+    _, plain, *_ = documents("k8s-deployment.yaml")
+    (replicated,) = documents("k8s-litestream.yaml")
+    pod = replicated["spec"]["template"]["spec"]
+    service, litestream = pod["containers"]
+    asked = set(re.findall(r"\$\{(\w+)\}", (OPS / "litestream.yml").read_text("utf-8")))
+    given = {one["name"]: one.get("value") for one in litestream["env"]}
+    mounts = {one["name"]: one["mountPath"] for one in litestream["volumeMounts"]}
+
+    # Where it takes the place of the plain one, nothing of the service is another.
+    assert [service] == plain["spec"]["template"]["spec"]["containers"]
+    assert {**replicated, "spec": None} == {**plain, "spec": None}
+    assert given.keys() == asked
+    (data_dir,) = (one["value"] for one in service["env"] if one["name"] == "RPS_DATA_DIR")
+    assert given["LEDGER_FOLDER"] == mounts["data"] == data_dir
+    assert litestream["args"][-1] == f"{mounts['litestream']}/litestream.yml"
+    assert {one["name"] for one in pod["volumes"]} == mounts.keys()
+
+
 def test_each_role_of_the_cluster_is_a_deployment_that_the_service_accepts() -> None:
     parts = documents("k8s-cluster.yaml")
     deployments = {one["metadata"]["name"]: one["spec"] for one in parts if one["kind"] == "Deployment"}

@@ -86,7 +86,7 @@ def test_every_pod_is_selected_by_a_policy_that_lets_its_port_in() -> None:
     policies = [one["spec"] for one in manifests if one["kind"] == "NetworkPolicy"]  # type: ignore[index]
 
     for pod in (one.values[0]["spec"]["template"] for one in PODS):  # type: ignore[index]
-        labels, (container,) = pod["metadata"]["labels"], pod["spec"]["containers"]
+        labels, (container, *_) = pod["metadata"]["labels"], pod["spec"]["containers"]
         (policy,) = (one for one in policies if one["podSelector"]["matchLabels"].items() <= labels.items())
         admitted = {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
         assert {port["containerPort"] for port in container["ports"]} <= admitted

@@ -15,6 +15,7 @@ from gameplay.observability.provisioning.compose import compose_alloy, compose_d
 from gameplay.observability.provisioning.grafana import dashboards_file, datasources_file
 from gameplay.observability.provisioning.hardening import budget, hardened, namespace
 from gameplay.observability.provisioning.kubernetes import audit, cycles, deployment, service
+from gameplay.observability.provisioning.replica import replicated
 from gameplay.observability.provisioning.scraping import RULE_FILE, RULE_TEST_FILE, alloy_file, prometheus_file
 
 PRETTY = "grafana-dashboard.pretty.json"
@@ -47,6 +48,7 @@ def documents(dashboard: Json) -> dict[str, Any]:
         "compose/datasources.yaml": [compose_datasources()],
         "k8s-namespace.yaml": namespace(),
         "k8s-deployment.yaml": [*hardened(deployment()), budget()],
+        "k8s-litestream.yaml": hardened(replicated()),
         "k8s-service.yaml": [service()],
         "k8s-audit.yaml": hardened(audit()),
         "k8s-promotion-cronjob.yaml": hardened(cycles()),
