@@ -9,7 +9,7 @@ from tests.builders import training_completed
 from tests.fuzz.fuzzing import fuzz, known_values, operations, process_series
 from tests.gameplay.web_clients import service_behind
 
-TRIES = 8
+TRIES = 6
 
 
 def test_requests_from_the_document_are_answered_or_refused_and_refusals_leave_nothing(served: TestClient) -> None:

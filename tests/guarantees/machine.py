@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
-from tests.guarantees.expected import FAMILY_OF
 from tests.guarantees.receiver import Mood
+from tests.guarantees.remembered import FAMILY_OF
 from tests.guarantees.world import BROKEN, MOVES, opened_world
 
 FAMILY = st.sampled_from(FAMILIES)

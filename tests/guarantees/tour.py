@@ -5,8 +5,8 @@ from functools import partial
 from typing import get_args
 
 from ledger.vocabulary import Family
-from tests.guarantees.expected import series
 from tests.guarantees.receiver import Mood
+from tests.guarantees.remembered import series
 from tests.guarantees.world import BROKEN, World
 
 FAMILY: Family = "xgboost"

@@ -268,7 +268,7 @@ def test_no_request_makes_a_series(served: TestClient) -> None:
     assert made["POST", "/models/reload/{model_type}/{alias}", "4xx"] == 1
 
 
-@examples(max_examples=40)
+@examples(max_examples=20)
 @given(accept=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40))
 def test_any_accept_header_gets_metrics(shared: TestClient, accept: str) -> None:
     for asked in (accept, f"application/openmetrics-text;{accept}", f"text/plain;version={accept}"):

@@ -414,7 +414,7 @@ def test_training_durations_are_a_cumulative_histogram(ledger: Ledger) -> None:
     assert found["rps_training_duration_seconds_sum"][of(model_type=FAMILY)] == 10_059.0
 
 
-@settings(repeatable, max_examples=25)
+@settings(repeatable, max_examples=12)
 @given(history=histories(steps_max=8))
 def test_no_counter_ever_falls_or_appears_and_a_restart_shows_the_same(history: list[Event]) -> None:
     counters = [series.name for series in LEDGER_SERIES if series.kind == "counter"]
