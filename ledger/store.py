@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import CompoundSelect, Connection, Engine, Insert, Select, select, union_all
+from sqlalchemy import CompoundSelect, Connection, Engine, Select, select, union_all
 
 from ledger.chain import GENESIS, link, stored_leaf
 from ledger.clock import ClockGuard
 from ledger.codec import Codec
+from ledger.engines.beside import Beside
 from ledger.engines.database import appending, connect, database_of, reading, transaction
 from ledger.errors import (
     ClockError,
@@ -97,7 +98,7 @@ class Append:
     events: tuple[EncodedEvent, ...]
     expected_version: int | None
     keyed: bool
-    beside: Insert | None = None
+    beside: Beside | None = None
     provided: Provided = ()
 
 
@@ -164,7 +165,7 @@ class Ledger:
         expected_version: int | None,
         *,
         ids: Sequence[str] | None = None,
-        beside: Insert | None = None,
+        beside: Beside | None = None,
         provided: Provided = (),
     ) -> Append:
         """The append as bytes, not yet written. Raises InvalidEventError.
@@ -406,6 +407,6 @@ def _streams(append: Append) -> list[str]:
     return [append.stream, *(stream for stream, _ in append.provided)]
 
 
-def _besides(appends: Sequence[Append], outcomes: Sequence[Receipt | LedgerError]) -> list[Insert]:
+def _besides(appends: Sequence[Append], outcomes: Sequence[Receipt | LedgerError]) -> list[Beside]:
     pairs = zip(appends, outcomes, strict=True)
     return [one.beside for one, outcome in pairs if one.beside is not None and isinstance(outcome, Receipt)]

@@ -13,8 +13,9 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from sqlalchemy import Connection, Insert
+from sqlalchemy import Connection
 
+from ledger.engines.beside import Beside
 from ledger.errors import BusyError, ClosedError, LedgerError, StorageError
 from ledger.events import Event
 from ledger.store import Append, Ledger, Provided, Receipt
@@ -56,7 +57,7 @@ class Writer:
         expected_version: int | None,
         *,
         ids: Sequence[str] | None = None,
-        beside: Insert | None = None,
+        beside: Beside | None = None,
         provided: Provided = (),
     ) -> Receipt:
         """As `Ledger.append`, with what `Ledger.prepare` takes beside it; returns once the events are durable.

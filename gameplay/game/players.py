@@ -6,10 +6,11 @@ Display names stay out of the ledger and can be erased.
 from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import Column, Engine, Insert, MetaData, Table, delete, select
+from sqlalchemy import Column, Engine, MetaData, Table, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from gameplay.game.bots import script_named
+from ledger.engines.beside import Beside
 from ledger.engines.database import transaction
 from ledger.ids import keyed_id
 from ledger.schema import Words
@@ -23,6 +24,10 @@ players = Table(
     Column("name", Words, nullable=False),
     sqlite_strict=True,
 )
+
+
+_NAMED = insert(players).values(player_id=bindparam("player_id"), name=bindparam("name"))
+_NAMING = _NAMED.on_conflict_do_update(index_elements=["player_id"], set_={"name": _NAMED.excluded.name})
 
 
 class Player(NamedTuple):
@@ -39,10 +44,9 @@ def identify(name: str | None, session_id: str, *, scripted: bool = False) -> Pl
     return Player("script" if scripted else "human", keyed_id("player", session_id))
 
 
-def naming(player_id: str, name: str) -> Insert:
-    """The statement that keeps the display name of an opaque id; a later name replaces it."""
-    statement = insert(players).values(player_id=player_id, name=name)
-    return statement.on_conflict_do_update(index_elements=["player_id"], set_={"name": statement.excluded.name})
+def naming(player_id: str, name: str) -> Beside:
+    """What keeps the display name of an opaque id; a later name replaces it."""
+    return Beside(_NAMING, {"player_id": player_id, "name": name})
 
 
 def names_of(engine: Engine, player_ids: Collection[str]) -> dict[str, str]:

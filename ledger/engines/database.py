@@ -8,11 +8,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from sqlalchemy import URL, Column, ColumnElement, Connection, Engine, Insert, Select, Table, make_url
+from sqlalchemy import URL, Column, ColumnElement, Connection, Engine, Select, Table, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ledger.engines import sqlite
+from ledger.engines.beside import Beside
 from ledger.engines.options import DATABASE, SINGLE, WRITE
 from ledger.engines.sqlite import SUPPORTED
 from ledger.errors import NoLedgerError, StorageError, UnavailableError
@@ -65,7 +66,7 @@ class Database(Protocol):
         ...
 
     def insert(
-        self, connection: Connection, rows: Sequence[tuple[object, ...]], besides: Sequence[Insert]
+        self, connection: Connection, rows: Sequence[tuple[object, ...]], besides: Sequence[Beside]
     ) -> None:
         """Insert events, and execute what stands beside them."""
         ...

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any, Final, Self, cast
 
@@ -12,7 +13,9 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Dumper, Loader
 from psycopg.pq import Format
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Insert, Select, func, select, update
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+from ledger.engines.beside import Beside
 from ledger.engines.options import DEFERRED, WRITE
 from ledger.errors import UnavailableError
 from ledger.guards import FUNCTIONS, GUARDS, Guard
@@ -247,7 +250,7 @@ class Queries:
         return head, {stream: version for stream, version in pairs if version}, known.fetchall() if known else []
 
     def insert(
-        self, connection: Connection, rows: Sequence[tuple[object, ...]], besides: Sequence[Insert]
+        self, connection: Connection, rows: Sequence[tuple[object, ...]], besides: Sequence[Beside]
     ) -> None:
         """Insert the rows with one statement, execute what stands beside them, and commit."""
         if not (rows or besides):
@@ -257,11 +260,10 @@ class Queries:
             columns = zip(*rows, strict=True)
             values = [kind.of(column) for kind, column in zip(_COLUMNS, columns, strict=True)]
             cursor.execute(_INSERT, values)
-        for table in sorted({beside.table.name for beside in besides}):
+        for table in sorted({beside.statement.table.name for beside in besides}):
             cursor.execute(_LOCK.format(table))
         for beside in besides:
-            compiled = beside.compile(dialect=connection.dialect)
-            cursor.execute(str(compiled), compiled.params)
+            cursor.execute(_words(beside.statement), beside.values)
         cursor.execute("COMMIT")
 
     def load(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -343,6 +345,11 @@ def _miscounts(connection: Connection) -> Iterator[str]:
         found = connection.exec_driver_sql(f"SELECT count(*) FROM events WHERE {condition}").scalar()
         if found != whole:
             yield f"an index of events leads to {found} rows of {whole} (where {condition})"
+
+
+@lru_cache(maxsize=16)
+def _words(statement: Insert) -> str:
+    return str(statement.compile(dialect=PGDialect_psycopg()))  # type: ignore[no-untyped-call]
 
 
 @contextmanager

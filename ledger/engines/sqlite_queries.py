@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy import cast as cast_to
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
+from ledger.engines.beside import Beside
 from ledger.guards import SQLITE as TRIGGERS
 from ledger.schema import events, ledger_identity
 
@@ -45,8 +47,6 @@ _INSERTS = [
     f"INSERT INTO events ({_NAMES}) VALUES {', '.join([_VALUES] * count)}" for count in range(INSERT_ROWS_MAX + 1)
 ]
 """The statement for each number of rows; not more than the driver keeps prepared."""
-_NAMING = SQLiteDialect(paramstyle="named")
-"""How a statement of Core's is put for the driver."""
 
 
 class Queries:
@@ -92,7 +92,7 @@ class Queries:
         return head, {stream: version for stream, version in json.loads(versions).items() if version}, known
 
     def insert(
-        self, connection: Connection, rows: Sequence[tuple[object, ...]], besides: Sequence[Insert]
+        self, connection: Connection, rows: Sequence[tuple[object, ...]], besides: Sequence[Beside]
     ) -> None:
         """Insert the rows, INSERT_ROWS_MAX a statement, and execute what stands beside them.
 
@@ -103,9 +103,8 @@ class Queries:
         for start in range(0, len(rows), INSERT_ROWS_MAX):
             some = rows[start : start + INSERT_ROWS_MAX]
             driver.execute(_INSERTS[len(some)], tuple(chain.from_iterable(some)))
-        for beside in besides:
-            compiled = beside.compile(dialect=_NAMING)
-            driver.execute(str(compiled), compiled.params)
+        for statement, values in besides:
+            driver.execute(_words(statement), dict(values))
 
     def load(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert many events, as they stand in another database."""
@@ -158,6 +157,11 @@ class Queries:
         for name, statement in TRIGGERS.items():
             if stored.get(name) != statement.strip():
                 yield f"trigger {name} is {'changed' if name in stored else 'missing'}"
+
+
+@lru_cache(maxsize=16)
+def _words(statement: Insert) -> str:
+    return str(statement.compile(dialect=SQLiteDialect(paramstyle="named")))
 
 
 @contextmanager

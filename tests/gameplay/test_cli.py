@@ -178,7 +178,7 @@ def test_a_plan_is_cancelled_for_a_family_that_is_named(run: Run) -> None:
 
 def test_a_name_is_erased_and_the_games_stay(run: Run, ledger: Ledger) -> None:
     with transaction(ledger.engine, write=[events]) as connection:
-        connection.execute(naming("p-1", "Ada [bold]"))
+        connection.execute(*naming("p-1", "Ada [bold]"))
     head = ledger.head()
 
     erased = run("erase", "Ada [bold]")

@@ -3,8 +3,9 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import pytest
-from sqlalchemy import Column, Engine, MetaData, Table, Text, insert, select
+from sqlalchemy import Column, Engine, MetaData, Table, Text, bindparam, insert, select
 
+from ledger.engines.beside import Beside
 from ledger.engines.sqlite_queries import INSERT_ROWS_MAX
 from ledger.errors import ConflictError, DuplicateError, InvalidEventError, StorageError, UnreadableEventError
 from ledger.events import Event
@@ -369,8 +370,9 @@ def test_an_entry_that_cannot_be_decoded_is_named_with_its_place(ledger: Ledger)
 def test_what_stands_beside_an_append_is_kept_or_refused_with_it(ledger: Ledger, engine: Engine) -> None:
     notes = Table("notes", MetaData(), Column("note", Text))
     notes.create(engine)
+    noting = insert(notes).values(note=bindparam("text"))
     good, late = (
-        ledger.prepare(stream, [game_started()], expected, beside=insert(notes).values(note=stream))
+        ledger.prepare(stream, [game_started()], expected, beside=Beside(noting, {"text": stream}))
         for stream, expected in (("game-g1", 0), ("game-g2", 7))
     )
 

@@ -28,7 +28,7 @@ def test_any_other_player_is_known_by_an_opaque_id(name: str | None) -> None:
 def test_a_name_is_kept_beside_the_ledger_and_can_be_erased(engine: Engine) -> None:
     with transaction(engine, write=[players]) as connection:
         for player_id, name in (("p-1", "Zoë"), ("p-2", "Max"), ("p-3", "Max"), ("p-1", "Zoë the Second")):
-            connection.execute(naming(player_id, name))
+            connection.execute(*naming(player_id, name))
 
     assert (known_as(engine, "Zoë"), known_as(engine, "Zoë the Second")) == ([], ["p-1"])
     assert names_of(engine, ["p-1", "p-2", "p-4"]) == {"p-1": "Zoë the Second", "p-2": "Max"}

@@ -28,7 +28,7 @@ def person(service: Service, session_id: str, name: str | None = None) -> str:
     player_id = identify(None, session_id).player_id
     if name is not None:
         with transaction(service.core.engine, write=[players.players]) as connection:
-            connection.execute(naming(player_id, name))
+            connection.execute(*naming(player_id, name))
     return player_id
 
 

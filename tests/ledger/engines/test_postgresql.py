@@ -5,9 +5,10 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from sqlalchemy import Column, Connection, Engine, MetaData, Table, Text, insert
+from sqlalchemy import Column, Connection, Engine, MetaData, Table, Text, bindparam, insert
 
 from ledger.engines import postgresql as engines
+from ledger.engines.beside import Beside
 from ledger.engines.database import disposing, open_engine, open_reader, transaction
 from ledger.errors import NoLedgerError, StorageError, UnavailableError
 from ledger.grants import grant
@@ -216,9 +217,9 @@ def test_another_warning_than_that_of_a_standby_leaves_an_append_acknowledged(
     )
     raw.execute("CREATE TRIGGER warned BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION warn()")
 
-    receipt, *_ = ledger.append_all(
-        [ledger.prepare("game-g1", [game_started()], 0, beside=insert(notes).values(note="g1"))]
-    )
+    noting = Beside(insert(notes).values(note=bindparam("text")), {"text": "g1"})
+
+    receipt, *_ = ledger.append_all([ledger.prepare("game-g1", [game_started()], 0, beside=noting)])
 
     assert isinstance(receipt, Receipt)
 

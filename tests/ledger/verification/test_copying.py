@@ -32,7 +32,7 @@ def source(tmp_path: Path) -> Ledger:
     ledger.append("game-g1", [game_started(), round_played(), fell_back(detail='空 \0 " é')], 0)
     seal_head(ledger, SIGNER)
     with transaction(engine, write=[players]) as connection:
-        connection.execute(naming("p-1", "Zoë"))
+        connection.execute(*naming("p-1", "Zoë"))
     return ledger
 
 
