@@ -23,7 +23,8 @@ from bench.scenario import seconds
 from bench.servers import play, service
 from projections.commands.console import output, track
 
-SIZES = (10_000, 100_000, 300_000, 1_000_000)
+SIZES = (30_000, 100_000, 300_000, 1_000_000)
+"""The smallest has as many decisions as a page of the history shows."""
 ROUNDS = 250
 RUNS = 5
 REQUESTS = 60

@@ -1,6 +1,5 @@
-"""`/metrics`, computed from the read models, against prometheus_client's own text of as many plain gauges."""
+"""`/metrics`, computed from the read models, against prometheus_client's own text of plain gauges; in CPU time."""
 
-import timeit
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +7,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.ledgers import bootstrap, empty_ledger, fill_with_decisions, fill_with_games
-from bench.scenario import Outcome, compare, seconds
+from bench.scenario import Outcome, compare, cpu_seconds
 from ledger.store import Ledger
 from projections.metrics.exposition import Exposition
 from projections.read_models.all import ReadModels
@@ -31,7 +30,7 @@ def idle(folder: Path) -> Outcome:
     sides = _sides(folder / "metrics-idle.db")
     return compare(
         f"/metrics, {sides.samples} samples, no new events",
-        lambda: timeit.timeit(lambda: sides.exposition.render(), number=SCRAPES) / SCRAPES,
+        lambda: cpu_seconds(lambda: sides.exposition.render(), calls=SCRAPES),
         lambda: _plain_seconds(sides.plain),
         wanted="at most",
         target=0.2,
@@ -47,7 +46,7 @@ def busy(folder: Path) -> Outcome:
     def render() -> float:
         before = sides.ledger.head().position
         fill_with_games(sides.ledger, before + NEW_EVENTS, seed=before)
-        spent = seconds(lambda: sides.exposition.render())
+        spent = cpu_seconds(lambda: sides.exposition.render())
         assert f"rps_ledger_position {sides.ledger.head().position}.0".encode() in sides.exposition.render()
         return spent
 
@@ -84,7 +83,7 @@ def _sides(path: Path) -> _Sides:
 
 
 def _plain_seconds(plain: CollectorRegistry) -> float:
-    return timeit.timeit(lambda: generate_latest(plain), number=SCRAPES) / SCRAPES
+    return cpu_seconds(lambda: generate_latest(plain), calls=SCRAPES)
 
 
 SCENARIOS = {"metrics-idle": idle, "metrics-busy": busy}

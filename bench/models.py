@@ -1,7 +1,6 @@
 """All four aliases of a family for one round, by the models that a set-up trains."""
 
 import random
-import timeit
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from bench.folders import small_folder
 from bench.ledgers import ASSIGNMENT
-from bench.scenario import Outcome, compare
+from bench.scenario import Outcome, compare, cpu_seconds
 from gameplay.config import Settings
 from gameplay.core import open_core
 from gameplay.game.features import features
@@ -38,7 +37,7 @@ def predictions(folder: Path, family: Family) -> Outcome:
 
         return compare(
             f"four predictions, {family}",
-            lambda: timeit.timeit(all_rows, number=rounds) / (rounds * len(rows)),
+            lambda: cpu_seconds(all_rows, calls=rounds) / len(rows),
             lambda: LIMIT_SECONDS,
             wanted="at most",
             target=0.8,

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice, pairwise
@@ -17,7 +16,7 @@ from bench.connection import Connection
 from bench.folders import small_folder
 from bench.ledgers import ASSIGNMENT, play_game
 from bench.process import Served
-from bench.scenario import Outcome, compare
+from bench.scenario import Outcome, compare, cpu_seconds
 from bench.servers import CLIENTS, HOST, play, service
 from gameplay.config import Settings
 from gameplay.core import open_core
@@ -139,13 +138,7 @@ class _Parts:
 
 def _cpu_of(action: Callable[[], object]) -> float:
     """CPU of one call, the median of five times CALLS of them."""
-    times = []
-    for _ in range(5):
-        began = time.thread_time()
-        for _ in range(CALLS):
-            action()
-        times.append((time.thread_time() - began) / CALLS)
-    return statistics.median(times)
+    return statistics.median(cpu_seconds(action, calls=CALLS) for _ in range(5))
 
 
 def _game_in_the_middle() -> tuple[Game, Sequence[RoundPlayed | PredictionMade]]:
