@@ -206,6 +206,12 @@ LEDGER_SERIES: tuple[Series, ...] = (
         ("model", "alias", "bot", "source"),
         "Accuracy against a bot in the newest parity check, by source: live, or holdout as in its MLflow run.",
     ),
+    Series(
+        "rps_model_accuracy_vs_bot_differs",
+        "gauge",
+        ("model", "alias", "bot"),
+        "1 where live and held-out accuracy in the newest parity check differ beyond their 99 % interval, else 0.",
+    ),
     Series("rps_ledger_events_total", "counter", ("type",), "Events in the ledger."),
     Series("rps_ledger_position", "gauge", (), "Position of the newest event."),
     Series(

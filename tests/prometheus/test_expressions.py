@@ -286,6 +286,17 @@ def parity(facts: Facts) -> Numbers:
     }
 
 
+def other_accuracies(facts: Facts) -> Numbers:
+    """None: live and held out are within a point of each other in the check that the live service has."""
+    checked = [payload for _, _, payload in facts.all_of("serving.parity_checked")]
+    return {
+        key(model=one["model_type"], alias=alias, bot=one["player"]): 0
+        for one in checked
+        for alias, version in facts.assignment(one["model_type"]).items()
+        if version == one["version"]
+    }
+
+
 def insufficient(facts: Facts) -> Numbers:
     """Cycles without enough games, of every family and by reason."""
     born_ = born(*({"model": family, "reason_code": reason} for family in FAMILIES for reason in REASON_CODES))
@@ -335,6 +346,7 @@ def alert_expectations(live: Live) -> dict[str, Numbers]:
         "RpsPromotionHeldBack": held(live.facts),
         "RpsPinnedAliasMoved": {key(model=family, alias=alias): 0 for family in FAMILIES for alias in ALIASES},
         "RpsParityDifferences": parity(live.facts),
+        "RpsAccuracyVsBotDiffers": other_accuracies(live.facts),
         "RpsPromotionAwaitsApproval": by_family(lambda _family: 0),
     }
 

@@ -28,6 +28,7 @@ def model_cases() -> list[Case]:
         _held(),
         _broken_pin(),
         _parity(),
+        _other_accuracy(),
         _waiting(),
     ]
 
@@ -285,6 +286,17 @@ def _parity() -> Case:
         "a check of xgboost's Production finds a difference, and the next none; feedforward_nn's never has any",
         {vector(differences, X, PRODUCTION): "_x6 1x9 0x20", vector(differences, F, PRODUCTION): "0x40"},
         {5: [], 10: [{**XGBOOST, "alias": "Production"}], 30: []},
+    )
+
+
+def _other_accuracy() -> Case:
+    differs, bot = "rps_model_accuracy_vs_bot_differs", 'bot="cal"'
+    return Case(
+        "RpsAccuracyVsBotDiffers",
+        "a check of xgboost's Production finds another accuracy than in training, and the next does not;"
+        " feedforward_nn's never does, and multinomial_logistic's has too few rows held out to say",
+        {vector(differs, X, PRODUCTION, bot): "_x6 1x9 0x20", vector(differs, F, PRODUCTION, bot): "0x40"},
+        {5: [], 10: [{**XGBOOST, "alias": "Production", "bot": "cal"}], 30: []},
     )
 
 

@@ -40,6 +40,7 @@ def model_alerts() -> list[Alert]:
         _held(),
         _broken_pin(),
         _parity(),
+        _other_accuracy(),
         _waiting(),
     ]
 
@@ -201,7 +202,7 @@ def _broken_pin() -> Alert:
         "",
         "0s",
         "warning",
-        None,
+        240,
         "{{ $labels.model }}: an outside tool has moved {{ $labels.alias }}, which is pinned",
         "Another version is behind the alias than the one that an operator pinned, and it is used. `rps promotion"
         " status` shows both: move the alias back, or unpin it.",
@@ -224,6 +225,23 @@ def _parity() -> Alert:
     )
 
 
+def _other_accuracy() -> Alert:
+    return Alert(
+        "RpsAccuracyVsBotDiffers",
+        grouped("max", "model, alias, bot", vector("rps_model_accuracy_vs_bot_differs")),
+        ">",
+        0,
+        "",
+        "0s",
+        "info",
+        None,
+        "{{ $labels.model }} {{ $labels.alias }}: {{ $labels.bot }} is predicted otherwise than in training",
+        "In the newest parity check the live accuracy against the bot differs from the held-out one by more than"
+        " chance explains (99 %). `rps capture --replay` shows both, and the metric of the MLflow run. A first"
+        " version has not learned from its own policy's games: let the bot play each policy, and train again.",
+    )
+
+
 def _waiting() -> Alert:
     return Alert(
         "RpsPromotionAwaitsApproval",
@@ -233,7 +251,7 @@ def _waiting() -> Alert:
         "",
         "0s",
         "info",
-        None,
+        241,
         "{{ $labels.model }}: a swap has been waiting for an approval for an hour",
         "`rps promotion status` shows it; `rps promotion approve` or `rps promotion reject` answers it. Unanswered"
         " it is closed in time.",

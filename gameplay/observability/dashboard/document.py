@@ -3,6 +3,7 @@
 from gameplay.observability.dashboard.history_query import SWAP_COLUMNS, SWAPS, HistoryQuery
 from gameplay.observability.dashboard.history_targets import JSON_API, datasource, json_api
 from gameplay.observability.dashboard.operation import operation_panels
+from gameplay.observability.dashboard.operator import operator_panels
 from gameplay.observability.dashboard.policies import policy_panels
 from gameplay.observability.dashboard.promotions import promotion_panels
 from gameplay.observability.dashboard.traffic import traffic_panels, training_panels
@@ -12,7 +13,7 @@ from gameplay.observability.site import DASHBOARD_UID, RUNBOOK_PATH, SERVICE_URL
 from ledger.vocabulary import POLICIES
 
 TITLE = "RPS Promotion Ledger"
-PANEL_IDS = range(201, 232)
+PANEL_IDS = (*range(201, 232), *range(240, 242))
 SCHEMA_VERSION = 39
 WINDOWS = ("1h", "6h", "12h", "24h", "7d")
 WINDOW = "12h"
@@ -41,6 +42,8 @@ def generated_dashboard() -> Json:
             *promotion_panels(),
             row(5, "Operation", 76),
             *operation_panels(),
+            row(6, "Operator", 101),
+            *operator_panels(),
         ],
         "refresh": "30s",
         "schemaVersion": SCHEMA_VERSION,

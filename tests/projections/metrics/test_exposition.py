@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from ledger.events import EVENT_TYPES, Event
+from ledger.events import EVENT_TYPES, Event, Hits
 from ledger.evidence import RuleVerdict
 from ledger.store import Ledger
 from ledger.vocabulary import (
@@ -95,6 +95,7 @@ CONTRACT: dict[str, tuple[str, ...]] = {
     "rps_model_alias_pin_broken": ("model", "alias"),
     "rps_model_parity_differences": ("model", "alias"),
     "rps_model_accuracy_vs_bot": ("model", "alias", "bot", "source"),
+    "rps_model_accuracy_vs_bot_differs": ("model", "alias", "bot"),
     "rps_ledger_events_total": ("type",),
     "rps_ledger_position": (),
     "rps_projection_position": ("projection",),
@@ -299,6 +300,12 @@ SHOWN: list[tuple[str, Labels, float, list[Event]]] = [
         of(model=FAMILY, alias="Production", bot="cal", source="holdout"),
         0.46,
         [aliases_assigned(), parity_checked()],
+    ),
+    (
+        "rps_model_accuracy_vs_bot_differs",
+        of(model=FAMILY, alias="Production", bot="cal"),
+        1,
+        [aliases_assigned(), parity_checked(live=Hits(correct=240, rows=400))],
     ),
     ("rps_ledger_events_total", of(type="game.prediction_made"), 4, [prediction_made()] * 4),
     ("rps_ledger_position", (), 4, [prediction_made()] * 4),

@@ -38,8 +38,9 @@ def panel(id_: int, of: dict[str, Any] | None = None) -> dict[str, Any]:
     return next(one for one in panels(of or generated_dashboard()) if one["id"] == id_)
 
 
-def test_the_panels_are_201_to_231_and_the_first_22_stay_where_they_are() -> None:
-    assert [one["id"] for one in panels(generated_dashboard())] == list(PANEL_IDS) == list(range(201, 232))
+def test_the_panels_are_201_to_231_and_the_operator_s_and_the_first_22_stay_where_they_are() -> None:
+    ids = [*range(201, 232), 240, 241]
+    assert [one["id"] for one in panels(generated_dashboard())] == list(PANEL_IDS) == ids
     assert max(one["gridPos"]["y"] for one in panels(generated_dashboard()) if one["id"] <= 222) == 68
     assert generated_dashboard()["uid"] == DASHBOARD_UID == "18dc23df-eea3-406c-a7e7-99066a987538"
 
