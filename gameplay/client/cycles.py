@@ -27,7 +27,10 @@ def ask_for_cycles(
     reason: str | None,
     key: str | None,
 ) -> list[Row]:
-    """The history row of each family that has decided. Raises CycleError with what the service says."""
+    """The history row of each family that has decided; of one that has not, with its `problem`.
+
+    Raises CycleError with what the service says where none has.
+    """
     headers = {}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"

@@ -96,7 +96,7 @@ def capture(
     if as_json:
         print_json(_record(report, path, runs))
     else:
-        _show(report, path)
+        _show(report, path, runs)
     if report.findings:
         finding()
 
@@ -150,7 +150,7 @@ def _record(report: ParityReport, path: Path, runs: Mapping[Key, str]) -> dict[s
     }
 
 
-def _show(report: ParityReport, path: Path) -> None:
+def _show(report: ParityReport, path: Path, runs: Mapping[Key, str]) -> None:
     say(
         f"{report.rounds:,} rounds of {report.games:,} games, with {report.predictions:,} predictions, computed "
         f"again: {len(report.differences):,} differences. {report.fallbacks:,} rounds were played by a fallback. "
@@ -158,6 +158,10 @@ def _show(report: ParityReport, path: Path) -> None:
     )
     title = f"Accuracy, live and held out; interval of the difference at {CONFIDENCE:.1%}"
     print_table(title, _HEADINGS, list(_rows(report)))
+    for one in report.comparisons:
+        run_id = runs.get((one.family, one.version))
+        run = f"MLflow run {run_id}" if run_id else "an MLflow run that is not known"
+        say(f"{one.family} v{one.version}: held out is the metric {one.metric} of {run}.")
     _show_findings(report.findings)
 
 

@@ -177,17 +177,25 @@ def _ask_service(
             print_json(row)
     else:
         print_table(title, _HEADINGS, [_row_cells(row) for row in rows])
-    undecided = [family for family in families if family not in {row["model_type"] for row in rows}]
+    decided = {row["model_type"] for row in rows if row["decision"] is not None}
+    undecided = [family for family in families if family not in decided]
     if open_plans := [row["model_type"] for row in rows if row["applied"] is False and not asked.dry_run]:
         remark(f"not carried out yet: {', '.join(open_plans)}; `rps promotion status` says why")
     if undecided:
-        remark(f"no cycle of {', '.join(undecided)}: the log of the service says why")
+        remark(
+            f"no cycle of {', '.join(undecided)}: {'; '.join(_problems(rows)) or 'the service does not say why'}"
+        )
         finding()
+
+
+def _problems(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    return (row["problem"] for row in rows if row.get("problem"))
 
 
 def _row_cells(row: dict[str, Any]) -> tuple[Any, ...]:
     decision = f"{row['decision']} + reorder" if row["reorder_applied"] else row["decision"]
-    return row["model_type"], decision, row["z_statistic"], row["p_value"], row["reason"]
+    reason = row["reason"] or row.get("problem")
+    return row["model_type"], decision, row["z_statistic"], row["p_value"], reason
 
 
 def _guarded(run: Callable[[Core, Family], Cycle], core: Core, family: Family) -> Cycle:

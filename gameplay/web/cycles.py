@@ -18,7 +18,7 @@ from gameplay.web.state import lanes_of, service_of
 from ledger.vocabulary import FAMILIES, Family
 from projections.read_models.history import Query
 from projections.read_models.history_fold import row_of
-from projections.read_models.history_row import render
+from projections.read_models.history_row import render, row_keys
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ _decoder = QuotedNumbersDecoder(CycleBody)
 
 
 async def cycle(request: Request) -> Response:
-    """POST /internal/promotion/cycle: the history row of each family that has decided."""
+    """POST /internal/promotion/cycle: the history row of each family that has decided, and why one could not."""
     service, key = service_of(request), idempotency_key(request)
     given = decode(await read_body(request), _decoder)
     service.require_caught_up()
@@ -49,7 +49,7 @@ async def cycle(request: Request) -> Response:
 
 
 def _rows(service: Service, families: tuple[Family, ...], given: CycleBody, key: str | None) -> list[Row]:
-    """Raises Conflict where no family could decide; one family's trouble does not hide what others have done."""
+    """One family's trouble does not hide what others have done. Raises Conflict where none could decide."""
     look: Callable[[Family], Row]
     if given.dry_run:
 
@@ -67,9 +67,15 @@ def _rows(service: Service, families: tuple[Family, ...], given: CycleBody, key:
         except Conflict as conflict:
             log.warning("no promotion cycle: %s", conflict)
             problems.append(str(conflict))
-    if not rows:
+            rows.append(_undecided(family, str(conflict)))
+    if len(problems) == len(families):
         raise Conflict("; ".join(problems))
     return rows
+
+
+def _undecided(family: Family, problem: str) -> Row:
+    """The keys of a row, without a decision."""
+    return {**dict.fromkeys(row_keys(detail=False)), "model_type": family, "tags": "", "problem": problem}
 
 
 def _decided(service: Service, family: Family, source: str, key: str | None) -> Row:

@@ -316,7 +316,7 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
         errors=(400,),
     ),
     ("POST", "/internal/promotion/cycle"): Described(
-        summary="Run a promotion cycle of one family, or of all; the row of each that has decided.",
+        summary="Run a promotion cycle of one family, or of all; the row of each, or why it has none.",
         headers=(_KEY,),
         body=CycleBody,
         body_example={"model_type": "xgboost", "dry_run": True, "reason": "nightly"},

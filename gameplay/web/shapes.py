@@ -171,6 +171,7 @@ class Row(HistoryRow, frozen=True, kw_only=True):
     alias_accuracies: Nested = msgspec.UNSET
     alias_assignments: Nested = msgspec.UNSET
     evidence: Found = msgspec.UNSET
+    watched: Found = msgspec.UNSET
     windows: Found = msgspec.UNSET
     statistics: Found = msgspec.UNSET
     verdicts: Nested = msgspec.UNSET
@@ -178,10 +179,27 @@ class Row(HistoryRow, frozen=True, kw_only=True):
 
 
 class CycleRow(Row, frozen=True, kw_only=True):
-    """A promotion cycle; one that was only tried has no position."""
+    """A promotion cycle; one that was only tried has no position.
+
+    Where other families have decided, one that could not has a row, too: its `problem`, and null in the rest.
+    """
 
     id: int | None  # type: ignore[assignment]
+    ts: str | None  # type: ignore[assignment]
+    ts_ms: int | None  # type: ignore[assignment]
+    created_ts_utc: str | None  # type: ignore[assignment]
+    decision: str | None  # type: ignore[assignment]
+    production_games_since_swap: int | None  # type: ignore[assignment]
+    b_games_since_swap: int | None  # type: ignore[assignment]
+    promotion_cycles_since_swap: int | None  # type: ignore[assignment]
+    reorder_applied: bool | None  # type: ignore[assignment]
+    reason_code: str | None  # type: ignore[assignment]
+    reason: str | None  # type: ignore[assignment]
+    source: str | None  # type: ignore[assignment]
+    title: str | None  # type: ignore[assignment]
+    text: str | None  # type: ignore[assignment]
     position: int | None  # type: ignore[assignment]
+    problem: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class DecisionTotals(msgspec.Struct):

@@ -67,7 +67,13 @@ def test_a_cycle_while_a_plan_cannot_be_completed_is_409_with_the_cause(
     refused = served.post(PATH, json={"model_type": "xgboost"})
 
     assert (refused.status_code, "stays open" in refused.json()["detail"]) == (409, True)
-    assert {row["model_type"] for row in cycle(served)} == {"feedforward_nn", "multinomial_logistic"}
+    rows = {row["model_type"]: row for row in cycle(served)}
+    undecided = rows.pop("xgboost")
+    assert rows.keys() == {"feedforward_nn", "multinomial_logistic"}
+    assert all("problem" not in row and row["decision"] for row in rows.values())
+    assert "stays open" in undecided["problem"]
+    assert undecided.keys() == {*rows["feedforward_nn"], "problem"}
+    assert {undecided[key] for key in undecided.keys() - {"model_type", "problem", "tags"}} == {None}
     registry.down = False
     assert len(cycle(served)) == 3
     assert promotion.problems == {}

@@ -2,6 +2,7 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -96,6 +97,32 @@ def test_a_delivery_that_is_sent_again_counts_once(announced: TestClient) -> Non
     headers = headers_of(body)
 
     assert [ok(send(announced, body, headers))["accepted"] for _ in range(2)] == [True, False]
+
+
+def test_a_delivery_that_is_sent_again_after_a_restart_moves_nothing(
+    settings: Settings, serve: Serve, registry: FaultyRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new process does not know the id any more. What it does about it is look, and all is as it should be."""
+    monkeypatch.setattr(registry_hints.RegistryHints.__init__, "__kwdefaults__", {"rest_seconds": REST_SECONDS})
+    announced = replace(settings, mlflow_webhook_secret=SECRET)
+    body = body_of()
+    headers = headers_of(body)
+    with serve(announced) as client:
+        registry.named["xgboost"] |= {"Production": 2, "B": 1}
+        ok(send(client, body, headers))
+        wait_until(lambda: bool(adopted(client)))
+        before = service_behind(client).core.ledger.head()
+
+    with serve(announced) as client:
+        hints = service_behind(client).hints
+        assert ok(send(client, body, headers))["accepted"]
+        wait_until(lambda: "xgboost" not in hints._hinted_at)
+        threads = [one for one in threading.enumerate() if one.name == "registry-hint-xgboost"]
+        for one in threads:
+            one.join()
+
+        assert service_behind(client).core.ledger.head() == before
+        assert not ok(send(client, body, headers))["accepted"]
 
 
 @pytest.mark.parametrize(
