@@ -109,7 +109,7 @@ class Settings:
         "RPS_PROMOTION_PLAYERS",
         "all",
         values.players,
-        "Whose games are evidence: all or human.",
+        "Whose games are evidence and rank challengers: all or human.",
     )
     promotion_settle_seconds: int = _setting(
         "RPS_PROMOTION_SETTLE_SECONDS",
@@ -144,6 +144,9 @@ class Settings:
         None,
         values.share,
         "Hold a swap back while more of a side's games had a fallback.",
+    )
+    guard_parity: bool = _setting(
+        "RPS_GUARD_PARITY", False, values.flag, "Hold a swap back while B's newest parity check has differences."
     )
     promotion_approval: str = _setting(
         "RPS_PROMOTION_APPROVAL", "off", values.approval, "What waits for an operator's approval: off or swap."

@@ -57,6 +57,11 @@ def _without_approval(fields: Payload) -> Payload:
     return fields
 
 
+def _without_parity(fields: Payload) -> Payload:
+    """No guard looked at parity, and challengers were put in order by all games: the defaults of both."""
+    return fields
+
+
 def _without_operator(fields: Payload) -> Payload:
     """Who had ordered a move by hand was not recorded, which its absence in the fields says already."""
     return fields
@@ -68,9 +73,11 @@ UPCASTS: Mapping[tuple[str, int], Upcast] = {
     ("promotion.cycle_decided", 3): _without_guards,
     ("promotion.cycle_decided", 4): _without_windows,
     ("promotion.cycle_decided", 5): _without_approval,
+    ("promotion.cycle_decided", 6): _without_parity,
     ("promotion.rule_set", 1): _unguarded,
     ("promotion.rule_set", 2): _restarting,
     ("promotion.rule_set", 3): _without_approval,
+    ("promotion.rule_set", 4): _without_parity,
     ("promotion.aliases_planned", 1): _without_runs,
     ("promotion.aliases_planned", 2): _without_operator,
     ("promotion.aliases_assigned", 1): _without_runs,

@@ -189,9 +189,9 @@ class CycleDecided(Fact, frozen=True, kw_only=True, tag="promotion.cycle_decided
     `rule` and `evidence` are null only for a report made before the ledger knew the family's aliases, or
     where the rule is the reporter's own. `reordered`: this cycle also moves challengers. `statistics` is null and
     `verdicts` empty in a report, and in cycles of releases that did not record them. `decided_us` is the cycle's
-    own time, from which a rule's `settle_seconds` are counted back, `watched` what its guards look at, and
-    `windows` the games behind either kind of evidence; all are null in a report and before. `decision` is the
-    rule's own verdict unless a guard has held a swap back.
+    own time, from which a rule's `settle_seconds` are counted back, and `watched` what its guards look at; both
+    are null in a report and before. `windows` are the games behind either kind of evidence, in a report too; null
+    before. `decision` is the rule's own verdict unless a guard has held a swap back.
     """
 
     model_type: Family
@@ -394,9 +394,10 @@ class Hits(Fact, frozen=True, kw_only=True):
 class ParityChecked(Fact, frozen=True, kw_only=True, tag="serving.parity_checked", tag_field="type"):
     """The last games that a version played against a bot were computed again, and compared with what was served.
 
-    `differences` are those found in these games, and in the rows that the version learned from. `live` is how it
-    predicted the bot, `held_out` how it did in training, where its MLflow run `run_id` has `metric`; these two are
-    null where too little was held out to compare, `run_id` where the ledger does not know it.
+    Of a version that has played none of them, so were its predictions beside. `differences` are those of what it
+    predicted, of the games that it played, and of the rows that it learned from. `live` is how it predicted the
+    bot, `held_out` how it did in training, where its MLflow run `run_id` has `metric`; these two are null where
+    nothing like these games was held out, or too little, `run_id` where the ledger does not know it.
     """
 
     model_type: Family

@@ -15,6 +15,7 @@ class Guards(Fact, frozen=True, kw_only=True):
     cooldown_cycles: Count
     cooldown_seconds: Count
     fallback_share_max: Share | None
+    parity: bool = False
 
 
 class Rule(Fact, frozen=True, kw_only=True):
@@ -22,7 +23,8 @@ class Rule(Fact, frozen=True, kw_only=True):
 
     With `settle_seconds` the games are counted in the order in which they were assigned: those that were assigned
     so long ago, each with what it had come to by then. Without, finished games are counted. `evidence` says since
-    when: since the last swap, or since the version behind Production or B last changed. `players` says whose.
+    when: since the last swap, or since the version behind Production or B last changed. `players` says whose,
+    and `ranking_players` whose rounds put the challengers in order.
     With `approval_seconds` a swap is carried out only if an operator approves it within that time.
     """
 
@@ -34,6 +36,7 @@ class Rule(Fact, frozen=True, kw_only=True):
     guards: Guards | None = None
     evidence: EvidenceWindow = "since_swap"
     players: CountedPlayers = "all"
+    ranking_players: CountedPlayers = "all"
     approval_seconds: Count | None = None
 
 
@@ -104,10 +107,19 @@ class Split(Fact, frozen=True, kw_only=True):
     b: Count
 
 
+class ParityFound(Fact, frozen=True, kw_only=True):
+    """What a version's newest parity check found, and the position at which that is recorded."""
+
+    position: Version
+    rounds: Count
+    differences: Count
+
+
 class Watched(Fact, frozen=True, kw_only=True):
     """What the guards look at, since the last swap: splits, finished games and those in which a fallback chose.
 
-    `seconds` is null before any swap.
+    `seconds` is null before any swap. `b_parity` is the newest parity check of the version behind B, whenever it
+    was made; null where there is none of the run that the version now comes of.
     """
 
     splits: tuple[Split, ...]
@@ -117,6 +129,7 @@ class Watched(Fact, frozen=True, kw_only=True):
     b_fallbacks: Count
     cycles: Count
     seconds: Count | None
+    b_parity: ParityFound | None = None
 
 
 class Interval(Fact, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ ReasonCode = Literal[
     "sample_ratio_mismatch",
     "cooling_down",
     "too_many_fallbacks",
+    "parity_failed",
     "pinned",
     "awaiting_approval",
     "reported",
@@ -56,7 +57,12 @@ CHALLENGERS: Final[tuple[Alias, ...]] = ("B", "shadow1", "shadow2")
 POLICIES: Final[tuple[Policy, ...]] = get_args(Policy)
 BOTS: Final[tuple[BotName, ...]] = get_args(BotName)
 DECISIONS: Final[tuple[Decision, ...]] = get_args(Decision)
-GUARD_REASONS: Final[tuple[ReasonCode, ...]] = ("sample_ratio_mismatch", "cooling_down", "too_many_fallbacks")
+GUARD_REASONS: Final[tuple[ReasonCode, ...]] = (
+    "sample_ratio_mismatch",
+    "cooling_down",
+    "too_many_fallbacks",
+    "parity_failed",
+)
 """The reason codes under which a guard holds a swap back."""
 HELD_REASONS: Final[tuple[ReasonCode, ...]] = (*GUARD_REASONS, "pinned", "awaiting_approval")
 """Those, and the ones under which an operator's pin, or a plan that waits for one, does."""

@@ -42,7 +42,7 @@ from ledger.vocabulary import (
     ProbabilitySource,
 )
 from projections.decision.cycle import assignments, decide_cycle, swap, tickers_after
-from projections.decision.evidence import gather
+from projections.decision.evidence import gather, look_at_windows
 from projections.decision.rules import DEFAULT
 from projections.read_models.all import ReadModels
 
@@ -191,7 +191,7 @@ class Author:
             rule=None,
             evidence=evidence,
             watched=None,
-            windows=None,
+            windows=look_at_windows(window, self.read_models.version_pairs.state.windows[family], assignment),
             z_statistic=1.7,
             p_value=0.0446,
             statistics=None,

@@ -40,13 +40,17 @@ LENIENT = 1e-6
 
 
 class Difference(NamedTuple):
-    """Something that is not what it should be; `round_no` is None where it is about a whole game or version."""
+    """Something that is not what it should be; `round_no` is None where it is about a whole game or version.
+
+    `version` is the one that it speaks against: that which predicted so, or which played the game.
+    """
 
     game_id: str | None
     round_no: int | None
     what: str
     found: str
     expected: str
+    version: int | None = None
 
     def __str__(self) -> str:
         place = " ".join(
@@ -95,6 +99,8 @@ class ParityReport:
     predictions: int = 0
     fallbacks: int = 0
     differences: list[Difference] = field(default_factory=list)
+    cards: Cards = field(default_factory=dict)
+    """Of the versions behind an alias in one of the games."""
     comparisons: list[AccuracyComparison] = field(default_factory=list)
 
     @property
@@ -129,8 +135,6 @@ class ParityReport:
 def check(ledger: Ledger, models: Models, captured: Sequence[CapturedRound], *, strict: bool) -> ParityReport:
     """Compare captured rounds with what ledger and models say. Strict: exactly, and the training rows as well."""
     report = ParityReport()
-    # Of many versions the first are out of memory again when the last are loaded.
-    cards: Cards = {}
     for game_id in dict.fromkeys(one.game_id for one in captured):
         rounds = [one for one in captured if one.game_id == game_id]
         report.games += 1
@@ -139,11 +143,12 @@ def check(ledger: Ledger, models: Models, captured: Sequence[CapturedRound], *, 
         if game is None:
             report.differences.append(Difference(game_id, None, "the game", "not in this ledger", "in it"))
             continue
-        cards |= _load(models, game, report)
+        # Of many versions the first are out of memory again when the last are loaded.
+        report.cards |= _load(models, game, report)
         _check_game(game, predicted, rounds, models, 0.0 if strict else LENIENT, report)
-    report.comparisons = compare_accuracies(cards, captured)
+    report.comparisons = compare_accuracies(report.cards, captured)
     if strict:
-        _check_training_rows(ledger, cards, report)
+        _check_training_rows(ledger, report.cards, report)
     return report
 
 
@@ -194,7 +199,9 @@ def _check_game(
     past = past_rounds([(played.user_move, played.bot_move) for played in game.rounds], game_id)
     for number, (recorded, rebuilt) in enumerate(zip(game.past, past, strict=True), start=1):
         if recorded != rebuilt:
-            report.differences.append(Difference(game_id, number, "the round", str(recorded), str(rebuilt)))
+            played = game.started.model_version
+            found = Difference(game_id, number, "the round", str(recorded), str(rebuilt), played)
+            report.differences.append(found)
     for one in rounds:
         _check_round(game, past[: one.round - 1], one, predicted, models, tolerance, report)
 
@@ -222,14 +229,18 @@ def _check_round(
         found += _against(again[_alias(one.alias)], one.probabilities, one.model_version, one.predicted, tolerance)
     else:
         report.fallbacks += 1
-    for alias, event in events.items():
-        report.predictions += 1
-        found += _against(again[alias], event.probabilities, event.model_version, event.predicted, tolerance)
     scores = (past[-1].user_score_tenths, past[-1].bot_score_tenths)
     found += _unless_equal("the bot's move", one.bot_move, choose(one.probabilities, points, *scores))
     found += _unless_equal("the player's move", one.actual, game.rounds[one.round - 1].user_move)
+    by_version = [(game.started.model_version, found)]
+    for alias, event in events.items():
+        report.predictions += 1
+        against = _against(again[alias], event.probabilities, event.model_version, event.predicted, tolerance)
+        by_version.append((event.model_version, against))
     report.differences += [
-        Difference(one.game_id, one.round, what, str(served), str(expected)) for what, served, expected in found
+        Difference(one.game_id, one.round, what, str(served), str(expected), version)
+        for version, differing in by_version
+        for what, served, expected in differing
     ]
 
 
@@ -268,24 +279,25 @@ def _check_training_rows(ledger: Ledger, cards: Cards, report: ParityReport) -> 
             digests[source] = rows.source.rows_digest
         what = f"the digest of the rows that version {version} of {family} learned from"
         for _, found, expected in _unless_equal(what, digests[source], source.rows_digest):
-            report.differences.append(Difference(None, None, what, str(found), str(expected)))
+            report.differences.append(Difference(None, None, what, str(found), str(expected), version))
 
 
 def _load(models: Models, game: Game, report: ParityReport) -> Cards:
-    """Have the versions of a game in memory; returns the card of the one that played."""
+    """Have the versions of a game in memory; returns their cards."""
     assignment: Assignment | None = game.started.assignment
     if assignment is None:
         return {}
-    family = _family(game.started.model_type)
+    family, cards = _family(game.started.model_type), Cards()
     for alias in ALIASES:
+        version = getattr(assignment, alias)
         try:
-            models.load(family, getattr(assignment, alias))
+            models.load(family, version)
         except ModelUnavailable as error:
-            found = Difference(game.started.game_id, None, f"the version behind {alias}", str(error), "loaded")
-            report.differences.append(found)
-    played = game.started.model_version
-    card = models.card(family, played) if played else None
-    return {(family, played): card} if played and card else {}
+            what = f"the version behind {alias}"
+            report.differences.append(Difference(game.started.game_id, None, what, str(error), "loaded", version))
+        if card := models.card(family, version):
+            cards[family, version] = card
+    return cards
 
 
 def _unless_equal(what: str, found: object, expected: object) -> list[tuple[str, object, object]]:

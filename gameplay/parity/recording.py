@@ -4,10 +4,12 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from gameplay.models.errors import ModelUnavailable
 from gameplay.models.loaded import Models
 from gameplay.parity.capture import CapturedRound, from_ledger, predictions_of
-from gameplay.parity.comparison import check
+from gameplay.parity.comparison import ParityReport, check, compare_accuracies
 from ledger.events import Hits, ParityChecked
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, POLICY_OF_FAMILY, BotName, Family
@@ -33,56 +35,89 @@ def check_versions(
     rounds: Sequence[CapturedRound],
     is_ending: Callable[[], bool] = lambda: False,
 ) -> Iterator[ParityChecked]:
-    """A strict check of each version behind an alias, by those of the rounds that it has played.
+    """A strict check of each version behind an alias, by those of the rounds in which it has predicted.
 
-    What cannot be computed again, because a version cannot be loaded, is not checked: that says nothing of parity.
+    A version that chose moves in some of them is measured by these, one that chose none by what it predicted
+    beside; what was held out against the player is then of other games than these, and not compared. A game that
+    cannot be computed again, because a version cannot be loaded, is left out: it says nothing of parity.
     """
+    rounds = _computable(ledger, models, family, rounds)
+    if not rounds or is_ending():
+        return
+    report = check(ledger, models, rounds, strict=True)
     for version in sorted(set(promotion.aliases.values())):
-        own = [one for one in rounds if one.model_version == version]
-        if is_ending():
-            return
-        try:
-            event = _checked(ledger, models, family, version, own, promotion.runs.get(version))
-        except ModelUnavailable as error:
-            log.warning("no parity check of version %s of %s: %s", version, family, error)
-            continue
-        if event is not None:
-            yield event
+        played = [one for one in rounds if one.model_version == version and one.probability_source == "model"]
+        if own := played or list(_beside(ledger, version, rounds)):
+            run_id = promotion.runs.get(version)
+            yield _checked(family, version, own, report, run_id, has_played=bool(played))
 
 
 def _checked(
-    ledger: Ledger,
-    models: Models,
     family: Family,
     version: int,
-    rounds: Sequence[CapturedRound],
+    own: Sequence[CapturedRound],
+    report: ParityReport,
     run_id: str | None,
-) -> ParityChecked | None:
-    """What comes of a version's rounds; None where it has chosen no move in them. Raises ModelUnavailable."""
-    if all(one.probability_source != "model" for one in rounds):
-        return None
-    _load(ledger, models, family, rounds)
-    report = check(ledger, models, rounds, strict=True)
-    (compared,) = report.comparisons
-    is_comparable = compared.interval is not None
+    *,
+    has_played: bool,
+) -> ParityChecked:
+    """What comes of the rounds in which a version has predicted."""
+    (compared,) = compare_accuracies(report.cards, own)
+    is_comparable = has_played and compared.interval is not None
     return ParityChecked(
         model_type=family,
         version=version,
         run_id=run_id,
         player=PLAYER,
-        games=report.games,
-        rounds=report.rounds,
-        differences=len(report.differences),
+        games=len({one.game_id for one in own}),
+        rounds=len(own),
+        differences=sum(one.version == version for one in report.differences),
         live=Hits(correct=compared.live.correct, rows=compared.live.rows),
         held_out=Hits(correct=compared.holdout.correct, rows=compared.holdout.rows) if is_comparable else None,
         metric=compared.metric if is_comparable else None,
     )
 
 
-def _load(ledger: Ledger, models: Models, family: Family, rounds: Sequence[CapturedRound]) -> None:
-    """Have every version in memory that the games kept, since a game's challengers have predicted in it, too."""
+def _beside(ledger: Ledger, version: int, rounds: Sequence[CapturedRound]) -> Iterator[CapturedRound]:
+    """The rounds with what the version predicted in them, in place of the one that chose the move."""
+    for game_id in dict.fromkeys(one.game_id for one in rounds):
+        _, predicted = predictions_of(ledger, game_id)
+        own = {event.round: event for event in predicted if event.model_version == version}
+        for one in rounds:
+            if one.game_id == game_id and (event := own.get(one.round)) is not None:
+                yield replace(
+                    one,
+                    alias=event.alias,
+                    model_version=version,
+                    probability_source="model",
+                    probabilities=event.probabilities,
+                    predicted=event.predicted,
+                )
+
+
+def _computable(
+    ledger: Ledger, models: Models, family: Family, rounds: Sequence[CapturedRound]
+) -> list[CapturedRound]:
+    """The rounds of games whose four versions can be had: the challengers have predicted in each, too."""
+    missing: set[int] = set()  # what could not be had for one game is not asked for again for the next
+    computable = set()
     for game_id in dict.fromkeys(one.game_id for one in rounds):
         game, _ = predictions_of(ledger, game_id)
-        if game is not None and (assignment := game.started.assignment) is not None:
-            for alias in ALIASES:
-                models.load(family, getattr(assignment, alias))
+        if game is None or (assignment := game.started.assignment) is None:
+            continue
+        versions = {getattr(assignment, alias) for alias in ALIASES}
+        missing |= _not_loaded(models, family, versions - missing)
+        if not versions & missing:
+            computable.add(game_id)
+    return [one for one in rounds if one.game_id in computable]
+
+
+def _not_loaded(models: Models, family: Family, versions: set[int]) -> set[int]:
+    failed = set()
+    for version in sorted(versions):
+        try:
+            models.load(family, version)
+        except ModelUnavailable as error:
+            log.warning("no parity check of games with version %s of %s: %s", version, family, error)
+            failed.add(version)
+    return failed

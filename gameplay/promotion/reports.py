@@ -18,7 +18,7 @@ from ledger.reported import Report
 from ledger.store import Entry
 from ledger.vocabulary import ALIASES, Alias, Decision, Family
 from projections.decision.cycle import swap, tickers_after, versions_of
-from projections.decision.evidence import gather
+from projections.decision.evidence import gather, look_at_windows
 
 ROUTE = "promotion/report"
 
@@ -125,7 +125,7 @@ def _events(report: Reported, state: StateAt, moves: _Moves, runs: Mapping[int, 
         rule=None,
         evidence=gather(state.window, state.promotion, assignment, state.position) if assignment else None,
         watched=None,
-        windows=None,
+        windows=look_at_windows(state.window, state.pair, assignment) if assignment else None,
         z_statistic=report.z_statistic,
         p_value=report.p_value,
         statistics=None,

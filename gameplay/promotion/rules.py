@@ -52,11 +52,13 @@ def _rule(settings: Settings, name: str) -> Rule:
         settle_seconds=settings.promotion_settle_seconds if name == ANYTIME_SIGN else None,
         evidence=settings.promotion_evidence,
         players=settings.promotion_players,
+        ranking_players=settings.promotion_players,
         approval_seconds=settings.promotion_approval_seconds if settings.promotion_approval == "swap" else None,
         guards=Guards(
             sample_ratio=settings.guard_sample_ratio,
             cooldown_cycles=settings.guard_cooldown_cycles,
             cooldown_seconds=settings.guard_cooldown_seconds,
             fallback_share_max=settings.guard_fallback_share,
+            parity=settings.guard_parity,
         ),
     )

@@ -4,6 +4,8 @@ The events are the actual ones, with the alias that their version would have bee
 windows that a service keeps, so that nothing changed gives the history itself.
 """
 
+from collections.abc import Iterable
+
 from msgspec import Struct, field, structs
 
 from ledger.events import (
@@ -13,8 +15,10 @@ from ledger.events import (
     GameAbandoned,
     GameFinished,
     GameStarted,
+    ParityChecked,
     PredictionMade,
     RuleSet,
+    VersionRun,
 )
 from ledger.evidence import Rule
 from ledger.store import Entry
@@ -24,7 +28,7 @@ from projections.decision.rules import ANYTIME_SIGN, SETTLE_SECONDS, restarts_wi
 from projections.read_models.assigned_games import AssignedGames, window_of
 from projections.read_models.counting import intended_share, is_evidence, pair_of
 from projections.read_models.moves import OpenPlan, Pin
-from projections.read_models.standings import PromotionState, Record
+from projections.read_models.standings import Parity, PromotionState, Record, parity_of
 from projections.read_models.tickers import Window
 from projections.read_models.version_pairs import PairWindow
 
@@ -43,6 +47,8 @@ class Change(Struct, frozen=True):
     def applied(self, rule: Rule) -> Rule:
         """The rule with the changes. Another rule comes with its own way of counting games."""
         changes = {key: value for key, value in structs.asdict(self).items() if value is not None}
+        if self.players is not None:
+            changes["ranking_players"] = self.players
         changed = structs.replace(rule, **changes)
         if changed.name != ANYTIME_SIGN:
             return structs.replace(changed, settle_seconds=None)
@@ -62,6 +68,9 @@ class Grounds(Struct):
     records: dict[int, Record] = field(default_factory=dict)
     pins: dict[str, Pin] = field(default_factory=dict)
     """What an operator has pinned: the alias is held in this history, too, at whatever is behind it here."""
+    runs: dict[int, str] = field(default_factory=dict)
+    parities: dict[int, Parity] = field(default_factory=dict)
+    """Version -> its newest parity check: a version is the same in either history."""
 
     def __post_init__(self) -> None:
         self.assigned = window_of(self.change.applied(self.actual_rule), 0)
@@ -100,9 +109,17 @@ class Grounds(Struct):
         """A game that was left is no finished game of any window."""
         self.pair.playing.pop(event.game_id, None)
 
-    def predict(self, event: PredictionMade) -> None:
+    def predict(self, event: PredictionMade, *, is_human: bool) -> None:
         """Take in a prediction that ranks challengers."""
-        self.records.setdefault(event.model_version, Record()).add_prediction(event)
+        self.records.setdefault(event.model_version, Record()).add_prediction(event, is_human=is_human)
+
+    def learn_runs(self, runs: Iterable[VersionRun]) -> None:
+        """Take in which runs versions came of."""
+        self.runs.update((run.version, run.run_id) for run in runs)
+
+    def check(self, entry: Entry, event: ParityChecked) -> None:
+        """Take in a parity check."""
+        self.parities[event.version] = parity_of(entry, event)
 
     def set_rule(self, entry: Entry, event: RuleSet) -> None:
         """Take over a change of the actual rule. It restarts the window where it changes the other rule too."""
@@ -143,7 +160,13 @@ class Grounds(Struct):
         assert actual.rule is not None
         aliases: dict[str, int] = dict(versions_of(assignment).items())
         promotion = PromotionState(
-            cycle=cycle, aliases=aliases, records=self.records, pins=self.pins, plan=waiting
+            cycle=cycle,
+            aliases=aliases,
+            records=self.records,
+            runs=self.runs,
+            parities=self.parities,
+            pins=self.pins,
+            plan=waiting,
         )
         return decide_cycle(
             actual.model_type,

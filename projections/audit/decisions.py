@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import structs
 
-from ledger.events import AliasesAssigned, CycleDecided
+from ledger.events import AliasesAssigned, CycleDecided, Hits
 from ledger.evidence import Tally
 from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES, PLAYED_ALIASES, Family
@@ -20,13 +20,13 @@ from projections.audit.recount import GameProblem, Span, SpanCount, recount
 from projections.audit.replay import flatten, plain
 from projections.audit.settled import RuleWindow, SettledSpan, recount_settled
 from projections.decision.cycle import assignments, decide_cycle, is_cancellation, tickers_after
-from projections.decision.evidence import gather
+from projections.decision.evidence import gather, look_at_windows
 from projections.decision.rules import KNOWN_RULES, RuleError, pooled_z_test
 from projections.fold import Progress
 from projections.read_models.assigned_games import SECOND_US, AssignedGames, Settled
 from projections.read_models.counting import NO_GAMES, pair_of
 from projections.read_models.history_fold import counts_of_evidence, counts_of_report
-from projections.read_models.standings import PromotionState
+from projections.read_models.standings import Parity, PromotionState
 from projections.read_models.tickers import Window
 from projections.read_models.version_pairs import PairWindow
 
@@ -43,6 +43,8 @@ _WITH_GUARDS = 4
 """And from which on it records what its guards looked at."""
 _WITH_WINDOWS = 5
 """And from which on it records the games of either window."""
+_WITH_PARITY = 7
+"""And from which on it records the parity of B's version, and a report its windows."""
 _FIRST_RULES = 2
 """How many rules there were when cycles began to record verdicts; later ones stand behind them."""
 
@@ -200,7 +202,7 @@ def _check(recorded: Decided, again: _Again) -> Checked:
     # An outside decision is known by what it brings, and by having no rule of ours. A word in the event, such as
     # its trigger, must not decide whether the event is checked.
     if event.report is not None and event.rule is None:
-        mismatches += _check_report(recorded, again.since_swap)
+        mismatches += _check_report(recorded, again)
         notes += _report_notes(event)
     else:
         mismatches += _check_own(recorded, again)
@@ -247,6 +249,8 @@ def _check_own(recorded: Decided, again: _Again) -> Iterator[Mismatch]:
         decided = structs.replace(decided, decided_us=None)
     if recorded.entry.schema_version < _WITH_GUARDS:
         decided = structs.replace(decided, watched=None)
+    elif recorded.entry.schema_version < _WITH_PARITY and decided.watched is not None:
+        decided = structs.replace(decided, watched=structs.replace(decided.watched, b_parity=None))
     if recorded.entry.schema_version < _WITH_WINDOWS:
         decided = structs.replace(decided, windows=None)
     # A rule that was added after the cycle had no verdict in it.
@@ -323,20 +327,23 @@ def _check_positions(recorded: Decided) -> Iterator[Mismatch]:
         yield Mismatch("evidence.through_position", evidence.through_position, expected)
 
 
-def _check_report(recorded: Decided, count: SpanCount | None) -> Iterator[Mismatch]:
+def _check_report(recorded: Decided, again: _Again) -> Iterator[Mismatch]:
     """An outside automation decided; the ledger's own evidence and tickers beside it can be checked."""
-    event = recorded.event
+    event, count = recorded.event, again.since_swap
     yield from _differences("trigger", event.trigger, "report")
     yield from _differences("reason_code", event.reason_code, "reported")
     yield from _differences("statistics", event.statistics, None)
     yield from _differences("verdicts", event.verdicts, ())
     yield from _differences("watched", event.watched, None)
-    yield from _differences("windows", event.windows, None)
     yield from _differences("cycle", event.cycle, recorded.previous_cycle + 1)
     yield from _differences("plan", recorded.move and recorded.move.plan, None)
     if recorded.assignment is None or count is None or event.evidence is None:
+        yield from _differences("windows", event.windows, None)
         return
     window = _window(recorded, count)
+    windows = look_at_windows(window, _pair(recorded, again.pair), recorded.assignment)
+    with_windows = recorded.entry.schema_version >= _WITH_PARITY
+    yield from _differences("windows", event.windows, windows if with_windows else None)
     through = event.evidence.through_position
     evidence = gather(window, _promotion_state(recorded, count), recorded.assignment, through)
     yield from _differences("evidence", event.evidence, evidence)
@@ -368,10 +375,20 @@ def _promotion_state(recorded: Decided, count: SpanCount) -> PromotionState:
         swap_count=recorded.swaps,
         aliases=plain(recorded.assignment),
         records=count.records,
+        parities=_parities(recorded),
         pins=recorded.pins,
         plan=recorded.waiting,
         log_e_max=recorded.log_e_max,
     )
+
+
+def _parities(recorded: Decided) -> dict[int, Parity]:
+    """The check of B's version, of a run that the state then need not know."""
+    found, nothing = recorded.b_parity, Hits(correct=0, rows=0)
+    if found is None or recorded.assignment is None:
+        return {}
+    checked = Parity(found.position, None, "", found.rounds, found.differences, nothing, None)
+    return {recorded.assignment.B: checked}
 
 
 def _assigned(recorded: Decided, settled: Settled) -> AssignedGames:

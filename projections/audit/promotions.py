@@ -16,10 +16,11 @@ from ledger.events import (
     PlanApproved,
     RuleSet,
 )
-from ledger.evidence import Rule
+from ledger.evidence import ParityFound, Rule
 from ledger.store import Entry, Ledger
 from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, Family
+from projections.audit.parity import RunSeen, read_parity_checks
 from projections.errors import ProjectionError
 from projections.fold import decode
 from projections.read_models import moves
@@ -68,6 +69,8 @@ class Decided(Struct):
     """The plan that waited for an approval."""
     pair_position: int
     """Where the version behind Production or B last changed."""
+    b_parity: ParityFound | None = None
+    """The newest parity check of B's version, as far as the evidence was read."""
     move: Move | None = None
     swapped: bool = False
 
@@ -90,6 +93,8 @@ class Promotions(Struct):
     window_position: int = 0
     pins: dict[str, Pin] = field(default_factory=dict)
     pair_position: int = 0
+    runs: list[RunSeen] = field(default_factory=list)
+    """The runs that assignments have named."""
 
     @property
     def latest(self) -> Decided | None:
@@ -126,7 +131,15 @@ def read_promotions(ledger: Ledger, family: Family) -> Promotions:
             case _:
                 pass  # no service writes anything else here, and it says nothing of decisions
         stream.previous_position = entry.position
+    _look_at_parity(ledger, family, stream)
     return stream
+
+
+def _look_at_parity(ledger: Ledger, family: Family, stream: Promotions) -> None:
+    checks = read_parity_checks(ledger, family, stream.runs)
+    for one in stream.decided:
+        if one.assignment is not None and one.event.evidence is not None:
+            one.b_parity = checks.newest(one.assignment.B, one.event.evidence.through_position)
 
 
 def assignment_after(entry: Entry, event: AliasesPlanned | AliasesAssigned) -> Assignment:
@@ -181,6 +194,7 @@ def _approve(stream: Promotions, event: PlanApproved) -> None:
 
 
 def _assign(stream: Promotions, entry: Entry, event: AliasesAssigned) -> None:
+    stream.runs += [RunSeen(entry.position, run) for run in event.runs]
     if stream.open_move is not None:
         stream.open_move.end = event
     elif event.plan is not None:

@@ -159,11 +159,7 @@ class _Counter:
                     game.fallback_affected = True
             case PredictionMade():
                 if event.in_metrics and not is_shadow(entry.stream):
-                    right = event.predicted == event.actual
-                    for count in self._running.get(event.model_type, {}).values():
-                        record = count.records.setdefault(event.model_version, Record())
-                        record.predictions += 1
-                        record.correct += right
+                    self._predict(event)
             case GameAbandoned():
                 self._games.pop(event.game_id, None)
             case GameFinished():
@@ -172,6 +168,16 @@ class _Counter:
                 self._swaps[event.model_type] = self._swaps.get(event.model_type, 0) + event.swapped
             case _:
                 raise AssertionError(f"{entry.type} is not among the types that are read")
+
+    def _predict(self, event: PredictionMade) -> None:
+        right, game = event.predicted == event.actual, self._games.get(event.game_id)
+        human = game is None or game.started.player_kind == "human"
+        for count in self._running.get(event.model_type, {}).values():
+            record = count.records.setdefault(event.model_version, Record())
+            record.predictions += 1
+            record.correct += right
+            record.human_predictions += human
+            record.human_correct += human and right
 
     def _assign(self, event: GameStarted) -> None:
         if event.alias is None or not event.in_metrics:

@@ -23,8 +23,11 @@ from ledger.events import (
     GameFinished,
     GameStarted,
     LedgerAccepted,
+    ParityChecked,
     PredictionMade,
     RuleSet,
+    TrainingCompleted,
+    VersionRun,
     wire_name,
 )
 from ledger.evidence import Tally
@@ -50,8 +53,10 @@ _READ = (
     GameAbandoned,
     GameFinished,
     GameStarted,
+    ParityChecked,
     PredictionMade,
     RuleSet,
+    TrainingCompleted,
 )
 
 
@@ -136,6 +141,8 @@ class _CounterfactualState(Struct):
     """The newest actual plan."""
     counterparts: dict[tuple[int, Assignment], _Counterpart] = field(default_factory=dict)
     games: dict[str, _Played] = field(default_factory=dict)
+    of_programs: set[str] = field(default_factory=set)
+    """The ids of the open games whose players are not human."""
     tallies: dict[int, Tally] = field(default_factory=dict)
     cycles: list[Cycle] = field(default_factory=list)
     actual_periods: list[Period] = field(default_factory=list)
@@ -153,6 +160,8 @@ class _CounterfactualState(Struct):
                 self._play(entry, event)
             case RuleSet() | AliasPinned() | AliasUnpinned():
                 self._set(entry, event)
+            case TrainingCompleted() | ParityChecked():
+                self._learn(entry, event)
             case CycleDecided():
                 self._conclude(entry, event)
             case AliasesPlanned():
@@ -167,15 +176,19 @@ class _CounterfactualState(Struct):
     def _play(self, entry: Entry, event: GameStarted | GameFinished | GameAbandoned | PredictionMade) -> None:
         match event:
             case GameStarted():
+                if event.player_kind != "human":
+                    self.of_programs.add(event.game_id)
                 self._start(entry, event)
             case GameFinished():
+                self.of_programs.discard(event.game_id)
                 self._finish(entry, event)
             case GameAbandoned():
+                self.of_programs.discard(event.game_id)
                 self.games.pop(event.game_id, None)
                 self.grounds.abandon(event)
             case PredictionMade():
                 if ranks_challengers(event, entry):
-                    self.grounds.predict(event)
+                    self.grounds.predict(event, is_human=event.game_id not in self.of_programs)
 
     def _set(self, entry: Entry, event: RuleSet | AliasPinned | AliasUnpinned) -> None:
         """What holds for the cycles that come holds in both histories."""
@@ -186,6 +199,16 @@ class _CounterfactualState(Struct):
                 self.grounds.pins[event.alias] = pin(event, entry)
             case AliasUnpinned():
                 self.grounds.pins.pop(event.alias, None)
+
+    def _learn(self, entry: Entry, event: TrainingCompleted | ParityChecked) -> None:
+        """What is known of a version, whatever is behind which alias."""
+        match event:
+            case ParityChecked():
+                self.grounds.check(entry, event)
+            case TrainingCompleted(model_version=int(version), run_id=str(run_id)):
+                self.grounds.learn_runs([VersionRun(version=version, run_id=run_id, graph_sha256=None)])
+            case _:
+                pass  # a run that made no version
 
     def _start(self, entry: Entry, event: GameStarted) -> None:
         if event.assignment is None or event.model_version is None or self.assignment is None:
@@ -257,6 +280,7 @@ class _CounterfactualState(Struct):
             self._move(entry, after)
 
     def _assign(self, entry: Entry, event: AliasesAssigned) -> None:
+        self.grounds.learn_runs(event.runs)
         if is_cancellation(event):
             # The plan is cancelled, and with it the counterfactual move that waits for it.
             self.waiting = None

@@ -49,7 +49,7 @@ def decide_cycle(
     assert waiting is None or waiting.waits, "an open plan is completed before anything new is decided"
     evidence = gather_for(rule, window, pair, promotion, assignment, position, decided_us, assigned)
     own = decide(evidence, rule)
-    watched = watch(window, decided_us)
+    watched = watch(window, decided_us, promotion.parity_found(assignment.B))
     pinned = pins.holding(promotion, decided_us)
     verdict = guarded(pins.held_back(approval.held_back(own, waiting), pinned), rule, watched)
     # A cycle that is held back moves nothing: a reorder would take the version that waits away from B.
@@ -94,7 +94,7 @@ def _outcome(
     if decision == "swap_production_b":
         return swap(assignment), ()
     if decision == "retain_production":
-        ranked = ranking.rank(promotion, assignment, rule.minimum_predictions)
+        ranked = ranking.rank(promotion, assignment, rule)
         return ranking.reorder(assignment, ranked, pinned), ranked
     return assignment, ()
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from ledger.evidence import (
     Guards,
+    ParityFound,
     Rule,
     Split,
     Watched,
@@ -18,8 +19,8 @@ from projections.read_models.tickers import Window
 SECOND_US: Final = 1_000_000
 
 
-def watch(window: Window, decided_us: int) -> Watched:
-    """What the guards look at, of the time since the last swap."""
+def watch(window: Window, decided_us: int, b_parity: ParityFound | None) -> Watched:
+    """What the guards look at: the time since the last swap, and the parity of the version behind B."""
     since_us = window.last_swap_us
     production, b = (
         (window.scores[alias].games + window.fallbacks[alias], window.fallbacks[alias])
@@ -36,6 +37,7 @@ def watch(window: Window, decided_us: int) -> Watched:
         b_fallbacks=b[1],
         cycles=window.cycles,
         seconds=None if since_us is None else max(decided_us - since_us, 0) // SECOND_US,
+        b_parity=b_parity,
     )
 
 
@@ -101,8 +103,22 @@ def _fallbacks(guards: Guards, watched: Watched) -> str | None:
     return None
 
 
+def _parity(guards: Guards, watched: Watched) -> str | None:
+    """A version that does not give what was served must not be promoted on the games that were served.
+
+    What was never checked is held to be sound, as the guard is there to stop on a finding, not on a lack of one.
+    """
+    found = watched.b_parity
+    if not guards.parity or found is None or not found.differences:
+        return None
+    differences = f"{found.differences} difference{'' if found.differences == 1 else 's'}"
+    where = f"the parity check of B's version at position {found.position}"
+    return f"{where} found {differences} in {found.rounds} rounds"
+
+
 _GUARDS: Final[dict[ReasonCode, Callable[[Guards, Watched], str | None]]] = {
     "sample_ratio_mismatch": _sample_ratio,
     "cooling_down": _cooldown,
     "too_many_fallbacks": _fallbacks,
+    "parity_failed": _parity,
 }

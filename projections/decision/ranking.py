@@ -5,29 +5,29 @@ from collections.abc import Collection
 from msgspec import structs
 
 from ledger.events import Assignment
-from ledger.evidence import RankedChallenger
+from ledger.evidence import RankedChallenger, Rule
 from ledger.vocabulary import CHALLENGERS
 from projections.read_models.standings import PromotionState
 
 
-def rank(
-    promotion: PromotionState, assignment: Assignment, minimum_predictions: int
-) -> tuple[RankedChallenger, ...]:
-    """The three challengers, best first.
+def rank(promotion: PromotionState, assignment: Assignment, rule: Rule) -> tuple[RankedChallenger, ...]:
+    """The three challengers, best first, by their predictions of the moves of the rule's `ranking_players`.
 
     The present order stays on a tie, and altogether while any of them has fewer than `minimum_predictions`.
     """
-    records = {alias: promotion.record(getattr(assignment, alias)) for alias in CHALLENGERS}
+    hits = {
+        alias: promotion.record(getattr(assignment, alias)).hits(rule.ranking_players) for alias in CHALLENGERS
+    }
     order = list(CHALLENGERS)
-    if all(record.predictions >= max(minimum_predictions, 1) for record in records.values()):
-        order.sort(key=lambda alias: -records[alias].correct / records[alias].predictions)
+    if all(one.rows >= max(rule.minimum_predictions, 1) for one in hits.values()):
+        order.sort(key=lambda alias: -hits[alias].correct / hits[alias].rows)
     return tuple(
         RankedChallenger(
             alias=alias,
             version=getattr(assignment, alias),
             rank=place,
-            correct=records[alias].correct,
-            predictions=records[alias].predictions,
+            correct=hits[alias].correct,
+            predictions=hits[alias].rows,
         )
         for place, alias in enumerate(order, start=1)
     )

@@ -168,13 +168,15 @@ SETTLE_SECONDS: Final = 1_800
 def restarts_window(before: Rule, after: Rule) -> bool:
     """Whether a change of the rule changes its test, so that evidence gathered before must not count for it.
 
-    Guards and an approval may only hold a swap back, and the predictions are for the order of the challengers.
+    Guards and an approval may only hold a swap back, and the predictions, whosever rounds they are of, are for the
+    order of the challengers.
     """
     same_beside_the_test = structs.replace(
         after,
         guards=before.guards,
         minimum_predictions=before.minimum_predictions,
         approval_seconds=before.approval_seconds,
+        ranking_players=before.ranking_players,
     )
     return before != same_beside_the_test
 

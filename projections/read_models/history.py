@@ -22,7 +22,7 @@ from projections.schema import projection_checkpoints as checkpoints
 from projections.schema import promotion_history as table
 
 NAME: Final = "promotion_history"
-VERSION = 3
+VERSION = 4
 DAY_US = 86_400_000_000
 
 

@@ -136,6 +136,7 @@ def _detail(event: CycleDecided) -> Detail:
         alias_assignments=[],
         evidence=msgspec.to_builtins(event.evidence),
         reason_code=event.reason_code,
+        watched=msgspec.to_builtins(event.watched),
         windows=msgspec.to_builtins(event.windows),
         statistics=msgspec.to_builtins(event.statistics),
         verdicts=msgspec.to_builtins(event.verdicts),

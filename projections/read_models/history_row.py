@@ -26,6 +26,7 @@ class Detail(Struct, kw_only=True):
     alias_assignments: list[dict[str, Any]]
     evidence: dict[str, Any] | None
     reason_code: str
+    watched: dict[str, Any] | None
     windows: dict[str, Any] | None
     statistics: dict[str, Any] | None
     verdicts: list[dict[str, Any]]

@@ -13,7 +13,9 @@ from ledger.events import (
     AliasUnpinned,
     Assignment,
     CycleDecided,
+    GameAbandoned,
     GameFinished,
+    GameStarted,
     Hits,
     ParityChecked,
     PlanApproved,
@@ -23,9 +25,9 @@ from ledger.events import (
     TrainingCompleted,
     VersionRun,
 )
-from ledger.evidence import Rule, Tally
+from ledger.evidence import ParityFound, Rule, Tally
 from ledger.store import Entry
-from ledger.vocabulary import ALIASES, FAMILIES, Decision, ReasonCode
+from ledger.vocabulary import ALIASES, FAMILIES, CountedPlayers, Decision, ReasonCode
 from projections.projection import Projection, on
 from projections.read_models import moves
 from projections.read_models.counting import (
@@ -49,11 +51,20 @@ class Record(Struct):
     wins: int = 0
     human: Tally = NO_GAMES
     """Of these games, those of human players."""
+    human_predictions: int = 0
+    human_correct: int = 0
+    """Of these predictions, those of human players' moves."""
 
     @property
     def tally(self) -> Tally:
         """Its games and wins."""
         return Tally(games=self.games, wins=self.wins)
+
+    def hits(self, players: CountedPlayers) -> Hits:
+        """How it predicted the moves of these players."""
+        if players == "all":
+            return Hits(correct=self.correct, rows=self.predictions)
+        return Hits(correct=self.human_correct, rows=self.human_predictions)
 
     def add_game(self, event: GameFinished) -> None:
         """Take in a game that it played."""
@@ -62,10 +73,13 @@ class Record(Struct):
         if event.player_kind == "human":
             self.human = one_more(self.human, event)
 
-    def add_prediction(self, event: PredictionMade) -> None:
-        """Take in a prediction that it made."""
+    def add_prediction(self, event: PredictionMade, *, is_human: bool) -> None:
+        """Take in a prediction that it made, of a human player's move or another's."""
         self.predictions += 1
         self.correct += event.correct
+        if is_human:
+            self.human_predictions += 1
+            self.human_correct += event.correct
 
 
 class Evaluation(Struct):
@@ -82,10 +96,12 @@ class Evaluation(Struct):
 
 
 class Parity(Struct):
-    """What the newest parity check of a version found."""
+    """What the newest parity check of a version found; `position` is where that is recorded."""
 
+    position: int
     run_id: str | None
     player: str
+    rounds: int
     differences: int
     live: Hits
     held_out: Hits | None
@@ -136,6 +152,13 @@ class PromotionState(Struct):
         found = self.parities.get(version) if version is not None else None
         return found if found is not None and found.run_id == self.runs.get(version or 0) else None
 
+    def parity_found(self, version: int) -> ParityFound | None:
+        """What a guard looks at of that check."""
+        found = self.parity(version)
+        if found is None:
+            return None
+        return ParityFound(position=found.position, rounds=found.rounds, differences=found.differences)
+
     def is_pin_broken(self, alias: str) -> bool:
         """Whether another version than the pinned one is behind a pinned alias: an outside tool has moved it."""
         return alias in self.pins and self.aliases.get(alias) != self.pins[alias].version
@@ -151,6 +174,17 @@ class PromotionStates(Struct):
     families: dict[str, PromotionState] = field(
         default_factory=lambda: {family: PromotionState() for family in FAMILIES}
     )
+    of_programs: dict[str, None] = field(default_factory=dict)
+    """The ids of the open games whose players are not human: a prediction does not say whose move it is of."""
+
+
+def _game_started(state: PromotionStates, event: GameStarted, _entry: Entry) -> None:
+    if event.player_kind != "human" and event.model_type in state.families:
+        state.of_programs[event.game_id] = None
+
+
+def _game_abandoned(state: PromotionStates, event: GameAbandoned, _entry: Entry) -> None:
+    state.of_programs.pop(event.game_id, None)
 
 
 def _prediction_made(state: PromotionStates, event: PredictionMade, entry: Entry) -> None:
@@ -159,10 +193,11 @@ def _prediction_made(state: PromotionStates, event: PredictionMade, entry: Entry
         record = records.get(event.model_version)
         if record is None:
             record = records[event.model_version] = Record()
-        record.add_prediction(event)
+        record.add_prediction(event, is_human=event.game_id not in state.of_programs)
 
 
 def _game_finished(state: PromotionStates, event: GameFinished, _entry: Entry) -> None:
+    state.of_programs.pop(event.game_id, None)
     promotion = state.families.get(event.model_type)
     if promotion is None or event.model_version is None or not is_evidence_since(event, promotion.swap_count):
         return
@@ -264,16 +299,22 @@ def _training_completed(state: PromotionStates, event: TrainingCompleted, _entry
         _drop_oldest(promotion)
 
 
-def _parity_checked(state: PromotionStates, event: ParityChecked, _entry: Entry) -> None:
-    promotion = state.families[event.model_type]
-    promotion.parities[event.version] = Parity(
+def _parity_checked(state: PromotionStates, event: ParityChecked, entry: Entry) -> None:
+    # None is dropped, however old: a guard asks for that of whatever comes back behind B, and an audit finds it.
+    state.families[event.model_type].parities[event.version] = parity_of(entry, event)
+
+
+def parity_of(entry: Entry, event: ParityChecked) -> Parity:
+    """What a check found, as it is kept."""
+    return Parity(
+        position=entry.position,
         run_id=event.run_id,
         player=event.player,
+        rounds=event.rounds,
         differences=event.differences,
         live=event.live,
         held_out=event.held_out,
     )
-    _drop_oldest(promotion)
 
 
 def _drop_oldest(promotion: PromotionState) -> None:
@@ -281,19 +322,19 @@ def _drop_oldest(promotion: PromotionState) -> None:
 
     A version that is behind no alias now may come back: an operator rolls back to it.
     """
-    behind = set(promotion.aliases.values())
-    by_version: tuple[dict[int, float] | dict[int, Parity], ...] = promotion.holdout_accuracies, promotion.parities
-    for known in by_version:
-        idle = sorted(version for version in known if version not in behind)
-        for version in idle[:-VERSIONS_KEPT]:
-            del known[version]
+    known, behind = promotion.holdout_accuracies, set(promotion.aliases.values())
+    idle = sorted(version for version in known if version not in behind)
+    for version in idle[:-VERSIONS_KEPT]:
+        del known[version]
 
 
 def projection() -> Projection[PromotionStates]:
     """The promotion states."""
     handlers = (
+        on(GameStarted, _game_started),
         on(PredictionMade, _prediction_made),
         on(GameFinished, _game_finished),
+        on(GameAbandoned, _game_abandoned),
         on(CycleDecided, _cycle_decided),
         on(RuleSet, _rule_set),
         on(AliasesPlanned, _aliases_planned),
@@ -305,4 +346,4 @@ def projection() -> Projection[PromotionStates]:
         on(TrainingCompleted, _training_completed),
         on(ParityChecked, _parity_checked),
     )
-    return Projection("standings", 9, PromotionStates, handlers)
+    return Projection("standings", 10, PromotionStates, handlers)

@@ -15,6 +15,7 @@ from ledger.events import (
 )
 from ledger.evidence import (
     Guards,
+    ParityFound,
 )
 from ledger.reported import Report
 from tests.builders import (
@@ -40,6 +41,7 @@ from tests.builders import (
     rule_set,
     statistics,
     training_completed,
+    watched,
 )
 
 FILE = Path(__file__).parent / "golden_events.json"
@@ -90,6 +92,7 @@ def samples() -> tuple[Event, ...]:
             decision="insufficient_data",
             reason_code="too_few_games",
             reason="",
+            watched=watched(b_parity=ParityFound(position=7, rounds=400, differences=3)),
             ranking=(),
         ),
         cycle_decided(
@@ -145,6 +148,14 @@ def samples() -> tuple[Event, ...]:
         alias_unpinned(cause="expired", actor=None, reason=None, key=None),
         plan_rejected(cause="expired", actor=None, reason=None),
         rule_set(rule=rule(approval_seconds=86_400)),
+        rule_set(
+            rule=rule(
+                ranking_players="human",
+                guards=Guards(
+                    sample_ratio=True, cooldown_cycles=0, cooldown_seconds=0, fallback_share_max=None, parity=True
+                ),
+            )
+        ),
         training_completed(
             alias=None,
             status="failure",

@@ -33,14 +33,15 @@ from gameplay.parity.recording import check_versions, last_rounds
 from gameplay.promotion import planning
 from gameplay.serving.schedule import Schedule
 from gameplay.training.retraining import candidates, read_training_data, retrain
-from ledger.events import ParityChecked
-from ledger.streams import serving_stream
+from ledger.events import ParityChecked, PredictionMade
+from ledger.streams import game_stream, serving_stream
 from ledger.vocabulary import FAMILIES, FAMILY_OF_POLICY, MOVES, POLICIES, Family, Policy
 from tests.builders import assignment
 from tests.gameplay.clocks import SetClocks
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.web_clients import service_behind, wait_until
 from tests.lifecycle.conftest import GAMES_A_POLICY, serving, silently
+from tests.projections.sabotage import edit, writable_copy
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -334,13 +335,20 @@ def test_the_command_shows_what_it_found_and_fails(played: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_scheduled_check_is_a_fact_of_each_version_that_played(past: Core, family: Family) -> None:
+def test_a_scheduled_check_is_a_fact_of_each_version_behind_an_alias(past: Core, family: Family) -> None:
+    """Of the shadows too: they play no game, and predict in every round."""
     promotion = past.promotion.state(family).promotion
+    rounds = last_rounds(past.ledger, family)
 
-    events = list(check_versions(past.ledger, past.models, family, promotion, last_rounds(past.ledger, family)))
+    events = list(check_versions(past.ledger, past.models, family, promotion, rounds))
 
-    assert {event.version for event in events} == {promotion.aliases[alias] for alias in ("Production", "B")}
-    assert sum(event.games for event in events) == GAMES_A_POLICY
+    assert {event.version for event in events} == set(promotion.aliases.values())
+    played = [event for event in events if event.version in {one.model_version for one in rounds}]
+    beside = [event for event in events if event not in played]
+    assert sum(event.games for event in played) == GAMES_A_POLICY
+    assert len(beside) >= 2
+    shown = {(event.games, event.rounds, event.held_out, event.metric) for event in beside}
+    assert shown == {(GAMES_A_POLICY, len(rounds), None, None)}
     for event in events:
         assert (event.differences, event.player) == (0, "cal")
         assert event.rounds == event.live.rows > 0
@@ -362,6 +370,25 @@ def test_a_scheduled_check_counts_the_differences_of_each_version(past: Core) ->
     assert set(differences.values()) <= {0}
 
 
+def test_what_a_shadow_has_predicted_otherwise_counts_against_the_shadow(past: Core, tmp_path: Path) -> None:
+    promotion = past.promotion.state("xgboost").promotion
+    with writable_copy(Path(str(past.engine.url.database)), tmp_path) as ledger:
+        rounds = last_rounds(ledger, "xgboost")
+        game = ledger.read_stream(game_stream(rounds[0].game_id))
+        changed = next(
+            entry.position
+            for entry in game
+            if isinstance(event := ledger.decode(entry), PredictionMade) and event.alias == "shadow1"
+        )
+        edit(ledger, changed, lambda payload: payload.update(probabilities=[1.0, 0.0, 0.0]))
+
+        events = check_versions(ledger, past.models, "xgboost", promotion, rounds)
+
+        differences = {event.version: event.differences for event in events}
+    assert differences.pop(promotion.aliases["shadow1"]) == 1
+    assert set(differences.values()) == {0}
+
+
 def test_a_scheduled_check_says_nothing_of_what_cannot_be_loaded(
     past: Core, rounds: list[CapturedRound], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -370,7 +397,7 @@ def test_a_scheduled_check_says_nothing_of_what_cannot_be_loaded(
 
     assert list(check_versions(past.ledger, nothing, "xgboost", promotion, rounds)) == []
 
-    assert "no parity check of version" in caplog.text
+    assert "no parity check of games with version" in caplog.text
     nothing.close()
 
 
@@ -399,5 +426,5 @@ def test_the_parity_job_records_what_it_has_checked(played: Path, tmp_path: Path
 
     checked = [core.ledger.decode(entry) for entry in core.ledger.read_stream(serving_stream("xgboost"))]
 
-    assert [type(event) for event in checked] == [ParityChecked] * 2
+    assert [type(event) for event in checked] == [ParityChecked] * 4
     core.close()

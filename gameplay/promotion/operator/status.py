@@ -150,7 +150,7 @@ def _judged(state: StateAt) -> _Judged | None:
         rule, state.window, state.pair, state.promotion, assignment, state.position, state.now_us, state.assigned
     )
     try:
-        watched = watch(state.window, state.now_us)
+        watched = watch(state.window, state.now_us, state.promotion.parity_found(assignment.B))
         distance = measure_distance(evidence, rule, watched, dict(holding_at(state).items()))
         every = verdicts(evidence, rule, decide(evidence, rule))
     except RuleError:

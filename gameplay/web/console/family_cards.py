@@ -90,7 +90,7 @@ class Criterion(Struct, frozen=True, kw_only=True):
 
 
 class Challenger(Struct, frozen=True, kw_only=True):
-    """A challenger: its place at the last ranking, its version, and its predictions since the swap."""
+    """A challenger: its place at the last ranking, its version, and the predictions that rank it."""
 
     alias: str
     version: int
@@ -202,10 +202,11 @@ def _criterion(looked: Looked, family: Family) -> Criterion | None:
     evidence = evidence_now(looked, family, rule)
     if evidence is None:
         return None
+    b_parity = promotion.parity_found(evidence.b.version)
     window = looked.states.tickers.windows[family]
     try:
         pinned = holding(promotion, looked.now_us)
-        distance = measure_distance(evidence, rule, watch(window, looked.now_us), pinned)
+        distance = measure_distance(evidence, rule, watch(window, looked.now_us, b_parity), pinned)
     except RuleError:
         return None  # the rule is one of another release, and only that knows its numbers
     return _as_criterion(rule, distance)
@@ -249,13 +250,13 @@ def _challengers(promotion: PromotionState) -> tuple[Challenger, ...]:
         version = promotion.aliases.get(alias)
         if version is None:
             continue
-        record = promotion.record(version)
+        hits = promotion.record(version).hits((promotion.rule or DEFAULT).ranking_players)
         found.append(
             Challenger(
                 alias=alias,
                 version=version,
                 rank=promotion.ranks.get(alias),
-                accuracy=rate(record.correct, record.predictions),
+                accuracy=rate(hits.correct, hits.rows),
                 holdout_accuracy=promotion.holdout_accuracies.get(version),
             )
         )

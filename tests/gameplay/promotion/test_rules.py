@@ -113,6 +113,7 @@ def test_a_change_of_the_rule_leaves_the_tickers_and_begins_a_new_window(house: 
         ({"RPS_GUARD_SAMPLE_RATIO": "false"}, False),
         ({"RPS_GUARD_COOLDOWN_CYCLES": "3"}, False),
         ({"RPS_GUARD_FALLBACK_SHARE": "0.1"}, False),
+        ({"RPS_GUARD_PARITY": "on"}, False),
     ],
 )
 def test_only_another_test_begins_a_new_window(house: House, changed: dict[str, str], restarts: bool) -> None:

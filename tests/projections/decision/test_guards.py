@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from ledger.evidence import (
     Guards,
+    ParityFound,
     Split,
     Tally,
     Watched,
@@ -37,6 +38,8 @@ def split(b: int, production: int, b_share: float = 0.5) -> Split:
 MISMATCH = watched(splits=(split(560, 440),))
 FRESH = watched(cycles=2, seconds=3_600)
 FALLING = watched(b_finished=100, b_fallbacks=6)
+UNLIKE = watched(b_parity=ParityFound(position=7, rounds=400, differences=1))
+ALIKE = watched(b_parity=ParityFound(position=7, rounds=400, differences=0))
 
 
 @pytest.mark.parametrize(
@@ -52,6 +55,7 @@ FALLING = watched(b_finished=100, b_fallbacks=6)
             {"fallback_share_max": 0.0},
             "too_many_fallbacks",
         ),
+        (UNLIKE, {"parity": True}, "parity_failed"),
     ],
 )
 def test_a_guard_holds_a_swap_back_and_says_why(seen: Watched, guards: dict[str, Any], reason_code: str) -> None:
@@ -69,6 +73,9 @@ def test_a_guard_holds_a_swap_back_and_says_why(seen: Watched, guards: dict[str,
         (FRESH, {"cooldown_cycles": 2}),
         (FRESH, {"cooldown_seconds": 3_600}),
         (FALLING, {"fallback_share_max": 0.06}),
+        (UNLIKE, {}),
+        (ALIKE, {"parity": True}),
+        (watched(), {"parity": True}),
         (
             watched(),
             {"sample_ratio": True, "cooldown_cycles": 9, "cooldown_seconds": 9, "fallback_share_max": 0.0},
@@ -105,9 +112,11 @@ def test_games_under_one_split_are_judged_as_the_reference_does(b: int, producti
 @pytest.mark.parametrize("decision", ["retain_production", "insufficient_data"])
 def test_a_guard_never_makes_a_swap_nor_another_verdict(decision: Any) -> None:
     verdict = SWAP._replace(decision=decision, reason_code="not_better")
-    everything = replace(DEFAULT_GUARDS, cooldown_cycles=99, cooldown_seconds=99, fallback_share_max=0.0)
+    everything = replace(
+        DEFAULT_GUARDS, cooldown_cycles=99, cooldown_seconds=99, fallback_share_max=0.0, parity=True
+    )
 
-    for seen in (MISMATCH, FRESH, FALLING):
+    for seen in (MISMATCH, FRESH, FALLING, UNLIKE):
         assert guarded(verdict, rule(guards=everything), seen) is verdict
 
 
@@ -124,7 +133,9 @@ def test_what_is_watched_is_counted_since_the_last_swap() -> None:
         splits={0.5: {"Production": 30, "B": 25}, 0.1: {"Production": 9, "B": 1}},
     )
 
-    assert watch(window, 75_900_000) == Watched(
+    parity = ParityFound(position=7, rounds=400, differences=0)
+
+    assert watch(window, 75_900_000, parity) == Watched(
         splits=(split(1, 9, 0.1), split(25, 30)),
         production_finished=21,
         production_fallbacks=1,
@@ -132,8 +143,9 @@ def test_what_is_watched_is_counted_since_the_last_swap() -> None:
         b_fallbacks=3,
         cycles=4,
         seconds=65,
+        b_parity=parity,
     )
-    assert watch(Window(), 75_900_000).seconds is None
+    assert watch(Window(), 75_900_000, None).seconds is None
 
 
 def test_a_held_cycle_moves_nothing_and_says_what_its_rule_said() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from ledger.events import Event
-from ledger.evidence import Tally
+from ledger.evidence import ParityFound, Tally
 from ledger.reported import ReportedRanking
 from ledger.vocabulary import Decision
 from projections.read_models import standings
@@ -55,7 +55,10 @@ def test_predictions_are_counted_by_version() -> None:
         prediction_made(alias="Production", model_version=1, correct=False),
     )
 
-    assert found.records == {2: Record(predictions=2, correct=1), 1: Record(predictions=1)}
+    assert found.records == {
+        2: Record(predictions=2, correct=1, human_predictions=2, human_correct=1),
+        1: Record(predictions=1, human_predictions=1),
+    }
     assert found.record(9) == Record()
 
 
@@ -244,7 +247,9 @@ def test_a_parity_check_is_kept_by_version_and_not_shown_for_another_run() -> No
     found = promotion(*checked)
 
     assert (parity := found.parity(1)) is not None
-    assert parity.differences == 1
+    assert (parity.position, parity.differences) == (3, 1)
+    assert found.parity_found(1) == ParityFound(position=3, rounds=400, differences=1)
+    assert found.parity_found(2) is None
     assert found.parity(2) is None, "its number means another run than the one that was checked"
     assert found.parity(3) is None
     assert found.parity(None) is None
