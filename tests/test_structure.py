@@ -155,6 +155,7 @@ TESTS_OF_SEVERAL = {
     "migrations/test_migrations_postgresql": "the same on PostgreSQL",
     "projections/commands/test_commands": "options that several commands share",
     "projections/commands/test_damage": "every command on a damaged file",
+    "gameplay/promotion/test_parity_guard": "a guard: decided, derived again, and asked of the past",
     "projections/test_first_release": "a ledger of the first release, through every fold",
     "projections/test_golden_state": "the states of all projections after one story",
 }

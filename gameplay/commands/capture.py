@@ -17,7 +17,7 @@ from gameplay.game.answers import PlayAnswer
 from gameplay.models.loaded import Key
 from gameplay.parity import capture as captures
 from gameplay.parity.capture import CapturedRound
-from gameplay.parity.comparison import CONFIDENCE, ParityReport, check
+from gameplay.parity.comparison import ParityReport, check
 from ledger.store import Ledger
 from ledger.vocabulary import BOTS, POLICIES, BotName, Policy
 from projections.commands.console import (
@@ -33,6 +33,7 @@ from projections.commands.console import (
 )
 from projections.commands.numbers import SEED, DecimalType, WholeType
 from projections.commands.program import Problem
+from projections.decision.accuracy import CONFIDENCE
 
 _HEADINGS = (
     "family", "version", "player", "live", "rounds", "hold-out", "rows", "of", "difference", "interval"

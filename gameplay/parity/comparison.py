@@ -23,13 +23,11 @@ from gameplay.training.dataset import read_dataset
 from ledger.events import Assignment, PredictionMade
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
+from projections.decision.accuracy import CONFIDENCE, TOLERANCE
 
 Cards = dict[Key, ModelCard]
 """Version -> what is known of it."""
 
-CONFIDENCE = 0.999
-TOLERANCE = 0.05
-"""How far the two accuracies may surely be apart, as in the alert on drift: what is beyond is a finding."""
 HOLDOUT_ROWS_MIN = 50
 """With fewer, an accuracy says so little that a comparison would be about them and not about the version."""
 HeldOutOf = Literal["rehearsal", "own games", "all games"]

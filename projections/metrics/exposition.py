@@ -12,10 +12,8 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
-from ledger.events import Hits
-from ledger.evidence import Tally
 from ledger.vocabulary import ALIASES, HELD_REASONS, VERDICTS
-from projections.decision.intervals import newcombe
+from projections.decision.accuracy import differs
 from projections.metrics.series import EXEMPLAR_LABEL, LEDGER_SERIES, Series
 from projections.read_models.all import ReadModels
 from projections.read_models.counters import TRAINING_BUCKETS_SECONDS, Counters, Durations, Mover
@@ -40,8 +38,6 @@ FORMATS: Mapping[str, Encode] = {
 Value = TypeVar("Value")
 
 _NO_MOVERS: Mapping[Any, Mover] = MappingProxyType({})
-PARITY_LEVEL = 0.99
-"""Of the interval of a live accuracy less the held-out one, as `rps capture` takes it."""
 _LOG_MAX = 709.0
 """The logarithm of what is nearly the largest float."""
 _OPENMETRICS_END = b"# EOF\n"
@@ -262,13 +258,6 @@ def _promotion_samples(state: PromotionStates) -> dict[str, Samples]:
     }
 
 
-def _differs(live: Hits, held_out: Hits) -> bool:
-    """Whether chance does not explain the difference of two accuracies: zero is outside of its interval."""
-    live_tally, held_out_tally = (Tally(games=hits.rows, wins=hits.correct) for hits in (live, held_out))
-    interval = newcombe(live_tally, held_out_tally, PARITY_LEVEL)
-    return interval is not None and not interval.lower <= 0.0 <= interval.upper
-
-
 def _parity_samples(state: PromotionStates) -> dict[str, Samples]:
     """Of the versions behind an alias that have been checked."""
     checked = [
@@ -286,7 +275,7 @@ def _parity_samples(state: PromotionStates) -> dict[str, Samples]:
             if hits is not None and hits.rows
         },
         "rps_model_accuracy_vs_bot_differs": {
-            (family, alias, one.player): float(_differs(one.live, one.held_out))
+            (family, alias, one.player): float(differs(one.live, one.held_out))
             for family, alias, one in checked
             if one.held_out is not None and one.held_out.rows and one.live.rows
         },

@@ -210,7 +210,7 @@ LEDGER_SERIES: tuple[Series, ...] = (
         "rps_model_accuracy_vs_bot_differs",
         "gauge",
         ("model", "alias", "bot"),
-        "1 where live and held-out accuracy in the newest parity check differ beyond their 99 % interval, else 0.",
+        "1 where live and held-out accuracy in the newest parity check surely differ by five points, else 0.",
     ),
     Series("rps_ledger_events_total", "counter", ("type",), "Events in the ledger."),
     Series("rps_ledger_position", "gauge", (), "Position of the newest event."),

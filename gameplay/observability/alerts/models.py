@@ -236,9 +236,9 @@ def _other_accuracy() -> Alert:
         "info",
         None,
         "{{ $labels.model }} {{ $labels.alias }}: {{ $labels.bot }} is predicted otherwise than in training",
-        "In the newest parity check the live accuracy against the bot differs from the held-out one by more than"
-        " chance explains (99 %). `rps capture --replay` shows both, and the metric of the MLflow run. A first"
-        " version has not learned from its own policy's games: let the bot play each policy, and train again.",
+        "In the newest parity check the live accuracy against the bot surely (99.9 %) differs by more than five"
+        " points from the one in training. `rps capture --replay` shows both, and the metric of the MLflow run. A"
+        " version without a rehearsal has not learned from its own policy's games: train again.",
     )
 
 
