@@ -305,7 +305,7 @@ SHOWN: list[tuple[str, Labels, float, list[Event]]] = [
         "rps_model_accuracy_vs_bot_differs",
         of(model=FAMILY, alias="Production", bot="cal"),
         1,
-        [aliases_assigned(), parity_checked(live=Hits(correct=240, rows=400))],
+        [aliases_assigned(), parity_checked(live=Hits(correct=320, rows=400))],
     ),
     ("rps_ledger_events_total", of(type="game.prediction_made"), 4, [prediction_made()] * 4),
     ("rps_ledger_position", (), 4, [prediction_made()] * 4),
