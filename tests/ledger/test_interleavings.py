@@ -5,12 +5,13 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.engines.database import open_engine
+from ledger.engines.database import disposing, open_engine
 from ledger.errors import ConflictError, DuplicateError, LedgerError
 from ledger.schema import metadata
 from ledger.store import Append, Ledger, Receipt
 from tests.builders import round_played
 from tests.ledger.chains import assert_intact
+from tests.postgresql import Server
 
 
 class Wish(NamedTuple):
@@ -63,16 +64,34 @@ def kind(outcome: Receipt | LedgerError) -> tuple[type, int]:
     return (Receipt, outcome.first_position) if isinstance(outcome, Receipt) else (type(outcome), 0)
 
 
+clocks = st.lists(st.integers(0, 10**10), min_size=1)
+
+
 @settings(max_examples=40)
-@given(batches=batches, clocks=st.lists(st.integers(0, 10**10), min_size=1), limit=st.integers(1, 7))
+@given(batches=batches, clocks=clocks, limit=st.integers(1, 7))
 def test_two_processes_append_as_one_list(batches: list[list[Wish]], clocks: list[int], limit: int) -> None:
     """Whatever two processes wish, in whatever order and whatever their clocks say."""
-    ticks = iter(clocks * 100)
-    model = Model()
     with TemporaryDirectory() as folder:
-        engines = [open_engine(f"sqlite:///{Path(folder) / 'ledger.db'}") for _ in range(2)]
-        metadata.create_all(engines[0])
-        ledgers = [Ledger(engine, clock=lambda: next(ticks)) for engine in engines]
+        url = f"sqlite:///{Path(folder) / 'ledger.db'}"
+        with disposing(open_engine(url)) as engine:
+            metadata.create_all(engine)
+        append_as_one_list(url, batches, clocks, limit)
+
+
+@settings(max_examples=12)
+@given(batches=batches, clocks=clocks, limit=st.integers(1, 7))
+def test_two_processes_append_to_a_server_as_one_list(
+    postgresql: Server, batches: list[list[Wish]], clocks: list[int], limit: int
+) -> None:
+    """The same, for fewer examples: each opens two connections."""
+    with postgresql.ledger() as url:
+        append_as_one_list(url, batches, clocks, limit)
+
+
+def append_as_one_list(url: str, batches: list[list[Wish]], clocks: list[int], limit: int) -> None:
+    ticks, model = iter(clocks * 100), Model()
+    with disposing(open_engine(url)) as one, disposing(open_engine(url)) as other:
+        ledgers = [Ledger(engine, clock=lambda: next(ticks)) for engine in (one, other)]
         for batch in batches:
             process = batch[0].process
             appends: list[Append] = []
@@ -94,5 +113,3 @@ def test_two_processes_append_as_one_list(batches: list[list[Wish]], clocks: lis
                 paged += page
                 after = page[-1].position
             assert paged == entries
-        for engine in engines:
-            engine.dispose()
