@@ -84,7 +84,11 @@ def draw(points: Sequence[Point], folder: Path) -> list[Path]:
         figure = Figure(figsize=(9, 6), layout="constrained")
         for axes, (title, names, unit) in zip(figure.subplots(2, 2).flat, PANELS, strict=True):
             _draw_panel(axes, points, names)
-            axes.set(title=title, ylabel=unit, xlabel="events in the ledger", xscale="log", ylim=(0, None))
+            axes.set(title=title, ylabel=unit, xlabel="events in the ledger", xscale="log")
+            if names == ("file_mib",):
+                axes.set_yscale("log")  # it grows in proportion, which is a straight line so
+            else:
+                axes.set_ylim(0, None)
         written = [folder / "growth.png", folder / "growth.svg"]
         for path in written:
             figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix == ".svg" else None)
