@@ -92,7 +92,8 @@ class Trials:
             raise pytest.UsageError(f"a test fails in a fork without any mutant: {failed.read_text()}")
 
     def _try_forked(self, job: Job, items: dict[str, pytest.Item]) -> Outcome:
-        return self._fork(job.tests, job.seconds, items, lambda: replace_code(job.mutant))
+        outcome = self._fork(job.tests, job.seconds, items, lambda: replace_code(job.mutant))
+        return try_fresh(job) if outcome == "not changed" else outcome
 
     def _fork(
         self,
@@ -101,10 +102,10 @@ class Trials:
         items: dict[str, pytest.Item],
         change: Callable[[], None],
         failed: Path | None = None,
-    ) -> Outcome:
+    ) -> Outcome | Literal["not changed"]:
         process = os.fork()
         if not process:
-            status = EXIT_BROKEN
+            status = EXIT_NOT_CHANGED
             try:
                 limit(seconds)
                 change()
@@ -118,7 +119,8 @@ class Trials:
         _, status = os.waitpid(process, 0)
         with suppress(ProcessLookupError):
             os.killpg(process, signal.SIGKILL)
-        return outcome_of(os.waitstatus_to_exitcode(status))
+        code = os.waitstatus_to_exitcode(status)
+        return "not changed" if code == EXIT_NOT_CHANGED else outcome_of(code)
 
     def _pass(self, items: Sequence[pytest.Item]) -> bool:
         """Whether all pass; none is run after the first failure."""
@@ -130,7 +132,7 @@ class Trials:
         return True
 
 
-EXIT_SURVIVED, EXIT_KILLED, EXIT_BROKEN = 0, 3, 4
+EXIT_SURVIVED, EXIT_KILLED, EXIT_NOT_CHANGED = 0, 3, 4
 
 
 def write_example(session: pytest.Session) -> None:
@@ -155,7 +157,6 @@ def limit(seconds: float) -> None:
 
 def outcome_of(status: int) -> Outcome:
     """What the end of a forked process says: the two limits end it in ways of their own."""
-    assert status != EXIT_BROKEN, "the changed function was not to be found"
     if status in (1, -signal.SIGXCPU, -signal.SIGKILL):
         return "hung"
     return "survived" if status == EXIT_SURVIVED else "killed"
@@ -194,16 +195,20 @@ def written(mutant: Mutant, number: int) -> Iterator[None]:
 
 
 def replace_code(mutant: Mutant) -> None:
-    """Give the function, in whatever modules it is bound, the code that it has in the mutant."""
+    """Give the function the code that it has in the mutant. Raises LookupError where its module has none such."""
     path = str(Path(mutant.file).resolve())
-    changed = next(
-        code
-        for code in _codes(compile(mutant.source, path, "exec"))
-        if (code.co_qualname, code.co_firstlineno) == (mutant.function, mutant.first_line)
+    codes = _codes(compile(mutant.source, path, "exec"))
+    (changed,) = (
+        one for one in codes if (one.co_qualname, one.co_firstlineno) == (mutant.function, mutant.first_line)
     )
-    for found in gc.get_objects():
-        if type(found) is FunctionType and _place(found.__code__) == _place(changed):
-            found.__code__ = changed
+    functions = [
+        one for one in gc.get_objects() if type(one) is FunctionType and _place(one.__code__) == _place(changed)
+    ]
+    for function in functions:
+        function.__code__ = changed
+    # A module that is not imported yet will be, from the changed file.
+    if not functions and any(getattr(module, "__file__", None) == path for module in list(sys.modules.values())):
+        raise LookupError(f"{mutant.function} is not to be found in memory")
 
 
 def _place(code: CodeType) -> tuple[str, str, int]:

@@ -332,6 +332,16 @@ def test_who_signed_is_said(ledger: Ledger) -> None:
     assert (report.seals, report.archived, report.claims) == (1, 1, 2)
 
 
+def test_a_part_of_the_log_is_not_compared_with_seals_of_the_whole(ledger: Ledger) -> None:
+    for _ in range(2):
+        append(ledger, 3)
+        seal_head(ledger, SIGNER)
+
+    report = audit(ledger, first=2, verifiers=[SIGNER.verifier])
+
+    assert (report.findings, report.events, report.seals, report.claims) == ((), 5, 2, 0)
+
+
 def test_seals_before_the_first_break_are_still_compared(ledger: Ledger) -> None:
     for _ in range(2):
         append(ledger, 3)

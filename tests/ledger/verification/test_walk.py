@@ -13,7 +13,6 @@ from ledger.guards import SQLITE as TRIGGERS
 from ledger.rows import Row
 from ledger.sealing.seals import read_seals, seal_head
 from ledger.store import Ledger
-from ledger.verification.audit import audit
 from ledger.verification.findings import Finding
 from ledger.verification.walk import FINDINGS_MAX, Anchor, AnchorError, VerificationReport, verify
 from tests.builders import game_started, round_played
@@ -214,12 +213,6 @@ def test_the_hash_that_is_trusted_is_compared_with_an_anchor(vandal: Vandal, row
     (finding,) = guarded(verify(vandal.ledger, first=11, anchors=[true, other]))
 
     assert (finding.position, finding.kind) == (10, "unexpected hash")
-
-
-def test_a_part_is_not_compared_with_seals_of_the_whole(vandal: Vandal) -> None:
-    report = audit(vandal.ledger, first=11, verifiers=[SIGNER.verifier])
-
-    assert (guarded(report), report.seals, report.claims) == ([], 1, 0)
 
 
 def test_where_nothing_stands_to_be_trusted_the_anchor_is(vandal: Vandal, rows: list[Row]) -> None:

@@ -4,12 +4,17 @@ import pytest
 from msgspec import to_builtins
 
 from ledger.events import AliasesAssigned, CycleDecided, Event, GameFinished
+from ledger.evidence import Rule
 from ledger.store import Entry, Ledger
 from projections.audit.decisions import Audit, check_decisions
 from projections.decision import look, rules
 from projections.decision.cycle import decide_cycle
 from tests.builders import (
+    FIRST_VERSIONS,
+    Versions,
     aliases_assigned,
+    assignment,
+    assignments,
     cycle_decided,
     game_finished,
     game_started,
@@ -255,17 +260,19 @@ def test_a_report_is_not_ours_to_decide_but_its_evidence_is_counted(
     assert {mismatch.field for mismatch in after.mismatches} == {"evidence.b.window.games"}
 
 
-def decided_by_assignment(ledger: Ledger, clock: Clock) -> CycleDecided:
-    """A cycle under a rule that counts games as they were assigned: six ended, one did not in time."""
-    in_force = rule(name=rules.ANYTIME_SIGN, settle_seconds=60)
-    ledger.append("promotion-feedforward_nn", [aliases_assigned(), rule_set(rule=in_force)], 0)
-    for number in range(6):
-        alias, version = ("B", 2) if number % 2 else ("Production", 1)
+def play(ledger: Ledger, numbers: range, versions: Versions = FIRST_VERSIONS) -> None:
+    """Games that B wins and Production loses, in turn."""
+    for number in numbers:
+        alias, version = ("B", versions[1]) if number % 2 else ("Production", versions[0])
         labels = {"game_id": f"g{number}", "alias": alias, "model_version": version}
-        ended = game_finished(**labels, winner="bot" if number % 2 else "user")
-        ledger.append(f"game-g{number}", [game_started(**labels), ended], 0)
-    ledger.append("game-g6", [game_started(game_id="g6")], 0)
-    clock.now += 120
+        started = game_started(**labels, assignment=assignment(versions))
+        ledger.append(
+            f"game-g{number}", [started, game_finished(**labels, winner="bot" if number % 2 else "user")], 0
+        )
+
+
+def decide_at_head(ledger: Ledger, in_force: Rule) -> CycleDecided:
+    """Append what a cycle decides."""
     read_models = caught_up(ledger)
     decided, planned = decide_cycle(
         "feedforward_nn",
@@ -277,10 +284,40 @@ def decided_by_assignment(ledger: Ledger, clock: Clock) -> CycleDecided:
         source="test",
         position=ledger.head().position,
         decided_us=ledger.now_us(),
-        assigned=read_models.assigned_games.state.windows["feedforward_nn"],
+        assigned=read_models.assigned_games.state.windows.get("feedforward_nn"),
     )
-    ledger.append("promotion-feedforward_nn", [decided] if planned is None else [decided, planned], 2)
+    stream = "promotion-feedforward_nn"
+    ledger.append(stream, [decided] if planned is None else [decided, planned], ledger.version(stream))
     return decided
+
+
+def decided_by_assignment(ledger: Ledger, clock: Clock) -> CycleDecided:
+    """A cycle under a rule that counts games as they were assigned: six ended, one did not in time."""
+    in_force = rule(name=rules.ANYTIME_SIGN, settle_seconds=60)
+    ledger.append("promotion-feedforward_nn", [aliases_assigned(), rule_set(rule=in_force)], 0)
+    play(ledger, range(6))
+    ledger.append("game-g6", [game_started(game_id="g6")], 0)
+    clock.now += 120
+    return decide_at_head(ledger, in_force)
+
+
+def test_a_decision_by_the_games_of_two_versions_is_derived_again(ledger: Ledger) -> None:
+    in_force = rule(name=rules.Z_TEST, evidence="version_pair")
+    ledger.append("promotion-feedforward_nn", [aliases_assigned(), rule_set(rule=in_force)], 0)
+    play(ledger, range(6))
+    trained = (1, 5, 3, 4)
+    moved = aliases_assigned(cause="training", assignments=assignments(FIRST_VERSIONS, trained))
+    ledger.append("promotion-feedforward_nn", [moved], 2)
+    play(ledger, range(6, 14), trained)
+
+    decided = decide_at_head(ledger, in_force)
+    (one,) = check_decisions(ledger).decisions
+
+    assert decided.evidence is not None
+    assert (decided.evidence.production.window, decided.evidence.b.window) == (tally(0, 4), tally(4, 4))
+    assert decided.watched is not None
+    assert decided.watched.production_finished == 7
+    assert one.agrees, one.mismatches
 
 
 def test_a_decision_by_games_as_they_were_assigned_is_derived_again(ledger: Ledger, clock: Clock) -> None:

@@ -2,6 +2,7 @@ import json
 import math
 from typing import Any, Final
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
@@ -37,6 +38,7 @@ from tests.builders import (
     rule,
     tally,
     tickers,
+    windows,
 )
 from tests.histories import histories
 from tests.postgresql import EVERY_ENGINE
@@ -261,6 +263,7 @@ def test_detail_adds_the_nested_lists(ledger: Ledger) -> None:
     }
     assert [ranked["rank"] for ranked in found["alias_rankings"]] == [1, 2, 3]
     assert found["statistics"]["interval"] == {"lower": 0.0929, "upper": 0.5497}
+    assert json.loads(json.dumps(found["windows"])) == json.loads(msgspec.json.encode(windows()))
     assert [verdict["rule"] for verdict in found["verdicts"]] == ["ztest/1", "anytime-sign/1"]
     assert [accuracy["alias"] for accuracy in found["alias_accuracies"]] == ["B", "shadow1", "shadow2"]
     production, b, *_ = found["alias_assignments"]
