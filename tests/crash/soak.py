@@ -1,7 +1,7 @@
 """`make soak`: ten minutes of play with restarts; memory, handles, threads and the write-ahead log stay flat.
 
 Each life ends by a SIGTERM or by kill -9, in turn. What the last life needs is compared with the first at the same
-age; exits 1 where something grew.
+age, and the end of each life with its middle; exits 1 where something grew.
 """
 
 import shutil
@@ -28,6 +28,8 @@ SAMPLED_EVERY_SECONDS = 5.0
 STOP_SECONDS_MAX = 30.0
 WAL_MIB_MAX = 64.0
 MEMORY_FACTOR_MAX = 1.25
+MEMORY_FACTOR_MAX_WITHIN = 1.1
+"""From the middle of a life to its end, under the same load."""
 HANDLES_MORE_MAX = 16
 THREADS_MORE_MAX = 4
 
@@ -104,7 +106,10 @@ def grown(held: list[list[Sample]]) -> Iterator[str]:
         yield f"threads grew from {first.threads} to {last.threads}"
     if (wal := max(one.wal_mib for life in held for one in life)) > WAL_MIB_MAX:
         yield f"the write-ahead log reached {wal:.0f} MiB"
-    for life in held:
+    for number, life in enumerate(held, start=1):
+        middle, end = life[len(life) // 2].memory_mib, life[-1].memory_mib
+        if end > middle * MEMORY_FACTOR_MAX_WITHIN:
+            yield f"memory grew from {middle:.0f} to {end:.0f} MiB in the second half of life {number}"
         steps = [after.handles - before.handles for before, after in pairwise(life)]
         if len(steps) > 2 and all(step > 0 for step in steps):
             yield "handles rose at every sample of a life"
@@ -112,12 +117,11 @@ def grown(held: list[list[Sample]]) -> Iterator[str]:
 
 def shown(held: list[list[Sample]]) -> Table:
     """The last sample of each life."""
-    table = Table("life", "memory, MiB", "handles", "threads", "WAL, MiB")
+    table = Table("life", "memory, MiB", "half-way", "handles", "threads", "WAL, MiB")
     for number, life in enumerate(held, start=1):
-        last = life[-1]
-        table.add_row(
-            str(number), f"{last.memory_mib:.0f}", str(last.handles), str(last.threads), f"{last.wal_mib:.1f}"
-        )
+        middle, last = life[len(life) // 2], life[-1]
+        memory = f"{last.memory_mib:.0f}", f"{middle.memory_mib:.0f}"
+        table.add_row(str(number), *memory, str(last.handles), str(last.threads), f"{last.wal_mib:.1f}")
     return table
 
 
