@@ -119,7 +119,7 @@ def move(folder: Path) -> Sides:
 CHECKS: Mapping[str, Check] = {
     "append": Check(append, 4.5),
     "replay": Check(replay, 7.5),
-    "move": Check(move, 24.0),
+    "move": Check(move, 14.0),
 }
 
 
