@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 
 from ledger.engines.database import disposing, open_engine
-from ledger.upgrade import upgrade
+from ledger.upgrade import REVISION, upgrade
 from scripts.children import end_with_us
 from scripts.ports import free_port
 
@@ -58,6 +58,7 @@ _CLEAR = (
     ),
     "UPDATE ledger_head SET position = 0",
     "UPDATE ledger_identity SET ledger_id = gen_random_uuid()",
+    f"UPDATE alembic_version SET version_num = '{REVISION}'",
 )
 _HBA = """\
 host all secretive 127.0.0.1/32 scram-sha-256

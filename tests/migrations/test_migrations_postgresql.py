@@ -61,12 +61,17 @@ def test_several_processes_may_start_on_one_new_database(empty: Engine) -> None:
 def test_a_database_of_a_newer_release_is_left_alone(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    try:
-        with pytest.raises(SchemaError, match="a newer release has been here"):
-            upgrade(engine)
-    finally:
-        with engine.begin() as connection:
-            connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{REVISION}'")
+
+    with pytest.raises(SchemaError, match="a newer release has been here"):
+        upgrade(engine)
+
+
+def test_a_database_that_is_used_again_is_at_the_newest_migration(postgresql: Server) -> None:
+    with postgresql.ledger() as url:
+        postgresql.execute("UPDATE alembic_version SET version_num = '9999'", database=url.rpartition("/")[2])
+    with postgresql.ledger() as again, disposing(open_engine(again)) as engine:
+        assert again == url
+        assert current_revision(engine) == REVISION
 
 
 def test_a_schema_that_is_half_made_is_not_built_upon(empty: Engine) -> None:
