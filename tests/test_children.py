@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from select import select
 
+import pytest
+
 from tests.postgresql import WHEEL, require
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +40,7 @@ def test_that_is_killed():
 """
 
 
+@pytest.mark.postgresql
 def test_what_a_killed_run_has_started_ends_with_it(tmp_path: Path) -> None:
     require(WHEEL)
     (tmp_path / "test_killed.py").write_text(RUN)
