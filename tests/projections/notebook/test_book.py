@@ -8,7 +8,7 @@ import pytest
 import projections
 from ledger.engines.database import disposing, open_reader
 from ledger.errors import NoLedgerError, StorageError
-from ledger.events import Event, GameFinished, RoundPlayed
+from ledger.events import CycleDecided, Event, GameFinished, RoundPlayed
 from ledger.store import Entry, Ledger
 from projections.errors import ProjectionError
 from projections.notebook.book import TABLES, Notebook
@@ -57,6 +57,19 @@ def test_a_row_has_the_fields_of_its_event(example: Path, events: Story) -> None
     assert (row.position, row.time.tzinfo, row.game_id) == (entry.position, UTC, event.game_id)
     assert row.points_paper_tenths == event.points.paper
     assert row.in_metrics is event.in_metrics
+
+
+def test_a_row_of_a_cycle_has_its_source_and_the_versions_that_it_compared(example: Path, events: Story) -> None:
+    entry, event = next(
+        (entry, event) for entry, event in events if isinstance(event, CycleDecided) and event.evidence
+    )
+    with projections.open(example) as ledger:
+        row = next(row for row in ledger.decisions() if row.position == entry.position)
+
+    assert event.evidence is not None
+    assert row.source == event.source
+    assert row.production_version == event.evidence.production.version
+    assert row.b_version == event.evidence.b.version
 
 
 @pytest.mark.parametrize("table", TABLES)
