@@ -29,6 +29,9 @@ COMMANDS: Mapping[str, Lazy] = {
     "train": Lazy("gameplay.commands.train", "train", "Train new versions where there is enough to learn."),
     "models": Lazy("gameplay.commands.models", "models", "Show the versions behind the twelve aliases."),
     "capture": Lazy("gameplay.commands.capture", "capture", "Write down what is served, and check it."),
+    "cross-family": Lazy(
+        "gameplay.commands.cross_family", "cross_family", "Show or set which games the other families predict."
+    ),
     "dashboard": Lazy("gameplay.commands.dashboard", "dashboard", "Write or check the files in ops/."),
     "accept-ledger": Lazy("gameplay.commands.accept", "accept_ledger", "Let the ledger go on from this database."),
     "clock": Lazy("gameplay.commands.accept", "clock", "Decide about a system clock that has jumped."),

@@ -412,6 +412,19 @@ class ParityChecked(Fact, frozen=True, kw_only=True, tag="serving.parity_checked
     metric: Identifier | None
 
 
+class CrossFamilySet(Fact, frozen=True, kw_only=True, tag="serving.cross_family_set", tag_field="type"):
+    """From here on this share of the games of these players is predicted by the other families, too.
+
+    It holds for games whose start comes later in the ledger. `actor` and `reason` are null where the settings of a
+    process that started say so.
+    """
+
+    share: Share
+    players: tuple[PlayerKind, ...]
+    actor: Identifier | None
+    reason: Text | None
+
+
 class KnownLedger(Fact, frozen=True, kw_only=True):
     """What a copy outside the database knew of a ledger: its id, and a position with its chain hash."""
 
@@ -464,6 +477,7 @@ Event = (
     | TrainingCompleted
     | ModelsReloaded
     | ParityChecked
+    | CrossFamilySet
     | LedgerAccepted
     | ClockAccepted
 )

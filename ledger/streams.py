@@ -8,6 +8,7 @@ from ledger.events import (
     AliasPinned,
     AliasUnpinned,
     ClockAccepted,
+    CrossFamilySet,
     CycleDecided,
     Event,
     GameAbandoned,
@@ -34,6 +35,9 @@ _SERVING = "serving-"
 
 LEDGER_STREAM = "ledger"
 """What an operator has said of the ledger itself."""
+
+CROSS_FAMILY_STREAM = "cross-family"
+"""Which games the other families predict, too."""
 
 GAME_PREFIXES = (_GAME, _SHADOW)
 FAMILY_PREFIXES = (_PROMOTION, _TRAINING, _SERVING)
@@ -96,6 +100,8 @@ def stream_of(event: Event) -> str:
             return training_stream(event.model_type)
         case ModelsReloaded() | ParityChecked():
             return serving_stream(event.model_type)
+        case CrossFamilySet():
+            return CROSS_FAMILY_STREAM
         case LedgerAccepted() | ClockAccepted():
             return LEDGER_STREAM
         case _:

@@ -13,6 +13,7 @@ from ledger.events import (
     AliasUnpinned,
     Assignment,
     ClockAccepted,
+    CrossFamilySet,
     CycleDecided,
     Event,
     FailedModel,
@@ -503,6 +504,12 @@ def parity_checked(**changes: Any) -> ParityChecked:
     )
 
 
+def cross_family_set(**changes: Any) -> CrossFamilySet:
+    return replace(
+        CrossFamilySet(share=0.1, players=("human", "bot"), actor="ada", reason="a look at the others"), **changes
+    )
+
+
 def ledger_accepted(**changes: Any) -> LedgerAccepted:
     known = KnownLedger(ledger_id="0190", position=12, chain_hash="ab" * 32)
     return replace(
@@ -540,6 +547,7 @@ def one_of_each() -> tuple[Event, ...]:
         training_completed(),
         models_reloaded(),
         parity_checked(),
+        cross_family_set(),
         ledger_accepted(),
         clock_accepted(),
     )

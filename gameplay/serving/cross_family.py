@@ -18,12 +18,12 @@ import anyio.to_thread
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gameplay.game.games import prediction_events
-from gameplay.game.rules import is_cross_family
 from gameplay.serving.play import Predictor, Row
+from gameplay.serving.tracking import Draws
 from ledger.errors import LedgerError
 from ledger.events import Assignment, Event, GameStarted
 from ledger.streams import shadow_stream
-from ledger.vocabulary import FAMILIES, Family, Move, PlayerKind
+from ledger.vocabulary import FAMILIES, Family, Move
 from ledger.writer import Writer
 from projections.errors import ProjectionError
 from projections.read_models.families import Families
@@ -60,16 +60,14 @@ class CrossFamily:
         predictor: Predictor,
         process: CollectorRegistry,
         *,
-        share: float,
-        kinds: frozenset[PlayerKind],
+        draws: Draws,
         waiting_max: int = WAITING_MAX,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._writer = writer
         self._families = families
         self._predictor = predictor
-        self._share = share
-        self._kinds = kinds
+        self._draws = draws
         self._clock = clock
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue(waiting_max)
         self._waiting_bytes = 0
@@ -78,15 +76,12 @@ class CrossFamily:
         self._register(process)
 
     def start(self) -> None:
-        """Begin, unless no game is ever chosen."""
-        if self._share > 0:
-            self._task = asyncio.get_running_loop().create_task(self._run())
+        """Begin."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
 
     def offer(self, started: GameStarted, round_no: int, row: Row, actual: Move) -> None:
-        """Take a round, if its game is one of those that were chosen; never waits."""
-        if self._task is None or started.player_kind not in self._kinds:
-            return
-        if not is_cross_family(started.game_id, self._share):
+        """Take a round, if its game is not known to be left out; never waits."""
+        if self._task is None or self._draws.known(started.game_id) is False:
             return
         waiting = Waiting(started, round_no, row, actual, self._clock())
         try:
@@ -129,7 +124,7 @@ class CrossFamily:
                     self._queue.task_done()
 
     async def _take(self, batch: Sequence[Waiting]) -> None:
-        by_game = await anyio.to_thread.run_sync(self._predict, batch, limiter=self._alone)
+        chosen, by_game = await anyio.to_thread.run_sync(self._predict, batch, limiter=self._alone)
         outcomes = await asyncio.gather(
             *(self._writer.append(shadow_stream(game_id), events, None) for game_id, events in by_game.items()),
             return_exceptions=True,
@@ -140,7 +135,7 @@ class CrossFamily:
             if isinstance(outcome, BaseException)
         }
         now_seconds = self._clock()
-        for waiting in batch:
+        for waiting in chosen:
             if waiting.started.game_id in failed:
                 self._dropped.labels("failed").inc()
             else:
@@ -148,17 +143,21 @@ class CrossFamily:
         for game_id, problem in failed.items():
             log.warning("game %s was not predicted by the other families: %s", game_id, problem)
 
-    def _predict(self, batch: Sequence[Waiting]) -> dict[str, list[Event]]:
-        """The events of each game, with the versions that are behind the aliases now."""
+    def _predict(self, batch: Sequence[Waiting]) -> tuple[list[Waiting], dict[str, list[Event]]]:
+        """The rounds of games that are drawn; the events of each, with the versions behind the aliases now."""
+        self._draws.draw([waiting.started for waiting in batch])
+        chosen = [waiting for waiting in batch if self._draws.known(waiting.started.game_id)]
+        if not chosen:
+            return [], {}
         assignments = self._assignments()
         by_game: dict[str, list[Event]] = {}
-        for started, round_no, row, actual, _ in batch:
+        for started, round_no, row, actual, _ in chosen:
             events = by_game.setdefault(started.game_id, [])
             for family, assignment in assignments.items():
                 if family != started.model_type:
                     for prediction in self._predictor.predict(family, assignment, row):
                         events += prediction_events(started, family, round_no, prediction, actual, served=False)
-        return {game_id: events for game_id, events in by_game.items() if events}
+        return chosen, {game_id: events for game_id, events in by_game.items() if events}
 
     def _assignments(self) -> dict[Family, Assignment]:
         with self._families.current() as families:

@@ -29,7 +29,9 @@ from gameplay.serving.roles import PARTS, misdirected
 from gameplay.serving.room import FoldedRoom, OwnRoom, Room
 from gameplay.serving.schedule import Schedule, jobs_of_play
 from gameplay.serving.threads import Threads
+from gameplay.serving.tracking import Draws, in_order, set_tracking
 from ledger.errors import StorageError, UnavailableError
+from ledger.events import CrossFamilySet
 from ledger.vocabulary import FAMILIES, Family
 from ledger.writer import Writer
 from projections.errors import ProjectionError
@@ -255,8 +257,7 @@ def _build_games(base: PlayCore, writer: Writer, process: CollectorRegistry, clo
         base.families,
         base.models,
         process,
-        share=settings.cross_family_share,
-        kinds=settings.cross_family_for,
+        draws=Draws(base.ledger),
     )
     play = Play(
         base.ledger,
@@ -298,6 +299,8 @@ def _become_ready(service: Service) -> None:
     base = service.base
     base.families.start()
     service.caught_up = True
+    if service.games is not None:
+        set_tracking(base.ledger, _tracking(base.settings))
     if isinstance(base, Core):
         set_rules(base.promotion, rules_of(base.settings), actor=SETTINGS_ACTOR)
         for family in FAMILIES:
@@ -308,6 +311,11 @@ def _become_ready(service: Service) -> None:
     if isinstance(base, Core):
         _adopt(base)
     _say_ready(service)
+
+
+def _tracking(settings: Settings) -> CrossFamilySet:
+    players = in_order(settings.cross_family_for)
+    return CrossFamilySet(share=settings.cross_family_share, players=players, actor=None, reason=None)
 
 
 def _say_ready(service: Service) -> None:

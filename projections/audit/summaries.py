@@ -7,6 +7,7 @@ from ledger.events import (
     AliasPinned,
     AliasUnpinned,
     ClockAccepted,
+    CrossFamilySet,
     CycleDecided,
     Event,
     GameAbandoned,
@@ -59,7 +60,16 @@ def summary(event: Event) -> str:
             return _by_hand(event)
 
 
-ByHand = RuleSet | AliasPinned | AliasUnpinned | PlanApproved | PlanRejected | LedgerAccepted | ClockAccepted
+ByHand = (
+    CrossFamilySet
+    | RuleSet
+    | AliasPinned
+    | AliasUnpinned
+    | PlanApproved
+    | PlanRejected
+    | LedgerAccepted
+    | ClockAccepted
+)
 
 
 def _by_hand(event: ByHand) -> str:
@@ -74,6 +84,9 @@ def _by_hand(event: ByHand) -> str:
         return f"{event.alias} is held at v{event.version} no more, {who}"
     if isinstance(event, RuleSet):
         return f"{event.rule.name}, alpha {event.rule.alpha}, set by {event.actor}"
+    if isinstance(event, CrossFamilySet):
+        who = f"by {event.actor}{_because(event.reason)}" if event.actor else "by the settings"
+        return f"{event.share:.0%} of the games of {', '.join(event.players)}, set {who}"
     if isinstance(event, ClockAccepted):
         return f"the clock's {show_time(event.clock_us)} stands: {event.reason}"
     known = f", where position {event.known.position} was known" if event.known else ""

@@ -17,6 +17,7 @@ from ledger.events import (
     AliasUnpinned,
     Assignment,
     ClockAccepted,
+    CrossFamilySet,
     CycleDecided,
     Event,
     GameAbandoned,
@@ -77,7 +78,7 @@ def what_if(
     head = until or ledger.head()
 
     def take(event: Event, entry: Entry) -> None:
-        assert not isinstance(event, LedgerAccepted | ClockAccepted), "they are not among those that are read"
+        assert not isinstance(event, CrossFamilySet | LedgerAccepted | ClockAccepted), "these are not read"
         if event.model_type != "scripted" and event.model_type in states:
             states[event.model_type].take(entry, event)
 

@@ -119,6 +119,7 @@ def golden_history() -> tuple[Event, ...]:
         builders.parity_checked(held_out=None, metric=None, differences=2),
         builders.ledger_accepted(),
         builders.clock_accepted(),
+        builders.cross_family_set(),
     )  # fmt: skip
 
 

@@ -24,21 +24,23 @@ from gameplay.promotion import planning
 from gameplay.serving import cross_family
 from gameplay.serving.cross_family import CrossFamily
 from gameplay.serving.play import Row
+from gameplay.serving.tracking import Draws, set_tracking, settings_in
 from ledger.errors import StorageError
-from ledger.events import Assignment, InferenceFellBack, PredictionMade
+from ledger.events import Assignment, CrossFamilySet, InferenceFellBack, PredictionMade
 from ledger.store import Ledger
 from ledger.streams import promotion_stream, shadow_stream
-from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family, PlayerKind
+from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from ledger.writer import Writer
 from projections.audit.counterfactual import Change
 from projections.audit.decisions import check_decisions
 from projections.audit.what_if import what_if
 from projections.read_models.all import ReadModels
-from tests.builders import aliases_assigned, game_started, prediction_made
+from tests.builders import aliases_assigned, cross_family_set, game_started, prediction_made
 from tests.gameplay.conftest import Serve
 from tests.gameplay.web_clients import play, play_on, samples, service_behind, start, wait_until
 from tests.patience import PATIENCE_SECONDS
 
+GAMES = ("g1", "g2")
 ROW: Row = np.zeros(50, np.float32)
 OTHERS: tuple[Family, ...] = ("feedforward_nn", "multinomial_logistic")
 
@@ -120,6 +122,31 @@ def test_all_twelve_models_predict_each_round_of_a_chosen_game(tracking: Track) 
             for alias in ALIASES:
                 name = f'rps_model_predictions_by_alias_total{{alias="{alias}",model="{family}"}}'
                 assert counted[name] == model_rounds
+
+
+def test_a_running_service_follows_what_is_set_from_the_next_game_on(tracking: Track) -> None:
+    with tracking(cross_family_share=0.0) as client:
+        ledger = service_behind(client).core.ledger
+        before = start(client)["game_id"]
+        set_tracking(ledger, cross_family_set(share=1.0))
+        after = start(client)["game_id"]
+        set_tracking(ledger, cross_family_set(share=0.0))
+        narrowed = start(client)["game_id"]
+        for game_id in (before, narrowed):
+            play_on(client, game_id)
+        model_rounds = play_on(client, after)["round"] - 3
+        wait_until(lambda: caught_up(client, after, model_rounds))  # in turn: the others were looked at before
+
+        assert shadow(client, before) == shadow(client, narrowed) == []
+
+
+def test_a_start_records_what_its_settings_ask_for_once(tracking: Track) -> None:
+    for _ in range(2):
+        with tracking(cross_family_share=0.25, cross_family_for=frozenset({"bot", "human"})) as client:
+            ledger = service_behind(client).core.ledger
+            recorded = [event for _, event in settings_in(ledger)]
+            wanted = CrossFamilySet(share=0.25, players=("human", "bot"), actor=None, reason=None)
+            assert recorded == [wanted]
 
 
 def test_what_is_predicted_beside_a_game_ranks_no_version(tracking: Track) -> None:
@@ -276,15 +303,15 @@ def beside(
     """Run a scenario over a ledger whose families have their aliases."""
     for family in FAMILIES:
         ledger.append(promotion_stream(family), [aliases_assigned(model_type=family)], 0)
+    ledger.record(cross_family_set(share=1.0))
+    for game_id in GAMES:
+        ledger.record(game_started(game_id=game_id, model_type="xgboost"))
 
     async def run() -> None:
         async with Writer(ledger) as writer:
             process = CollectorRegistry()
-            kinds: frozenset[PlayerKind] = frozenset({"human"})
-            families = ReadModels(ledger).families
-            tracker = CrossFamily(
-                writer, families, predicting, process, share=1.0, kinds=kinds, waiting_max=waiting_max
-            )
+            families, draws = ReadModels(ledger).families, Draws(ledger)
+            tracker = CrossFamily(writer, families, predicting, process, draws=draws, waiting_max=waiting_max)
             tracker.start()
             await scenario(Beside(tracker, ledger, process))
             await tracker.close()
