@@ -204,6 +204,12 @@ class Settings:
     root_path: str = _setting(
         "RPS_ROOT_PATH", "", values.root_path, "Prefix that a proxy takes off the paths of this service, as /rps."
     )
+    forwarded_allow_ips: str = _setting(
+        "FORWARDED_ALLOW_IPS",
+        "127.0.0.1,::1",
+        values.networks,
+        "Proxies whose X-Forwarded-* headers are believed: addresses, networks, or *.",
+    )
     frame_ancestors: str = _setting(
         "RPS_FRAME_ANCESTORS",
         "'none'",

@@ -1,6 +1,7 @@
 """What the text of each kind of setting means; a ValueError says what to write instead."""
 
 import base64
+import ipaddress
 import re
 from typing import Literal, get_args
 from urllib.parse import urlsplit
@@ -202,6 +203,17 @@ def root_path(value: str) -> str:
     if not _ROOT_PATH(path):
         raise ValueError("write a path such as /rps")
     return path
+
+
+def networks(value: str) -> str:
+    """Addresses and networks, as uvicorn reads them; the empty text trusts none."""
+    listed = value.replace(",", " ").split()
+    for one in listed:
+        try:
+            _ = one == "*" or ipaddress.ip_network(one)
+        except ValueError as error:
+            raise ValueError(f"write addresses or networks such as 10.0.0.0/8, or *, not {one}") from error
+    return ",".join(listed)
 
 
 def ancestors(value: str) -> str:

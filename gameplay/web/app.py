@@ -49,6 +49,7 @@ from gameplay.web.console.watching import Live
 from gameplay.web.deliveries import Deliveries
 from gameplay.web.direct import Direct
 from gameplay.web.errors import HANDLERS
+from gameplay.web.forwarded import Forwarded
 from gameplay.web.front import Front
 from gameplay.web.http_metrics import HttpMetrics
 from gameplay.web.lanes import Lanes
@@ -84,6 +85,7 @@ def create_app(settings: Settings, *, registry: Registry | None = None, limits: 
     app = Starlette(
         routes=routes(CALLS, settings),
         middleware=[
+            Middleware(Forwarded, trusted=settings.forwarded_allow_ips),
             Middleware(Front, [HttpMetrics(process, CALLS).note, *([log_request] if settings.access_log else [])]),
             Middleware(Direct, direct(CALLS, settings)),
         ],

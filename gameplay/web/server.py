@@ -29,6 +29,7 @@ def server_config(app: ASGIApp, settings: Settings, limits: Limits = DEFAULTS) -
         root_path=settings.root_path,
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # the application reads them, and the host with them
         loop="uvloop",
         http=protocol,
         ws="none",

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gameplay.web.bodies import answer
+from gameplay.web.forwarded import FORWARDED_HOST
 from gameplay.web.negotiation import media_type
 
 CSV = "text/csv"
@@ -50,7 +51,7 @@ def link_to(request: Request, following: str | None) -> dict[str, str]:
 
 def public_url(request: Request, path: str) -> str:
     """The absolute address of a path; the path begins with RPS_ROOT_PATH already, as the client knows it."""
-    host = request.headers.get("host", "")
+    host = request.scope.get(FORWARDED_HOST) or request.headers.get("host", "")
     return f"{request.url.scheme}://{host}{path}" if _HOST(host) else path
 
 
