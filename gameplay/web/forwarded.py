@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -25,7 +24,9 @@ class Forwarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         peer = scope.get("client")
         if scope["type"] == "http" and peer and peer[0] in self._proxied.trusted_hosts:
-            # A proxy behind a proxy appends: the first is what the caller said.
-            named = Headers(scope=scope).get("x-forwarded-host", "").partition(",")[0].strip()
-            scope = {**scope, FORWARDED_HOST: named}
+            for name, value in scope["headers"]:
+                if name == b"x-forwarded-host":
+                    # A proxy behind a proxy appends: the first is what the caller said.
+                    scope[FORWARDED_HOST] = value.decode("latin-1").partition(",")[0].strip()
+                    break
         await self._proxied(scope, receive, send)  # type: ignore[arg-type]

@@ -12,6 +12,8 @@ import yaml
 from gameplay.commands.promotion import promote
 from gameplay.config import VARIABLES, read_settings
 from gameplay.observability.dashboard.document import generated_dashboard
+from gameplay.observability.dashboard.history_targets import INFINITY, JSON_API
+from gameplay.observability.dashboard.variants import plugin_of
 from gameplay.observability.folder import current_dashboard, differences, rendered
 from gameplay.observability.provisioning.files import COMPACT, PRETTY
 from gameplay.observability.provisioning.scraping import RULE_FILE, RULE_TEST_FILE
@@ -84,7 +86,8 @@ def test_promtool_accepts_the_configuration_and_the_rules() -> None:
 
 
 def test_every_data_source_has_the_uid_that_the_dashboard_names() -> None:
-    for path in ("provisioning/datasources/rps", "variants/datasources.infinity", "variants/datasources.simpod"):
+    variants = ("json-api", "infinity", "simpod")
+    for path in ("provisioning/datasources/rps", *(f"variants/datasources.{variant}" for variant in variants)):
         (file,) = documents(f"grafana/{path}.yaml")
         assert [source["uid"] for source in file["datasources"]] == [PROMETHEUS_UID, LEDGER_UID]
         assert {source["access"] for source in file["datasources"]} == {"proxy"}
@@ -103,6 +106,15 @@ def test_an_exemplar_s_position_leads_to_its_event() -> None:
         address, _, value = link["url"].partition("/events/")
         assert (link["name"], value) == (EXEMPLAR_LABEL, "$${__value.raw}")
         assert address in (SERVICE_URL, "http://127.0.0.1:8080")
+
+
+def test_a_new_grafana_is_provisioned_with_infinity_and_the_default_file_is_json_apis() -> None:
+    (file,) = documents("grafana/provisioning/datasources/rps.yaml")
+    default = json.loads((OPS / COMPACT).read_text())
+
+    assert file == documents("grafana/variants/datasources.infinity.yaml")[0]
+    assert file["datasources"][1]["type"] == INFINITY
+    assert plugin_of(default) == JSON_API
 
 
 def test_infinity_may_reach_the_service_and_nothing_else() -> None:

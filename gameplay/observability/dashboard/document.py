@@ -14,7 +14,8 @@ from ledger.vocabulary import POLICIES
 
 TITLE = "RPS Promotion Ledger"
 PANEL_IDS = (*range(201, 232), *range(240, 242))
-SCHEMA_VERSION = 39
+SCHEMA_VERSION = 42
+"""What Grafana 12.2 and later write, and the last of this form: dashboards after it are elements and a layout."""
 WINDOWS = ("1h", "6h", "12h", "24h", "7d")
 WINDOW = "12h"
 LINKS = {"Overview": "/", "Models": "/models", "Runbook": RUNBOOK_PATH, "HTTP": "/openapi"}

@@ -7,7 +7,7 @@ from typing import Any
 from gameplay.observability.alerts.grafana import provisioning_file, rule_group
 from gameplay.observability.alerts.prometheus import rule_file
 from gameplay.observability.alerts.rule_tests import unit_tests
-from gameplay.observability.dashboard.history_targets import INFINITY, SIMPOD
+from gameplay.observability.dashboard.history_targets import INFINITY, JSON_API, SIMPOD
 from gameplay.observability.dashboard.variants import importable, plugin_of, translated
 from gameplay.observability.dashboard.visuals import Json
 from gameplay.observability.provisioning.cluster import cluster
@@ -33,9 +33,10 @@ def documents(dashboard: Json) -> dict[str, Any]:
         "grafana-dashboard.infinity.json": translated(dashboard, INFINITY),
         "grafana-dashboard.simpod.json": translated(dashboard, SIMPOD),
         "grafana-dashboard.import.json": importable(dashboard),
-        "grafana/provisioning/datasources/rps.yaml": [datasources_file(plugin_of(dashboard))],
+        "grafana/provisioning/datasources/rps.yaml": [datasources_file(provisioned_plugin(dashboard))],
         "grafana/provisioning/dashboards/rps.yaml": [dashboards_file()],
         "grafana/provisioning/alerting/rps.yaml": [provisioning_file()],
+        "grafana/variants/datasources.json-api.yaml": [datasources_file(JSON_API)],
         "grafana/variants/datasources.infinity.yaml": [datasources_file(INFINITY)],
         "grafana/variants/datasources.simpod.yaml": [datasources_file(SIMPOD)],
         "snippets/auto-promotion-alert.json": rule_group(),
@@ -54,6 +55,15 @@ def documents(dashboard: Json) -> dict[str, Any]:
         "k8s-promotion-cronjob.yaml": hardened(cycles()),
         "k8s-cluster.yaml": hardened(cluster()),
     }
+
+
+def provisioned_plugin(dashboard: Json) -> str:
+    """What a new Grafana gets: Infinity, unless the dashboard was adopted from another plugin than JSON API.
+
+    JSON API stays in the default file, for Grafanas that have it, and has no support after 2027-02-01.
+    """
+    plugin = plugin_of(dashboard)
+    return INFINITY if plugin == JSON_API else plugin
 
 
 def digest(dashboard: Json) -> str:

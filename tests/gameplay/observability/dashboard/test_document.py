@@ -229,3 +229,13 @@ def test_the_links_on_top_lead_to_pages_of_the_service() -> None:
     for link in generated_dashboard()["links"]:
         assert link["url"].removeprefix("${service:raw}") in paths
         assert link["targetBlank"] is True
+
+
+def test_nothing_in_it_is_of_a_schema_before_the_one_it_names() -> None:
+    """Migrations to 40, 41 and 42 change a refresh that is no text, times to choose from, and hidden series."""
+    dashboard = generated_dashboard()
+
+    assert dashboard["schemaVersion"] == 42
+    assert isinstance(dashboard["refresh"], str)
+    assert "time_options" not in dashboard["timepicker"]
+    assert '"hideFrom"' not in json.dumps(dashboard)
