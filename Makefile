@@ -10,7 +10,7 @@ COMPILE = $(or $(UV),$(BIN)/uv) pip compile --quiet --universal --python-version
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test newer stats crash soak fuzz mutants images format run demo migrate failover bench lock vendor pages
+.PHONY: help setup check test newer stats crash soak fuzz mutants images wheels format run demo migrate failover bench lock vendor pages
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -57,6 +57,9 @@ mutants: $(READY) ## change ledger and projections in 400 small ways; the tests 
 
 images: $(READY) ## the environments of the images, made by the commands of the Containerfile
 	$(BIN)/pytest -m images
+
+wheels: $(READY) ## ask the index for a wheel of every pin for Python 3.14
+	$(BIN)/python -m scripts.wheels 3.14
 
 format: $(READY) ## put the source into its format
 	$(BIN)/ruff check --fix-only .

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.wheels import LOCK, command, pins, pins_for
+
 ROOT = Path(__file__).parents[1]
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+)(?: ; .+)? \\$", re.MULTILINE).findall
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -117,3 +119,29 @@ def test_what_is_asked_for_is_pinned_once() -> None:
 
 def asked(ranges: list[str]) -> set[str]:
     return {re.split(r"[~<>=\[]", one)[0] for one in ranges}
+
+
+def test_the_pins_for_another_python_are_those_whose_markers_hold_there(tmp_path: Path) -> None:
+    older = "# by hand\nboth==1 \\\n    --hash=sha256:00\nnumpy==2.4 ; python_full_version < '3.12'\n"
+    newer = "numpy==2.5 ; python_full_version >= '3.12'\nwindows==1 ; sys_platform == 'win32'\n"
+    lock = tmp_path / "lock.txt"
+    (tmp_path / "base.txt").write_text(older)
+    lock.write_text(f"-r base.txt\n{newer}")
+
+    assert pins_for(lock, "3.14") == ["both==1", "numpy==2.5"]
+    assert pins_for(lock, "3.11") == ["both==1", "numpy==2.4"]
+
+
+def test_only_wheels_of_that_python_are_asked_for(tmp_path: Path) -> None:
+    words = command(tmp_path / "pins.txt", tmp_path, "3.14")
+
+    assert "download" in words
+    assert {"--only-binary=:all:", "--no-deps"} <= set(words)
+    assert words[words.index("--python-version") + 1] == "3.14"
+
+
+def test_every_pin_of_the_lock_can_be_read() -> None:
+    names = {pin.name for pin in pins(LOCK)}
+
+    assert {"numpy", "sqlalchemy", "pytest"} <= names
+    assert len(pins_for(LOCK, "3.14")) > 100

@@ -85,14 +85,17 @@ class Server(uvicorn.Server):
 
 def first_words(settings: Settings, url: str) -> list[str]:
     """What a first start has made, and what to try in another terminal, with the same settings."""
-    database = f"--database {settings.shown()['database_url']} "
+    # What to do has a line of its own: a path may be of any length, and is copied as a whole.
+    tries = (
+        ("play a game yourself, in a browser", f"{url}/play"),
+        ("let a bot play", "rps simulate --user cal --policy forrest --games 20"),
+        ("see what a promotion cycle would decide", "rps promote --dry-run"),
+        ("derive every decision again", f"rps-audit --database {settings.shown()['database_url']} decisions"),
+    )
     return [
         f"Made in {settings.data_dir}: a ledger of bots' games, and twelve versions in MLflow and in the store.",
         "Four things to try:",
-        f"  a browser on {url}/play                             play a game yourself",
-        "  rps simulate --user cal --policy forrest --games 20  let a bot play",
-        "  rps promote --dry-run                                what a promotion cycle would decide",
-        f"  rps-audit {database}decisions  derive every decision again",
+        *(line for what, how in tries for line in (f"  {what}:", f"      {how}")),
     ]
 
 
