@@ -92,12 +92,13 @@ def _show(ledger: Ledger, *, as_json: bool) -> None:
             }
         )
         return
-    say(f"{now.share:g} of the games of {', '.join(now.players)} is predicted by the other families, too")
+    whose = ", ".join(now.players)
+    say(f"A share of {now.share:g} of the games of {whose} is predicted by the other families, too")
     if known:
         rows = [
             (
                 entry.position,
-                show_time(entry.recorded_us),
+                show_time(entry.recorded_us)[:19],
                 event.share,
                 " ".join(event.players),
                 event.actor or "the settings",

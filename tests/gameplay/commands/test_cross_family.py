@@ -47,7 +47,7 @@ def test_a_share_is_set_and_shown_with_who_and_why(folder: Path) -> None:
         (0.5, "bea", "a longer one"),
     ]
     table = run(folder).stdout
-    assert "0.5 of the games of human" in table
+    assert "share of 0.5 of the games of human" in table
     assert "a longer one" in table
 
 
