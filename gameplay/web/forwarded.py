@@ -17,7 +17,6 @@ class Forwarded:
     """
 
     def __init__(self, app: ASGIApp, trusted: str) -> None:
-        self._app = app
         # Its types are those of asgiref, which Starlette's fit and do not equal.
         self._proxied = ProxyHeadersMiddleware(app, trusted)  # type: ignore[arg-type]
 
