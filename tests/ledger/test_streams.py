@@ -14,6 +14,7 @@ def test_every_event_has_a_stream() -> None:
         "promotion-feedforward_nn",
         "training-feedforward_nn",
         "serving-feedforward_nn",
+        "cross-family",
         "ledger",
     }
 

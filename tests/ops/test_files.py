@@ -141,7 +141,7 @@ def test_the_docs_put_the_rule_group_where_it_belongs() -> None:
     folder = {"uid": group["folderUid"], "title": provider["folder"]}
     assert f"-d '{json.dumps(folder)}'" in commands
     assert f"/folder/{group['folderUid']}/rule-groups/{group['title']}" in commands
-    assert f"cp ops/{COMPACT} {provider['options']['path']}/" in commands
+    assert f"cp ops/grafana-dashboard.infinity.json {provider['options']['path']}/" in commands
 
 
 def test_the_deployment_sets_settings_that_exist() -> None:
