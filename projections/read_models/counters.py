@@ -203,4 +203,4 @@ def projection(since_us: int) -> Projection[Counters]:
         return fold
 
     handlers = tuple((event_type, since(handler)) for event_type, handler in _HANDLERS.items())
-    return Projection("counters", 6, Counters, handlers, settings=f"since_us={since_us}")
+    return Projection("counters", 7, Counters, handlers, settings=f"since_us={since_us}")
