@@ -1,5 +1,6 @@
 """/families/<family>: how its versions have done over time, and what each cycle saw."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -27,6 +28,8 @@ CYCLES_MAX = 1_000
 class CyclePoint(Struct, frozen=True, kw_only=True):
     """What one cycle saw. `e_log` is ln E; `accuracies` and `ranks` are by alias, as evaluated before any move.
 
+    `trained` is beside the accuracies: what the version behind the alias has reached on its hold-out.
+
     `by_version` has the games of the two versions themselves, under whichever alias they played them.
     """
 
@@ -44,6 +47,7 @@ class CyclePoint(Struct, frozen=True, kw_only=True):
     alpha: float | None
     e_log: float | None
     accuracies: dict[str, float | None]
+    trained: dict[str, float | None]
     ranks: dict[str, int]
 
 
@@ -107,17 +111,18 @@ def build(_service: Service, looked: Looked, *, family: Family, limit: int) -> F
     """The family's page."""
     rows = looked.states.history.rows(Query(limit=limit, model_types=(family,)))
     versions = _versions(looked, family)
+    trained = looked.states.standings.families[family].holdout_accuracies
     return FamilyPage(
         as_of=looked.as_of,
         card=family_card(looked, family),
-        cycles=tuple(map(_point, reversed(rows))),
+        cycles=tuple(_point(row, trained) for row in reversed(rows)),
         versions=versions,
         by_player=_by_player(looked, family),
         by_opponent=_by_opponent(looked.states.records_by_player.families[family], versions),
     )
 
 
-def _point(row: StoredRow) -> CyclePoint:
+def _point(row: StoredRow, trained: Mapping[int, float]) -> CyclePoint:
     detail = msgspec.json.decode(row.detail, type=Detail)
     evidence, statistics = detail.evidence or {}, detail.statistics or {}
     return CyclePoint(
@@ -135,6 +140,7 @@ def _point(row: StoredRow) -> CyclePoint:
         alpha=None if row.alpha is None else float(row.alpha),
         e_log=statistics.get("log_e"),
         accuracies={one["alias"]: one.get("accuracy") for one in detail.alias_accuracies},
+        trained={one["alias"]: trained.get(one.get("version") or 0) for one in detail.alias_accuracies},
         ranks={one["alias"]: one["rank"] for one in detail.alias_rankings},
     )
 

@@ -55,7 +55,7 @@ function charts(cycles, c) {
     e: { series: [[line("E", c.ink), column((one) => one.e_log === null ? null : Math.exp(one.e_log))], [criterion("1/alpha", c.B), column((one) => one.alpha && 1 / one.alpha)]], log: true },
     z: { series: [[line("z", c.ink), column((one) => one.z_statistic)], [criterion("0", c.quiet), column(() => 0)]] },
     ranks: { series: CHALLENGERS.map((alias) => [line(alias, c[alias], { paths: uPlot.paths.stepped({ align: 1 }) }), column((one) => one.ranks[alias])]), range: [3.4, 0.6], splits: [1, 2, 3] },
-    accuracy: { series: CHALLENGERS.map((alias) => [line(alias, c[alias]), column((one) => one.accuracies[alias])]), range: [0, 1], values: percents },
+    accuracy: { series: CHALLENGERS.flatMap((alias) => [[line(alias, c[alias]), column((one) => one.accuracies[alias])], [criterion(`${alias}, trained`, c[alias]), column((one) => one.trained[alias])]]), range: [0, 1], values: percents },
   };
 }
 

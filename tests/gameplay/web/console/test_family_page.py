@@ -28,6 +28,8 @@ def test_the_cycles_are_the_history_s_oldest_first(site: Site) -> None:
         if one["production_version"]:
             assert one["by_version"].keys() == {str(one["production_version"]), str(one["b_version"])}
     assert any(one["ranks"] and one["accuracies"] for one in cycles)
+    assert all(one["trained"].keys() == one["accuracies"].keys() for one in cycles)
+    assert any(accuracy is not None for one in cycles for accuracy in one["trained"].values())
     assert [one["position"] for one in shown(site.client, cycles=3)["cycles"]] == [
         row["id"] for row in rows[2::-1]
     ]
