@@ -14,6 +14,7 @@ from prometheus_client.samples import Exemplar
 
 from ledger.vocabulary import ALIASES, HELD_REASONS, VERDICTS
 from projections.decision.accuracy import differs
+from projections.decision.rules import DEFAULT, RuleError, read_alpha
 from projections.metrics.series import EXEMPLAR_LABEL, LEDGER_SERIES, Series
 from projections.read_models.all import ReadModels
 from projections.read_models.counters import TRAINING_BUCKETS_SECONDS, Counters, Durations, Mover
@@ -152,6 +153,7 @@ def ledger_samples(read_models: ReadModels) -> dict[str, Samples]:
         **_counter_samples(read_models.counters.state),
         **_ticker_samples(read_models.tickers.state),
         **_promotion_samples(read_models.standings.state),
+        **_rule_samples(read_models.standings.state),
         **_parity_samples(read_models.standings.state),
         "rps_active_games": {(): read_models.open_games.state.active()},
         "rps_ledger_position": {(): position},
@@ -256,6 +258,28 @@ def _promotion_samples(state: PromotionStates) -> dict[str, Samples]:
             if version in promotion.holdout_accuracies
         },
     }
+
+
+def _rule_samples(state: PromotionStates) -> dict[str, Samples]:
+    """Of the rule in force, once the family has the aliases that its cycles decide about."""
+    rules = {
+        family: promotion.rule or DEFAULT
+        for family, promotion in state.families.items()
+        if promotion.assignment() is not None
+    }
+    alphas = {(family,): _alpha(rule.alpha) for family, rule in rules.items()}
+    return {
+        "rps_model_promotion_alpha": {labels: alpha for labels, alpha in alphas.items() if alpha is not None},
+        "rps_model_promotion_minimum_games": {(family,): rule.minimum_games for family, rule in rules.items()},
+    }
+
+
+def _alpha(text: str) -> float | None:
+    """None for what no cycle can decide by: the log holds text, and another program may have appended it."""
+    try:
+        return float(read_alpha(text))
+    except RuleError:
+        return None
 
 
 def _parity_samples(state: PromotionStates) -> dict[str, Samples]:

@@ -68,6 +68,18 @@ LEDGER_SERIES: tuple[Series, ...] = (
         "E of the last cycle: evidence that B is better, which may be looked at for ever; 1 is none.",
     ),
     Series(
+        "rps_model_promotion_alpha",
+        "gauge",
+        ("model",),
+        "Alpha of the rule in force: B becomes Production when p is below it, or E reaches 1 / alpha.",
+    ),
+    Series(
+        "rps_model_promotion_minimum_games",
+        "gauge",
+        ("model",),
+        "Games that Production and B each need before the rule in force tests them.",
+    ),
+    Series(
         "rps_model_promotion_games_needed",
         "gauge",
         ("model",),

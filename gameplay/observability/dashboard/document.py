@@ -6,6 +6,7 @@ from gameplay.observability.dashboard.operation import operation_panels
 from gameplay.observability.dashboard.operator import operator_panels
 from gameplay.observability.dashboard.policies import policy_panels
 from gameplay.observability.dashboard.promotions import promotion_panels
+from gameplay.observability.dashboard.rule_in_force import rule_panels
 from gameplay.observability.dashboard.traffic import traffic_panels, training_panels
 from gameplay.observability.dashboard.visuals import PROMETHEUS, Json, row
 from gameplay.observability.promql import vector
@@ -13,7 +14,7 @@ from gameplay.observability.site import DASHBOARD_UID, RUNBOOK_PATH, SERVICE_URL
 from ledger.vocabulary import POLICIES
 
 TITLE = "RPS Promotion Ledger"
-PANEL_IDS = (*range(201, 232), *range(240, 242))
+PANEL_IDS = (*range(201, 235), *range(240, 242))
 SCHEMA_VERSION = 42
 """What Grafana 12.2 and later write, and the last of this form: dashboards after it are elements and a layout."""
 WINDOWS = ("1h", "6h", "12h", "24h", "7d")
@@ -43,7 +44,9 @@ def generated_dashboard() -> Json:
             *promotion_panels(),
             row(5, "Operation", 76),
             *operation_panels(),
-            row(6, "Operator", 101),
+            row(6, "Rule in force", 101),
+            *rule_panels(),
+            row(7, "Operator", 110),
             *operator_panels(),
         ],
         "refresh": "30s",

@@ -3,7 +3,7 @@
 from gameplay.observability.dashboard.visuals import About, Json, Place, lines, query, time_series
 from gameplay.observability.promql import grouped, vector
 
-TOP = 102
+TOP = 111
 LONG_SECONDS = 3_600
 
 

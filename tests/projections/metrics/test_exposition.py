@@ -27,6 +27,7 @@ from ledger.vocabulary import (
     VERDICTS,
 )
 from projections.audit.rebuild import READ_MODELS
+from projections.decision.rules import DEFAULT
 from projections.errors import ProjectionError
 from projections.metrics.exposition import FORMATS, TEXT, Exposition, LedgerCollector, Scope
 from projections.metrics.series import LEDGER_SERIES
@@ -45,6 +46,8 @@ from tests.builders import (
     prediction_made,
     ranking,
     round_played,
+    rule,
+    rule_set,
     statistics,
     training_completed,
 )
@@ -66,6 +69,8 @@ CONTRACT: dict[str, tuple[str, ...]] = {
     "rps_model_promotion_z_statistic": ("model",),
     "rps_model_promotion_p_value": ("model",),
     "rps_model_promotion_e_value": ("model",),
+    "rps_model_promotion_alpha": ("model",),
+    "rps_model_promotion_minimum_games": ("model",),
     "rps_model_promotion_games_needed": ("model",),
     "rps_model_promotion_rule_verdict": ("model", "rule", "decision"),
     "rps_model_promotion_held": ("model", "reason"),
@@ -243,6 +248,13 @@ SHOWN: list[tuple[str, Labels, float, list[Event]]] = [
     ("rps_model_promotion_z_statistic", OF_FAMILY, 2.2376, [cycle_decided()]),
     ("rps_model_promotion_p_value", OF_FAMILY, 0.0126, [cycle_decided()]),
     ("rps_model_promotion_e_value", OF_FAMILY, math.exp(1.778), [cycle_decided()]),
+    ("rps_model_promotion_alpha", OF_FAMILY, 0.05, [aliases_assigned(), rule_set(rule=rule(alpha="0.05"))]),
+    (
+        "rps_model_promotion_minimum_games",
+        OF_FAMILY,
+        7,
+        [aliases_assigned(), rule_set(rule=rule(minimum_games=7))],
+    ),
     ("rps_model_promotion_games_needed", OF_FAMILY, 140, [cycle_decided()]),
     (
         "rps_model_promotion_rule_verdict",
@@ -391,6 +403,29 @@ def test_what_the_last_cycle_did_not_record_is_absent(ledger: Ledger) -> None:
     assert "rps_model_promotion_games_needed" not in found
     for name in ("rps_model_promotion_rule_verdict", "rps_model_promotion_held"):
         assert {dict(labels)["model"] for labels in found[name]} == {"xgboost"}
+
+
+def test_the_rule_in_force_is_that_of_the_ledger_or_the_default_for_each_family_with_aliases(
+    ledger: Ledger,
+) -> None:
+    read_models = restarted(ledger)
+    append(ledger, aliases_assigned(), rule_set(model_type="xgboost"))
+    found = scraped(read_models)
+    assert found["rps_model_promotion_alpha"] == {OF_FAMILY: float(DEFAULT.alpha)}
+    assert found["rps_model_promotion_minimum_games"] == {OF_FAMILY: DEFAULT.minimum_games}
+
+    append(ledger, aliases_assigned(model_type="xgboost"), rule_set(rule=rule(alpha="0.01", minimum_games=50)))
+    found = scraped(read_models)
+    assert found["rps_model_promotion_alpha"] == {OF_FAMILY: 0.01, of(model="xgboost"): 0.2}
+    assert found["rps_model_promotion_minimum_games"] == {OF_FAMILY: 50, of(model="xgboost"): 3}
+
+
+@pytest.mark.parametrize("alpha", ["NaN", "inf", "0", "1", "-0.2", "1e-400", "a fifth"])
+def test_an_alpha_that_is_none_is_absent_and_the_rest_is_there(ledger: Ledger, alpha: str) -> None:
+    found = scrape(ledger, aliases_assigned(), rule_set(rule=rule(alpha=alpha)))
+
+    assert "rps_model_promotion_alpha" not in found
+    assert found["rps_model_promotion_minimum_games"] == {OF_FAMILY: 3}
 
 
 def test_a_change_of_aliases_is_pending_until_it_is_applied(ledger: Ledger) -> None:

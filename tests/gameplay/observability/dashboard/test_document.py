@@ -38,8 +38,8 @@ def panel(id_: int, of: dict[str, Any] | None = None) -> dict[str, Any]:
     return next(one for one in panels(of or generated_dashboard()) if one["id"] == id_)
 
 
-def test_the_panels_are_201_to_231_and_the_operator_s_and_the_first_22_stay_where_they_are() -> None:
-    ids = [*range(201, 232), 240, 241]
+def test_the_panels_are_201_to_234_and_the_operator_s_and_the_first_22_stay_where_they_are() -> None:
+    ids = [*range(201, 235), 240, 241]
     assert [one["id"] for one in panels(generated_dashboard())] == list(PANEL_IDS) == ids
     assert max(one["gridPos"]["y"] for one in panels(generated_dashboard()) if one["id"] <= 222) == 68
     assert generated_dashboard()["uid"] == DASHBOARD_UID == "18dc23df-eea3-406c-a7e7-99066a987538"
@@ -86,6 +86,23 @@ def test_the_line_of_the_least_games_is_on_its_axis_when_there_are_fewer() -> No
     assert [step["value"] for step in panel(222)["fieldConfig"]["defaults"]["thresholds"]["steps"]] == [None, 3]
     assert games == override("byFrameRefID", "A", {"custom.axisSoftMax": 4})
     assert not [one for one in cycles["properties"] if "Soft" in one["id"]]
+
+
+@pytest.mark.parametrize(
+    ("id_", "line"),
+    [
+        (232, "max by (model) (rps_model_promotion_alpha)"),
+        (233, "1 / max by (model) (rps_model_promotion_alpha)"),
+        (234, "max by (model) (rps_model_promotion_minimum_games)"),
+    ],
+)
+def test_the_lines_of_the_rule_in_force_are_series_and_no_thresholds(id_: int, line: str) -> None:
+    made = panel(id_)
+
+    assert made["targets"][1]["expr"] == line
+    assert made["fieldConfig"]["defaults"]["custom"]["thresholdsStyle"] == {"mode": "off"}
+    (dashed,) = made["fieldConfig"]["overrides"]
+    assert dashed["matcher"]["options"] == made["targets"][1]["refId"]
 
 
 def test_each_decision_has_its_colour() -> None:

@@ -71,7 +71,7 @@ def test_our_dashboard_comes_back_from_the_newer_form(
 
     assert changes(ours, theirs) == []
     assert findings(adopted(theirs), row_keys()) == []
-    assert [row["id"] for row in rows(theirs)] == [1, 2, 3, 4, 5, 6]
+    assert [row["id"] for row in rows(theirs)] == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_an_edit_in_the_newer_form_is_reported_by_its_panel() -> None:
