@@ -13,6 +13,7 @@ STATUS_CLASSES: Final = ("2xx", "3xx", "4xx", "5xx")
 PROCESS_LABELS: Final[dict[str, tuple[str, ...]]] = {
     "rps_http_requests_total": ("method", "route", "status"),
     **sample_labels("rps_http_request_duration_seconds", "histogram", ("route",)),
+    "rps_job_runs_total": ("task",),
     "rps_job_failures_total": ("task",),
     "rps_job_missed_total": ("job",),
     "rps_job_last_run_timestamp_seconds": ("job",),

@@ -1,4 +1,4 @@
-"""What a scrape shows of the jobs: failures, runs that were missed, and when each has run last."""
+"""What a scrape shows of the jobs: runs, failures, runs that were missed, and when each has run last."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,6 +11,9 @@ class JobMetrics:
 
     def __init__(self, process: CollectorRegistry, jobs: Iterable[str], clock: Callable[[], float]) -> None:
         self._clock = clock
+        self._runs = Counter(
+            "rps_job_runs", "Runs of scheduled jobs that ended, well or not.", ("task",), registry=process
+        )
         self._failures = Counter(
             "rps_job_failures", "Scheduled jobs that ended in an error.", ("task",), registry=process
         )
@@ -24,11 +27,13 @@ class JobMetrics:
             "rps_job_last_run_timestamp_seconds", "When a job's last run ended.", ("job",), registry=process
         )
         for job in jobs:
+            self._runs.labels(job)
             self._failures.labels(job)
             self._missed.labels(job)
 
     def count_run(self, event: JobExecutionEvent) -> None:
         """Take in how a run ended."""
+        self._runs.labels(event.job_id).inc()
         self._last_run.labels(event.job_id).set(self._clock())
         if event.code == EVENT_JOB_ERROR:
             self._failures.labels(event.job_id).inc()

@@ -101,14 +101,18 @@ def _jobs() -> Json:
     return time_series(
         About(
             227,
-            "Time since each job ran",
-            "Do the jobs run?",
+            "Time since each job ran, and runs per hour",
+            "Do the jobs run, and how often?",
             "Each but the cron lines' runs at least once a minute. One that only climbs hangs, or its thread has"
-            " died: /healthz names it, and another start helps.",
+            " died: /healthz names it, and another start helps. Runs that all fail: 226 shows as many failures.",
         ),
         Place(8, TOP + 8, 8, 8),
-        [query(f"time() - {last}", "{{exported_job}}")],
+        [
+            query(f"time() - {last}", "{{exported_job}}"),
+            query(growth("rps_job_runs_total", window="1h", by="task"), "{{task}} runs per hour", ref="B"),
+        ],
         defaults={"min": 0, "unit": "s"},
+        overrides=[right_axis("B", "runs per hour", {"unit": "short", "min": 0})],
     )
 
 

@@ -78,6 +78,10 @@ def failures(process: CollectorRegistry, job: str) -> float | None:
     return process.get_sample_value("rps_job_failures_total", {"task": job})
 
 
+def runs(process: CollectorRegistry, job: str) -> float | None:
+    return process.get_sample_value("rps_job_runs_total", {"task": job})
+
+
 def decided(core: Core) -> list[CycleDecided]:
     events = [core.ledger.decode(entry) for page in core.ledger.pages() for entry in page]
     return [event for event in events if isinstance(event, CycleDecided)]
@@ -108,6 +112,7 @@ def test_every_job_is_registered_and_its_counters_born_at_zero(
     assert built.jobs == {"catch-up", "abandon", "registry", "annotate", "seal", "keep-link"} | more
     for job in built.jobs:
         assert (failures(process, job), missed(process, job), last_run(process, job)) == (0, 0, None)
+        assert runs(process, job) == 0
     built.shutdown()
 
 
