@@ -18,6 +18,7 @@ PROCESS_LABELS: Final[dict[str, tuple[str, ...]]] = {
     "rps_job_missed_total": ("job",),
     "rps_job_last_run_timestamp_seconds": ("job",),
     "rps_ledger_ahead_of_clock_seconds": (),
+    "rps_ledger_bytes": (),
     "rps_promotion_approval_age_seconds": ("model",),
     "rps_promotion_due_timestamp_seconds": (),
     "rps_webhook_behind_seconds": (),

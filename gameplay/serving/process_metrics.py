@@ -1,14 +1,18 @@
 """The process's own gauges: what it says of itself beside the series that are folded from the ledger."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version as package_version
 
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, Info, PlatformCollector, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy import Engine
 
 from gameplay.core import Core, PlayCore
 from gameplay.cron import Crontab
+from ledger.engines.sqlite import size_bytes
 from ledger.vocabulary import FAMILIES, Family
 from ledger.writer import Writer
 
@@ -22,6 +26,24 @@ CYCLE_INTERVAL_OUTSIDE = timedelta(days=1)
 
 Gauges = Mapping[str, tuple[str, Callable[[], float]]]
 """Name of a gauge -> what it means, and what reads it."""
+
+
+class LedgerSize(Collector):
+    """What the ledger takes of the disk, without a sample where the file system does not say it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """The family without a sample."""
+        yield GaugeMetricFamily("rps_ledger_bytes", "Bytes of the ledger's database file and its write-ahead log.")
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The family, read off the file system."""
+        (family,) = self.describe()
+        if (size := size_bytes(self._engine)) is not None:
+            family.add_metric((), size)
+        yield family
 
 
 def register(process: CollectorRegistry, core: PlayCore) -> None:
@@ -67,6 +89,7 @@ def register_views(process: CollectorRegistry, core: Core, clock: Callable[[], f
         ),
     }
     _set(process, gauges)
+    process.register(LedgerSize(core.engine))
     age = Gauge(
         "rps_promotion_approval_age_seconds",
         "How long a swap has been waiting for an operator's approval; 0 while none waits.",

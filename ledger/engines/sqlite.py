@@ -152,6 +152,13 @@ class SqliteFile(Sqlite):
         """How large the write-ahead log is."""
         return _bytes(self._wal)
 
+    def size_bytes(self) -> int | None:
+        """What the file and its write-ahead log take of the disk; None where the file cannot be found."""
+        try:
+            return self._path.stat().st_size + self.wal_bytes()
+        except OSError:
+            return None
+
     def _make_file(self) -> None:
         """The driver would make it for all to read, with whatever names of players it comes to hold."""
         try:
@@ -247,6 +254,15 @@ def bound_wal(engine: Engine, *, bytes_max: int = WAL_BYTES_MAX) -> bool:
     except file.driver_errors as error:
         raise file.refusal(error) from error
     return True
+
+
+def size_bytes(engine: Engine) -> int | None:
+    """What the ledger takes of the disk, its write-ahead log included.
+
+    None where the database is no file, or where the file cannot be found: a server would have to be asked.
+    """
+    file = engine.get_execution_options()[DATABASE]
+    return file.size_bytes() if isinstance(file, SqliteFile) else None
 
 
 def _path(url: URL) -> Path:

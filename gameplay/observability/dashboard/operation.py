@@ -162,18 +162,23 @@ def _ledger() -> Json:
     return time_series(
         About(
             230,
-            "Ledger: events, and events per hour",
-            "How long is the ledger, and how fast does it grow?",
+            "Ledger: events, events per hour, and bytes",
+            "How long is the ledger, how fast does it grow, and what does it take of the disk?",
             "A length that falls is another ledger, or one that was cut: rps-audit verify --expect. Growth without"
-            " games (212): a program appends in a loop; rps-audit log says which events.",
+            " games (212): a program appends in a loop; rps-audit log says which events. Bytes that jump and fall"
+            " back: the write-ahead log, which a long reader holds. No bytes: the ledger is on PostgreSQL.",
         ),
         Place(8, TOP + 16, 8, 8),
         [
             query(grouped("max", "", vector("rps_ledger_position")), "events"),
             query(growth("rps_ledger_events_total", window="1h", by="type"), "{{type}} per hour", ref="B"),
+            query(grouped("max", "", vector("rps_ledger_bytes")), "bytes", ref="C"),
         ],
         defaults={"min": 0, "unit": "short"},
-        overrides=[right_axis("B", "per hour", {"unit": "short", "min": 0})],
+        overrides=[
+            right_axis("B", "per hour", {"unit": "short", "min": 0}),
+            right_axis("C", "bytes", {"unit": "bytes", "min": 0}),
+        ],
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from ledger.engines import sqlite as engines
 from ledger.engines.database import disposing, open_engine, open_reader, transaction, writing
-from ledger.engines.sqlite import BUSY_TIMEOUT_MS, bound_wal, file_of
+from ledger.engines.sqlite import BUSY_TIMEOUT_MS, bound_wal, file_of, open_memory, size_bytes
 from ledger.errors import DamagedError, DiskFullError, ReplacedError, StorageError
 from ledger.schema import events
 from ledger.store import Ledger
@@ -398,3 +398,18 @@ def test_a_log_that_is_read_is_left_alone_at_once(engine: Engine, ledger: Ledger
         start_game(ledger, "after")
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == BUSY_TIMEOUT_MS
+
+
+def test_the_size_is_that_of_the_file_and_of_its_log(engine: Engine, ledger: Ledger) -> None:
+    ledger.append("game-g1", [game_started()], 0)
+    path = file_of(engine.url)
+
+    assert path.with_name("ledger.db-wal").stat().st_size > 0
+    assert size_bytes(engine) == sum(path.with_name(f"ledger.db{end}").stat().st_size for end in ("", "-wal"))
+
+
+def test_what_is_no_file_or_is_gone_has_no_size(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    with disposing(open_memory()) as memory, disposing(open_engine(url)) as gone:
+        assert size_bytes(memory) is None
+        assert size_bytes(gone) is None
