@@ -17,7 +17,7 @@ from gameplay.game.answers import PlayAnswer
 from gameplay.models.loaded import Key
 from gameplay.parity import capture as captures
 from gameplay.parity.capture import CapturedRound
-from gameplay.parity.comparison import ParityReport, check
+from gameplay.parity.comparison import AccuracyComparison, ParityReport, check
 from ledger.store import Ledger
 from ledger.vocabulary import BOTS, POLICIES, BotName, Policy
 from projections.commands.console import (
@@ -131,13 +131,17 @@ def _record(report: ParityReport, path: Path, runs: Mapping[Key, str]) -> dict[s
         "predictions": report.predictions,
         "fallbacks": report.fallbacks,
         "differences": len(report.differences),
+        "confidence": CONFIDENCE,
         "comparisons": [
             {
                 "model_type": one.family,
                 "version": one.version,
                 "player": one.player,
                 "live": msgspec.to_builtins(one.live),
+                "live_accuracy": one.live.accuracy,
                 "holdout": msgspec.to_builtins(one.holdout),
+                "holdout_accuracy": one.holdout.accuracy,
+                "difference": _difference(one),
                 "interval": one.interval,
                 "own": one.own,
                 "held_out_of": one.held_out_of,
@@ -168,8 +172,6 @@ def _show(report: ParityReport, path: Path, runs: Mapping[Key, str]) -> None:
 
 def _rows(report: ParityReport) -> Iterator[tuple[str | int | float | None, ...]]:
     for one in report.comparisons:
-        live, held_out = one.live.accuracy, one.holdout.accuracy
-        gap = live - held_out if live is not None and held_out is not None else None
         interval = "not comparable"
         if one.interval:
             interval = f"{show(share(one.interval.low))} .. {show(share(one.interval.high))}"
@@ -177,14 +179,19 @@ def _rows(report: ParityReport) -> Iterator[tuple[str | int | float | None, ...]
             one.family,
             f"v{one.version}",
             one.player,
-            share(live),
+            share(one.live.accuracy),
             one.live.rows,
-            share(held_out),
+            share(one.holdout.accuracy),
             one.holdout.rows,
             one.held_out_of,
-            share(gap),
+            share(_difference(one)),
             bad(interval) if one.is_finding else interval,
         )
+
+
+def _difference(one: AccuracyComparison) -> float | None:
+    live, held_out = one.live.accuracy, one.holdout.accuracy
+    return live - held_out if live is not None and held_out is not None else None
 
 
 def _show_findings(findings: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from gameplay.config import Settings, read_settings
 from gameplay.models.artifacts import ModelCard
 from gameplay.models.intervals import wilson
 from gameplay.models.registry import MlflowRegistry
-from gameplay.serving.overview import Shown, cards, mismatches, overview
+from gameplay.serving.overview import Mismatches, Shown, cards, mismatches, overview
 from gameplay.serving.sync import Synced, sync
 from ledger.vocabulary import ALIASES, FAMILIES, Family
 from projections.commands.console import bad, finding, json_option, print_json, print_table, say, share, show
@@ -43,7 +43,7 @@ def models(context: click.Context, by_opponent: bool, as_json: bool) -> None:
         problems = mismatches(core)
     if as_json:
         for one in shown:
-            print_json(_record(one, described.get((one.family, one.version)), problems.found.get(one.family)))
+            print_json(_record(one, described.get((one.family, one.version)), problems))
     elif by_opponent:
         for family in FAMILIES:
             _print_opponents(family, shown, described)
@@ -113,9 +113,15 @@ def _show(synced: Synced) -> None:
         say(bad(f"error: {error}"))
 
 
-def _record(one: Shown, card: ModelCard | None, problem: str | None) -> dict[str, Any]:
+def _record(one: Shown, card: ModelCard | None, problems: Mismatches) -> dict[str, Any]:
     by_opponent = {
-        player: {"correct": score.correct, "rows": score.rows, "interval": wilson(score, CONFIDENCE)}
+        player: {
+            "correct": score.correct,
+            "rows": score.rows,
+            "accuracy": score.accuracy,
+            "interval": wilson(score, CONFIDENCE),
+            "confidence": CONFIDENCE,
+        }
         for player, score in (card.by_opponent.items() if card else ())
     }
     return {
@@ -130,7 +136,8 @@ def _record(one: Shown, card: ModelCard | None, problem: str | None) -> dict[str
         "source": one.source,
         "trained_by": one.trained_by,
         "run_id": one.run_id,
-        "registry_mismatch": problem,
+        "registry_mismatch": problems.found.get(one.family),
+        "registry_unreachable": problems.unreachable,
         **({"by_opponent": by_opponent} if card else {}),
     }
 

@@ -1,5 +1,6 @@
 """`rps promotion` and `rps promote`: where promotion stands, a cycle now, or the end of an open plan."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -223,6 +224,7 @@ def _run(core: Core, family: Family, *, source: str, key: str | None) -> Cycle:
 
 def _record(cycle: Cycle) -> dict[str, Any]:
     decided = cycle.decided
+    statistics = decided.statistics if decided else None
     return {
         "model_type": cycle.family,
         "decision": decided.decision if decided else None,
@@ -231,7 +233,8 @@ def _record(cycle: Cycle) -> dict[str, Any]:
         "p_value": decided.p_value if decided else None,
         "rule": decided.rule.name if decided and decided.rule else None,
         "windows": decided.windows if decided else None,
-        "statistics": decided.statistics if decided else None,
+        "statistics": statistics,
+        "anytime_p": math.exp(-statistics.log_e_max) if statistics else None,
         "verdicts": decided.verdicts if decided else (),
         "reason_code": decided.reason_code if decided else None,
         "reason": decided.reason if decided else None,

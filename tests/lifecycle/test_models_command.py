@@ -55,6 +55,18 @@ def test_accuracies_by_player_come_with_their_intervals(settings: Settings) -> N
             assert 0 <= low <= score["correct"] / score["rows"] <= high <= 1
 
 
+def test_a_registry_that_is_away_is_no_registry_that_agrees(settings: Settings) -> None:
+    away = "http://127.0.0.1:1"
+
+    shown = records(command(settings, "--json", MLFLOW_TRACKING_URI=away))
+    table = command(settings, MLFLOW_TRACKING_URI=away).stdout
+
+    (why,) = {one["registry_unreachable"] for one in shown}
+    assert why
+    assert f"not compared with the registry: {why}" in table
+    assert {one["registry_unreachable"] for one in records(command(settings, "--json"))} == {None}
+
+
 def test_tables_are_for_people(settings: Settings) -> None:
     table = command(settings).stdout
     by_opponent = command(settings, "--by-opponent").stdout
