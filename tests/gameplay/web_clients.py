@@ -1,5 +1,6 @@
 """What tests do with a service over HTTP, and what they read back from it."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from starlette.testclient import TestClient
 
 from gameplay.config import Settings
 from gameplay.models.registry import Registry
-from gameplay.serving.service import Service
+from gameplay.serving.service import PREPARING, Service
 from gameplay.web.app import create_app
 from gameplay.web.limits import DEFAULTS, Limits
 from tests.patience import PATIENCE_SECONDS
@@ -26,6 +27,14 @@ def wait_until(condition: Callable[[], bool], seconds_max: float = PATIENCE_SECO
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.002)
+
+
+def wait_adopted() -> None:
+    """Wait until no start looks at the registry any more.
+
+    It does so after the service is ready, and moves aliases that a test has moved in the ledger alone back again.
+    """
+    wait_until(lambda: PREPARING not in {thread.name for thread in threading.enumerate()})
 
 
 @contextmanager

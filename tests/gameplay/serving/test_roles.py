@@ -25,6 +25,7 @@ from tests.gameplay.web_clients import (
     service_behind,
     serving,
     start,
+    wait_adopted,
     wait_until,
 )
 
@@ -65,6 +66,7 @@ def test_a_game_takes_the_aliases_that_another_process_has_just_moved(
     cluster: tuple[TestClient, TestClient],
 ) -> None:
     plays, shows = cluster
+    wait_adopted()
     ledger = service_behind(shows).core.ledger
     moved = aliases_assigned(
         model_type="xgboost",

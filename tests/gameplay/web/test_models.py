@@ -18,7 +18,16 @@ from tests.builders import Versions, assignment
 from tests.gameplay.conftest import Serve
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.graphs import trained
-from tests.gameplay.web_clients import events_of, ok, play_on, samples, service_behind, start, wait_until
+from tests.gameplay.web_clients import (
+    events_of,
+    ok,
+    play_on,
+    samples,
+    service_behind,
+    start,
+    wait_adopted,
+    wait_until,
+)
 
 REPORT = "/internal/promotion/report"
 COMPLETE = "/internal/training/complete"
@@ -173,6 +182,7 @@ def test_a_reload_without_a_registry_serves_what_is_known(served: TestClient, re
 def test_a_registry_that_does_not_answer_is_asked_once(
     served: TestClient, registry: FaultyRegistry, data_dir: Path
 ) -> None:
+    wait_adopted()
     service = service_behind(served)
     for family in FAMILIES:
         swapped = plan("manual", family, assignment(), assignment((2, 1, 3, 4)))
@@ -188,6 +198,7 @@ def test_a_registry_that_does_not_answer_is_asked_once(
 
 
 def test_a_version_that_cannot_be_loaded_is_named(served: TestClient, registry: FaultyRegistry) -> None:
+    wait_adopted()
     registry.down = True
     moved = assigned("xgboost", "registry", assignment(), assignment((1, 2, 3, 6)))
     service_behind(served).core.ledger.append(promotion_stream("xgboost"), [moved], 1)
