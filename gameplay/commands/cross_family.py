@@ -60,7 +60,7 @@ def cross_family(
             set_tracking(
                 ledger, CrossFamilySet(share=share, players=asked, actor=origin.actor, reason=origin.reason)
             )
-        _show(ledger, as_json=as_json)
+        _show(settings, ledger, as_json=as_json)
     finally:
         core.close()
 
@@ -71,13 +71,15 @@ def in_force(ledger: Ledger) -> CrossFamilySet:
     return known[-1][1] if known else NOBODY
 
 
-def _show(ledger: Ledger, *, as_json: bool) -> None:
+def _show(settings: Settings, ledger: Ledger, *, as_json: bool) -> None:
     now, known = in_force(ledger), settings_in(ledger)
+    share_here, players_here = settings.cross_family_share, in_order(settings.cross_family_for)
     if as_json:
         print_json(
             {
                 "share": now.share,
                 "players": now.players,
+                "environment": {"share": share_here, "players": players_here},
                 "settings": [
                     {
                         "position": entry.position,
@@ -94,6 +96,8 @@ def _show(ledger: Ledger, *, as_json: bool) -> None:
         return
     whose = ", ".join(now.players)
     say(f"A share of {now.share:g} of the games of {whose} is predicted by the other families, too")
+    names = " ".join(players_here)
+    say(f"The settings here: RPS_CROSS_FAMILY_SHARE is {share_here:g}, RPS_CROSS_FAMILY_FOR is {names}")
     if known:
         rows = [
             (

@@ -32,7 +32,22 @@ def shown(folder: Path, *arguments: str) -> dict[str, object]:
 
 
 def test_nothing_is_tracked_before_it_is_set(folder: Path) -> None:
-    assert shown(folder) == {"share": 0.0, "players": ["human", "bot", "script"], "settings": []}
+    nothing = {"share": 0.0, "players": ["human", "bot", "script"]}
+
+    assert shown(folder) == {**nothing, "environment": nothing, "settings": []}
+
+
+def test_what_holds_is_shown_beside_what_the_environment_says(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RPS_CROSS_FAMILY_SHARE", "0.75")
+    monkeypatch.setenv("RPS_CROSS_FAMILY_FOR", "script human")
+
+    now = shown(folder, "--share", "0.5")
+
+    assert (now["share"], now["players"]) == (0.5, ["human", "bot", "script"])
+    assert now["environment"] == {"share": 0.75, "players": ["human", "script"]}
+    assert "RPS_CROSS_FAMILY_SHARE is 0.75, RPS_CROSS_FAMILY_FOR is human script" in run(folder).stdout
 
 
 def test_a_share_is_set_and_shown_with_who_and_why(folder: Path) -> None:
