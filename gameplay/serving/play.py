@@ -1,9 +1,11 @@
 """From a request to events: start a game, play a round.
 
 Recent games are kept in memory. The stream's version is the lock: of two requests for one round exactly one
-lands, in this process or in any other, and the loser reads on in the stream.
+lands, in this process or in any other, and the loser reads on in the stream. Within a process requests for one
+game take turns: what the one has played is no news of another process's to the other.
 """
 
+import asyncio
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Protocol
+from weakref import WeakValueDictionary
 
 import anyio
 import anyio.to_thread
@@ -128,6 +131,7 @@ class Play:
         self._models = models or AllLoaded()
         self._starts = anyio.CapacityLimiter(STARTS_MAX)
         self._games: OrderedDict[str, Game] = OrderedDict()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._forks = families.forks
 
     async def start(
@@ -162,28 +166,13 @@ class Play:
         `round_no` is the round that the client believes it plays: the last one again, with the same move, is a
         retry and gets the first answer. Raises NotFound and Conflict.
         """
-        game = await self.find(game_id)
-        if round_no is not None and round_no > game.next_round:
-            game = await self._read_on(game)  # another process may have played on
-        is_contended = False
-        for _ in range(1 + DECIDED_AGAIN_MAX):
-            if (answered := _answered(game, user_move, round_no)) is not None:
-                return game, answered
-            if is_contended:
-                break
-            version, row = game.version, _row(game)
-            events = decide_round(game, user_move, self._predictions(game, row))
-            try:
-                await self._writer.append(game_stream(game_id), events, version)
-            except ConflictError as conflict:
-                known = self._games.get(game_id, game)
-                # Another request of this process has played the round: a double click is one round. Where another
-                # process has, the client means the round after.
-                is_contended = round_no is not None or known.version > version
-                game = await self._read_again(known, conflict)
-            else:
-                return self._landed(game, version, events, row)
-        raise Conflict(f"game {game_id} has moved on to round {game.next_round}: look at it and play again")
+        seen = (await self.find(game_id)).version
+        async with self._turns.setdefault(game_id, asyncio.Lock()):
+            game = await self.find(game_id)
+            if round_no is None and game.version > seen:
+                # Another request of this process has played the round: a double click is one round.
+                raise _moved_on(game)
+            return await self._play(game, user_move, round_no)
 
     async def find(self, game_id: str) -> Game:
         """The game, from memory or from its stream. Raises NotFound."""
@@ -194,6 +183,24 @@ class Play:
             self._games.move_to_end(game_id)
             return game
         return await self._load(game_id)
+
+    async def _play(self, game: Game, user_move: Move, round_no: int | None) -> tuple[Game, int]:
+        game_id = game.started.game_id
+        if round_no is not None and round_no > game.next_round:
+            game = await self._read_on(game)  # another process may have played on
+        for _ in range(1 + DECIDED_AGAIN_MAX):
+            if (answered := _answered(game, user_move, round_no)) is not None:
+                return game, answered
+            version, row = game.version, _row(game)
+            events = decide_round(game, user_move, self._predictions(game, row))
+            try:
+                await self._writer.append(game_stream(game_id), events, version)
+            except ConflictError as conflict:
+                # Another process has played on. A client that says no round means the round after.
+                game = await self._read_again(self._games.get(game_id, game), conflict)
+            else:
+                return self._landed(game, version, events, row)
+        raise _moved_on(game)
 
     def _known_state(self, opponent: Opponent, player: Player) -> _State | None:
         """What a start is decided from, as it is in memory; None where that takes a wait.
@@ -312,6 +319,12 @@ class Play:
         if game.version == version:
             for event in events:
                 evolve(game, event)
+
+
+def _moved_on(game: Game) -> Conflict:
+    return Conflict(
+        f"game {game.started.game_id} has moved on to round {game.next_round}: look at it and play again"
+    )
 
 
 def _family(opponent: Opponent) -> Family | None:

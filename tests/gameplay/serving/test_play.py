@@ -1,6 +1,7 @@
 import asyncio
 import itertools
 import random
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from ledger.writer import Writer
 from projections.read_models.all import ReadModels
 from projections.read_models.families import Families, States, StreamedFamilies
 from tests.builders import aliases_assigned, assignments, game_started, round_played
+from tests.patience import PATIENCE_SECONDS
 
 HUMAN = Player("human", "p-1")
 
@@ -262,6 +264,38 @@ def test_a_double_click_in_one_process_is_one_round(
             assert isinstance(refusal, Conflict)
             assert "has moved on" in str(refusal)
             await assert_played_on(ready, one.play, game_id, rounds_before + rounds_elsewhere + 1)
+
+    asyncio.run(scenario())
+
+
+class LateReads(Ledger):
+    """A ledger whose second read of a stream, and each one after it, waits until it is let go."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger.engine)
+        self.let_go = threading.Event()
+        self._reads = itertools.count(1)
+
+    def read_stream(self, stream: str, after_version: int = 0, through_version: int | None = None) -> list[Entry]:
+        if next(self._reads) > 1:
+            self.let_go.wait(PATIENCE_SECONDS)
+        return super().read_stream(stream, after_version, through_version)
+
+
+def test_a_double_click_on_a_stale_game_is_one_round_whichever_reads_later(ready: Ledger) -> None:
+    ledger = LateReads(ready)
+
+    async def scenario() -> None:
+        async with process(ready) as other, Writer(ledger) as writer:
+            play = Play(ledger, writer, *reads(ready), Leaning(), split=Split(share=0.5, enabled=True))
+            game_id = (await play.start("forrest", HUMAN, in_metrics=True)).started.game_id
+            await other.play.play(game_id, "rock", None)
+            clicks = [asyncio.ensure_future(play.play(game_id, "rock", None)) for _ in range(2)]
+            await asyncio.wait(clicks, return_when=asyncio.FIRST_COMPLETED)
+            ledger.let_go.set()
+            outcomes = await asyncio.gather(*clicks, return_exceptions=True)
+            assert [type(outcome) for outcome in outcomes].count(Conflict) == 1
+            assert len(stored(ready, game_id).rounds) == 2
 
     asyncio.run(scenario())
 
