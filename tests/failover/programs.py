@@ -58,10 +58,6 @@ class Program:
             self._process.wait()
             self._process = None
 
-    def is_running(self) -> bool:
-        """Whether it was started and has not ended."""
-        return self._process is not None and self._process.poll() is None
-
 
 def free_ports() -> Iterator[int]:
     """Ports that the system gives to no connection, so that a program that was killed finds its own free again."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -69,21 +70,11 @@ class Against(Struct, frozen=True, kw_only=True):
     b: Rate
 
 
-class Faced(Struct, frozen=True, kw_only=True):
-    """What a version has shown since the swap against one player: live against training."""
-
-    version: int
-    aliases: tuple[str, ...]
-    wins: Rate
-    predictions: Rate
-    holdout_accuracy: float | None
-
-
 class Opponent(Struct, frozen=True, kw_only=True):
-    """A scripted player by its name, people (`human`) or other scripts (`script`); versions as in `versions`."""
+    """What versions did against a scripted player by its name, people (`human`) or other scripts (`script`)."""
 
     player: str
-    versions: tuple[Faced, ...]
+    versions: tuple[VersionShown, ...]
 
 
 class FamilyPage(Struct, frozen=True, kw_only=True):
@@ -189,15 +180,13 @@ def _by_player(looked: Looked, family: Family) -> tuple[Against, ...]:
 def _by_opponent(since: SinceSwap, versions: tuple[VersionShown, ...]) -> tuple[Opponent, ...]:
     """Who has played since the swap, and what each version has shown against them."""
 
-    def faced(player: str) -> tuple[Faced, ...]:
+    def faced(player: str) -> tuple[VersionShown, ...]:
         met = [(one, since.versions[one.version].get(player)) for one in versions if one.version in since.versions]
         return tuple(
-            Faced(
-                version=one.version,
-                aliases=one.aliases,
+            replace(
+                one,
                 wins=rate(shown.wins, shown.games),
                 predictions=rate(shown.correct, shown.predictions),
-                holdout_accuracy=one.holdout_accuracy,
             )
             for one, shown in met
             if shown is not None
