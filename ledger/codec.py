@@ -9,10 +9,12 @@ from typing import Any
 
 import msgspec
 
+from ledger.decoders import convert, json_decoder
 from ledger.errors import InvalidEventError, UnreadableEventError
 from ledger.events import EVENT_CLASSES, Event, wire_name
 
 Payload = dict[str, Any]
+_decode_payload = json_decoder(Payload).decode
 Upcast = Callable[[Payload], Payload]
 """Lifts a decoded payload from one schema version to the next."""
 
@@ -102,7 +104,7 @@ class Codec:
         self._types: dict[type, str] = {cls: wire_name(cls) for cls in EVENT_CLASSES}
         self._encode = msgspec.json.Encoder().encode
         self._decode: dict[str, Callable[[bytes], Event]] = {
-            name: msgspec.json.Decoder(cls).decode for name, cls in self._classes.items()
+            name: json_decoder(cls).decode for name, cls in self._classes.items()
         }
         self.newest: Mapping[tuple[str, int], Callable[[bytes], Event]] = {
             (name, version): self._decode[name] for name, version in self.schema_versions.items()
@@ -143,7 +145,7 @@ class Codec:
         if newest is None or not 1 <= schema_version < newest:
             problem = "unknown type" if newest is None else f"this release knows versions 1 to {newest}"
             raise UnreadableEventError(event_type, schema_version, problem)
-        fields = msgspec.json.decode(payload, type=Payload)
+        fields = _decode_payload(payload)
         for version in range(schema_version, newest):
             fields = self.upcasts[event_type, version](fields)
-        return msgspec.convert(fields, self._classes[event_type])
+        return convert(fields, self._classes[event_type])

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Engine, select
 
 from ledger.chain import GENESIS
+from ledger.decoders import json_decoder
 from ledger.engines.database import transaction
 from ledger.errors import IdentityError, StorageError
 from ledger.events import KnownLedger
@@ -20,6 +21,8 @@ from ledger.store import Ledger
 ADVICE = (
     'put the right database back, or, if this one is to go on in its place, run `rps accept-ledger --reason "..."`'
 )
+
+_decode = json_decoder(KnownLedger).decode
 
 
 def newest_link(ledger: Ledger) -> KnownLedger:
@@ -62,7 +65,7 @@ class LinkFile:
     def read(self) -> KnownLedger | None:
         """The link that is kept; None where there is no file. Raises IdentityError for a file that holds none."""
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=KnownLedger)
+            return _decode(self.path.read_bytes())
         except FileNotFoundError:
             return None
         except OSError as error:

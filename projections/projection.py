@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from ledger.decoders import msgpack_decoder
 from ledger.events import Event, wire_name
 from ledger.store import Entry
 from projections.fold import Reader, Readers
@@ -49,14 +50,19 @@ class Tracked(Generic[State]):
         self.projection = projection
         self.state = projection.initial()
         self.position = 0
+        self._decoder = msgpack_decoder(type(self.state))
 
     def encode(self) -> bytes:
         """The state as msgpack, which unlike JSON can have label tuples as keys."""
         return msgspec.msgpack.encode(self.state)
 
+    def decode(self, state: bytes) -> State:
+        """A state of this projection from its bytes. Raises one of ledger.codec's DECODE_ERRORS."""
+        return self._decoder.decode(state)
+
     def restore(self, state: bytes, position: int) -> None:
         """Take over an encoded state. Raises one of ledger.codec's DECODE_ERRORS when it has another shape."""
-        self.state = msgspec.msgpack.decode(state, type=type(self.state))
+        self.state = self.decode(state)
         self.position = position
 
     def reset(self) -> None:

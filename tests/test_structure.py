@@ -22,6 +22,7 @@ LINES_MAX = 500
 ROOMS: dict[str, tuple[str, ...]] = {
     "ledger": (
         "errors",
+        "decoders",
         "files",
         "masking",
         "numbers",
@@ -326,6 +327,27 @@ def prints(source: Source) -> list[str]:
     ]
 
 
+def hasty_decoders(source: Source) -> list[str]:
+    """Decoders of a type that do not take turns with those of other threads."""
+    return [
+        f"{module.name}:{node.lineno} makes a decoder itself: ledger.decoders makes them one at a time"
+        for module in source.modules
+        for node in module.nodes
+        if module.name != "ledger.decoders" and isinstance(node, ast.Call) and _makes_decoder(node)
+    ]
+
+
+def _makes_decoder(call: ast.Call) -> bool:
+    match call.func:
+        case ast.Attribute(value=ast.Name(id="msgspec"), attr="convert"):
+            return True
+        case ast.Attribute(attr="Decoder") | ast.Name(id="Decoder"):
+            return bool(call.args or call.keywords)
+        case ast.Attribute(attr="decode") | ast.Name(id="decode"):
+            return any(keyword.arg == "type" for keyword in call.keywords)
+    return False
+
+
 def environment_readers(source: Source) -> list[str]:
     """Modules that touch the environment, but for those that have a reason."""
     readers = []
@@ -373,6 +395,7 @@ RULES: tuple[Rule, ...] = (
     long_files,
     broad_handlers,
     prints,
+    hasty_decoders,
     environment_readers,
     unmirrored_tests,
 )
@@ -544,6 +567,9 @@ def test_a_room_may_import_those_before_it_and_itself(tmp_path: Path) -> None:
         (broad_handlers, {"ledger/store": "try:\n    pass\nexcept (OSError, BaseException):\n    pass"}),
         (broad_handlers, {"ledger/store": "try:\n    pass\nexcept:\n    pass"}),
         (prints, {"gameplay/cli": "print('hello')"}),
+        (hasty_decoders, {"ledger/store": "import msgspec\ndef f(x):\n    return msgspec.convert(x, int)"}),
+        (hasty_decoders, {"gameplay/web/feed": "import msgspec\nx = msgspec.json.Decoder(list[int]).decode"}),
+        (hasty_decoders, {"projections/past": "from msgspec import msgpack\nx = msgpack.decode(b'', type=int)"}),
         (environment_readers, {"gameplay/cli": "import os\nx = os.environ['HOME']"}),
         (environment_readers, {"gameplay/cli": "from os import getenv"}),
     ],
@@ -558,6 +584,8 @@ def test_what_is_allowed_is_left_alone(tmp_path: Path) -> None:
         {
             "gameplay/models/registry": "def f():\n    import mlflow",
             "gameplay/training/estimators": "def f():\n    import sklearn.ensemble\n    from sklearn import svm",
+            "ledger/decoders": "import msgspec\ndef f(kind):\n    return msgspec.json.Decoder(kind)",
+            "gameplay/web/numbers": "import msgspec\nx = msgspec.json.Decoder()\ny = msgspec.json.decode(b'1')",
             "gameplay/config": "import os\nhome = os.environ['HOME']",
             "gameplay/__init__": "from gameplay.config import home",
             "ledger/writer": "try:\n    pass\nexcept Exception:\n    raise",

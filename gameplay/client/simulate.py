@@ -11,6 +11,7 @@ import msgspec
 from gameplay.game.answers import MoveValues, PlayAnswer, PointsAnswer, StartAnswer
 from gameplay.game.bots import scripted_move, view_of
 from gameplay.game.rounds import PastRound
+from ledger.decoders import json_decoder
 from ledger.events import Points
 from ledger.vocabulary import BotName, Opponent, Winner
 
@@ -35,9 +36,9 @@ class SimulatedGame(NamedTuple):
 Answer = TypeVar("Answer")
 Listen = Callable[[PlayAnswer], None]
 
-_start_answer = msgspec.json.Decoder(StartAnswer)
-_points_answer = msgspec.json.Decoder(PointsAnswer)
-_play_answer = msgspec.json.Decoder(PlayAnswer)
+_start_answer = json_decoder(StartAnswer)
+_points_answer = json_decoder(PointsAnswer)
+_play_answer = json_decoder(PlayAnswer)
 
 
 class ScriptedPlayer:

@@ -16,6 +16,7 @@ from gameplay.game.features import FEATURE_NAMES
 from gameplay.models.artifacts import ModelCard, ModelFiles, TrainedModel, digest
 from gameplay.models.descriptions import metrics, parameters, requirements, run_tags
 from gameplay.models.errors import VersionMissing
+from ledger.decoders import json_decoder
 from ledger.vocabulary import MOVES, Family
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ DIGEST_LENGTH: Final = 36
 """As much of a data set's digest as MLflow keeps."""
 METRICS_A_BATCH: Final = 900
 """MLflow takes 1,000 values at a time, parameters included."""
+
+_decode_card = json_decoder(ModelCard).decode
 
 
 def log_model(
@@ -71,7 +74,7 @@ def read_model(family: Family, version: int, run_id: str, model: Path) -> ModelF
     """The files of a version, from its folder as it was downloaded. Raises VersionMissing."""
     try:
         onnx = (model / GRAPH_FILE).read_bytes()
-        card = msgspec.json.decode((model / CARD_FILE).read_bytes(), type=ModelCard)
+        card = _decode_card((model / CARD_FILE).read_bytes())
     except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise VersionMissing(family, version, str(error)) from error
     if (actual := digest(onnx)) != card.onnx_digest:

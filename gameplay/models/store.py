@@ -26,6 +26,7 @@ from gameplay.models.errors import (
     StoreSettingError,
     StoreUnavailable,
 )
+from ledger.decoders import json_decoder
 from ledger.masking import Masking, mask_addresses
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
 from projections.objects import (
@@ -99,6 +100,11 @@ class _Pointer(msgspec.Struct, frozen=True):
     run_id: str
 
 
+_decode_marker = json_decoder(Marker).decode
+_decode_meta = json_decoder(_Meta).decode
+_decode_pointer = json_decoder(_Pointer).decode
+
+
 class ObjectModelStore:
     """A model store in object storage; may be shared by threads and by processes."""
 
@@ -129,7 +135,7 @@ class ObjectModelStore:
         if onnx is None or encoded is None:
             raise ModelMissing(family, version)
         try:
-            meta = msgspec.json.decode(encoded, type=_Meta)
+            meta = _decode_meta(encoded)
         except UNREADABLE as error:
             raise ModelDamaged(family, version, f"its description cannot be read: {error}") from error
         if (actual := digest(onnx)) != meta.card.onnx_digest:
@@ -186,7 +192,7 @@ class ObjectModelStore:
         """What an alias's marker says; None where there is none, or none that can be read."""
         encoded = self._get(_marker_key(family, alias))
         try:
-            return msgspec.json.decode(encoded, type=Marker) if encoded else None
+            return _decode_marker(encoded) if encoded else None
         except UNREADABLE:
             return None
 
@@ -252,7 +258,7 @@ class ObjectModelStore:
             except FileNotFoundError:
                 return False
         try:
-            meta = msgspec.json.decode(encoded, type=_Meta)
+            meta = _decode_meta(encoded)
         except UNREADABLE:
             return False
         return meta.run_id == run_id and written < latest
@@ -273,7 +279,7 @@ class ObjectModelStore:
         if encoded is None:
             return None
         try:
-            return msgspec.json.decode(encoded, type=_Pointer).run_id
+            return _decode_pointer(encoded).run_id
         except UNREADABLE as error:
             raise ModelDamaged(family, version, f"its pointer cannot be read: {error}") from error
 

@@ -10,6 +10,7 @@ from gameplay.game.answers import PlayAnswer
 from gameplay.game.features import features
 from gameplay.game.games import Game, fold
 from gameplay.game.policies import UNIFORM
+from ledger.decoders import json_decoder
 from ledger.events import GameFinished, PredictionMade, wire_name
 from ledger.facts import Probabilities
 from ledger.files import new_file
@@ -39,6 +40,9 @@ class CapturedRound(msgspec.Struct, frozen=True, kw_only=True):
     predicted: Move
     actual: Move
     bot_move: Move
+
+
+_decode = json_decoder(CapturedRound).decode
 
 
 def from_answer(player: BotName, answer: PlayAnswer) -> CapturedRound | None:
@@ -81,8 +85,7 @@ def write(path: Path, rounds: Iterable[CapturedRound]) -> int:
 
 def read(path: Path) -> list[CapturedRound]:
     """The rounds in a file that `write` made."""
-    decode = msgspec.json.Decoder(CapturedRound).decode
-    return [decode(line) for line in path.read_bytes().splitlines()]
+    return [_decode(line) for line in path.read_bytes().splitlines()]
 
 
 def _finished_games(ledger: Ledger, player: BotName, policy: Policy) -> Iterator[str]:

@@ -20,6 +20,7 @@ from apscheduler.schedulers.base import BaseScheduler
 from gameplay.serving.clocks import Clocks
 from gameplay.serving.threads import Threads
 from gameplay.serving.triggers import Trigger
+from ledger.errors import UnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,9 @@ class JobThreads(BaseExecutor):  # type: ignore[misc]  # the library has no type
             problem = f"{type(error).__name__}: {error}"
             # Each failure is counted, but logged only when it is new: a lost key fails every few seconds for days.
             if self.failing.get(job.id) != problem:
-                log.exception("the job %s failed", job.id)
+                # Where the database is away its words say all, and a failover would fill the log with tracebacks.
+                traced = not isinstance(error, UnavailableError)
+                log.error("the job %s failed: %s", job.id, error, exc_info=traced)
             self.failing[job.id] = problem
             event = JobExecutionEvent(EVENT_JOB_ERROR, job.id, "default", due, exception=error)
         else:

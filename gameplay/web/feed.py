@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import msgspec
 from msgspec import Raw, Struct
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +12,7 @@ from gameplay.web.console.withheld import WITHHELD, game_of, is_open
 from gameplay.web.queries import choices, one, whole
 from gameplay.web.state import lanes_of, service_of
 from ledger.codec import DECODE_ERRORS
+from ledger.decoders import json_decoder
 from ledger.errors import UnreadableEventError
 from ledger.events import EVENT_TYPES
 from ledger.store import Entry, Ledger
@@ -23,6 +23,9 @@ LIMIT_MAX = 1_000
 POSITION_MAX = 2**53
 SCANNED_MAX = 20_000
 """Entries that one look reads through for the types asked for: no index finds them."""
+
+_decode_fields = json_decoder(dict[str, Any]).decode
+_decode_raw = json_decoder(Raw).decode
 
 
 class FeedEvent(Struct, frozen=True, kw_only=True):
@@ -129,8 +132,8 @@ def _payload(entry: Entry, withheld: frozenset[str]) -> Any:
 
 
 def _as_stored(payload: bytes) -> Raw:
-    return msgspec.json.decode(payload, type=Raw)
+    return _decode_raw(payload)
 
 
 def _fields(payload: bytes) -> dict[str, Any]:
-    return msgspec.json.decode(payload, type=dict[str, Any])
+    return _decode_fields(payload)

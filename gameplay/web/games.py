@@ -13,6 +13,7 @@ from gameplay.web.answers import play_answer, points_answer, start_answer
 from gameplay.web.bodies import Line, MaybeLine, answer, decode, read_body
 from gameplay.web.queries import one
 from gameplay.web.state import lanes_of, service_of
+from ledger.decoders import json_decoder
 from ledger.facts import Round
 from ledger.vocabulary import POLICIES, Move, Opponent
 
@@ -52,9 +53,9 @@ class EraseName(msgspec.Struct, frozen=True, kw_only=True):
     session_id: Line
 
 
-_start_decoder = msgspec.json.Decoder(StartGame)
-_play_decoder = msgspec.json.Decoder(PlayRound)
-_erase_decoder = msgspec.json.Decoder(EraseName)
+_start_decoder = json_decoder(StartGame)
+_play_decoder = json_decoder(PlayRound)
+_erase_decoder = json_decoder(EraseName)
 
 
 async def start_game(request: Request) -> Response:

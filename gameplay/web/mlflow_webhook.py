@@ -14,6 +14,7 @@ from gameplay.refusals import NotFound, Unauthorized
 from gameplay.web.bodies import answer, decode, read_body
 from gameplay.web.deliveries import FRESH_SECONDS
 from gameplay.web.state import deliveries_of, service_of
+from ledger.decoders import json_decoder
 from ledger.errors import InvalidTextError
 from ledger.numbers import parse_whole
 from ledger.vocabulary import Family
@@ -31,7 +32,7 @@ class Delivery(msgspec.Struct):
     data: dict[str, Any]
 
 
-_decoder = msgspec.json.Decoder(Delivery)
+_decoder = json_decoder(Delivery)
 
 
 async def mlflow_webhook(request: Request) -> Response:

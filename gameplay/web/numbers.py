@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import inspect
 
+from ledger.decoders import convert
 from ledger.errors import InvalidTextError
 from ledger.numbers import parse_decimal
 
@@ -30,7 +31,7 @@ class QuotedNumbersDecoder(Generic[Body]):
 
     def decode(self, body: bytes) -> Body:
         """The body. Raises what `msgspec.json.Decoder.decode` raises."""
-        return msgspec.convert(unquote(_any_decoder.decode(body), self._kind), self.type)
+        return convert(unquote(_any_decoder.decode(body), self._kind), self.type)
 
 
 def unquote(value: Any, kind: inspect.Type) -> Any:

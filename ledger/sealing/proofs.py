@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from ledger.decoders import json_decoder
 from ledger.errors import LedgerError
 from ledger.rows import Row, Rows
 from ledger.sealing.checkpoints import Checkpoint
@@ -47,6 +48,9 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     event: ProvenEvent
     path: tuple[str, ...]
     checkpoint: str = msgspec.field(name="note")
+
+
+_decode = json_decoder(Proof).decode
 
 
 class Proven(msgspec.Struct, frozen=True):
@@ -141,7 +145,7 @@ def encode_proof(proof: Proof) -> bytes:
 def read_proof(path: Path) -> Proof:
     """The proof in a file. Raises NoProofError."""
     try:
-        proof = msgspec.json.decode(path.read_bytes(), type=Proof)
+        proof = _decode(path.read_bytes())
     except OSError as error:
         raise NoProofError(f"cannot read {path}: {error.strerror}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import func, select
 
 from ledger.chain import GENESIS, leaf, link
+from ledger.decoders import json_decoder
 from ledger.engines.database import database_of, transaction
 from ledger.errors import DamagedError, LedgerError
 from ledger.rows import PAGE_ROWS, misfit
@@ -64,7 +65,8 @@ assert Entry._fields[-2:] == ("payload", "chain_hash")
 assert ExportedEntry.__struct_fields__[: len(_AS_THEY_ARE)] == _AS_THEY_ARE
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(ExportedEntry).decode
+_decode = json_decoder(ExportedEntry).decode
+_decode_object = json_decoder(dict[str, Any]).decode
 
 
 def export_lines(ledger: Ledger) -> Iterator[bytes]:
@@ -111,7 +113,7 @@ def _is_json(payload: bytes) -> bool:
     if b"\n" in payload or payload.strip() != payload:
         return False
     try:
-        msgspec.json.decode(payload, type=dict[str, Any])
+        _decode_object(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     return True

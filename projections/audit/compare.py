@@ -139,7 +139,7 @@ def _compare_state(differs: Differs, replay: Replay, stored: _Stored, guarded: b
         yield differs("state", "other bytes than were saved", "a state")
         return
     try:
-        state = msgspec.msgpack.decode(encoded, type=type(tracked.state))
+        state = tracked.decode(encoded)
     except DECODE_ERRORS as error:
         yield differs("state", f"it does not decode: {error}", "a state")
         return

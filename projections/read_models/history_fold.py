@@ -12,7 +12,7 @@ from ledger.evidence import Tickers
 from ledger.store import Entry
 from projections.errors import ProjectionError
 from projections.read_models.history_digest import changed, hash_of
-from projections.read_models.history_row import Detail
+from projections.read_models.history_row import Detail, decode_detail
 from projections.schema import StoredRow
 from projections.schema import promotion_history as table
 
@@ -174,7 +174,7 @@ def _changed(row: StoredRow, values: Mapping[str, int | None], assignments: list
 
 
 def _with_assignments(encoded: bytes, assignments: list[dict[str, Any]]) -> bytes:
-    detail = msgspec.json.decode(encoded, type=Detail)
+    detail = decode_detail(encoded)
     detail.alias_assignments = assignments
     return msgspec.json.encode(detail)
 

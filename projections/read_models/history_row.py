@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from msgspec import Struct, structs
 
 from ledger.codec import DECODE_ERRORS
+from ledger.decoders import json_decoder
 from ledger.errors import StorageError
 from projections.schema import StoredRow
 
@@ -31,6 +31,9 @@ class Detail(Struct, kw_only=True):
     statistics: dict[str, Any] | None
     verdicts: list[dict[str, Any]]
     report: dict[str, Any] | None
+
+
+decode_detail = json_decoder(Detail).decode
 
 
 class HistoryRow(Struct, frozen=True, kw_only=True):
@@ -87,7 +90,7 @@ def render(row: StoredRow, *, detail: bool = False) -> dict[str, Any]:
     Raises StorageError for a row that no fold has written.
     """
     try:
-        nested = msgspec.json.decode(row.detail, type=Detail)
+        nested = decode_detail(row.detail)
         shown = structs.asdict(history_row(row, nested))
     except (*DECODE_ERRORS, LookupError, ValueError, TypeError, OverflowError) as error:
         repair = "`rps-audit rebuild --projection promotion_history` folds the table again"

@@ -22,6 +22,7 @@ from gameplay.observability.dashboard.resource import (
     Variable,
 )
 from gameplay.observability.dashboard.visuals import Json
+from ledger.decoders import convert
 
 GRID_COLUMNS: Final = 24
 HEADING_HEIGHT: Final = 1
@@ -78,7 +79,7 @@ def has_elements(dashboard: Json) -> bool:
 def classic(dashboard: Json) -> Json:
     """A dashboard of the newer form in the classic one. Raises ElementsError."""
     try:
-        read = msgspec.convert(dashboard, Dashboard)
+        read = convert(dashboard, Dashboard)
         placed = [*_sections(read, read.layout, 0)]
         listed = {
             "annotations": [*map(_annotation, read.annotations)],
@@ -171,7 +172,7 @@ def _placed(dashboard: Dashboard, item: Item, y: int) -> Json:
     if element.kind != "Panel":
         raise ElementsError(f"{name!r} is a {element.kind}: unlink it, since other Grafanas do not have it")
     grid = {"h": item.height, "w": item.width, "x": item.x, "y": y}
-    return {**_panel(msgspec.convert(element.spec, Panel)), "gridPos": grid, **_repeated(item.repeat)}
+    return {**_panel(convert(element.spec, Panel)), "gridPos": grid, **_repeated(item.repeat)}
 
 
 def _refuse_conditions(what: str, rendering: Json | None) -> None:
@@ -275,8 +276,8 @@ def _variable(one: Variable) -> Json:
         if name in spec:
             spec[name] = _word(words, spec[name])
     if one.kind == "QueryVariable":
-        query = msgspec.convert(spec.get("query"), DataQuery)
-        spec["datasource"] = _source(query, msgspec.convert(spec.get("datasource"), Source | None))
+        query = convert(spec.get("query"), DataQuery)
+        spec["datasource"] = _source(query, convert(spec.get("datasource"), Source | None))
         spec["query"] = query.spec.get(_STRING_QUERY, query.spec)
     elif one.group is not None:
         spec["datasource"] = _source(one)

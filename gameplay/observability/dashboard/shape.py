@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from gameplay.observability.dashboard.visuals import Json
+from ledger.decoders import convert
 
 
 class Source(Struct):
@@ -113,7 +114,7 @@ class Dashboard(Struct):
 def fault(dashboard: Json) -> str | None:
     """Where a dashboard is not made as Grafana makes them; None where it is."""
     try:
-        msgspec.convert(dashboard, Dashboard)
+        convert(dashboard, Dashboard)
     except msgspec.ValidationError as error:
         return f"it is not made as Grafana makes them: {error}"
     return None

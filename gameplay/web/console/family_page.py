@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 from starlette.requests import Request
@@ -18,7 +17,7 @@ from gameplay.web.console.pages import respond
 from gameplay.web.queries import whole
 from ledger.vocabulary import FAMILIES, PLAYED_ALIASES, PLAYER_KINDS, Decision, Family
 from projections.read_models.history import Query
-from projections.read_models.history_row import Detail
+from projections.read_models.history_row import decode_detail
 from projections.read_models.records_by_player import PLAYERS, SinceSwap
 from projections.schema import StoredRow
 
@@ -114,7 +113,7 @@ def build(_service: Service, looked: Looked, *, family: Family, limit: int) -> F
 
 
 def _point(row: StoredRow, trained: Mapping[int, float]) -> CyclePoint:
-    detail = msgspec.json.decode(row.detail, type=Detail)
+    detail = decode_detail(row.detail)
     evidence, statistics = detail.evidence or {}, detail.statistics or {}
     return CyclePoint(
         position=row.id,

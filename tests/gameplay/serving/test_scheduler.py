@@ -14,6 +14,7 @@ from gameplay.cron import Crontab
 from gameplay.serving.scheduler import Scheduler
 from gameplay.serving.threads import Threads
 from gameplay.serving.triggers import AtFirings, Every, Trigger
+from ledger.errors import UnavailableError
 from tests.gameplay.clocks import NOON, SetClocks
 from tests.gameplay.web_clients import wait_until
 from tests.patience import PATIENCE_SECONDS
@@ -170,7 +171,7 @@ class Panic(BaseException):
     """What an extension module raises past every `except Exception`."""
 
 
-@pytest.mark.parametrize("error", [RuntimeError("no"), Panic("no"), SystemExit(1)])
+@pytest.mark.parametrize("error", [RuntimeError("no"), Panic("no"), SystemExit(1), UnavailableError("no")])
 def test_a_job_that_fails_says_so_and_runs_again(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
     def fail(_due: datetime) -> None:
         raise error
@@ -189,6 +190,7 @@ def test_a_job_that_fails_says_so_and_runs_again(error: BaseException, caplog: p
 
     assert heard == [("fails", error)] * 2
     assert caplog.text.count("the job fails failed") == 1, "the same failure is logged once"
+    assert ("Traceback" in caplog.text) != isinstance(error, UnavailableError), "which place met it says nothing"
     assert scheduler.failing == {"fails": f"{type(error).__name__}: {error}"}
     assert threads.died == {}
     scheduler.shutdown()
