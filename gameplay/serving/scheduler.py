@@ -66,8 +66,10 @@ class JobThreads(BaseExecutor):  # type: ignore[misc]  # the library has no type
             # Each failure is counted, but logged only when it is new: a lost key fails every few seconds for days.
             if self.failing.get(job.id) != problem:
                 # Where the database is away its words say all, and a failover would fill the log with tracebacks.
-                traced = not isinstance(error, UnavailableError)
-                log.error("the job %s failed: %s", job.id, error, exc_info=traced)
+                if isinstance(error, UnavailableError):
+                    log.error("the job %s failed: %s", job.id, error)  # noqa: TRY400 - see above
+                else:
+                    log.exception("the job %s failed", job.id)
             self.failing[job.id] = problem
             event = JobExecutionEvent(EVENT_JOB_ERROR, job.id, "default", due, exception=error)
         else:

@@ -39,9 +39,10 @@ def wait_adopted() -> None:
 
 @contextmanager
 def serving(settings: Settings, registry: Registry, limits: Limits = DEFAULTS) -> Iterator[TestClient]:
-    """The service over a prepared data folder, as soon as it is ready."""
+    """The service over a prepared data folder, as soon as it is ready and has looked at the registry."""
     with TestClient(create_app(settings, registry=registry, limits=limits), base_url=BASE_URL) as client:
         wait_until(lambda: client.get("/readyz").status_code == 200)
+        wait_adopted()
         yield client
 
 
