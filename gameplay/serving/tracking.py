@@ -19,11 +19,11 @@ NOBODY: Final = CrossFamilySet(share=0.0, players=PLAYER_KINDS, actor=None, reas
 """What holds where the ledger says nothing."""
 DRAWS_KEPT_MAX: Final = 10_000
 
-Settings = Sequence[tuple[Entry, CrossFamilySet]]
+TrackingSettings = Sequence[tuple[Entry, CrossFamilySet]]
 """Each setting with its entry, in their order."""
 
 
-def settings_in(ledger: Ledger) -> Settings:
+def settings_in(ledger: Ledger) -> TrackingSettings:
     """All that the ledger has."""
     return [
         (entry, event)
@@ -32,7 +32,7 @@ def settings_in(ledger: Ledger) -> Settings:
     ]
 
 
-def is_drawn(started: GameStarted, position: int, settings: Settings) -> bool:
+def is_drawn(started: GameStarted, position: int, settings: TrackingSettings) -> bool:
     """Whether the other families predict the rounds of a game whose start has this position."""
     before = [event for entry, event in settings if entry.position < position]
     setting = before[-1] if before else NOBODY

@@ -7,7 +7,7 @@ run a version came of from its trainings and assignments.
 from bisect import bisect_right
 from collections.abc import Iterable
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct, field
 
@@ -26,22 +26,26 @@ class RunSeen(NamedTuple):
     run: VersionRun
 
 
-class _Found(NamedTuple):
+class _Check(NamedTuple):
     position: int
     run_id: str | None
-    found: ParityFound | None
+    found: ParityFound
+
+
+Seen = TypeVar("Seen", _Check, RunSeen)
 
 
 class ParityChecks(Struct):
     """The checks of a family's versions and the runs that they came of, by version, each in the ledger's order."""
 
-    checks: dict[int, list[_Found]] = field(default_factory=dict)
-    runs: dict[int, list[_Found]] = field(default_factory=dict)
+    checks: dict[int, list[_Check]] = field(default_factory=dict)
+    runs: dict[int, list[RunSeen]] = field(default_factory=dict)
 
     def newest(self, version: int, position: int) -> ParityFound | None:
         """The newest check up to a position, unless the version's number meant another run by then."""
-        check, run = (_newest(known.get(version, []), position) for known in (self.checks, self.runs))
-        if check is None or check.run_id != (run and run.run_id):
+        check = _newest(self.checks.get(version, []), position)
+        seen = _newest(self.runs.get(version, []), position)
+        if check is None or check.run_id != (seen and seen.run.run_id):
             return None
         return check.found
 
@@ -56,7 +60,7 @@ def read_parity_checks(ledger: Ledger, family: Family, assigned: Iterable[RunSee
         event = decode(entry, ledger.codec)
         if isinstance(event, ParityChecked):
             found = ParityFound(position=entry.position, rounds=event.rounds, differences=event.differences)
-            known.checks.setdefault(event.version, []).append(_Found(entry.position, event.run_id, found))
+            known.checks.setdefault(event.version, []).append(_Check(entry.position, event.run_id, found))
     if not known.checks:
         return known
     for entry in ledger.read_stream(training_stream(family)):
@@ -65,11 +69,11 @@ def read_parity_checks(ledger: Ledger, family: Family, assigned: Iterable[RunSee
                 runs.append(RunSeen(entry.position, VersionRun(version=version, run_id=run_id, graph_sha256=None)))
             case _:
                 pass  # it made no version
-    for position, run in sorted(runs, key=attrgetter("position")):
-        known.runs.setdefault(run.version, []).append(_Found(position, run.run_id, None))
+    for seen in sorted(runs, key=attrgetter("position")):
+        known.runs.setdefault(seen.run.version, []).append(seen)
     return known
 
 
-def _newest(known: list[_Found], position: int) -> _Found | None:
+def _newest(known: list[Seen], position: int) -> Seen | None:
     index = bisect_right(known, position, key=attrgetter("position"))
     return known[index - 1] if index else None
