@@ -29,12 +29,13 @@ def cost(folder: Path) -> Outcome:
             source = empty_ledger(data / "ledger.db")
             import_lines(Ledger(engine), export_lines(source))
             source.engine.dispose()
-        players = [
+        started = [
             stack.enter_context(_player(folder / f"player-{number}", url, data / "models"))
             for number in range(PROCESSES + 1)
         ]
-        for player in players:
-            wait_until_ready(player.url)
+        for player, process in started:
+            wait_until_ready(player.url, process)
+        players = [player for player, _ in started]
         return compare(
             "PostgreSQL, CPU of a /play, three processes",
             lambda: _cost(players[1:]),
@@ -53,12 +54,12 @@ def _cost(players: Sequence[Served]) -> float:
 
 
 @contextmanager
-def _player(data: Path, database_url: str, models: Path) -> Iterator[Served]:
+def _player(data: Path, database_url: str, models: Path) -> Iterator[tuple[Served, Child]]:
     port = free_port()
     command = module_command("bench.player", data, database_url, models.as_uri(), str(port))
     process = Child(command, stderr=subprocess.DEVNULL)
     try:
-        yield Served(f"http://127.0.0.1:{port}", process.pid)
+        yield Served(f"http://127.0.0.1:{port}", process.pid), process
     finally:
         process.terminate()
         process.wait()

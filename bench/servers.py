@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,7 +39,7 @@ def service(data: Path, **variables: str) -> Iterator[Served]:
     process = Child([RPS, "serve"], env={**environment(data, port), **variables}, stderr=subprocess.DEVNULL)
     served = Served(f"http://{HOST}:{port}", process.pid)
     try:
-        wait_until_ready(served.url)
+        wait_until_ready(served.url, process)
         yield served
     finally:
         process.terminate()
@@ -93,15 +93,16 @@ async def _post(connection: Connection, path: str, body: dict[str, str]) -> dict
     return answer
 
 
-def wait_until_ready(url: str) -> None:
+def wait_until_ready(url: str, process: Child) -> None:
     """Wait until a service is ready and has settled."""
-    deadline = time.monotonic() + READY_SECONDS_MAX
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{url}/readyz", timeout=5):
-                break
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
-    else:
-        raise TimeoutError(f"the service at {url} did not become ready")
+
+    def is_ready() -> bool:
+        with (
+            suppress(urllib.error.URLError, ConnectionError),
+            urllib.request.urlopen(f"{url}/readyz", timeout=5),
+        ):
+            return True
+        return False
+
+    process.wait_until(f"the service at {url}", is_ready, READY_SECONDS_MAX)
     time.sleep(8)  # it compares its aliases with the registry's now, and importing MLflow takes a core for seconds

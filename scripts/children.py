@@ -7,23 +7,57 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from select import select
 from typing import IO, Any, NamedTuple
 
+POLL_SECONDS = 0.05
 WAIT_SECONDS_MAX = 10.0
 """How long the watcher waits for a program that it has sent a signal."""
+
+
+class EndedError(Exception):
+    """A program has ended, and nothing here has asked it to."""
 
 
 class Child(subprocess.Popen[bytes]):
     """A program that is killed when this process ends; with its whole process group, where it leads one."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._sent: set[int] = set()
         super().__init__(*arguments, **options)
         end_with_us(self.pid)
+
+    def send_signal(self, sig: int) -> None:
+        """As Popen does it, which ends by its signals what `check` calls no surprise."""
+        if self.poll() is None:
+            self._sent.add(sig)
+        super().send_signal(sig)
+
+    def check(self, what: str, *expected: int) -> None:
+        """Raise EndedError where it has ended by no signal from here, and with no status that is expected.
+
+        A program that was asked to stop may do so with status 0.
+        """
+        status = self.poll()
+        stops = {0} if self._sent & {signal.SIGTERM, signal.SIGINT} else set()
+        if status is None or status in {*expected, *stops} or -status in self._sent:
+            return
+        how = f"by {signal.Signals(-status).name}" if status < 0 else f"with exit status {status}"
+        raise EndedError(f"{what} has ended {how}, and nothing here has asked it to")
+
+    def wait_until(self, what: str, condition: Callable[[], object], seconds_max: float) -> None:
+        """Wait until something is so of this program. Raises EndedError once it has ended, and TimeoutError."""
+        deadline = time.monotonic() + seconds_max
+        while not condition():
+            self.check(what)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what} is not ready within {seconds_max:g} s; its process runs")
+            time.sleep(POLL_SECONDS)
 
 
 class Watched(NamedTuple):

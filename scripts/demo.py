@@ -12,9 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -27,7 +26,7 @@ from gameplay.core import Core, open_core
 from gameplay.promotion import planning
 from ledger.vocabulary import ALIASES, BOTS, FAMILIES, FAMILY_OF_POLICY, POLICIES, Family
 from projections.commands.console import output
-from scripts.children import Child
+from scripts.children import Child, EndedError
 from scripts.ports import free_port
 
 EARLY: Family = "xgboost"
@@ -184,15 +183,15 @@ def _service(environment: dict[str, str], client: httpx2.Client, *, kill: bool) 
 
 
 def _wait_until_ready(client: httpx2.Client, process: Child) -> None:
-    deadline = time.monotonic() + READY_SECONDS_MAX
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if client.get("/readyz").status_code == 200:
-                return
-        except httpx2.TransportError:
-            pass  # it does not listen yet
-        time.sleep(0.1)
-    raise SystemExit("the service did not become ready")
+    def is_ready() -> bool:
+        with suppress(httpx2.TransportError):  # it does not listen yet
+            return client.get("/readyz").status_code == 200
+        return False
+
+    try:
+        process.wait_until("the service", is_ready, READY_SECONDS_MAX)
+    except (EndedError, TimeoutError) as error:
+        raise SystemExit(str(error)) from error
 
 
 if __name__ == "__main__":

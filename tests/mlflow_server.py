@@ -4,10 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +83,13 @@ class MlflowServer:
             return msgspec.json.decode(answer.read())
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + START_SECONDS_MAX
-        while time.monotonic() < deadline:
-            try:
-                with urllib.request.urlopen(f"{self.uri}/health", timeout=PATIENCE_SECONDS):
-                    return
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.05)
-        raise TimeoutError("MLflow did not start")
+        assert self._process is not None
+        self._process.wait_until("MLflow", self._is_up, START_SECONDS_MAX)
+
+    def _is_up(self) -> bool:
+        with (
+            suppress(urllib.error.URLError, ConnectionError),
+            urllib.request.urlopen(f"{self.uri}/health", timeout=PATIENCE_SECONDS),
+        ):
+            return True
+        return False

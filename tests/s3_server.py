@@ -2,10 +2,10 @@
 
 import os
 import signal
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -50,7 +50,7 @@ class S3Gateway:
                 "-iam=false",
                 "-autoCreateBucket=false",  # as MinIO and AWS do it
             )
-        _wait(lambda: _get(f"{self.endpoint}/healthz"))
+        _wait(self._process, lambda: _get(f"{self.endpoint}/healthz"))
 
     def stop(self) -> None:
         if self._process is not None:
@@ -121,8 +121,8 @@ class S3Storage:
             "-volume.max=500",  # each bucket has a volume of its own
         )
         # A write that comes before the volumes are known is tried again after seconds only.
-        _wait(lambda: "fid" in _get(f"http://{HOST}:{self._master}/dir/assign"))
-        _wait(lambda: _get(f"http://{HOST}:{self.filer}/healthz"))
+        _wait(self._process, lambda: "fid" in _get(f"http://{HOST}:{self._master}/dir/assign"))
+        _wait(self._process, lambda: _get(f"http://{HOST}:{self.filer}/healthz"))
         self.make_bucket(SHARED_BUCKET)
 
     def stop(self) -> None:
@@ -162,13 +162,10 @@ def _get(url: str) -> str:
         return str(answer.read() or b"ok")
 
 
-def _wait(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while time.monotonic() < deadline:
-        try:
-            if condition():
-                return
-        except (urllib.error.URLError, ConnectionError):
-            pass
-        time.sleep(0.05)
-    raise TimeoutError("SeaweedFS did not start")
+def _wait(process: Child, condition: Callable[[], object]) -> None:
+    def is_so() -> object:
+        with suppress(urllib.error.URLError, ConnectionError):
+            return condition()
+        return False
+
+    process.wait_until("SeaweedFS", is_so, START_SECONDS_MAX)

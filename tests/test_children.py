@@ -12,6 +12,7 @@ from select import select
 
 import pytest
 
+from scripts.children import Child, EndedError
 from tests.postgresql import WHEEL, require
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +64,34 @@ def test_what_a_killed_run_has_started_ends_with_it(tmp_path: Path) -> None:
     while Path(folder).exists():
         assert time.monotonic() < deadline, folder
         time.sleep(0.02)
+
+
+def test_a_program_that_ends_by_itself_is_named_with_how() -> None:
+    crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    for code, how in (
+        ("raise SystemExit(3)", "with exit status 3"),
+        (crash, "by SIGSEGV"),
+        ("", "with exit status 0"),
+    ):
+        with Child([sys.executable, "-S", "-c", code]) as child, pytest.raises(EndedError, match=how):
+            child.wait_until("the program", lambda: False, PATIENCE_SECONDS)
+
+
+def test_a_program_that_was_asked_to_end_may() -> None:
+    for asked in (signal.SIGTERM, signal.SIGKILL):
+        with Child([sys.executable, "-S", "-c", "import signal; signal.pause()"]) as child:
+            child.check("the program")
+            child.send_signal(asked)
+            child.wait(PATIENCE_SECONDS)
+            child.kill()
+            child.check("the program")
+
+
+def test_a_program_that_is_not_ready_in_time_is_said_to_run() -> None:
+    with Child([sys.executable, "-S", "-c", "import signal; signal.pause()"]) as child:
+        with pytest.raises(TimeoutError, match=r"the program is not ready within 0 s; its process runs"):
+            child.wait_until("the program", lambda: False, 0.0)
+        child.kill()
 
 
 def has_ended(pid: int) -> bool:

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from scripts.children import EndedError
 from tests.crash.lives import Lives
 from tests.crash.script import (
     AT_A_START,
@@ -80,7 +81,7 @@ def crash(kills: int, seed: int) -> None:
                 kill(lives, one, seed=seed + number)
                 lives.check_log()
                 lives.check_service()
-            except (AssertionError, subprocess.TimeoutExpired) as error:
+            except (AssertionError, EndedError, subprocess.TimeoutExpired) as error:
                 console.print(f"[red]kill {number + 1}, {one} ({one.number}): {error}")
                 console.print(data_dir.with_suffix(".log").read_text()[-4_000:])
                 sys.exit(1)

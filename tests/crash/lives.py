@@ -42,6 +42,7 @@ KEYED = ("swap", "pin", "approve", "reject")
 COUNTERS = ("_total", "_bucket", "_count", "_sum")
 NEVER = "before an append", 0
 """No moment at all: the process is killed from outside."""
+EXITS = range(256)
 
 
 class Lives:
@@ -67,19 +68,24 @@ class Lives:
     @contextmanager
     def served(self, moment: tuple[str, int] = NEVER) -> Iterator[Child]:
         """A service that is ready, or that has met its moment on the way; killed at the end if it is not dead."""
+        name, expected = f"the service of life {self.kills + 1}", killed_by_itself(moment)
         with self._process(moment, "serve") as process:
             try:
                 self._await_ready(process)
+                process.check(name, *expected)
                 yield process
             finally:
                 process.kill()
                 process.wait()
                 self.kills += 1
+                # Players take a service that is gone for one that was killed: an end of another kind is told here.
+                process.check(name, *expected)
 
     def run(self, moment: tuple[str, int], *command: str, data_dir: Path | None = None) -> int:
         """A command of the product, to its end or its moment; its exit code, -9 when it was killed."""
         with self._process(moment, *command, data_dir=data_dir) as process:
             code = process.wait(COMMAND_SECONDS_MAX)
+            process.check(" ".join(command), *EXITS, *killed_by_itself(moment))
         self.kills += code == -signal.SIGKILL
         return code
 
@@ -168,7 +174,7 @@ class Lives:
     def check_service(self) -> None:
         """A service that starts after the kill: what it shows is a replay, and the registry has its aliases."""
         with self.served() as process, self.client() as client:
-            assert process.poll() is None, "the service did not start after a kill"
+            process.check("the service that started after a kill")
             self._await_agreement()
             self._check_retries(client)
             shown = sample_values(client.get("/metrics", params={"scope": "ledger"}).raise_for_status().text)
@@ -230,6 +236,7 @@ class Lives:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("RPS_")},
             **({"RPS_WEBHOOK_URL": self._receiver.url} if self._receiver else {}),
+            "PYTHONFAULTHANDLER": "1",  # an end by SIGSEGV leaves its threads' stacks in the log
             "RPS_DATA_DIR": str(data_dir or self.settings.data_dir),
             "RPS_PORT": str(self.port),
             "RPS_PROMOTION_SCHEDULE": "off",
@@ -254,6 +261,11 @@ class Lives:
                         return
                 assert time.monotonic() < deadline, "the service did not become ready"
                 time.sleep(0.05)
+
+
+def killed_by_itself(moment: tuple[str, int]) -> list[int]:
+    """The status of a process that meets its moment."""
+    return [] if moment == NEVER else [-signal.SIGKILL]
 
 
 def answered(client: httpx2.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:

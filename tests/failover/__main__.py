@@ -111,7 +111,7 @@ def _drill(cluster: Cluster) -> bool:
     lost, doubled = _compare(cluster.product.environment["RPS_DATABASE_URL"], cluster.seen.told)
     with console.status("A full audit"):
         audit = cluster.product.audit()
-    seen = cluster.seen
+    seen, endings = cluster.seen, cluster.product.endings()
     _show(pauses)
     findings = {
         "rounds acknowledged": len(seen.told),
@@ -120,14 +120,15 @@ def _drill(cluster: Cluster) -> bool:
         "scrapes": seen.scrapes,
         "scrapes that went back": len(seen.went_back),
         "answers that no failover explains": len(seen.unexpected),
+        "processes that ended by themselves": len(endings),
     }
     for name, number in findings.items():
         console.print(f"{name:>36}: {number:,}")
     console.print(f"{'refused and made again':>36}: {dict(sorted(seen.refusals.items()))}")
-    for problem in seen.unexpected[:5]:
+    for problem in (*endings, *seen.unexpected[:5]):
         console.print(f"[red]{problem}[/red]")
     console.print(audit.strip(), highlight=False)
-    whole = not (lost or doubled or seen.went_back or seen.unexpected)
+    whole = not (lost or doubled or seen.went_back or seen.unexpected or endings)
     return whole and all(pause.is_short for pause in pauses)
 
 

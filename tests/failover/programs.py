@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from scripts.children import Child
+from scripts.children import Child, EndedError
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 60.0
@@ -23,7 +23,7 @@ INSTALL = (
 
 
 class NotStartedError(Exception):
-    """A part of the cluster did not come up."""
+    """A part of the cluster did not come up, or has ended by itself."""
 
 
 class Program:
@@ -40,6 +40,8 @@ class Program:
     ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
+        self.endings: list[str] = []
+        """Each time that it had ended when it was to be killed: how."""
         self._command = [*_as(user), *map(str, command)]
         self._environment = {**os.environ, **(environment or {})}
         self._process: Child | None = None
@@ -51,9 +53,20 @@ class Program:
                 self._command, env=self._environment, stdout=output, stderr=output, start_new_session=True
             )
 
+    def check(self) -> None:
+        """Note and raise NotStartedError where it has ended by itself."""
+        try:
+            if self._process is not None:
+                self._process.check(self.name)
+        except EndedError as error:
+            self.endings.append(str(error))
+            raise NotStartedError(f"{error}; its log is {self.log}") from error
+
     def kill(self) -> None:
         """Kill -9 of the program and of what it has started in its own session."""
         if self._process is not None:
+            with suppress(NotStartedError):
+                self.check()
             with_children(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None

@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tests.failover.database import OPS
-from tests.failover.programs import HOST, Program, get, wait_for
+from tests.failover.programs import HOST, NotStartedError, Program, get, wait_for
 from tests.mlflow_server import MlflowServer
 from tests.s3_server import SHARED_BUCKET, S3Gateway, S3Storage
 
@@ -28,6 +29,7 @@ class Process(Program):
             "RPS_DATA_DIR": str(folder / name),
             "RPS_PORT": str(port),
             "RPS_LOG_LEVEL": "warning",
+            "PYTHONFAULTHANDLER": "1",  # an end by SIGSEGV leaves its threads' stacks in the log
         }
         if role == "projector":
             own["RPS_SEAL_KEY"] = str(folder / "seal.key")
@@ -35,7 +37,12 @@ class Process(Program):
 
     def wait(self) -> None:
         """Wait until it is ready."""
-        wait_for(self.name, lambda: get(f"http://{self.address}/readyz"), READY_SECONDS)
+
+        def is_ready() -> bool:
+            self.check()
+            return bool(get(f"http://{self.address}/readyz"))
+
+        wait_for(self.name, is_ready, READY_SECONDS)
 
 
 class Product:
@@ -116,6 +123,13 @@ class Product:
         return verified + "".join(
             self.run("rps-audit", *database, command) for command in ("compare", "decisions")
         )
+
+    def endings(self) -> list[str]:
+        """How each process has ended that nothing has killed."""
+        for process in self.processes:
+            with suppress(NotStartedError):
+                process.check()
+        return [ending for process in self.processes for ending in dict.fromkeys(process.endings)]
 
     def kill(self) -> None:
         for program in (*self.processes, self._proxy):

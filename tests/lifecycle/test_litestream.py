@@ -52,12 +52,12 @@ def environment(data_dir: Path, s3: S3Gateway) -> dict[str, str]:
 
 
 @contextmanager
-def running(command: list[str], environment: Mapping[str, str], log: Path) -> Iterator[None]:
+def running(command: list[str], environment: Mapping[str, str], log: Path) -> Iterator[Child]:
     """A program for a block, at whose end it is killed as a power cut would."""
     with log.open("ab") as output:
         process = Child(command, env=environment, stdout=output, stderr=output)
         try:
-            yield
+            yield process
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
@@ -67,11 +67,12 @@ def running(command: list[str], environment: Mapping[str, str], log: Path) -> It
 def serving(environment: Mapping[str, str], log: Path) -> Iterator[httpx2.Client]:
     (port,) = free_ports(1)
     with (
-        running([RPS, "serve"], {**environment, "RPS_PORT": str(port)}, log),
+        running([RPS, "serve"], {**environment, "RPS_PORT": str(port)}, log) as process,
         httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as client,
     ):
-        wait_for("ready", lambda: is_ready(client), log)
+        process.wait_until(f"the service with the log {log}", lambda: is_ready(client), PATIENCE_SECONDS)
         yield client
+        process.check("the service")
 
 
 def is_ready(client: httpx2.Client) -> bool:

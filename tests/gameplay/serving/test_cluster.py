@@ -282,8 +282,9 @@ def process(folder: Path, database: str, store: Path) -> Iterator[tuple[httpx2.C
         Child([RPS, "serve"], env=environment, stderr=subprocess.DEVNULL) as running,
     ):
         try:
-            wait_until(lambda: is_ready(client))
+            running.wait_until(f"the service in {folder}", lambda: is_ready(client), PATIENCE_SECONDS)
             yield client, running
+            running.check(f"the service in {folder}")
         finally:
             running.kill()
 

@@ -22,7 +22,7 @@ from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES, MOVES, POLICIES
 from projections.metrics.exposition import Exposition
 from projections.read_models.all import ReadModels
-from scripts.children import Child
+from scripts.children import Child, EndedError
 from scripts.ports import free_port
 from tests.gameplay.web_clients import ok, play, play_on, sample_values, samples, start
 from tests.patience import PATIENCE_SECONDS
@@ -52,20 +52,20 @@ def service(data_dir: Path, port: int) -> Iterator[httpx2.Client]:
         Child([RPS, "serve"], env=environment, stderr=log) as process,
     ):
         try:
-            assert is_ready(client, process), (data_dir / "serve.log").read_text()
+            try:
+                process.wait_until("the service", lambda: is_ready(client), PATIENCE_SECONDS)
+            except (EndedError, TimeoutError) as error:
+                error.add_note((data_dir / "serve.log").read_text())
+                raise
             yield client
+            process.check("the service")
         finally:
             process.kill()
 
 
-def is_ready(client: httpx2.Client, process: Child) -> bool:
-    """Whether the service gets ready in time."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        with suppress(httpx2.TransportError):  # it does not listen yet
-            if client.get("/readyz").status_code == 200:
-                return True
-        time.sleep(0.05)
+def is_ready(client: httpx2.Client) -> bool:
+    with suppress(httpx2.TransportError):  # it does not listen yet
+        return client.get("/readyz").status_code == 200
     return False
 
 
