@@ -412,7 +412,7 @@ def _window(recorded: Decided, count: SpanCount) -> Window:
 
 def _pair(recorded: Decided, count: SpanCount | None) -> PairWindow:
     """The window of the version pair; without games for a decision that did not record it."""
-    window = PairWindow(recorded.pair_position, recorded.swaps, pair_of(recorded.assignment))
+    window = PairWindow(recorded.pair_position)
     return window if count is None else structs.replace(window, kinds=count.kinds)
 
 

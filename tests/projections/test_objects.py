@@ -1,3 +1,5 @@
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,38 @@ def test_a_panic_of_the_library_is_a_failure_as_any_other(monkeypatch: pytest.Mo
 def test_an_interrupt_stays_an_interrupt() -> None:
     with pytest.raises(KeyboardInterrupt), failures(StorageFailedError):
         raise KeyboardInterrupt
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Has no time for any request."""
+
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Server)
+        self.server.asked += 1
+        self.send_response(503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_args: object) -> None:
+        """Say nothing."""
+
+
+class Server(HTTPServer):
+    asked = 0
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_server_that_refuses_is_asked_again_as_often_as_the_caller_has_patience(retries: int) -> None:
+    with Server(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            access = S3Access(f"http://127.0.0.1:{server.server_port}", "key", "secret")
+            objects = open_bucket(Bucket("models", ""), access, Patience(30, 30, retries))
+            with pytest.raises(StorageFailedError, match="503"), failures(StorageFailedError):
+                objects.get("x")
+        finally:
+            server.shutdown()
+            thread.join()
+
+    assert server.asked == retries + 1

@@ -127,3 +127,13 @@ def test_a_look_at_the_past_is_at_the_history_that_there_is_after_a_fork(ledger:
     read_models.projector.catch_up()
 
     assert past.at(2).open_games.games.keys() == {"h1"}
+
+
+def test_every_fork_of_a_process_s_life_is_counted(ledger: Ledger) -> None:
+    append(ledger, *STORY)
+    read_models = restarted(ledger)
+    for number in (1, 2):
+        lose(ledger, ledger.head().position - 1)
+        read_models.projector.catch_up()
+
+        assert read_models.projector.forks == number

@@ -330,6 +330,22 @@ def test_a_decision_by_games_as_they_were_assigned_is_derived_again(ledger: Ledg
     assert one.agrees, one.mismatches
 
 
+def test_the_last_digits_of_a_large_statistic_may_be_off_by_more(ledger: Ledger) -> None:
+    in_force = rule(name=rules.ANYTIME_SIGN, minimum_games=3)
+    ledger.append("promotion-feedforward_nn", [aliases_assigned(), rule_set(rule=in_force)], 0)
+    play(ledger, range(40))
+    statistics = decide_at_head(ledger, in_force).statistics
+    assert statistics is not None
+    assert statistics.log_e > 2
+    (entry,) = [entry for entry in ledger.read() if entry.type == "promotion.cycle_decided"]
+
+    edit(ledger, entry.position, _shift("log_e", statistics.log_e * 0.9e-9))
+    assert not {field for field in mismatched(check_decisions(ledger)).get(entry.position, ()) if "log_e" in field}
+
+    edit(ledger, entry.position, _shift("log_e", statistics.log_e * 0.9e-8))
+    assert "statistics.log_e" in mismatched(check_decisions(ledger))[entry.position]
+
+
 def test_evidence_that_was_not_settled_at_its_time_is_named(ledger: Ledger, clock: Clock) -> None:
     decided_by_assignment(ledger, clock)
     (entry,) = [entry for entry in ledger.read() if entry.type == "promotion.cycle_decided"]

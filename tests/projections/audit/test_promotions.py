@@ -6,7 +6,7 @@ from ledger.events import AliasesAssigned, AliasesPlanned, CycleDecided, Event
 from ledger.store import Entry, Ledger
 from ledger.vocabulary import Move
 from projections.audit.counterfactual import Change
-from projections.audit.decisions import check_decisions
+from projections.audit.decisions import Mismatch, check_decisions
 from projections.audit.what_if import what_if
 from projections.decision.cycle import decide_cycle
 from projections.decision.rules import ANYTIME_SIGN, KNOWN_RULES, Z_TEST
@@ -178,10 +178,13 @@ def test_a_move_by_hand_is_held_against_its_plan(ledger: Ledger) -> None:
     tell(ledger, completed(planned, version, **by_hand))
     assert check_decisions(ledger).agrees
 
-    edit(ledger, 3, lambda payload: payload.update(actor="bob"))
+    edit(ledger, 3, lambda payload: payload.update(actor="bob", key="of another"))
 
-    (found,) = check_decisions(ledger).moves
-    assert found.problem == "completion.actor is bob, the plan gives ada"
+    problems = [one.problem for one in check_decisions(ledger).moves]
+    assert problems == [
+        "completion.actor is bob, the plan gives ada",
+        "completion.key is of another, the plan gives k",
+    ]
 
 
 def completed(planned: AliasesPlanned, version: int, **changes: Any) -> AliasesAssigned:
@@ -231,7 +234,8 @@ def test_a_plan_that_is_open_is_no_mismatch_until_something_else_is_decided(winn
     tell(winning, cycle_decided(cycle=2))
 
     planned_at = winning.head().position - 1
-    assert mismatched(check_decisions(winning))[planned_at - 1] == {"completion"}
+    one = next(one for one in check_decisions(winning).decisions if one.position == planned_at - 1)
+    assert one.mismatches == (Mismatch("completion", "later", "before anything else is decided or planned"),)
 
 
 def test_a_move_that_no_decision_planned_is_held_against_its_plan(ledger: Ledger) -> None:

@@ -15,9 +15,11 @@ import pytest
 import projections
 from ledger.store import Ledger
 from ledger.verification.transfer import import_lines
+from projections.errors import ProjectionError
 from projections.notebook import stored
 from projections.notebook.book import TABLES, Notebook
 from projections.notebook.tables import Table, write_csv, write_lines, write_parquet
+from tests.projections.stories import insert_raw
 
 ALL = (*TABLES, "aliases")
 FIRST_RELEASE = Path(__file__).parents[1] / "first_release.jsonl"
@@ -86,3 +88,23 @@ def test_what_is_written_can_be_read(table: Table[Any], tmp_path: Path) -> None:
     objects = [json.loads(line) for line in lines.getvalue().splitlines()]
     assert [one["position"] for one in objects] == [row.position for row in table]
     assert pyarrow.parquet.read_table(tmp_path / "x.parquet").to_pylist() == [row._asdict() for row in table]
+
+
+def test_a_time_is_written_as_iso_8601_in_utc(example: Path) -> None:
+    text = io.StringIO()
+    with projections.open(example) as ledger:
+        write_csv(ledger.rounds(), text)
+        first = ledger.rounds()[0]
+
+    row = next(csv.DictReader(io.StringIO(text.getvalue())))
+    assert row["time"] == first.time.isoformat().replace("+00:00", "Z")
+    assert row["time"].endswith("Z")
+
+
+def test_an_event_that_cannot_be_read_is_named_with_its_position_and_type(ledger: Ledger) -> None:
+    position = insert_raw(ledger, "game.finished", b"{}")
+
+    with pytest.raises(ProjectionError, match=f"position {position} \\(game.finished\\)") as caught:
+        list(Notebook(ledger).games())
+
+    assert (caught.value.position, caught.value.event_type) == (position, "game.finished")

@@ -141,3 +141,22 @@ def test_what_is_settled_is_counted_whenever_it_is_looked_at(games: list[Game], 
     due = [game for game in games if game.start <= looked - SETTLE_SECONDS]
     won = [game for game in due if game.won and game.lasts is not None and game.lasts < SETTLE_SECONDS]
     assert settled(looked, *recorded).aliases == ({"B": tally(len(won), len(due))} if due else {})
+
+
+PAIR_SET = rule_set(rule=rule(name="anytime-sign/1", settle_seconds=SETTLE_SECONDS, evidence="version_pair"))
+
+
+def test_games_of_a_pair_count_from_the_swap_that_made_it_and_only_as_it_numbers_them() -> None:
+    for setting in (RULE_SET, PAIR_SET):
+        recorded: list[tuple[float, Event]] = [
+            (0, setting),
+            (1, aliases_assigned(swapped=True)),
+            (2, aliases_assigned(swapped=True)),
+        ]
+        for number, swap_count in enumerate((0, 1, 2, 3)):
+            recorded.append((10, started(f"g{number}", swap_count=swap_count)))
+
+        found = window(*recorded)
+
+        assert found is not None
+        assert found.settled(200 * SECOND_US).aliases == {"B": tally(0, 1)}

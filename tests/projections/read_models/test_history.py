@@ -1,5 +1,7 @@
 import json
 import math
+import sqlite3
+from contextlib import closing
 from typing import Any, Final
 
 import msgspec
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
 from sqlalchemy import Engine
+from sqlalchemy.event import listen
 
 from ledger.errors import StorageError
 from ledger.events import CycleDecided, Event
@@ -590,3 +593,29 @@ def test_the_digest_is_one_on_every_database(ledger: Ledger, z: float) -> None:
     replay.advance(ledger.head().position)
 
     assert restarted(ledger).history.digest() == replay.history.digest()
+
+
+def test_what_is_folded_is_read_under_the_lock_that_keeps_other_processes_out() -> None:
+    """Two that fold at once would each find the same checkpoint, and write the same rows."""
+    held: list[bool] = []
+    with scratch_ledger() as ledger:
+
+        def probe(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            if statement.startswith("SELECT projection_checkpoints"):
+                held.append(is_locked(str(ledger.engine.url.database)))
+
+        append(ledger, cycle_decided())
+        folded = [(entry, ledger.decode(entry)) for entry in ledger.read()]
+        listen(ledger.engine, "before_cursor_execute", probe)
+        ReadModels(ledger).history.fold(folded, ledger.head())
+
+    assert held == [True]
+
+
+def is_locked(file: str) -> bool:
+    with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as other:
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            return "locked" in str(error)
+        return False
