@@ -58,7 +58,7 @@ def rebuild(ledger: Ledger, names: Sequence[str], *, since_us: int, progress: Pr
 
 
 def _switch_history(connection: Connection, replay: Replay) -> None:
-    rows = [structs.asdict(row) for row in replay.history.rows(Query(limit=None, order="asc"))]
+    rows = [structs.asdict(row) for row in replay.history.rows(Query(limit=None))]
     connection.execute(delete(promotion_history))
     if rows:
         connection.execute(insert(promotion_history), rows)

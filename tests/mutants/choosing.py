@@ -24,14 +24,14 @@ def choose(mutant: Mutant, recording: Recording) -> Job:
     own = own_tests(mutant.file)
     known = running & recording.seconds.keys()
     known = known.difference(recording.with_server) or known
-    chosen: list[str] = []
+    chosen: dict[str, float] = {}
     seconds = 0.0
     for test in sorted(known, key=lambda one: (not one.startswith(own), recording.seconds[one], one)):
         seconds += recording.seconds[test]
         if seconds > SECONDS_MAX and chosen:
             break
-        chosen.append(test)
-    return Job(mutant, chosen, seconds, fresh)
+        chosen[test] = recording.seconds[test]
+    return Job(mutant, chosen, fresh)
 
 
 def own_tests(file: str) -> str:

@@ -46,13 +46,15 @@ def read_reasons(path: Path = REASONS) -> dict[Name, str]:
     return {one.name: one.reason for one in reasons}
 
 
-def judge(results: Sequence[Result], reasons: Mapping[Name, str]) -> Verdict:
-    """Passed: at least KILLED_MIN are killed, and every survivor has a reason."""
+def judge(results: Sequence[Result], reasons: Mapping[Name, str], not_tried: int = 0) -> Verdict:
+    """Passed: all were tried, at least KILLED_MIN are killed, and every survivor has a reason."""
     survivors = [one for one in results if one.outcome == "survived"]
     killed = len(results) - len(survivors)
     enough = killed >= KILLED_MIN * len(results)
     explained = all(one.mutant.name in reasons for one in survivors)
-    return Verdict(enough and explained, [*_survivors(survivors, reasons), _summary(results, killed)])
+    late = [f"[red]{not_tried} mutants were not tried: the time was up"] if not_tried else []
+    lines = [*_survivors(survivors, reasons), *late, _summary(results, killed)]
+    return Verdict(enough and explained and not not_tried, lines)
 
 
 def _survivors(survivors: Sequence[Result], reasons: Mapping[Name, str]) -> Iterator[str]:

@@ -41,6 +41,13 @@ def test_a_survivor_with_a_reason_is_shown_with_it() -> None:
     assert verdict.lines[-1].endswith("1.0 minutes of processor time.")
 
 
+def test_mutants_that_were_not_tried_fail_the_run() -> None:
+    verdict = judge(results(killed=100), {}, not_tried=3)
+
+    assert not verdict.passed
+    assert "3 mutants were not tried" in verdict.lines[0]
+
+
 def test_too_many_survivors_fail_the_run_whatever_their_reasons() -> None:
     assert not judge(results(killed=94, survived=6), {MUTANT.name: "no reason is good enough"}).passed
 

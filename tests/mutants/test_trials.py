@@ -4,25 +4,27 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
 
 from tests.mutants.drawing import mutant_of, mutations
 from tests.mutants.projects import BOX, write_project
-from tests.mutants.trials import Job, Result, outcome_of
+from tests.mutants.trials import Job, Result, Trials, outcome_of
 
 
 def job(after: str, *tests: str, fresh: bool = False) -> Job:
     module, found = mutations(BOX, "ledger/box.py")
     (mutant,) = (one for one in (mutant_of("ledger/box.py", module, one) for one in found) if one.after == after)
-    return Job(mutant, [f"tests/ledger/test_box.py::{test}" for test in tests], 1.0, fresh)
+    return Job(mutant, {f"tests/ledger/test_box.py::{test}": 1.0 for test in tests}, fresh)
 
 
 def run(folder: Path, jobs: Sequence[Job]) -> subprocess.CompletedProcess[str]:
     (folder / "jobs.json").write_bytes(msgspec.json.encode(jobs))
     return subprocess.run(
-        [sys.executable, "-m", "tests.mutants.trials", "jobs.json", "results.json"],
+        [sys.executable, "-m", "tests.mutants.trials", "jobs.json", "results.json", "60"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
@@ -49,6 +51,15 @@ def test_a_mutant_is_killed_by_a_test_that_sees_the_change(tmp_path: Path) -> No
     results = msgspec.json.Decoder(Result).decode_lines((folder / "results.json").read_bytes())
     assert [one.outcome for one in results] == ["killed", "killed", "survived", "killed", "survived", "killed"]
     assert (folder / "ledger" / "box.py").read_text() == BOX
+
+
+def test_no_mutant_is_tried_when_the_time_is_up(tmp_path: Path) -> None:
+    trials = Trials([job("return number - number", "test_zero", fresh=True)], tmp_path / "results", minutes=0.0)
+    session: Any = SimpleNamespace(items=[])
+
+    trials.pytest_runtestloop(session)
+
+    assert (tmp_path / "results").read_bytes() == b""
 
 
 def test_a_test_that_fails_without_a_mutant_judges_none(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tests against mutants: `python -m tests.mutants.trials JOBS RESULTS`, in a copy of the checkout.
+"""Tests against mutants: `python -m tests.mutants.trials JOBS RESULTS MINUTES`, in a copy of the checkout.
 
 The tests are collected once; each mutant has a fork of that process, in which the changed function gets its new
 code. The changed file is written too, for the programs that tests start.
@@ -12,9 +12,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from itertools import pairwise
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Literal
@@ -26,9 +26,9 @@ from msgspec import Struct
 from tests.mutants.drawing import Mutant
 from tests.mutants.recording import OPTIONS, TESTS
 
-CPU_SECONDS_MORE, CPU_FACTOR = 20, 4
+CPU_SECONDS_MORE, CPU_FACTOR = 10, 4
 WALL_SECONDS_MORE, WALL_FACTOR = 60, 20
-"""What a mutant may use beside what its tests use without it. More is as good as a failure."""
+"""What a test may use with a mutant beside what it uses without. More is as good as a failure."""
 
 
 Outcome = Literal["killed", "hung", "survived"]
@@ -38,9 +38,8 @@ class Job(Struct):
     """A mutant, and the tests that can see it, the likeliest and the fastest first."""
 
     mutant: Mutant
-    tests: list[str]
-    seconds: float
-    """Of the tests, without a mutant."""
+    tests: dict[str, float]
+    """Each with its seconds of the processor, without a mutant."""
     fresh: bool
     """Whether an import runs what is changed, so that a process of its own has to import it."""
 
@@ -58,18 +57,21 @@ class Result(Struct):
 class Trials:
     """Tries jobs in a pytest session, in place of running its tests."""
 
-    def __init__(self, jobs: Sequence[Job], results: Path) -> None:
+    def __init__(self, jobs: Sequence[Job], results: Path, minutes: float = 60.0) -> None:
         self._jobs = jobs
+        self._deadline = time.monotonic() + 60 * minutes
         self._results = results
         self._failed = ""
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Write a line for each job."""
+        """Write a line for each job, until the time is up."""
         items = {item.nodeid: item for item in session.items}
         write_example(session)
         self._run_unchanged(items)
         with self._results.open("wb") as lines:
             for number, job in enumerate(self._jobs, start=1):
+                if time.monotonic() > self._deadline:
+                    break
                 before = _cpu_seconds()
                 with written(job.mutant, number):
                     outcome = try_fresh(job) if job.fresh else self._try_forked(job, items)
@@ -85,20 +87,18 @@ class Trials:
 
     def _run_unchanged(self, items: dict[str, pytest.Item]) -> None:
         """The first test of every job has to pass in a fork without a mutant: else it would kill them all."""
-        tests = list(dict.fromkeys(job.tests[0] for job in self._jobs if job.tests and not job.fresh))
-        seconds = sum(job.seconds for job in self._jobs)
+        tests = dict(next(iter(job.tests.items())) for job in self._jobs if job.tests and not job.fresh)
         failed = self._results.with_suffix(".failed")
-        if self._fork(tests, seconds, items, lambda: None, failed) != "survived":
+        if tests and self._fork(tests, items, lambda: None, failed) != "survived":
             raise pytest.UsageError(f"a test fails in a fork without any mutant: {failed.read_text()}")
 
     def _try_forked(self, job: Job, items: dict[str, pytest.Item]) -> Outcome:
-        outcome = self._fork(job.tests, job.seconds, items, lambda: replace_code(job.mutant))
+        outcome = self._fork(job.tests, items, lambda: replace_code(job.mutant))
         return try_fresh(job) if outcome == "not changed" else outcome
 
     def _fork(
         self,
-        tests: Sequence[str],
-        seconds: float,
+        tests: Mapping[str, float],
         items: dict[str, pytest.Item],
         change: Callable[[], None],
         failed: Path | None = None,
@@ -107,10 +107,10 @@ class Trials:
         if not process:
             status = EXIT_NOT_CHANGED
             try:
-                limit(seconds)
+                be_silent()
                 change()
                 status = EXIT_KILLED
-                if self._pass([items[test] for test in tests if test in items]):
+                if self._pass([(items[test], seconds) for test, seconds in tests.items() if test in items]):
                     status = EXIT_SURVIVED
                 elif failed is not None:
                     failed.write_text(self._failed)
@@ -122,10 +122,11 @@ class Trials:
         code = os.waitstatus_to_exitcode(status)
         return "not changed" if code == EXIT_NOT_CHANGED else outcome_of(code)
 
-    def _pass(self, items: Sequence[pytest.Item]) -> bool:
+    def _pass(self, timed: Sequence[tuple[pytest.Item, float]]) -> bool:
         """Whether all pass; none is run after the first failure."""
-        for item, following in pairwise((*items, None)):
-            assert item is not None
+        following_ones = (*(item for item, _ in timed[1:]), None)
+        for (item, seconds), following in zip(timed, following_ones, strict=False):
+            limit(seconds)
             item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
             if self._failed:
                 return False
@@ -144,14 +145,21 @@ def write_example(session: pytest.Session) -> None:
             return
 
 
-def limit(seconds: float) -> None:
-    """Be a silent process of its own that ends when it takes much more than its tests take as a rule."""
+def be_silent() -> None:
+    """Be a process that leads its own group, and says nothing."""
     os.setsid()
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
-    cpu_seconds = int(CPU_SECONDS_MORE + CPU_FACTOR * seconds)
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
+
+
+def limit(seconds: float) -> None:
+    """End this process when its next test takes much more than it takes as a rule.
+
+    A mutant that loops would else use what all its tests may: a run spent a third of its time on a few of those.
+    """
+    cpu_seconds = int(time.process_time() + CPU_SECONDS_MORE + CPU_FACTOR * seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, resource.RLIM_INFINITY))
     faulthandler.dump_traceback_later(_wall_seconds(seconds), exit=True)
 
 
@@ -171,7 +179,7 @@ def try_fresh(job: Job) -> Outcome:
         start_new_session=True,
     ) as process:
         try:
-            status = process.wait(_wall_seconds(job.seconds))
+            status = process.wait(_wall_seconds(sum(job.tests.values())))
         except subprocess.TimeoutExpired:
             return "hung"
         finally:
@@ -231,11 +239,11 @@ def _cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def main(jobs: Path, results: Path) -> None:
-    """Try what the file of jobs holds."""
-    trials = Trials(msgspec.json.decode(jobs.read_bytes(), type=list[Job]), results)
+def main(jobs: Path, results: Path, minutes: float) -> None:
+    """Try what the file of jobs holds, for so many minutes."""
+    trials = Trials(msgspec.json.decode(jobs.read_bytes(), type=list[Job]), results, minutes)
     sys.exit(pytest.main([*OPTIONS, *TESTS], plugins=[trials]))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]))
