@@ -27,7 +27,7 @@ from ledger.identity import read_id
 from ledger.sealing.keys import open_signer
 from ledger.sealing.seals import Sealer, last_seal
 from ledger.store import Ledger
-from ledger.upgrade import REVISION, current_revision, upgrade
+from ledger.upgrade import REVISION, check_tables, current_revision, upgrade
 from ledger.vocabulary import ALIASES, FAMILIES, Family
 from projections.audit.archive import CheckpointArchive
 from projections.objects import S3Access
@@ -253,6 +253,7 @@ def _prepare(engine: Engine, *, read_only: bool) -> bool:
         return upgrade(engine)
     if (revision := current_revision(engine)) != REVISION:
         raise SchemaError(revision, REVISION)
+    check_tables(engine)
     return False
 
 

@@ -1,14 +1,30 @@
 """Bring a database to the newest migration, with Alembic, whose scripts are data to this package."""
 
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Engine, inspect, text
 
-from ledger.engines.database import defining, transaction
-from ledger.errors import SchemaError
+from ledger.engines.database import database_of, defining, transaction
+from ledger.errors import SchemaError, StorageError
 
 REVISION = "0009"
 """The newest migration."""
+TABLES: Final = frozenset(
+    {
+        "events",
+        "ledger_identity",
+        "leases",
+        "players",
+        "projection_checkpoints",
+        "projection_snapshots",
+        "projection_waypoints",
+        "promotion_history",
+        "seals",
+        "webhook_checkpoint",
+    }
+)
+"""What a database at the newest migration has, on either engine."""
 
 
 def current_revision(engine: Engine) -> str | None:
@@ -27,6 +43,7 @@ def upgrade(engine: Engine) -> bool:
     """
     current = current_revision(engine)
     if current == REVISION:
+        check_tables(engine)
         return False
     if current is not None and current > REVISION:
         raise SchemaError(current, REVISION)
@@ -40,6 +57,14 @@ def upgrade(engine: Engine) -> bool:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return True
+
+
+def check_tables(engine: Engine) -> None:
+    """Raise StorageError where a database at the newest migration has lost a table."""
+    with transaction(engine) as connection:
+        found = inspect(connection).get_table_names()
+    if lost := sorted((TABLES | database_of(engine).own_tables).difference(found)):
+        raise StorageError(f"the database has lost {', '.join(lost)}: restore it from a backup")
 
 
 def scripts() -> Path:

@@ -44,6 +44,9 @@ class Database(Protocol):
         """What an error of the driver means."""
         ...
 
+    own_tables: frozenset[str]
+    """The tables that other engines do without."""
+
     def has_tables(self, engine: Engine) -> bool:
         """Whether there is a ledger, or something else where one should be. Raises what the driver raises."""
         ...

@@ -198,6 +198,7 @@ class Queries:
     """See `ledger.engines.database.Database`."""
 
     clock_us = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
+    own_tables = frozenset({ledger_head.name})
 
     def has_tables(self, engine: Engine) -> bool:
         """Whether there are the tables of a ledger; others may stand beside them."""

@@ -53,6 +53,7 @@ class Queries:
     """See `ledger.engines.database.Database`."""
 
     clock_us = "CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)"
+    own_tables: frozenset[str] = frozenset()
 
     def has_tables(self, engine: Engine) -> bool:
         """Whether there is any table: a file is for a ledger alone."""

@@ -14,6 +14,7 @@ from gameplay.game import players
 from gameplay.serving import leases, webhook_checkpoint
 from ledger import schema as log
 from ledger.engines.database import disposing, open_engine
+from ledger.errors import StorageError
 from ledger.guards import SQLITE as TRIGGERS
 from ledger.store import Ledger
 from ledger.upgrade import REVISION, current_revision, upgrade
@@ -89,6 +90,18 @@ def test_a_database_is_migrated_once(empty: Engine) -> None:
     assert Ledger(empty).append("game-g1", [game_started()], 0).first_position == 1
     assert upgrade(empty) is False
     assert Ledger(empty).head().position == 1
+
+
+def test_a_table_that_is_lost_is_missed_by_name(engine: Engine) -> None:
+    assert upgrade(engine) is False
+    lost: list[str] = []
+    for name in sorted(TABLES, reverse=True):
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP TABLE {name}")
+        lost.insert(0, name)
+
+        with pytest.raises(StorageError, match=f"^the database has lost {', '.join(lost)}: restore it"):
+            upgrade(engine)
 
 
 class PowerCutError(Exception):

@@ -52,6 +52,8 @@ def url_of(port: int, name: str, password: str = PASSWORD) -> str:
         ("ALTER ROLE secretive SET default_transaction_read_only = on", "read-only"),
         ("UPDATE alembic_version SET version_num = '9999'", "newer"),
         ("DROP TABLE alembic_version", "already exists"),
+        ("DROP TABLE leases", "the database has lost leases: restore it from a backup"),
+        ("DROP TABLE ledger_head", "the database has lost ledger_head"),
     ],
 )
 def test_a_start_is_refused_in_one_line(
