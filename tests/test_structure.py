@@ -5,6 +5,7 @@ that breaks it.
 """
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
@@ -17,6 +18,9 @@ from tests.source import PACKAGES, Import, Source, read_source, room_of
 ROOT = Path(__file__).parents[1]
 SOURCE = read_source(ROOT)
 LINES_MAX = 500
+
+# Folders around the packages: none is imported by a package, or by a folder that stands before it.
+AROUND = ("scripts", "bench", "tests")
 
 # The rooms of each package from the ground up: a room imports only from those that stand before it.
 ROOMS: dict[str, tuple[str, ...]] = {
@@ -404,6 +408,33 @@ RULES: tuple[Rule, ...] = (
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_the_packages_keep_the_rule(rule: Rule) -> None:
     assert rule(SOURCE) == []
+
+
+def outward_arrows(root: Path) -> list[str]:
+    """Imports of a folder around the packages by a package, or by a folder that stands before it."""
+    order = (*PACKAGES, *AROUND)
+    return [
+        f"{path.relative_to(root)} imports {target}"
+        for place, folder in enumerate(order[:-1])  # the last one may import all others
+        for path in sorted((root / folder).rglob("*.py"))
+        for target in re.findall(r"^\s*(?:from|import) (\w+)", path.read_text("utf-8"), re.MULTILINE)
+        if target in AROUND and order.index(target) > place
+    ]
+
+
+def test_no_arrow_leads_out_of_the_packages() -> None:
+    assert outward_arrows(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [("ledger", "scripts"), ("gameplay", "tests"), ("scripts", "bench"), ("scripts", "tests"), ("bench", "tests")],
+)
+def test_an_arrow_out_is_found(tmp_path: Path, importer: str, imported: str) -> None:
+    (tmp_path / importer).mkdir()
+    (tmp_path / importer / "one.py").write_text(f"def late():\n    from {imported}.two import three\n")
+
+    assert outward_arrows(tmp_path) == [f"{importer}/one.py imports {imported}"]
 
 
 def test_all_packages_are_looked_at() -> None:

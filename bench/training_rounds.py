@@ -1,6 +1,6 @@
 """Two training rounds on simulated games, and how well each bot is predicted in the end.
 
-    python -m scripts.training_rounds
+    python -m bench.training_rounds
 
 Sets up in a scratch folder, lets every bot play every policy over HTTP, trains, plays and trains again, and prints
 the hold-out accuracy of each family's Production by bot, with 95 % intervals, as Markdown. Takes some minutes.
@@ -18,11 +18,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from bench.folders import RPS
 from bench.servers import service
 from gameplay.client.simulate import ScriptedPlayer, connect
 from ledger.vocabulary import BOTS, FAMILIES, POLICIES
 
-RPS = Path(sys.executable).with_name("rps")
 FIRST_GAMES = 1_500
 ROUNDS = 2
 GAMES_A_PAIR = 20
