@@ -1,6 +1,7 @@
 """An audit: the chain, the seals here and in the checkpoint archive, and the database's own structures."""
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from msgspec import structs
@@ -38,9 +39,12 @@ def audit(
         damaged = [Finding(None, "damaged", f"the seals cannot be read: {error.problem}")]
     stored, kept = check_seals(seals, verifiers), check_checkpoints(archived, verifiers, "the archive's seal")
     claims = (*stored.claims, *kept.claims)
-    report = verify(ledger, first=first, anchors=anchors, claims=claims, progress=progress)
+    # The database looks through its own structures without the interpreter, so that another core may do it.
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        structures = beside.submit(damages, ledger.engine)
+        report = verify(ledger, first=first, anchors=anchors, claims=claims, progress=progress)
     missing = [] if damaged else missing_seals(seals, archived)
-    found = (*report.findings, *missing, *stored.findings, *kept.findings, *damaged, *damages(ledger.engine))
+    found = (*report.findings, *missing, *stored.findings, *kept.findings, *damaged, *structures.result())
     return structs.replace(
         report,
         findings=tuple(dict.fromkeys(found)),  # a damage may have been met twice
