@@ -1,5 +1,6 @@
 """`rps serve`, and the two things that it does first where they are still to do: `rps setup` and `rps migrate`."""
 
+import faulthandler
 import sys
 import time
 from collections.abc import Iterator
@@ -47,6 +48,8 @@ def serve(settings: Settings) -> None:
 
     Example: RPS_PORT=9000 rps serve
     """
+    # A library that crashes ends the process without a word; with this, what each thread was doing is in its log.
+    faulthandler.enable(sys.__stderr__ or sys.stderr)
     with listen(settings.host, settings.port) as listening, ExitStack() as held:
         if settings.log_format == "json":
             held.enter_context(as_json("stdout", JsonLines(settings.masking())))

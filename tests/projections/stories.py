@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import settings
 from sqlalchemy import Engine, event, text
 
 from ledger import schema as log
@@ -28,9 +27,6 @@ from projections.read_models.all import ReadModels
 from projections.schema import projection_checkpoints, promotion_history
 
 State = TypeVar("State")
-
-repeatable = settings(deadline=None, derandomize=True)
-"""The same examples in every run, however slow the machine."""
 
 BEGIN_US = 1_760_083_200_000_000
 """2025-10-10T08:00:00Z."""

@@ -24,7 +24,7 @@ from tests.builders import aliases_assigned, aliases_planned, assignments, cycle
 from tests.histories import histories
 from tests.patience import PATIENCE_SECONDS
 from tests.postgresql import EVERY_ENGINE
-from tests.projections.stories import append, repeatable, scratch_ledger
+from tests.projections.stories import append, scratch_ledger
 
 
 def served(ledger: Ledger, waypoint_entries: int = 3) -> ReadModels:
@@ -43,7 +43,7 @@ def seen(states: States) -> dict[str, Any]:
     return {**folded, "rows": rows, "totals": states.history.totals(0, 2**62)}
 
 
-@settings(repeatable, max_examples=12)
+@settings(max_examples=12)
 @given(history=histories(), pages=st.integers(1, 4))
 def test_a_past_state_is_what_a_replay_to_there_shows(history: list[Event], pages: int) -> None:
     with scratch_ledger(pages) as ledger:

@@ -41,7 +41,6 @@ from tests.projections.stories import (
     execute,
     forget_rows,
     insert_raw,
-    repeatable,
     restarted,
     scratch_ledger,
     states,
@@ -70,7 +69,7 @@ STORY: tuple[Event, ...] = (
 
 
 @SQLITE_ONLY
-@settings(repeatable, max_examples=100)
+@settings(max_examples=100)
 @given(history=histories(), stops=st.lists(st.integers(0, 60), max_size=6), pages=st.integers(1, 7))
 def test_catching_up_in_any_number_of_steps_equals_one_replay(
     history: list[Event], stops: list[int], pages: int
@@ -92,7 +91,7 @@ def test_catching_up_in_any_number_of_steps_equals_one_replay(
 
 
 @SQLITE_ONLY
-@settings(repeatable, max_examples=40)
+@settings(max_examples=40)
 @given(history=histories(steps_max=8), pages=st.integers(1, 4))
 def test_live_equals_replay_equals_snapshot_and_tail_at_every_position(history: list[Event], pages: int) -> None:
     with scratch_ledger(pages) as ledger:
@@ -113,7 +112,7 @@ def test_live_equals_replay_equals_snapshot_and_tail_at_every_position(history: 
             assert table_rows(ledger.engine) == live_rows
 
 
-@settings(repeatable, max_examples=60)
+@settings(max_examples=60)
 @given(history=histories(), turns=st.lists(st.sets(st.integers(0, 1)), min_size=1, max_size=12))
 def test_two_projectors_share_a_database(history: list[Event], turns: list[set[int]]) -> None:
     with scratch_ledger(3) as ledger:

@@ -20,7 +20,6 @@ from tests.projections.stories import (
     append,
     caught_up,
     execute,
-    repeatable,
     restarted,
     scratch_ledger,
     states,
@@ -46,7 +45,7 @@ def lose(ledger: Ledger, after: int) -> None:
     execute(ledger.engine, "DELETE FROM events WHERE position > :after", after=after)
 
 
-@settings(repeatable, max_examples=25)
+@settings(max_examples=25)
 @given(
     history=histories(),
     others=histories(steps_max=8),

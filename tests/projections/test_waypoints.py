@@ -10,7 +10,7 @@ from projections.past import Past
 from projections.read_models.all import ReadModels
 from projections.waypoints import COUNT_MAX, Laid, Waypoints, thinned
 from tests.builders import game_started
-from tests.projections.stories import append, execute, repeatable, restarted, scratch_ledger, states
+from tests.projections.stories import append, execute, restarted, scratch_ledger, states
 
 EVERY = 10
 GAMES = 45
@@ -128,7 +128,6 @@ def test_read_models_that_write_nothing_lay_none(ledger: Ledger) -> None:
     assert restarted(ledger).projector.position == GAMES
 
 
-@repeatable
 @given(
     sizes=st.lists(st.integers(1, 100), min_size=1, max_size=40),
     count_max=st.integers(1, 20),

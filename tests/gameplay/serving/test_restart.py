@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -36,8 +37,8 @@ def port() -> int:
 
 
 @contextmanager
-def service(data_dir: Path, port: int) -> Iterator[httpx2.Client]:
-    """A process of its own, killed by kill -9 at the end or before."""
+def service(data_dir: Path, port: int, end: signal.Signals = signal.SIGKILL) -> Iterator[httpx2.Client]:
+    """A process of its own, killed at the end."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("RPS_")},
         "RPS_DATA_DIR": str(data_dir),
@@ -60,7 +61,8 @@ def service(data_dir: Path, port: int) -> Iterator[httpx2.Client]:
             yield client
             process.check("the service")
         finally:
-            process.kill()
+            process.send_signal(end)
+            process.wait()
 
 
 def is_ready(client: httpx2.Client) -> bool:
@@ -117,7 +119,7 @@ def test_kill_9_loses_nothing_that_was_answered_and_changes_no_series(data_dir: 
 
     assert before == replayed(data_dir)
 
-    with service(data_dir, port) as client:
+    with service(data_dir, port, end=signal.SIGSEGV) as client:
         after = samples(client)
         assert {name: after.get(name) for name in before} == before
         assert after == before
@@ -129,6 +131,9 @@ def test_kill_9_loses_nothing_that_was_answered_and_changes_no_series(data_dir: 
         won = 'rps_games_total{difficulty="standard",policy="forrest"}'
         assert samples(client)[won] == before[won] + 2
         assert ok(client.get("/readyz"))["ready"]
+    log = (data_dir / "serve.log").read_text()
+    assert "Fatal Python error: Segmentation fault" in log
+    assert "in serve\n" in log
 
 
 def replayed(data_dir: Path) -> dict[str, float]:

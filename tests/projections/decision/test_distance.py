@@ -7,7 +7,6 @@ from projections.decision.distance import WINS_MAX, measure_distance
 from projections.decision.rules import KNOWN_RULES, decide
 from projections.read_models.moves import Pin
 from tests.builders import arm, evidence, rule, watched
-from tests.projections.stories import repeatable
 
 COOLING_DOWN = Guards(sample_ratio=False, cooldown_cycles=3, cooldown_seconds=0, fallback_share_max=None)
 
@@ -44,7 +43,6 @@ def arms(draw: st.DrawFn, version: int) -> Arm:
     return arm(version, played, draw(st.integers(0, played)))
 
 
-@repeatable
 @given(production=arms(1), b=arms(2), name=st.sampled_from(KNOWN_RULES))
 def test_so_many_wins_swap_and_one_fewer_does_not(production: Arm, b: Arm, name: str) -> None:
     found, in_force = evidence(production=production, b=b), rule(name=name)

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from projections.decision.e_process import e_value, fewest_favourable, log_e_value, reaches
 from projections.decision.e_process import lead_missing as lead_missing_from
-from tests.projections.stories import repeatable
 
 # (favourable, all) -> E at a = 1 and at a = 10; made in three ways that agree.
 REFERENCE = [
@@ -69,7 +68,6 @@ def test_the_logarithm_keeps_its_digits_where_e_is_no_float_any_more(
     assert log_e_value(favourable, games - favourable, 10) == pytest.approx(expected, rel=1e-13)
 
 
-@settings(repeatable)
 @given(favourable=small, unfavourable=small, a=st.sampled_from([1, 3, 10, 25]))
 def test_the_next_toss_of_a_fair_coin_gains_nothing_on_average(favourable: int, unfavourable: int, a: int) -> None:
     won, lost = e_value(favourable + 1, unfavourable, a), e_value(favourable, unfavourable + 1, a)
@@ -78,7 +76,6 @@ def test_the_next_toss_of_a_fair_coin_gains_nothing_on_average(favourable: int, 
     assert won > lost
 
 
-@settings(repeatable)
 @given(games=st.integers(1, 60), a=st.sampled_from([1, 3, 10]))
 def test_e_rises_with_every_favourable_toss(games: int, a: int) -> None:
     values = [e_value(favourable, games - favourable, a) for favourable in range(games + 1)]
@@ -86,7 +83,6 @@ def test_e_rises_with_every_favourable_toss(games: int, a: int) -> None:
     assert values == sorted(set(values))
 
 
-@settings(repeatable)
 @given(favourable=st.integers(0, 400), unfavourable=st.integers(0, 400), a=st.sampled_from([1, 3, 10]))
 def test_the_series_gives_the_fraction_s_logarithm(favourable: int, unfavourable: int, a: int) -> None:
     exact = e_value(favourable, unfavourable, a)
@@ -127,7 +123,7 @@ def test_the_fewest_favourable_tosses_are_the_reference_values(criterion: Fracti
     assert len(fewest) == max(expected) + 1
 
 
-@settings(repeatable, max_examples=50)
+@settings(max_examples=50)
 @given(
     tosses=st.integers(0, 500),
     a=st.sampled_from([1, 3, 10, 25]),
@@ -147,7 +143,7 @@ def test_the_fewest_favourable_tosses_are_found_where_e_meets_the_criterion_to_t
     assert fewest_favourable(12, 10, exact * (1 + Fraction(1, 10**30)))[12] == 11
 
 
-@settings(repeatable, max_examples=50)
+@settings(max_examples=50)
 @given(
     favourable=st.integers(0, 200),
     unfavourable=st.integers(0, 200),

@@ -20,7 +20,6 @@ from projections.read_models.standings import PromotionState, Record
 from projections.read_models.tickers import Window
 from projections.read_models.version_pairs import PairWindow
 from tests.builders import rule, watched
-from tests.projections.stories import repeatable
 
 SWAP = Verdict("swap_production_b", "better", "B is better.", 2.0, 0.02)
 OFF = Guards(sample_ratio=False, cooldown_cycles=0, cooldown_seconds=0, fallback_share_max=None)
@@ -101,7 +100,7 @@ def test_a_split_that_was_changed_between_is_no_mismatch() -> None:
     assert held(watched(splits=(split(200, 800, 0.1), split(500, 500))), sample_ratio=True) is not SWAP
 
 
-@settings(repeatable, max_examples=60)
+@settings(max_examples=60)
 @given(b=st.integers(0, 900), production=st.integers(0, 900), share=st.sampled_from([0.2, 0.5]))
 def test_games_under_one_split_are_judged_as_the_reference_does(b: int, production: int, share: float) -> None:
     seen = watched(splits=(split(b, production, share),), b_finished=0, production_finished=0)

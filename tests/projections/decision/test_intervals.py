@@ -8,7 +8,6 @@ from scipy import stats
 from ledger.evidence import Tally
 from projections.decision.e_process import log_beta
 from projections.decision.intervals import confidence_sequence, newcombe
-from tests.projections.stories import repeatable
 
 # (wins, games) of B and of Production -> 90 % interval, to four decimals; made by another library.
 NEWCOMBE = [
@@ -51,7 +50,7 @@ def test_the_interval_is_the_reference_value(
     assert newcombe(tally(*b), tally(*production), 0.9) == pytest.approx(expected, abs=5.1e-5)
 
 
-@settings(repeatable, max_examples=50)
+@settings(max_examples=50)
 @given(b=tallies, production=tallies, level=st.sampled_from([0.8, 0.9, 0.99]))
 def test_the_interval_is_made_of_two_wilson_intervals(b: Tally, production: Tally, level: float) -> None:
     mine, other = (stats.binomtest(one.wins, one.games).proportion_ci(level, "wilson") for one in (b, production))
@@ -69,7 +68,7 @@ def test_the_interval_is_made_of_two_wilson_intervals(b: Tally, production: Tall
     )
 
 
-@settings(repeatable, max_examples=50)
+@settings(max_examples=50)
 @given(b=tallies, production=tallies)
 def test_the_interval_turns_round_when_the_sides_are_exchanged(b: Tally, production: Tally) -> None:
     forward, backward = newcombe(b, production, 0.9), newcombe(production, b, 0.9)
@@ -95,7 +94,7 @@ def test_the_confidence_sequence_is_the_reference_value(
     assert confidence_sequence(favourable, games - favourable, 10, 0.9) == pytest.approx(expected, abs=5.1e-5)
 
 
-@settings(repeatable, max_examples=50)
+@settings(max_examples=50)
 @given(favourable=st.integers(0, 3_000), unfavourable=st.integers(0, 3_000), a=st.sampled_from([1, 10]))
 def test_the_confidence_sequence_ends_where_the_mixture_doubts(favourable: int, unfavourable: int, a: int) -> None:
     tosses = favourable + unfavourable

@@ -11,7 +11,6 @@ from projections.decision.exact_test import boschloo_p
 from projections.decision.look import measure, verdicts
 from projections.decision.rules import KNOWN_RULES, RuleError, decide
 from tests.builders import arm, cycle_decided, evidence, rule
-from tests.projections.stories import repeatable
 
 tallies = st.integers(0, 2_000).flatmap(
     lambda games: st.builds(Tally, games=st.just(games), wins=st.integers(0, games))
@@ -60,7 +59,7 @@ def test_a_look_without_games_has_nothing_to_say_and_says_so() -> None:
     assert (statistics.log_e, statistics.log_e_max, statistics.tosses, statistics.lead_missing) == (0, 0, 0, 8)
 
 
-@settings(repeatable, max_examples=60)
+@settings(max_examples=60)
 @given(b=tallies, production=tallies, alpha=st.sampled_from(["0.20", "1e-300", "0.999"]))
 def test_every_look_is_stored_as_it_is_and_holds_no_nan(b: Tally, production: Tally, alpha: str) -> None:
     by = rule(alpha=alpha)
@@ -79,7 +78,7 @@ def test_every_look_is_stored_as_it_is_and_holds_no_nan(b: Tally, production: Ta
     assert math.isfinite(event.statistics.log_e)
 
 
-@settings(repeatable, max_examples=60)
+@settings(max_examples=60)
 @given(b=tallies, production=tallies, alpha=st.sampled_from(["0.20", "0.01"]))
 def test_every_rule_s_verdict_is_what_it_would_decide_alone(b: Tally, production: Tally, alpha: str) -> None:
     asked = evidence(b=arm(2, b.games, b.wins), production=arm(1, production.games, production.wins))

@@ -2,14 +2,13 @@ import math
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from ledger.evidence import Evidence, Tally
 from projections.decision.rules import ANYTIME_SIGN, Z_TEST, RuleError, decide, pooled_z_test
 from tests.builders import arm, evidence, rule, tally
-from tests.projections.stories import repeatable
 
 REFERENCE = [
     ((2, 3), (1, 3), 0.8164965809, 0.2071080891),
@@ -80,7 +79,6 @@ def test_p_keeps_its_digits_far_out_in_the_tail() -> None:
     assert 0 < test[1] == pytest.approx(float(stats.norm.sf(test[0])), rel=1e-9)
 
 
-@settings(repeatable)
 @given(b=tallies, production=tallies)
 def test_z_changes_its_sign_when_the_arms_are_exchanged(b: Tally, production: Tally) -> None:
     forward, backward = pooled_z_test(b, production), pooled_z_test(production, b)
@@ -94,7 +92,6 @@ def test_z_changes_its_sign_when_the_arms_are_exchanged(b: Tally, production: Ta
         assert (forward[1] < 0.5) == (forward[0] > 0)
 
 
-@settings(repeatable)
 @given(b=tallies, production=tallies, own=tallies, alpha=st.sampled_from(["0.001", "0.05", "0.20", "0.5"]))
 def test_a_verdict_follows_from_evidence_and_rule_alone(
     b: Tally, production: Tally, own: Tally, alpha: str

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from projections.decision.sample_ratio import chi_square_p, log_mismatch_e, sample_ratio
-from tests.projections.stories import repeatable
 
 # Games of B and of Production -> p, E at a = 1 and at a = 50.
 REFERENCE = [
@@ -33,7 +32,7 @@ def test_the_sample_ratio_is_the_reference_value(
     assert math.exp(log_mismatch_e(b, production, 50)) == pytest.approx(at_fifty, rel=5e-6)
 
 
-@settings(repeatable, max_examples=50)
+@settings(max_examples=50)
 @given(b=st.integers(0, 5_000), production=st.integers(1, 5_000), share=st.sampled_from([0.1, 0.5, 0.75]))
 def test_p_is_that_of_the_chi_square_test_for_any_split(b: int, production: int, share: float) -> None:
     games = b + production
@@ -42,7 +41,7 @@ def test_p_is_that_of_the_chi_square_test_for_any_split(b: int, production: int,
     assert chi_square_p(b, production, share) == pytest.approx(float(expected), rel=1e-9, abs=1e-300)
 
 
-@settings(repeatable, max_examples=50)
+@settings(max_examples=50)
 @given(b=st.integers(0, 500), production=st.integers(0, 500), share=st.sampled_from([0.1, 0.5, 0.75]))
 def test_a_true_split_gains_nothing_on_average(b: int, production: int, share: float) -> None:
     here = log_mismatch_e(b, production, 50, share)

@@ -53,7 +53,7 @@ from tests.builders import (
 )
 from tests.histories import histories
 from tests.projections.golden import golden_history
-from tests.projections.stories import BEGIN_US, append, insert_raw, repeatable, restarted, scratch_ledger
+from tests.projections.stories import BEGIN_US, append, insert_raw, restarted, scratch_ledger
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 FAMILY = "feedforward_nn"
@@ -456,7 +456,7 @@ def test_training_durations_are_a_cumulative_histogram(ledger: Ledger) -> None:
     assert found["rps_training_duration_seconds_sum"][of(model_type=FAMILY)] == 10_059.0
 
 
-@settings(repeatable, max_examples=12)
+@settings(max_examples=12)
 @given(history=histories(steps_max=8))
 def test_no_counter_ever_falls_or_appears_and_a_restart_shows_the_same(history: list[Event]) -> None:
     counters = [series.name for series in LEDGER_SERIES if series.kind == "counter"]

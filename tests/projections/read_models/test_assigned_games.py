@@ -1,7 +1,7 @@
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.events import AliasesAssigned, Event
@@ -11,7 +11,6 @@ from projections.projection import Tracked, readers
 from projections.read_models import assigned_games
 from projections.read_models.assigned_games import AssignedGames, Settled
 from tests.builders import aliases_assigned, game_abandoned, game_finished, game_started, rule, rule_set
-from tests.projections.stories import repeatable
 
 FAMILY = "feedforward_nn"
 SETTLE_SECONDS = 100
@@ -125,7 +124,6 @@ class Game(NamedTuple):
     won: bool
 
 
-@settings(repeatable)
 @given(
     games=st.lists(st.builds(Game, st.integers(0, 500), st.none() | st.integers(0, 300), st.booleans())),
     looked=st.integers(500, 1_000),

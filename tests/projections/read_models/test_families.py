@@ -12,7 +12,7 @@ from projections.read_models.all import ReadModels
 from projections.read_models.families import States, StreamedFamilies
 from tests.builders import aliases_assigned, aliases_planned, cycle_decided, game_finished, training_completed
 from tests.histories import histories
-from tests.projections.stories import append, execute, insert_raw, repeatable, scratch_ledger
+from tests.projections.stories import append, execute, insert_raw, scratch_ledger
 
 
 def shown(families: States) -> dict[str, tuple[object, ...]]:
@@ -32,7 +32,7 @@ def shown(families: States) -> dict[str, tuple[object, ...]]:
     }
 
 
-@settings(repeatable, max_examples=40)
+@settings(max_examples=40)
 @given(history=histories(), stops=st.sets(st.integers(0, 60)))
 def test_the_families_of_the_streams_are_those_of_the_whole_fold(history: list[Event], stops: set[int]) -> None:
     with scratch_ledger() as ledger:

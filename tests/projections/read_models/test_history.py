@@ -51,7 +51,6 @@ from tests.projections.stories import (
     append,
     caught_up,
     execute,
-    repeatable,
     restarted,
     scratch_ledger,
     table_rows,
@@ -451,7 +450,7 @@ def test_totals_count_the_periods_cycles_by_decision(ledger: Ledger, clock: Cloc
     assert totals(BEGIN_US + DAY_US, BEGIN_US + 2 * DAY_US) == dict.fromkeys(FAMILIES, nothing)
 
 
-@settings(repeatable, max_examples=40)
+@settings(max_examples=40)
 @given(history=histories())
 def test_every_history_renders_as_json_without_nan(history: list[Event]) -> None:
     with scratch_ledger() as ledger:
@@ -554,7 +553,7 @@ def test_a_fold_over_spoiled_rows_does_not_make_them_good(engine: Engine, ledger
     assert table_rows(engine)[0]["reason"] == cycle_decided().reason
 
 
-@settings(repeatable, max_examples=40)
+@settings(max_examples=40)
 @given(story=histories())
 def test_the_digest_that_is_kept_up_is_that_of_the_rows(story: list[Event]) -> None:
     with scratch_ledger() as ledger:

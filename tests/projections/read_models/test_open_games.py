@@ -9,7 +9,7 @@ from projections.read_models import open_games
 from projections.read_models.open_games import GameKind, OpenGame, OpenGames
 from tests.builders import assignment, game_abandoned, game_finished, game_started, prediction_made, round_played
 from tests.histories import histories
-from tests.projections.stories import folded, repeatable
+from tests.projections.stories import folded
 
 PLAYER = game_started().player_id
 
@@ -65,7 +65,7 @@ def test_test_games_are_open_and_excluded_from_metrics() -> None:
     assert found.active() == 2
 
 
-@settings(repeatable, max_examples=60)
+@settings(max_examples=60)
 @given(history=histories())
 def test_the_counts_are_those_of_the_games_one_by_one(history: list[Event]) -> None:
     found = opened(*history)

@@ -9,7 +9,7 @@ from projections.read_models import player_stats
 from projections.read_models.player_stats import Games, PlayerStats, Stats
 from tests.builders import game_abandoned, game_finished, game_started, round_played
 from tests.histories import histories
-from tests.projections.stories import BEGIN_US, SECOND_US, entries, folded, repeatable
+from tests.projections.stories import BEGIN_US, SECOND_US, entries, folded
 
 SCRIPTED = {"policy": "gus", "model_type": "scripted", "alias": None, "model_version": None}
 
@@ -112,7 +112,7 @@ def test_events_count_by_their_own_time() -> None:
     assert (found.rounds, found.rounds_drawn, found.games.wins) == (1, 1, 1)
 
 
-@settings(repeatable, max_examples=40)
+@settings(max_examples=40)
 @given(history=histories())
 def test_the_totals_are_those_of_the_log(history: list[Event]) -> None:
     people = {event.game_id for event in history if isinstance(event, GameStarted) and event.in_metrics}

@@ -4,7 +4,6 @@ from hypothesis import strategies as st
 from gameplay.web.console.formulas import steps_of
 from projections.decision.rules import KNOWN_RULES, decide
 from tests.builders import arm, evidence, rule
-from tests.projections.stories import repeatable
 
 
 def test_the_numbers_are_in_the_formula() -> None:
@@ -29,7 +28,6 @@ def test_without_games_or_with_an_unknown_rule_there_are_no_steps() -> None:
     assert steps_of(rule(name="of-tomorrow/9"), evidence()) == ()
 
 
-@repeatable
 @given(st.data(), st.sampled_from(KNOWN_RULES))
 def test_the_last_step_says_what_the_rule_decides(data: st.DataObject, name: str) -> None:
     arms = []
