@@ -14,7 +14,7 @@ from ledger.rows import Row
 from ledger.sealing.seals import read_seals, seal_head
 from ledger.store import Ledger
 from ledger.verification.findings import Finding
-from ledger.verification.walk import FINDINGS_MAX, Anchor, AnchorError, VerificationReport, verify
+from ledger.verification.walk import FINDINGS_MAX, Anchor, AnchorError, Claim, VerificationReport, verify
 from tests.builders import game_started, round_played
 from tests.ledger.chains import assert_intact
 from tests.mutations import (
@@ -316,3 +316,14 @@ def test_a_damaged_file_is_a_finding(tmp_path: Path, vandal: Vandal, rows: list[
 
 def test_the_seals_of_the_vandal_s_ledger_are_what_is_compared(vandal: Vandal) -> None:
     assert [seal.size for seal in read_seals(vandal.ledger)] == [EVENTS]
+
+
+def test_claims_are_about_the_whole_log_and_no_part_is_held_against_them(vandal: Vandal) -> None:
+    head = vandal.ledger.head().position
+    false = Claim(head, bytes(32), "a seal")
+
+    (finding,) = guarded(verify(vandal.ledger, claims=[false]))
+    part = verify(vandal.ledger, first=2, claims=[false])
+
+    assert finding.position == head
+    assert (guarded(part), part.claims) == ([], 0)

@@ -53,6 +53,11 @@ def compared(event: CycleDecided) -> tuple[object, ...]:
     )
 
 
+def test_the_histories_end_with_the_last_event(played: Ledger) -> None:
+    for one in what_if(played, Change()):
+        assert one.last_us == played.head().recorded_us
+
+
 def test_nothing_changed_gives_the_history_itself(played: Ledger) -> None:
     for outcome in what_if(played, Change()):
         own = [cycle for cycle in outcome.cycles if cycle.actual.trigger != "report"]

@@ -104,12 +104,22 @@ def test_the_confidence_sequence_ends_where_the_mixture_doubts(favourable: int, 
         return
     assert interval is not None
     assert interval.lower <= 2 * favourable / tosses - 1 <= interval.upper
-    for difference in interval:
-        if abs(difference) < 1:
-            share = (difference + 1) / 2
-            mixture = log_beta(a + favourable, a + unfavourable) - log_beta(a, a)
-            likelihood = favourable * math.log(share) + unfavourable * math.log(1 - share)
-            assert mixture - likelihood == pytest.approx(math.log(10), abs=1e-6)
+    mixture = log_beta(a + favourable, a + unfavourable) - log_beta(a, a)
+
+    def doubts(difference: float) -> bool:
+        share = min(max((difference + 1) / 2, 0.0), 1.0)
+        if (favourable and share == 0) or (unfavourable and share == 1):
+            return True
+        likelihood = (favourable and favourable * math.log(share)) + (
+            unfavourable and unfavourable * math.log(1 - share)
+        )
+        return mixture - likelihood >= math.log(10)
+
+    near = 1e-9  # near a share of 0 the doubt itself grows without bounds: what is compared is where it begins
+    assert not doubts(min(interval.lower + near, interval.upper))
+    assert not doubts(max(interval.upper - near, interval.lower))
+    assert interval.lower == -1 or doubts(interval.lower - near)
+    assert interval.upper == 1 or doubts(interval.upper + near)
 
 
 def test_the_confidence_sequence_reaches_the_end_when_all_tosses_fall_one_way() -> None:
