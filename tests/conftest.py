@@ -9,6 +9,8 @@ from hypothesis import Phase, settings
 from sqlalchemy import Engine
 
 from gameplay.models.registry import MlflowRegistry
+from ledger.engines import postgresql as postgresql_engine
+from ledger.engines import sqlite as sqlite_engine
 from ledger.engines.database import disposing, open_engine
 from ledger.store import Ledger
 from ledger.upgrade import upgrade
@@ -36,6 +38,7 @@ settings.load_profile("patient")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+SESSION_LIMITS = ("idle_in_transaction_session_timeout", "lock_timeout")
 LONG_SECONDS_MAX = 3_600
 """For simulations, and for environments that are installed; of the other tests few have a limit of their own."""
 
@@ -129,6 +132,31 @@ def engine(database: str) -> Iterator[Engine]:
     """The engine of a new database with every table."""
     with disposing(open_engine(database)) as engine:
         yield engine
+
+
+@pytest.fixture(scope="session", autouse=True)
+def limits_as_shipped() -> Iterator[dict[str, str]]:
+    """The limits of a session on PostgreSQL, which no test has unless it asks for them.
+
+    A machine that stands still for seconds would end a session in the middle of any test.
+    """
+    as_shipped = {name: postgresql_engine.SETTINGS[name] for name in SESSION_LIMITS}
+    with pytest.MonkeyPatch.context() as patched:
+        for name in SESSION_LIMITS:
+            patched.setitem(postgresql_engine.SETTINGS, name, f"{round(PATIENCE_SECONDS)}s")
+        patched.setitem(postgresql_engine.ADDRESS, "connect_timeout", round(PATIENCE_SECONDS))
+        patched.setitem(postgresql_engine.ADDRESS, "tcp_user_timeout", round(PATIENCE_SECONDS) * 1_000)
+        patched.setattr(postgresql_engine, "ANSWER_SECONDS_MAX", PATIENCE_SECONDS)
+        for engine in (postgresql_engine, sqlite_engine):
+            patched.setattr(engine, "CONNECTION_SECONDS_MAX", PATIENCE_SECONDS)
+        yield as_shipped
+
+
+@pytest.fixture
+def hurried(limits_as_shipped: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a test of a session's limits: they are as shipped."""
+    for name, limit in limits_as_shipped.items():
+        monkeypatch.setitem(postgresql_engine.SETTINGS, name, limit)
 
 
 class Servers:

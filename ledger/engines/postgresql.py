@@ -37,7 +37,7 @@ ANSWER_SECONDS_MAX: Final = 8.0
 PREPARE_AFTER: Final = 2
 """A statement is prepared when it comes for this time: to plan a small one takes longer than to execute it."""
 
-_ADDRESS: Final = {
+ADDRESS: Final[dict[str, str | int]] = {
     "application_name": "promotion-ledger",
     "connect_timeout": 2,
     "tcp_user_timeout": 3_000,
@@ -45,7 +45,7 @@ _ADDRESS: Final = {
     "keepalives_interval": 2,
     "keepalives_count": 2,
 }
-_SETTINGS: Final = {
+SETTINGS: Final = {
     # A process that is frozen inside of an append holds the log's lock. After the first of these its session ends,
     # and the next writer goes on before the second is over for it.
     "idle_in_transaction_session_timeout": "2s",
@@ -140,7 +140,7 @@ def open_engine(url: URL, *, must_exist: bool) -> Engine:
     """As `ledger.engines.database.open_engine`."""
     # Where several servers are named, this is what finds the one that is not a standby.
     query = {"target_session_attrs": "read-write", **url.query}
-    engine = _engine(url.set(query=query), _SETTINGS, ANSWER_SECONDS_MAX)
+    engine = _engine(url.set(query=query), SETTINGS, ANSWER_SECONDS_MAX)
     if must_exist:
         _demand_ledger(engine)
     return engine
@@ -152,7 +152,7 @@ def open_reader(url: URL) -> Engine:
         # The driver would find no server of this kind: the session itself may not write.
         url = url.update_query_dict({"target_session_attrs": "primary"})
     # An audit's questions take as long as they take.
-    engine = _engine(url, {**_SETTINGS, "default_transaction_read_only": "on"}, None)
+    engine = _engine(url, {**SETTINGS, "default_transaction_read_only": "on"}, None)
     _demand_ledger(engine)
     return engine
 
@@ -170,7 +170,7 @@ def _engine(url: URL, settings: dict[str, str], answer_seconds: float | None) ->
     options = " ".join([*(f"-c {name}={value}" for name, value in settings.items()), str(own)])
 
     def connect() -> BoundedConnection:
-        return _connected({**_ADDRESS, **parameters, "options": options}, answer_seconds)
+        return _connected({**ADDRESS, **parameters, "options": options}, answer_seconds)
 
     event.listen(engine, "begin", _begin)
     return engine

@@ -9,6 +9,7 @@ from typing import Any, Final, Self, cast
 
 from psycopg import Connection as DriverConnection
 from psycopg import Cursor, Pipeline
+from psycopg import Error as DriverError
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper, Loader
 from psycopg.pq import Format
@@ -217,7 +218,7 @@ class Queries:
         """
         driver = _driver(connection)
         driver.is_unconfirmed = False
-        with driver.pipeline() as driver.shared_pipeline:
+        with _own_pipeline(driver) as driver.shared_pipeline:
             try:
                 yield
             finally:
@@ -359,8 +360,28 @@ def _pipeline(driver: Any) -> Iterator[Pipeline]:
     if driver.shared_pipeline is not None:
         yield driver.shared_pipeline
         return
-    with driver.pipeline() as own:
+    with _own_pipeline(driver) as own:
         yield own
+
+
+@contextmanager
+def _own_pipeline(driver: Any) -> Iterator[Pipeline]:
+    """A new one for the block.
+
+    The driver logs what it meets while it ends one that has failed, with each connection that is lost; the failure
+    itself says as much. So the pipeline ends first, and the failure is raised after it.
+    """
+    failure: DriverError | None = None
+    try:
+        with driver.pipeline() as pipeline:
+            try:
+                yield pipeline
+            except DriverError as error:
+                failure = error
+    except DriverError as error:
+        raise failure or error from None
+    if failure is not None:
+        raise failure
 
 
 def _driver(connection: Connection) -> Any:

@@ -26,9 +26,6 @@ from tests.postgresql import EVERY_ENGINE, WHEEL, Server
 WRITERS, TAILERS, APPENDS = 16, 3, 25
 ONLY_SERVER = pytest.mark.engines(WHEEL)
 
-UNHURRIED = "-clock_timeout%3D300s -cidle_in_transaction_session_timeout%3D300s"
-"""The server ends no session of a test that a busy machine has stopped for a while."""
-
 
 class RolledBackError(Exception):
     """Not the database's own: an append that ends half-way."""
@@ -177,7 +174,7 @@ def meeting(database: str, postgresql: Server) -> "Meeting":
     """Two appends of which the second asks for the lock while the first one has it."""
 
     def meet() -> list[Receipt | LedgerError]:
-        with disposing(open_engine(f"{database}?options={UNHURRIED}")) as engine, ThreadPoolExecutor(2) as pool:
+        with disposing(open_engine(database)) as engine, ThreadPoolExecutor(2) as pool:
             started: list[Future[Receipt]] = []
             second = Ledger(engine, resend_seconds=0)
 

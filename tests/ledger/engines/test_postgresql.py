@@ -32,6 +32,7 @@ def raw(engine: Engine) -> Iterator[psycopg.Connection]:
         yield raw
 
 
+@pytest.mark.usefixtures("hurried")
 def test_every_connection_gives_up_in_time(engine: Engine) -> None:
     with engine.connect() as connection:
         found = {
@@ -47,6 +48,13 @@ def test_every_connection_gives_up_in_time(engine: Engine) -> None:
     }
 
 
+def test_a_session_of_another_test_outlasts_a_machine_that_stands_still(engine: Engine) -> None:
+    with engine.connect() as connection:
+        for name in ("lock_timeout", "idle_in_transaction_session_timeout"):
+            assert connection.exec_driver_sql(f"SHOW {name}").scalar() == "2min"
+
+
+@pytest.mark.usefixtures("hurried")
 def test_options_of_the_url_are_kept(database: str) -> None:
     with disposing(open_engine(f"{database}?options=-csearch_path%3Dpublic&connect_timeout=7")) as engine:
         with engine.connect() as connection:
@@ -95,6 +103,7 @@ def test_a_writer_waits_for_another_of_its_table(engine: Engine, ledger: Ledger)
     assert done
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_process_that_is_frozen_with_the_lock_holds_up_nobody_for_long(engine: Engine, ledger: Ledger) -> None:
     def freeze() -> None:
         with transaction(engine, write=[events]) as frozen:
@@ -107,6 +116,7 @@ def test_a_process_that_is_frozen_with_the_lock_holds_up_nobody_for_long(engine:
     assert ledger.head().position == 1
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_process_that_is_frozen_in_an_append_holds_up_nobody_for_long(engine: Engine, ledger: Ledger) -> None:
     """It has read the head, and numbers its events long after."""
     frozen_at: list[int] = []
@@ -143,13 +153,16 @@ class Killed:
         )
 
 
-def test_an_append_whose_connection_is_lost_is_sent_again(ledger: Ledger, raw: psycopg.Connection) -> None:
+def test_an_append_whose_connection_is_lost_is_sent_again(
+    ledger: Ledger, raw: psycopg.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
     ledger.append("game-g1", [game_started()], 0)
     Killed(raw)()
 
     receipt = ledger.append("game-g1", [round_played()], 1)
 
     assert receipt.version == 2
+    assert [record for record in caplog.records if record.name == "psycopg"] == []
     assert_intact(ledger.read())
 
 
