@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event, text
 from ledger import schema as log
 from ledger.chain import GENESIS, leaf, link
 from ledger.codec import Codec
-from ledger.engines.database import open_engine
+from ledger.engines.database import disposing, open_engine
 from ledger.events import Event
 from ledger.ids import new_id
 from ledger.schema import events
@@ -25,6 +25,7 @@ from projections.fold import fold
 from projections.projection import Projection, Tracked, readers
 from projections.read_models.all import ReadModels
 from projections.schema import projection_checkpoints, promotion_history
+from tests.postgresql import Server
 
 State = TypeVar("State")
 
@@ -44,17 +45,28 @@ class Clock:
 
 
 @contextmanager
-def scratch_ledger(pages: int = 2_000) -> Iterator[Ledger]:
+def scratch_ledger(pages: int = 2_000, server: Server | None = None) -> Iterator[Ledger]:
     """A ledger for one example, read in pages of this size; it need not outlive a power cut."""
-    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, _scratch_engine(server) as engine:
         patch.setattr(projector, "PAGE_ENTRIES", pages)
         patch.setattr(Ledger.read, "__kwdefaults__", {**(Ledger.read.__kwdefaults__ or {}), "limit": pages})
-        engine = open_engine(f"sqlite:///{Path(folder) / 'ledger.db'}")
+        yield Ledger(engine)
+
+
+@contextmanager
+def _scratch_engine(server: Server | None) -> Iterator[Engine]:
+    if server is not None:
+        with server.ledger() as url, disposing(open_engine(url)) as engine:
+            yield engine
+        return
+    with (
+        TemporaryDirectory() as folder,
+        disposing(open_engine(f"sqlite:///{Path(folder) / 'ledger.db'}")) as engine,
+    ):
         event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous = OFF"))
         log.metadata.create_all(engine)
         read_models.metadata.create_all(engine)
-        yield Ledger(engine)
-        engine.dispose()
+        yield engine
 
 
 def entries(events: Iterable[Event]) -> list[tuple[Entry, Event]]:

@@ -34,7 +34,7 @@ from tests.builders import (
 )
 from tests.histories import histories
 from tests.patience import PATIENCE_SECONDS
-from tests.postgresql import EVERY_ENGINE, SQLITE_ONLY, refusing
+from tests.postgresql import EVERY_ENGINE, Server, refusing
 from tests.projections.stories import (
     append,
     caught_up,
@@ -68,67 +68,109 @@ STORY: tuple[Event, ...] = (
 )
 
 
-@SQLITE_ONLY
+stops = st.lists(st.integers(0, 60), max_size=6)
+turns = st.lists(st.sets(st.integers(0, 1)), min_size=1, max_size=12)
+
+
 @settings(max_examples=100)
-@given(history=histories(), stops=st.lists(st.integers(0, 60), max_size=6), pages=st.integers(1, 7))
+@given(history=histories(), stops=stops, pages=st.integers(1, 7))
 def test_catching_up_in_any_number_of_steps_equals_one_replay(
     history: list[Event], stops: list[int], pages: int
 ) -> None:
     with scratch_ledger(pages) as ledger:
-        stepwise = ReadModels(ledger)
-        for position, happened in enumerate(history, start=1):
-            append(ledger, happened)
-            if position in stops:
-                assert stepwise.projector.catch_up() == position
-        stepwise.projector.catch_up()
-        rows = table_rows(ledger.engine)
-        forget_rows(ledger.engine)
-        replayed = caught_up(ledger)
-
-        assert replayed.projector.position == stepwise.projector.position == len(history)
-        assert states(stepwise) == states(replayed)
-        assert rows == table_rows(ledger.engine)
+        catch_up_in_steps(ledger, history, stops)
 
 
-@SQLITE_ONLY
+@settings(max_examples=5)
+@given(history=histories(), stops=stops, pages=st.integers(1, 7))
+def test_catching_up_on_a_server_in_any_number_of_steps_equals_one_replay(
+    postgresql: Server, history: list[Event], stops: list[int], pages: int
+) -> None:
+    """The same, for fewer examples: each opens a connection."""
+    with scratch_ledger(pages, postgresql) as ledger:
+        catch_up_in_steps(ledger, history, stops)
+
+
+def catch_up_in_steps(ledger: Ledger, history: list[Event], stops: list[int]) -> None:
+    stepwise = ReadModels(ledger)
+    for position, happened in enumerate(history, start=1):
+        append(ledger, happened)
+        if position in stops:
+            assert stepwise.projector.catch_up() == position
+    stepwise.projector.catch_up()
+    rows = table_rows(ledger.engine)
+    forget_rows(ledger.engine)
+    replayed = caught_up(ledger)
+
+    assert replayed.projector.position == stepwise.projector.position == len(history)
+    assert states(stepwise) == states(replayed)
+    assert rows == table_rows(ledger.engine)
+
+
 @settings(max_examples=40)
 @given(history=histories(steps_max=8), pages=st.integers(1, 4))
 def test_live_equals_replay_equals_snapshot_and_tail_at_every_position(history: list[Event], pages: int) -> None:
     with scratch_ledger(pages) as ledger:
-        live = ReadModels(ledger)
-        for happened in history:
-            append(ledger, happened)
-            live.projector.catch_up()
-            live_rows = table_rows(ledger.engine)
+        fold_at_every_position(ledger, history)
 
-            tail = restarted(ledger)
-            assert states(tail) == states(live)
-            assert tail.projector.head == live.projector.head == ledger.head()
-            assert not any(tail.projector.discarded.values())
-            assert tail.projector.save(every=1)
 
-            forget_rows(ledger.engine)
-            assert states(caught_up(ledger)) == states(live)
-            assert table_rows(ledger.engine) == live_rows
+@settings(max_examples=3)
+@given(history=histories(steps_max=8), pages=st.integers(1, 4))
+def test_live_equals_replay_equals_snapshot_and_tail_on_a_server(
+    postgresql: Server, history: list[Event], pages: int
+) -> None:
+    with scratch_ledger(pages, postgresql) as ledger:
+        fold_at_every_position(ledger, history)
+
+
+def fold_at_every_position(ledger: Ledger, history: list[Event]) -> None:
+    live = ReadModels(ledger)
+    for happened in history:
+        append(ledger, happened)
+        live.projector.catch_up()
+        live_rows = table_rows(ledger.engine)
+
+        tail = restarted(ledger)
+        assert states(tail) == states(live)
+        assert tail.projector.head == live.projector.head == ledger.head()
+        assert not any(tail.projector.discarded.values())
+        assert tail.projector.save(every=1)
+
+        forget_rows(ledger.engine)
+        assert states(caught_up(ledger)) == states(live)
+        assert table_rows(ledger.engine) == live_rows
 
 
 @settings(max_examples=60)
-@given(history=histories(), turns=st.lists(st.sets(st.integers(0, 1)), min_size=1, max_size=12))
+@given(history=histories(), turns=turns)
 def test_two_projectors_share_a_database(history: list[Event], turns: list[set[int]]) -> None:
     with scratch_ledger(3) as ledger:
-        both = ReadModels(ledger), ReadModels(ledger)
-        for happened, turn in zip(history, cycle(turns)):
-            append(ledger, happened)
-            for one in turn:
-                both[one].projector.catch_up()
-        for read_models in both:
-            read_models.projector.catch_up()
-        rows = table_rows(ledger.engine)
-        forget_rows(ledger.engine)
+        share(ledger, history, turns)
 
-        replayed = caught_up(ledger)
-        assert states(both[0]) == states(both[1]) == states(replayed)
-        assert rows == table_rows(ledger.engine)
+
+@settings(max_examples=5)
+@given(history=histories(), turns=turns)
+def test_two_projectors_share_a_database_of_a_server(
+    postgresql: Server, history: list[Event], turns: list[set[int]]
+) -> None:
+    with scratch_ledger(3, postgresql) as ledger:
+        share(ledger, history, turns)
+
+
+def share(ledger: Ledger, history: list[Event], turns: list[set[int]]) -> None:
+    both = ReadModels(ledger), ReadModels(ledger)
+    for happened, turn in zip(history, cycle(turns)):
+        append(ledger, happened)
+        for one in turn:
+            both[one].projector.catch_up()
+    for read_models in both:
+        read_models.projector.catch_up()
+    rows = table_rows(ledger.engine)
+    forget_rows(ledger.engine)
+
+    replayed = caught_up(ledger)
+    assert states(both[0]) == states(both[1]) == states(replayed)
+    assert rows == table_rows(ledger.engine)
 
 
 def test_an_empty_ledger_is_caught_up_at_zero(ledger: Ledger) -> None:
