@@ -319,11 +319,11 @@ def test_the_seals_of_the_vandal_s_ledger_are_what_is_compared(vandal: Vandal) -
 
 
 def test_claims_are_about_the_whole_log_and_no_part_is_held_against_them(vandal: Vandal) -> None:
-    head = vandal.ledger.head().position
-    false = Claim(head, bytes(32), "a seal")
+    size = vandal.ledger.head().position // 2
+    false = Claim(size, bytes(32), "a seal")
 
     (finding,) = guarded(verify(vandal.ledger, claims=[false]))
     part = verify(vandal.ledger, first=2, claims=[false])
 
-    assert finding.position == head
+    assert finding.position == size
     assert (guarded(part), part.claims) == ([], 0)
