@@ -43,3 +43,15 @@ def test_a_text_that_is_none_is_a_damage() -> None:
 
 def test_a_text_without_end_is_cut() -> None:
     assert len(str(refusal_of(psycopg.OperationalError("x" * 10_000)))) < 1_000
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (errors.DuplicateTable, "name a database without such tables"),
+        (errors.InsufficientPrivilege, "rps migrate --grant ROLE"),
+        (errors.UndefinedTable, "run `rps migrate`"),
+    ],
+)
+def test_a_refusal_of_the_schema_says_what_to_do(error: type[psycopg.Error], advice: str) -> None:
+    assert advice in str(refusal_of(error("what the server says")))
