@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := python -m pip --disable-pip-version-check
 UV := $(shell command -v uv)
-INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/$(PIP) install)
+INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/$(PIP) install --no-compile)
 COMPILE = $(or $(UV),$(BIN)/uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
@@ -25,6 +25,8 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml
 		rm -rf $(VENV); echo "Python's venv module is needed (on Debian: apt-get install python3-venv)" >&2; exit 1; }
 	$(INSTALL) -r requirements-dev.txt
 	$(INSTALL) --no-deps -e .
+	@# uv leaves it to the first start, and pip would do it on one core.
+	$(if $(UV),,$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib)
 	@touch $@
 
 check: $(READY) ## lint, format, types and generated files
