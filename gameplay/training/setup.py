@@ -50,7 +50,8 @@ def set_up(
     """Do whatever is missing until every family has its four versions behind its four aliases.
 
     The Production of the family `early` learns from EARLY_GAMES games only, so that a better B is there to be
-    found. Raises TrainingError when a version could not be trained.
+    found. Raises TrainingError when a version could not be trained, RegistryError when the registry does not
+    answer, IdentityError when its models are another ledger's.
     """
     core.read_models.projector.start()
     if _families_without_aliases(core):
@@ -92,6 +93,8 @@ def _train(
         for alias in ALIASES
     ]
     versions: dict[tuple[Family, Alias], int] = {}
+    # Before the first version, which else would not name the ledger that it learned from.
+    core.claim_registry()
     # The ledger is new: what the registry has beside these may be of one before it.
     recover(core, families, rows_digests={dataset.source.rows_digest, first_games.source.rows_digest})
     landing = Landing()

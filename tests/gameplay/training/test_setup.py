@@ -13,7 +13,9 @@ from gameplay.training.dataset import read_dataset
 from gameplay.training.retraining import read_training_data
 from gameplay.training.runs import runs_of
 from gameplay.training.setup import is_set_up, set_up
+from ledger.errors import IdentityError
 from ledger.events import AliasesAssigned, GameStarted, TrainingCompleted
+from ledger.identity import read_id
 from ledger.vocabulary import ALIASES, FAMILIES, Family
 from tests.gameplay.faults import CrashError, FaultyRegistry, crash, refuse, registry_with_versions
 from tests.gameplay.markers import markers_in
@@ -93,6 +95,7 @@ def test_a_set_up_that_dies_again_and_again_is_finished_in_the_end(
         with pytest.raises(TrainingError, match="the test has stopped it"):
             set_up(core, quietly, games=GAMES)
         assert counted(core)[::2] == (GAMES, 2)
+        assert registry.owned_by == read_id(core.engine), "versions shall name the ledger that they learned from"
 
     registry.at_assignment(2, crash)
     with core_over(tmp_path, registry) as core:
@@ -117,3 +120,16 @@ def test_a_set_up_that_dies_again_and_again_is_finished_in_the_end(
         head, calls = core.ledger.head(), registry.calls
         set_up(core, quietly, games=10 * GAMES)
         assert (core.ledger.head(), registry.calls) == (head, calls)
+
+
+def test_no_version_is_trained_for_the_registry_of_another_ledger(
+    tmp_path: Path, registry: FaultyRegistry
+) -> None:
+    registry.owned_by = "01a21a75-cfd1-7a92-a1ed-cf8ddbd35e65"
+    kept = set(registry.kept)
+
+    with core_over(tmp_path, registry) as core:
+        with pytest.raises(IdentityError, match="the registry's models are those of ledger 01a21a75"):
+            set_up(core, quietly, games=GAMES)
+        assert counted(core) == (GAMES, 0, 2)
+    assert set(registry.kept) == kept
