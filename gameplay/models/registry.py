@@ -259,7 +259,8 @@ class MlflowRegistry:
     def _translated(
         self, operation: str, family: Family | None = None, version: int | None = None
     ) -> Iterator[None]:
-        from mlflow.exceptions import MlflowException
+        with self._alone:  # its modules import each other: threads that import several at once find one half there
+            from mlflow.exceptions import MlflowException
 
         try:
             yield
