@@ -85,8 +85,9 @@ def _measured(names: list[str], folder: Path) -> dict[str, Outcome | LeftOutErro
         for name in names:
             bars.update(bar, description=name)
             began = time.monotonic()
-            rows[name] = measured(name, folder)
-            bars.console.print(f"{name}: {time.monotonic() - began:,.0f} s", highlight=False)
+            rows[name] = row = measured(name, folder)
+            ratio = "left out" if isinstance(row, LeftOutError) else f"{row.ratio:.2f}"
+            bars.console.print(f"{name}: {ratio}, {time.monotonic() - began:,.0f} s", highlight=False)
             bars.advance(bar)
     return rows
 

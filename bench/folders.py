@@ -39,7 +39,7 @@ def million_folder(folder: Path) -> Path:
 
 def grown_folder(folder: Path, events: int) -> Path:
     """A folder with so many events; the largest that there is goes on growing."""
-    made = folder / f"events-{events}"
+    made = folder / f"grown-{events}"
     if not made.exists():
         shutil.copytree(_largest_below(folder, events), made)
         grow(made / "ledger.db", events)
@@ -73,9 +73,9 @@ def _first_folder(folder: Path) -> Path:
 
 
 def _largest_below(folder: Path, events: int) -> Path:
-    sizes = [int(made.name.partition("-")[2]) for made in folder.glob("events-*")]
+    sizes = [int(made.name.partition("-")[2]) for made in folder.glob("grown-*")]
     below = [size for size in sizes if size < events]
-    return folder / f"events-{max(below)}" if below else _first_folder(folder)
+    return folder / f"grown-{max(below)}" if below else _first_folder(folder)
 
 
 def _have_registry_follow(data: Path) -> None:
