@@ -131,9 +131,8 @@ def test_kill_9_loses_nothing_that_was_answered_and_changes_no_series(data_dir: 
         won = 'rps_games_total{difficulty="standard",policy="forrest"}'
         assert samples(client)[won] == before[won] + 2
         assert ok(client.get("/readyz"))["ready"]
-    log = (data_dir / "serve.log").read_text()
-    assert "Fatal Python error: Segmentation fault" in log
-    assert "in serve\n" in log
+    # Of the stacks no line is certain: they are written while the other threads run on.
+    assert "Fatal Python error: Segmentation fault" in (data_dir / "serve.log").read_text()
 
 
 def replayed(data_dir: Path) -> dict[str, float]:
