@@ -122,7 +122,7 @@ EXTRA = {
     "projections.cli": frozenset({"click", "rich"}),
 }
 # What any room of a package may import, and then no other.
-ONE_ROOM = {"projections": frozenset({"obstore", "numpy", "scipy", "matplotlib", "pyarrow"})}
+ONE_ROOM = {"projections": frozenset({"obstore", "numpy", "matplotlib", "pyarrow"})}
 ONLY_MODULES = {"mlflow": frozenset({"gameplay.models.registry", "gameplay.models.logged_model"})}
 ONE_MODULE = frozenset({"sklearn", "xgboost", "skl2onnx", "onnxmltools", "onnxruntime"})
 # They take a second or more to import, which those who do not need them should not pay.
@@ -130,7 +130,7 @@ HEAVY = ONE_MODULE | {"mlflow", "onnx", "pandas", "matplotlib", "alembic", "scip
 # A room of ours whose library only those who need it should load.
 LAZY_ROOM = "ledger.engines.postgresql"
 # `rps-audit` starts fast: these are imported by the function that needs them.
-IN_FUNCTIONS = {"projections": frozenset({"numpy", "scipy", "matplotlib", "pyarrow"})}
+IN_FUNCTIONS = {"projections": frozenset({"numpy", "matplotlib", "pyarrow"})}
 
 # Folders of tests/ beside those of the packages: what they run crosses all rooms.
 TESTS_OF_THE_WHOLE = frozenset({"crash", "fuzz", "guarantees", "lifecycle", "mutants", "ops", "prometheus"})
@@ -504,7 +504,7 @@ def test_a_wrong_arrow_is_found(tmp_path: Path, importer: str, statement: str) -
         ("projections/audit/archive", "import obstore"),
         ("projections/commands/console", "import click\nfrom rich.table import Table"),
         ("projections/cli", "import click, rich"),
-        ("projections/decision/rules", "def f():\n    import scipy"),
+        ("projections/decision/rules", "def f():\n    import numpy"),
         ("projections/rules", "from ledger import events\nfrom .tickers import fold"),
         ("gameplay/web/app", "import starlette, ledger, projections\nfrom ..rules import winner"),
         ("ledger/upgrade", "def f():\n    from alembic import command"),
@@ -581,14 +581,14 @@ def test_a_room_may_import_those_before_it_and_itself(tmp_path: Path) -> None:
         (
             strayed_libraries,
             {
-                "projections/decision/rules": "def f():\n    import scipy.special",
-                "projections/audit/sweep": "def f():\n    from scipy import stats",
+                "projections/decision/rules": "def f():\n    import numpy.linalg",
+                "projections/audit/sweep": "def f():\n    from numpy import random",
             },
         ),
-        (slow_starts, {"projections/decision/rules": "import scipy.special"}),
+        (slow_starts, {"projections/decision/rules": "import numpy.linalg"}),
         (
             slow_starts,
-            {"projections/a": "if TYPE_CHECKING:\n    x = 1\nelse:\n    import scipy"},
+            {"projections/a": "if TYPE_CHECKING:\n    x = 1\nelse:\n    import numpy"},
         ),
         (unmirrored_tests, {"ledger/store": "x = 1", "tests/ledger/sealing/test_keys": "x = 1"}),
         (unmirrored_tests, {"gameplay/cli": "x = 1", "tests/elsewhere/test_cli": "x = 1"}),
@@ -621,8 +621,8 @@ def test_what_is_allowed_is_left_alone(tmp_path: Path) -> None:
             "gameplay/__init__": "from gameplay.config import home",
             "ledger/writer": "try:\n    pass\nexcept Exception:\n    raise",
             "ledger/store": "import os\nx = os.urandom(1)\ntry:\n    x\nexcept (OSError, ValueError):\n    x",
-            "projections/decision/rules": "def f():\n    import scipy.special",
-            "projections/decision/ranking": "def f():\n    import scipy.stats",
+            "projections/decision/rules": "def f():\n    import numpy.linalg",
+            "projections/decision/ranking": "def f():\n    import numpy.random",
             "projections/decision/e_process": (
                 "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import numpy as np\nelse:\n    x = 1"
             ),

@@ -66,7 +66,7 @@ def _shown_utc(local: datetime) -> Text:
 
 
 def _is_for_people(record: logging.LogRecord) -> bool:
-    """Whether a logger of its own says it, or it is a warning: scipy's search tells the root logger each step."""
+    """Whether a logger of its own says it, or it is a warning: libraries tell the root logger each step."""
     return record.name != "root" or record.levelno >= logging.WARNING
 
 
