@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Engine, Select, func, select
 
 from ledger.chain import link, stored_leaf
-from ledger.engines.database import database_of, reading, transaction
+from ledger.engines.database import database_of, pages, reading, transaction
 from ledger.schema import events
 
 PAGE_ROWS = 2_000
@@ -88,9 +88,7 @@ class Rows:
 
         As the driver's own tuples: naming their columns would be a fifth of a verification.
         """
-        while page := self._fetch(self._between(after, through).limit(PAGE_ROWS)):
-            yield page
-            after = page[-1][0]
+        return cast(Iterator[list[RawRow]], pages(self._engine, after, through, limit=PAGE_ROWS, as_stored=True))
 
     def at(self, position: int) -> Row | None:
         """The row at a position."""
@@ -99,7 +97,7 @@ class Rows:
 
     def next(self, position: int) -> Row | None:
         """The first row after a position."""
-        found = self._read(self._between(position, None).limit(1))
+        found = self._read(_ROWS.where(events.c.position > position).limit(1))
         return found[0] if found else None
 
     def find(self, previous: bytes, position: int, *, besides: int | None = None) -> Row | None:
@@ -117,14 +115,6 @@ class Rows:
         with transaction(self._engine) as connection:
             found = connection.scalar(query)
         return found if isinstance(found, int) else 0
-
-    def _between(self, after: int | None, through: int | None) -> Select[Any]:
-        query = _ROWS
-        if after is not None:
-            query = query.where(events.c.position > after)
-        if through is not None:
-            query = query.where(events.c.position <= through)
-        return query
 
     def _read(self, query: Select[Any]) -> list[Row]:
         return list(map(Row._make, self._fetch(query)))

@@ -7,6 +7,7 @@ several processes append to the same database: nothing about the head is remembe
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from ledger.chain import GENESIS, link, stored_leaf
 from ledger.clock import ClockGuard
 from ledger.codec import Codec
 from ledger.engines.beside import Beside
-from ledger.engines.database import appending, connect, database_of, reading, transaction
+from ledger.engines.database import appending, connect, database_of, pages, reading, transaction
 from ledger.errors import (
     ClockError,
     ConflictError,
@@ -252,11 +253,13 @@ class Ledger:
         position = events.c.position
         return self._entries(query.order_by(position.desc() if descending else position).limit(limit))
 
-    def pages(self, after: int = 0, through: int | None = None) -> Iterator[list[Entry]]:
+    def pages(
+        self, after: int = 0, through: int | None = None, *, limit: int = PAGE_ENTRIES
+    ) -> Iterator[list[Entry]]:
         """All entries with `after` < position <= `through`, in bounded pages."""
-        while page := self.read(after, through=through):
-            yield page
-            after = page[-1].position
+        with closing(pages(self.engine, after, through, limit=limit)) as found:
+            for page in found:
+                yield list(map(_ENTRY, page))
 
     def read_stream(self, stream: str, after_version: int = 0, through_version: int | None = None) -> list[Entry]:
         """The entries of one stream with version > `after_version` (and <= `through_version`), in order."""

@@ -100,11 +100,10 @@ class Projector:
             if page is None:
                 self._start_over()
                 page = self._ledger.read(self.position)
-            while page:
-                self.fold(page)
-                if self._table is not None and self._waypoints.is_due(self.position, self.position):
-                    self._waypoints.lay(self.head, self._tracked)
-                page = self._ledger.read(self.position) if len(page) >= PAGE_ENTRIES else []
+            self._advance(page)
+            if len(page) >= PAGE_ENTRIES:
+                for page in self._ledger.pages(self.position):
+                    self._advance(page)
             return self.position
 
     def fold(self, page: Sequence[Entry]) -> None:
@@ -234,6 +233,13 @@ class Projector:
                 tracked.position = page[-1].position
                 if tracked.position in stops:
                     self._waypoints.lay(_as_head(page[-1]), [tracked])
+
+    def _advance(self, page: Sequence[Entry]) -> None:
+        if not page:
+            return
+        self.fold(page)
+        if self._table is not None and self._waypoints.is_due(self.position, self.position):
+            self._waypoints.lay(self.head, self._tracked)
 
     def _fold_table(self, page: Sequence[Entry]) -> None:
         if self._table is None:

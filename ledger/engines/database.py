@@ -3,8 +3,8 @@
 Which kind of database it is, is known here and in the rooms beside this one, and nowhere else.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -17,6 +17,8 @@ from ledger.engines.beside import Beside
 from ledger.engines.options import DATABASE, SINGLE, WRITE
 from ledger.engines.sqlite import SUPPORTED
 from ledger.errors import NoLedgerError, StorageError, UnavailableError
+
+POSITION_MIN, POSITION_MAX = -(2**63), 2**63 - 1
 
 
 class Database(Protocol):
@@ -88,6 +90,12 @@ class Database(Protocol):
 
     def settle(self, connection: Connection) -> None:
         """Have the commit of this transaction prove that those before it are as durable as they will be."""
+        ...
+
+    def pages(
+        self, connection: Connection, first: int, last: int, limit: int, *, as_stored: bool
+    ) -> Generator[list[tuple[Any, ...]], None, None]:
+        """The events at these positions, in pages of at most `limit`; see `pages`."""
         ...
 
     def stored(self, connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
@@ -243,6 +251,28 @@ def reading(engine: Engine) -> Iterator[Connection]:
         with connection.execution_options(**{SINGLE: True}).begin(), _dropping(database, connection):
             yield connection
         database.check_read()
+
+
+def pages(
+    engine: Engine, after: int | None, through: int | None, *, limit: int, as_stored: bool = False
+) -> Generator[list[tuple[Any, ...]], None, None]:
+    """All events with `after` < position <= `through` (None: whatever there is), by position, `limit` at a time.
+
+    As the driver's own tuples, `as_stored` with text as the bytes stored. Each page is one state of the database:
+    while the caller has it a connection is kept, and no lock. Raises as `transaction`.
+    """
+    database = database_of(engine)
+    first = POSITION_MIN if after is None else after + 1
+    last = POSITION_MAX if through is None else through
+    if first > last:
+        return
+    with (
+        reading(engine) as connection,
+        closing(database.pages(connection, first, last, limit, as_stored=as_stored)) as found,
+    ):
+        for page in found:
+            database.check_read()
+            yield page
 
 
 def file_of(url: str) -> Path | None:

@@ -1,7 +1,7 @@
 """What the ledger asks of PostgreSQL in words that no other database knows."""
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from itertools import chain, repeat
@@ -11,13 +11,15 @@ from psycopg import Connection as DriverConnection
 from psycopg import Cursor, Pipeline
 from psycopg import Error as DriverError
 from psycopg.abc import Buffer
-from psycopg.adapt import Dumper, Loader
+from psycopg.adapt import Dumper
 from psycopg.pq import Format
+from psycopg.types.string import ByteaBinaryLoader
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Insert, Select, func, select, update
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from ledger.engines.beside import Beside
 from ledger.engines.options import DEFERRED, WRITE
+from ledger.engines.postgresql_pages import read_pages
 from ledger.errors import UnavailableError
 from ledger.guards import FUNCTIONS, GUARDS, Guard
 from ledger.schema import events, ledger_head, ledger_identity
@@ -156,15 +158,6 @@ _COLUMNS: Final[tuple[type[_Array], ...]] = (
 """The array of each column of the events."""
 
 
-class _AsBytes(Loader):
-    """Text as the bytes that are stored."""
-
-    format = Format.BINARY
-
-    def load(self, data: Buffer) -> bytes:
-        return bytes(data)
-
-
 def register_arrays(connection: DriverConnection[Any]) -> None:
     """Have a connection know the arrays of this room."""
     for kind, dumper in _DUMPERS.items():
@@ -290,11 +283,17 @@ class Queries:
         """Have the commit wait for the standbys, even where all of it turns out to be stored already."""
         _driver(connection).execute(_SETTLE)
 
+    def pages(
+        self, connection: Connection, first: int, last: int, limit: int, *, as_stored: bool
+    ) -> Generator[list[tuple[Any, ...]], None, None]:
+        """The events at these positions, page by page."""
+        return read_pages(connection, first, last, limit, as_stored=as_stored)
+
     def stored(self, connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
         """The rows that a query of events gives, with text as the bytes stored."""
         compiled = query.compile(dialect=connection.dialect)
         cursor = _driver(connection).cursor()
-        cursor.adapters.register_loader("text", _AsBytes)
+        cursor.adapters.register_loader("text", ByteaBinaryLoader)
         cursor.execute(str(compiled), compiled.params)
         return cast(list[tuple[Any, ...]], cursor.fetchall())
 

@@ -2,8 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    CursorResult,
     Engine,
     Insert,
     LargeBinary,
@@ -42,6 +43,7 @@ _STORED_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
 
 _NAMES = ", ".join(column.name for column in events.columns)
 _KNOWN = f"SELECT {_NAMES} FROM events WHERE event_id IN (SELECT value FROM json_each(?))"
+_PAGE = f"SELECT {_NAMES} FROM events WHERE position BETWEEN ? AND ? ORDER BY position LIMIT ?"
 _VALUES = f"({', '.join('?' * len(events.columns))})"
 _INSERTS = [
     f"INSERT INTO events ({_NAMES}) VALUES {', '.join([_VALUES] * count)}" for count in range(INSERT_ROWS_MAX + 1)
@@ -123,12 +125,19 @@ class Queries:
     def settle(self, connection: Connection) -> None:
         """What is committed is on the disk."""
 
+    def pages(
+        self, connection: Connection, first: int, last: int, limit: int, *, as_stored: bool
+    ) -> Generator[list[tuple[Any, ...]], None, None]:
+        """The events at these positions, page by page; between two of them no statement is open."""
+        with _text_as_bytes(connection) if as_stored else nullcontext():
+            while first <= last and (page := _rows(connection.exec_driver_sql(_PAGE, (first, last, limit)))):
+                yield page
+                first = page[-1][0] + 1
+
     def stored(self, connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
         """The rows that a query of events gives, with text as the bytes stored."""
         with _text_as_bytes(connection):
-            cursor = connection.execute(query).cursor
-            assert cursor is not None
-            return cast(list[tuple[Any, ...]], cursor.fetchall())
+            return _rows(connection.execute(query))
 
     def bytes_of(self, column: Column[str]) -> ColumnElement[bytes]:
         """A column of text as the bytes that are stored."""
@@ -158,6 +167,13 @@ class Queries:
         for name, statement in TRIGGERS.items():
             if stored.get(name) != statement.strip():
                 yield f"trigger {name} is {'changed' if name in stored else 'missing'}"
+
+
+def _rows(result: CursorResult[Any]) -> list[tuple[Any, ...]]:
+    """From the driver's cursor: a Row of SQLAlchemy's for each one on the way would be a fifth of a replay."""
+    cursor = result.cursor
+    assert cursor is not None
+    return cast(list[tuple[Any, ...]], cursor.fetchall())
 
 
 @lru_cache(maxsize=16)

@@ -49,7 +49,8 @@ def scratch_ledger(pages: int = 2_000, server: Server | None = None) -> Iterator
     """A ledger for one example, read in pages of this size; it need not outlive a power cut."""
     with pytest.MonkeyPatch.context() as patch, _scratch_engine(server) as engine:
         patch.setattr(projector, "PAGE_ENTRIES", pages)
-        patch.setattr(Ledger.read, "__kwdefaults__", {**(Ledger.read.__kwdefaults__ or {}), "limit": pages})
+        for read in (Ledger.read, Ledger.pages):
+            patch.setattr(read, "__kwdefaults__", {**(read.__kwdefaults__ or {}), "limit": pages})
         yield Ledger(engine)
 
 
