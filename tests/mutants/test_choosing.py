@@ -25,8 +25,15 @@ def test_the_module_s_own_tests_come_first_and_then_the_fastest() -> None:
 def test_tests_are_chosen_up_to_a_limit_and_one_at_least() -> None:
     long = SECONDS | {OWN: SECONDS_MAX + 1}
 
-    assert list(choose(mutant(), recording({2: [OWN, OTHER]}, long)).tests) == [OWN]
+    assert list(choose(mutant(), recording({2: [OWN]}, long)).tests) == [OWN]
     assert list(choose(mutant(), recording({2: [OTHER, SLOW]}, long | {SLOW: SECONDS_MAX})).tests) == [OTHER]
+
+
+def test_slow_tests_of_the_module_s_own_leave_time_for_others() -> None:
+    quick, slow = f"{OWN}1", f"{OWN}2"
+    seconds = {quick: 1.0, slow: SECONDS_MAX / 2 + 1, OTHER: 2.0, SLOW: SECONDS_MAX / 2 - 3}
+
+    assert list(choose(mutant(), recording({2: [*seconds]}, seconds)).tests) == [quick, OTHER, SLOW]
 
 
 def test_a_test_with_a_server_is_chosen_where_no_other_runs_the_line() -> None:

@@ -3,12 +3,15 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
+from ledger.engines.database import transaction
 from ledger.store import Ledger
 from projections.audit.rebuild import READ_MODELS, rebuild
 from projections.past import Past
 from projections.read_models.all import ReadModels
-from projections.waypoints import COUNT_MAX, Laid, Waypoints, thinned
+from projections.schema import projection_waypoints
+from projections.waypoints import COUNT_MAX, Laid, Waypoints, save, thinned
 from tests.builders import game_started
 from tests.projections.stories import append, execute, restarted, scratch_ledger, states
 
@@ -126,6 +129,26 @@ def test_read_models_that_write_nothing_lay_none(ledger: Ledger) -> None:
     assert not read_models.projector.save(every=1)
     assert nearest(ledger, GAMES) is None
     assert restarted(ledger).projector.position == GAMES
+
+
+def test_what_is_stored_stays_within_the_bounds_whatever_was_stored_before(ledger: Ledger) -> None:
+    """One more than there is a place for, and each of two projections."""
+    execute(ledger.engine, "DELETE FROM projection_waypoints")
+    same = {"version": 1, "settings": "", "chain_hash": bytes(32), "state": b"state"}
+    rows = [
+        {"name": name, "position": position, **same}
+        for position in range(1, COUNT_MAX + 3)
+        for name in ("counters", "tickers")
+    ]
+
+    with transaction(ledger.engine, write=[projection_waypoints]) as connection:
+        save(connection, rows[:-4], head=COUNT_MAX)
+        save(connection, rows[-6:], head=COUNT_MAX + 2)
+        stored = connection.execute(select(projection_waypoints.c.position, projection_waypoints.c.name)).all()
+
+    kept = thinned([Laid(position, 10) for position in range(1, COUNT_MAX + 3)], COUNT_MAX + 2)
+    assert len(kept) == COUNT_MAX
+    assert sorted(stored) == [(position, name) for position in sorted(kept) for name in ("counters", "tickers")]
 
 
 @given(

@@ -172,18 +172,24 @@ def test_a_decision_that_no_pin_explains_is_named(winning: Ledger, field: str) -
 
 
 def test_a_move_by_hand_is_held_against_its_plan(ledger: Ledger) -> None:
-    by_hand: dict[str, Any] = {"cause": "manual", "cycle": None, "actor": "ada", "reason": "a test", "key": "k"}
+    by_hand: dict[str, Any] = {"cause": "manual", "cycle": None, "undoes": 1}
+    by_hand |= {"actor": "ada", "reason": "a test", "key": "k"}
     planned = aliases_planned(**by_hand)
     version = tell(ledger, aliases_assigned(), planned)
     tell(ledger, completed(planned, version, **by_hand))
     assert check_decisions(ledger).agrees
 
-    edit(ledger, 3, lambda payload: payload.update(actor="bob", key="of another"))
+    other = {"cycle": 5, "actor": "bob", "reason": "a whim", "key": "of another", "undoes": 2}
+    edit(ledger, 3, lambda payload: payload.update(other))
 
-    problems = [one.problem for one in check_decisions(ledger).moves]
-    assert problems == [
+    found = check_decisions(ledger).moves
+    assert [one.position for one in found] == [2] * 5
+    assert [one.problem for one in found] == [
+        "completion.cycle is 5, the plan gives None",
         "completion.actor is bob, the plan gives ada",
+        "completion.reason is a whim, the plan gives a test",
         "completion.key is of another, the plan gives k",
+        "completion.undoes is 2, the plan gives 1",
     ]
 
 

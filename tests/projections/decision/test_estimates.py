@@ -24,6 +24,13 @@ def test_a_quantile_is_a_cycle_with_its_interval() -> None:
     assert quantile(FIRST, 0.25) == Cycles(50, 38, 63)
 
 
+@pytest.mark.parametrize(
+    ("part", "cycles"), [(0.1, Cycles(3, 3, 5)), (0.5, Cycles(5, 3, 8)), (0.9, Cycles(8, 5, 8))]
+)
+def test_of_a_few_runs_the_interval_ends_with_the_first_and_the_last(part: float, cycles: Cycles) -> None:
+    assert quantile([5, 8, 3], part) == cycles
+
+
 def test_a_quantile_that_was_not_reached_is_none() -> None:
     assert quantile(FIRST, 0.75) == Cycles(None, None, None)
     assert quantile([0] * 100, 0.5) == Cycles(None, None, None)

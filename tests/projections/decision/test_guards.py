@@ -42,26 +42,49 @@ ALIKE = watched(b_parity=ParityFound(position=7, rounds=400, differences=0))
 
 
 @pytest.mark.parametrize(
-    ("seen", "guards", "reason_code"),
+    ("seen", "guards", "reason_code", "reason"),
     [
-        (MISMATCH, {"sample_ratio": True}, "sample_ratio_mismatch"),
-        (watched(b_finished=440, production_finished=560), {"sample_ratio": True}, "sample_ratio_mismatch"),
-        (FRESH, {"cooldown_cycles": 3}, "cooling_down"),
-        (FRESH, {"cooldown_seconds": 3_601}, "cooling_down"),
-        (FALLING, {"fallback_share_max": 0.05}, "too_many_fallbacks"),
+        (
+            MISMATCH,
+            {"sample_ratio": True},
+            "sample_ratio_mismatch",
+            "B had 560 of 1000 games assigned, where 500.0 were meant (p = 1.5e-04)",
+        ),
+        (
+            watched(b_finished=440, production_finished=560),
+            {"sample_ratio": True},
+            "sample_ratio_mismatch",
+            "B had 440 of 1000 games finished, where 500.0 were meant (p = 1.5e-04)",
+        ),
+        (FRESH, {"cooldown_cycles": 3}, "cooling_down", "2 cycles since the last swap, of 3"),
+        (FRESH, {"cooldown_seconds": 3_601}, "cooling_down", "3600 s since the last swap, of 3601"),
+        (
+            FALLING,
+            {"fallback_share_max": 0.05},
+            "too_many_fallbacks",
+            "a fallback chose a move in 6 of 100 games of B, a share above 0.05",
+        ),
         (
             watched(production_finished=9, production_fallbacks=1),
             {"fallback_share_max": 0.0},
             "too_many_fallbacks",
+            "a fallback chose a move in 1 of 9 games of Production, a share above 0",
         ),
-        (UNLIKE, {"parity": True}, "parity_failed"),
+        (
+            UNLIKE,
+            {"parity": True},
+            "parity_failed",
+            "the parity check of B's version at position 7 found 1 difference in 400 rounds",
+        ),
     ],
 )
-def test_a_guard_holds_a_swap_back_and_says_why(seen: Watched, guards: dict[str, Any], reason_code: str) -> None:
+def test_a_guard_holds_a_swap_back_and_says_why(
+    seen: Watched, guards: dict[str, Any], reason_code: str, reason: str
+) -> None:
     verdict = held(seen, **guards)
 
     assert (verdict.decision, verdict.reason_code) == ("retain_production", reason_code)
-    assert verdict.reason.startswith("B is better. Held back: ")
+    assert verdict.reason == f"B is better. Held back: {reason}."
     assert (verdict.z_statistic, verdict.p_value) == (SWAP.z_statistic, SWAP.p_value)
 
 

@@ -1,13 +1,22 @@
 import math
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ledger.evidence import Evidence, Tally
-from projections.decision.rules import ANYTIME_SIGN, Z_TEST, RuleError, decide, pooled_z_test
+from ledger.evidence import Evidence, Rule, Tally
+from projections.decision.rules import (
+    ANYTIME_SIGN,
+    DEFAULT_GUARDS,
+    Z_TEST,
+    RuleError,
+    decide,
+    pooled_z_test,
+    restarts_window,
+)
 from tests.builders import arm, evidence, rule, tally
 
 REFERENCE = [
@@ -262,3 +271,40 @@ def test_an_alpha_with_an_exponent_decides_as_it_did_when_settings_took_one() ->
     asked = compared((12, 20), (8, 20))
 
     assert decide(asked, rule(alpha="2e-1")).decision == decide(asked, rule(alpha="0.2")).decision
+
+
+OF_THE_TEST = {
+    "name": ANYTIME_SIGN,
+    "alpha": "0.05",
+    "minimum_games": 7,
+    "settle_seconds": 60,
+    "evidence": "version_pair",
+    "players": "human",
+}
+BESIDE_THE_TEST = {
+    "guards": DEFAULT_GUARDS,
+    "minimum_predictions": 99,
+    "ranking_players": "human",
+    "approval_seconds": 3_600,
+}
+"""Other values than those of `rule()`."""
+
+
+def test_every_parameter_of_a_rule_is_of_its_test_or_beside_it() -> None:
+    assert sorted([*OF_THE_TEST, *BESIDE_THE_TEST]) == sorted(Rule.__struct_fields__)
+    assert all(getattr(rule(), name) != value for name, value in {**OF_THE_TEST, **BESIDE_THE_TEST}.items())
+
+
+@pytest.mark.parametrize("name", Rule.__struct_fields__)
+@pytest.mark.parametrize("others", [{}, {**OF_THE_TEST, **BESIDE_THE_TEST}])
+def test_a_window_begins_again_where_the_test_is_another_one(name: str, others: dict[str, Any]) -> None:
+    """Whatever the other parameters are, and in either direction."""
+    changed = {**OF_THE_TEST, **BESIDE_THE_TEST}[name]
+    one, other = rule(**{**others, name: changed}), rule(**{**others, name: getattr(rule(), name)})
+
+    assert restarts_window(one, other) == restarts_window(other, one) == (name in OF_THE_TEST)
+
+
+def test_a_window_goes_on_under_the_same_rule() -> None:
+    assert not restarts_window(rule(), rule())
+    assert not restarts_window(rule(**OF_THE_TEST), rule(**OF_THE_TEST, **BESIDE_THE_TEST))

@@ -1,5 +1,7 @@
+import re
 import shutil
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import msgspec
@@ -10,6 +12,7 @@ from ledger.engines.database import open_reader
 from ledger.store import Ledger
 from projections.audit.replay import Replay
 from projections.metrics.backfill import (
+    DAY_SECONDS,
     HEAD_BLOCK_SECONDS,
     MANIFEST,
     BackfillError,
@@ -28,6 +31,8 @@ STEP_SECONDS = 240
 BEGAN = 1_762_156_800
 """2025-11-03T08:00:00Z, when the example begins."""
 YEARS_LATER = BEGAN + 10**8
+OF_A_HISTOGRAM = re.compile(r'_(bucket|count|sum)(?=\{)|,le="[^"]*"')
+"""What its series have of their own, each beside the others."""
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +118,23 @@ def test_a_file_is_openmetrics_with_the_state_at_each_time(played: Ledger, writt
     }
     assert shown == expected
     assert {family.type for family in families} == {"counter", "gauge"}
+
+
+def test_a_series_is_in_one_piece_with_its_times_in_order(written: tuple[Path, Manifest]) -> None:
+    """As OpenMetrics asks for it: all samples of one, then all of the next, and a histogram's by their time."""
+    out, manifest = written
+    lines = (out / manifest.files[-1]).read_text("utf-8").splitlines()
+    samples = [line.rsplit(" ", 2) for line in lines if not line.startswith("#")]
+    pieces = [
+        (series, [int(seconds) for _, _, seconds in piece])
+        for series, piece in groupby(samples, key=lambda one: OF_A_HISTOGRAM.sub("", one[0]))
+    ]
+
+    day = manifest.to_seconds // DAY_SECONDS * DAY_SECONDS
+    times = [*range(day, manifest.to_seconds + 1, STEP_SECONDS)]
+    assert len({series for series, _ in pieces}) == len(pieces)
+    assert {tuple(dict.fromkeys(seconds)) for _, seconds in pieces} == {tuple(times)}
+    assert all(seconds == sorted(seconds) for _, seconds in pieces)
 
 
 def test_all_counters_begin_at_zero(written: tuple[Path, Manifest]) -> None:

@@ -3,10 +3,12 @@ import pytest
 from ledger.events import Event
 from ledger.evidence import ParityFound, Tally
 from ledger.reported import ReportedRanking
-from ledger.vocabulary import Decision
+from ledger.vocabulary import Decision, EvidenceWindow
 from projections.read_models import standings
 from projections.read_models.standings import VERSIONS_KEPT, Evaluation, PromotionState, PromotionStates, Record
 from tests.builders import (
+    FIRST_VERSIONS,
+    Versions,
     aliases_assigned,
     aliases_planned,
     assignment,
@@ -17,6 +19,8 @@ from tests.builders import (
     prediction_made,
     ranking,
     report,
+    rule,
+    rule_set,
     statistics,
     training_completed,
     verdicts,
@@ -157,6 +161,36 @@ def test_the_largest_e_is_that_of_the_looks_since_the_last_swap() -> None:
     assert promotion(look).log_e_max == promotion(look, report_between).log_e_max == 1.5
     assert promotion(look, aliases_assigned(reordered=True)).log_e_max == 1.5
     assert promotion(look, aliases_assigned(swapped=True)).log_e_max == 0
+
+
+@pytest.mark.parametrize(
+    ("evidence", "after", "begins_again"),
+    [
+        ("version_pair", (1, 5, 3, 4), True),
+        ("version_pair", (5, 2, 3, 4), True),
+        ("version_pair", (1, 2, 4, 3), False),
+        ("version_pair", FIRST_VERSIONS, False),
+        ("since_swap", (1, 5, 3, 4), False),
+        ("since_swap", (5, 2, 3, 4), False),
+    ],
+)
+def test_the_largest_e_begins_again_with_the_window_of_the_rule(
+    evidence: EvidenceWindow, after: Versions, begins_again: bool
+) -> None:
+    in_force = rule_set(rule=rule(evidence=evidence))
+    look = cycle_decided(statistics=statistics(log_e_max=1.5))
+    moved = aliases_assigned(cause="training", assignments=assignments(FIRST_VERSIONS, after))
+
+    found = promotion(in_force, aliases_assigned(), look, moved)
+
+    assert found.log_e_max == (0 if begins_again else 1.5)
+
+
+def test_the_largest_e_begins_again_with_a_rule_that_restarts_the_window() -> None:
+    look = cycle_decided(statistics=statistics(log_e_max=1.5))
+
+    assert promotion(look, rule_set(restarts_window=True)).log_e_max == 0
+    assert promotion(look, rule_set(restarts_window=False)).log_e_max == 1.5
 
 
 def test_ranks_are_those_of_the_last_ranking_before_its_move() -> None:
