@@ -13,12 +13,10 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from sqlalchemy import Connection
-
 from ledger.engines.beside import Beside
 from ledger.errors import BusyError, ClosedError, LedgerError, StorageError
 from ledger.events import Event
-from ledger.store import Append, Ledger, Provided, Receipt
+from ledger.store import Append, Held, Ledger, Provided, Receipt
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +42,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._turn: list[_Waiting] = []
         self._queue: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
-        self._connection: Connection | None = None
+        self._held: Held | None = None
         """The thread's own, from its first batch on."""
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
@@ -118,13 +116,13 @@ class Writer:
             outcomes = self._write(batch)
             # One wake-up for the whole batch: a call for each future would cost more than the commit.
             self._loop.call_soon_threadsafe(self._answer, batch, outcomes)
-        if self._connection is not None:
-            self._connection.close()
+        if self._held is not None:
+            self._held.close()
 
     def _write(self, batch: list[_Waiting]) -> Sequence[Receipt | LedgerError]:
         try:
-            self._connection = self._connection or self._ledger.connect()
-            return self._ledger.append_all([waiting.append for waiting in batch], on=self._connection)
+            self._held = self._held or self._ledger.connect()
+            return self._ledger.append_all([waiting.append for waiting in batch], on=self._held)
         except StorageError as error:
             return [StorageError(str(error)) for _ in batch]
         except BaseException as error:  # the thread's outermost loop: a dead writer would hang every caller

@@ -3,7 +3,7 @@
 Which kind of database it is, is known here and in the rooms beside this one, and nowhere else.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -74,6 +74,19 @@ class Database(Protocol):
         self, connection: Connection, rows: Sequence[tuple[object, ...]], besides: Sequence[Beside]
     ) -> None:
         """Insert events, and execute what stands beside them."""
+        ...
+
+    def extend(
+        self,
+        connection: Connection,
+        chain_hash: bytes,
+        versions: Mapping[str, int],
+        rows: Sequence[tuple[object, ...]],
+    ) -> bool:
+        """Insert events in a transaction of its own, if the newest one has this hash and streams these versions.
+
+        False where that is not so, or where the database cannot do it by one statement: then nothing is written.
+        """
         ...
 
     def load(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -235,6 +248,22 @@ def appending(engine: Engine, kept: Connection | None = None) -> Iterator[Connec
             database.check(connection)
             yield connection
         database.check(connection)
+
+
+def extend(
+    engine: Engine,
+    kept: Connection,
+    chain_hash: bytes,
+    versions: Mapping[str, int],
+    rows: Sequence[tuple[object, ...]],
+) -> bool:
+    """As `Database.extend`. Raises as `transaction`."""
+    database = database_of(engine)
+    with _translated(database), _dropping(database, kept):
+        database.check(kept)
+        done = database.extend(kept, chain_hash, versions, rows)
+        database.check(kept)
+    return done
 
 
 def connect(engine: Engine) -> Connection:

@@ -1,7 +1,7 @@
 """What the ledger asks of PostgreSQL in words that no other database knows."""
 
 import struct
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from itertools import chain, repeat
@@ -260,6 +260,16 @@ class Queries:
         for beside in besides:
             cursor.execute(_words(beside.statement), beside.values)
         cursor.execute("COMMIT")
+
+    def extend(
+        self,
+        connection: Connection,  # noqa: ARG002
+        chain_hash: bytes,  # noqa: ARG002
+        versions: Mapping[str, int],  # noqa: ARG002
+        rows: Sequence[tuple[object, ...]],  # noqa: ARG002
+    ) -> bool:
+        """Never: on a server other processes append too, and a head that is remembered is seldom the newest."""
+        return False
 
     def load(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert many events, as they stand in another database."""

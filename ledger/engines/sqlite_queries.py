@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from functools import lru_cache
 from itertools import chain
@@ -28,6 +28,8 @@ from ledger.guards import SQLITE as TRIGGERS
 from ledger.schema import events, ledger_identity
 
 INSERT_ROWS_MAX = 64
+EXTENSION_ROWS_MAX = 48
+"""Eight rounds with their predictions, and the ends of games."""
 DAMAGES_MAX = 10
 PAGES_A_STEP = 4_096
 
@@ -48,7 +50,18 @@ _VALUES = f"({', '.join('?' * len(events.columns))})"
 _INSERTS = [
     f"INSERT INTO events ({_NAMES}) VALUES {', '.join([_VALUES] * count)}" for count in range(INSERT_ROWS_MAX + 1)
 ]
-"""The statement for each number of rows; not more than the driver keeps prepared."""
+"""The statement for each number of rows; together with those below not more than the driver keeps prepared."""
+
+# A transaction by itself, which compares all that the rows take for granted: the newest event, and the versions of
+# streams, an object of JSON.
+_FOLLOWING = """
+WHERE (SELECT chain_hash FROM events ORDER BY position DESC LIMIT 1) IS ? AND NOT EXISTS (
+    SELECT 1 FROM json_each(?) WHERE value IS NOT (SELECT coalesce(max(version), 0) FROM events WHERE stream = key)
+)"""
+_EXTENSIONS = [
+    f"INSERT INTO events ({_NAMES}) SELECT * FROM (VALUES {', '.join([_VALUES] * count)}){_FOLLOWING}"
+    for count in range(EXTENSION_ROWS_MAX + 1)
+]
 
 
 class Queries:
@@ -108,6 +121,23 @@ class Queries:
             driver.execute(_INSERTS[len(some)], tuple(chain.from_iterable(some)))
         for statement, values in besides:
             driver.execute(_words(statement), dict(values))
+
+    def extend(
+        self,
+        connection: Connection,
+        chain_hash: bytes,
+        versions: Mapping[str, int],
+        rows: Sequence[tuple[object, ...]],
+    ) -> bool:
+        """Insert the rows if they follow on the event with this hash; False where they do not, or are many.
+
+        Begin, look, insert and commit are one call. In each of four the driver would let go of the interpreter,
+        and wait for its turn.
+        """
+        if len(rows) > EXTENSION_ROWS_MAX:
+            return False
+        values = (*chain.from_iterable(rows), chain_hash, json.dumps(versions))
+        return _driver(connection).execute(_EXTENSIONS[len(rows)], values).rowcount == len(rows)
 
     def load(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert many events, as they stand in another database."""

@@ -1,3 +1,4 @@
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -22,15 +23,22 @@ class Wish(NamedTuple):
     size: int
     lag: int
     key: str | None
+    provided: str | None
+    """A stream from which it was decided too."""
+    provided_lag: int
+    """How far the process is behind with that one."""
 
 
+STREAMS = ["game-1", "game-2", "game-3"]
 wishes = st.builds(
     Wish,
     process=st.integers(0, 1),
-    stream=st.sampled_from(["game-1", "game-2", "game-3"]),
+    stream=st.sampled_from(STREAMS),
     size=st.integers(1, 3),
     lag=st.sampled_from([0, 0, 0, 1, -1]),
-    key=st.none() | st.sampled_from(["k1", "k2"]),
+    key=st.none() | st.none() | st.sampled_from(["k1", "k2"]),
+    provided=st.none() | st.sampled_from(STREAMS),
+    provided_lag=st.sampled_from([0, 0, 0, 1]),
 )
 batches = st.lists(st.lists(wishes, min_size=1, max_size=4), max_size=8)
 
@@ -45,13 +53,15 @@ class Model:
     def version(self, stream: str) -> int:
         return sum(own == stream for own, _, _ in self.rows)
 
-    def append(self, wish: Wish, expected_version: int) -> tuple[type, int]:
+    def append(self, wish: Wish, expected_version: int, provided: list[tuple[str, int]]) -> tuple[type, int]:
         """The kind of the outcome, and the first position of a receipt."""
         if wish.key in self.receipts:
             stream, size, first = self.receipts[wish.key]
             same = stream == wish.stream and wish.size <= size
             return (Receipt, first) if same else (DuplicateError, 0)
-        if expected_version != self.version(wish.stream):
+        if any(
+            version != self.version(stream) for stream, version in [(wish.stream, expected_version), *provided]
+        ):
             return ConflictError, 0
         first = len(self.rows) + 1
         self.rows += [(wish.stream, wish.size, wish.key)] * wish.size
@@ -89,20 +99,30 @@ def test_two_processes_append_to_a_server_as_one_list(
 
 
 def append_as_one_list(url: str, batches: list[list[Wish]], clocks: list[int], limit: int) -> None:
+    """One process keeps its connection, and with it the head that it made; the other one takes any."""
     ticks, model = iter(clocks * 100), Model()
     with disposing(open_engine(url)) as one, disposing(open_engine(url)) as other:
         ledgers = [Ledger(engine, clock=lambda: next(ticks)) for engine in (one, other)]
-        for batch in batches:
-            process = batch[0].process
-            appends: list[Append] = []
-            expected: list[tuple[type, int]] = []
-            for wish in batch:
-                believed = max(0, model.version(wish.stream) - wish.lag)
-                ids = [f"{wish.key}-{index}" for index in range(wish.size)] if wish.key else None
-                events = [round_played()] * wish.size
-                appends.append(ledgers[process].prepare(wish.stream, events, believed, ids=ids))
-                expected.append(model.append(wish, believed))
-            assert [kind(outcome) for outcome in ledgers[process].append_all(appends)] == expected
+        with closing(ledgers[0].connect()) as held:
+            for batch in batches:
+                process = batch[0].process
+                ledger = ledgers[process]
+                appends: list[Append] = []
+                expected: list[tuple[type, int]] = []
+                for wish in batch:
+                    believed = max(0, model.version(wish.stream) - wish.lag)
+                    ids = [f"{wish.key}-{index}" for index in range(wish.size)] if wish.key else None
+                    provided = (
+                        [(wish.provided, max(0, model.version(wish.provided) - wish.provided_lag))]
+                        if wish.provided
+                        else []
+                    )
+                    events = [round_played()] * wish.size
+                    append = ledger.prepare(wish.stream, events, believed, ids=ids, provided=tuple(provided))
+                    appends.append(append)
+                    expected.append(model.append(wish, believed, provided))
+                outcomes = ledger.append_all(appends, on=None if process else held)
+                assert [kind(outcome) for outcome in outcomes] == expected
 
         entries = ledgers[0].read()
         assert_intact(entries)

@@ -1,16 +1,17 @@
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Protocol
 
 import pytest
 from sqlalchemy import Column, Engine, MetaData, Table, Text, bindparam, insert, select
 
 from ledger.engines.beside import Beside
-from ledger.engines.sqlite_queries import INSERT_ROWS_MAX
+from ledger.engines.sqlite_queries import EXTENSION_ROWS_MAX, INSERT_ROWS_MAX
 from ledger.errors import ConflictError, DuplicateError, InvalidEventError, StorageError, UnreadableEventError
 from ledger.events import Event
 from ledger.store import Append as Prepared
-from ledger.store import Ledger, Receipt
+from ledger.store import Held, Ledger, Receipt
 from ledger.writer import Writer
 from tests.builders import fell_back, game_finished, game_started, one_of_each, round_played
 from tests.ledger.chains import assert_intact
@@ -405,3 +406,82 @@ def test_an_append_is_refused_where_another_stream_from_which_it_was_decided_has
     moved = [(one.stream, one.expected, one.actual) for one in outcomes if isinstance(one, ConflictError)]
     assert moved == [("other", 0, 1), ("other", 1, 2)]
     assert [entry.stream for entry in ledger.read()] == ["other", "game-g1", "other", "game-g4"]
+
+
+@pytest.fixture
+def held(ledger: Ledger) -> Iterator[Held]:
+    """A connection that is kept, after its first append: from then on the head is remembered."""
+    with closing(ledger.connect()) as kept:
+        ledger.append_all([ledger.prepare("game-g0", [game_started()], 0)], on=kept)
+        yield kept
+
+
+@pytest.mark.parametrize("sizes", [[1, 1], [EXTENSION_ROWS_MAX], [EXTENSION_ROWS_MAX - 1, 2], [3, 130, 1]])
+def test_appends_of_any_size_follow_on_a_head_that_is_remembered(
+    ledger: Ledger, held: Held, sizes: list[int]
+) -> None:
+    for number, size in enumerate(sizes, start=1):
+        appends = [ledger.prepare(f"game-g{number}", [round_played(round=one) for one in range(1, size + 1)], 0)]
+        (receipt,) = ledger.append_all(appends, on=held)
+        assert isinstance(receipt, Receipt)
+        assert receipt.version == size
+        assert receipt.last_position == ledger.head().position
+
+    entries = ledger.read()
+    assert_intact(entries)
+    assert [entry.stream for entry in entries] == [
+        "game-g0",
+        *(f"game-g{number}" for number, size in enumerate(sizes, start=1) for _ in range(size)),
+    ]
+
+
+def test_a_head_that_is_remembered_is_not_believed(ledger: Ledger, held: Held) -> None:
+    ledger.append("game-g1", [game_started()], 0)  # as another process would
+
+    outcomes = ledger.append_all(
+        [ledger.prepare("game-g2", [game_started()], 0), ledger.prepare("game-g1", [round_played()], 1)], on=held
+    )
+
+    assert [type(outcome) for outcome in outcomes] == [Receipt, Receipt]
+    assert_intact(ledger.read())
+    assert [entry.stream for entry in ledger.read()] == ["game-g0", "game-g1", "game-g2", "game-g1"]
+
+
+@pytest.mark.parametrize("expected", [0, 2])
+def test_a_version_that_is_expected_wrongly_is_told_on_a_head_that_is_remembered(
+    ledger: Ledger, held: Held, expected: int
+) -> None:
+    for stream, provided in [("game-g0", ()), ("game-g1", (("game-g0", expected),))]:
+        append = ledger.prepare(stream, [round_played()], expected if not provided else 0, provided=provided)
+        (outcome,) = ledger.append_all([append], on=held)
+        assert isinstance(outcome, ConflictError)
+        assert (outcome.stream, outcome.expected, outcome.actual) == ("game-g0", expected, 1)
+
+    assert ledger.head().position == 1
+
+
+def test_what_stands_beside_an_append_is_written_on_a_head_that_is_remembered(
+    ledger: Ledger, held: Held, engine: Engine
+) -> None:
+    notes = Table("notes", MetaData(), Column("note", Text))
+    notes.create(engine)
+    beside = Beside(insert(notes).values(note=bindparam("text")), {"text": "kept"})
+
+    ledger.append_all([ledger.prepare("game-g1", [game_started()], 0, beside=beside)], on=held)
+
+    with engine.connect() as connection:
+        assert connection.scalars(select(notes.c.note)).all() == ["kept"]
+
+
+def test_a_kept_connection_goes_on_after_a_refusal_of_the_database(
+    ledger: Ledger, held: Held, engine: Engine
+) -> None:
+    append = ledger.prepare("game-g0", [round_played()], 1)
+    with refusing(engine, "events"), pytest.raises(StorageError, match="the disk is full"):
+        ledger.append_all([append], on=held)
+
+    (receipt,) = ledger.append_all([append], on=held)
+
+    assert isinstance(receipt, Receipt)
+    assert receipt.last_position == 2
+    assert_intact(ledger.read())

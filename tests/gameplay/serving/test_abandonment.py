@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from gameplay.game.games import Game, fold
 from gameplay.serving import abandonment
@@ -11,7 +11,7 @@ from gameplay.serving.abandonment import Abandonment
 from ledger.errors import LedgerError, StorageError, UnreadableEventError
 from ledger.events import GameAbandoned
 from ledger.guards import SQLITE as TRIGGERS
-from ledger.store import Append, Ledger, Receipt
+from ledger.store import Append, Held, Ledger, Receipt
 from ledger.streams import game_stream
 from projections.read_models.all import ReadModels
 from tests.builders import game_finished, game_started, round_played
@@ -141,9 +141,7 @@ class Overtaken(Ledger):
         super().__init__(engine)
         self._action = action
 
-    def append_all(
-        self, appends: Sequence[Append], *, on: Connection | None = None
-    ) -> list[Receipt | LedgerError]:
+    def append_all(self, appends: Sequence[Append], *, on: Held | None = None) -> list[Receipt | LedgerError]:
         self._action()
         return super().append_all(appends, on=on)
 
