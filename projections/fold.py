@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ledger.codec import Codec
 from ledger.errors import UnreadableEventError
 from ledger.events import Event, wire_name
-from ledger.store import Entry, Ledger
+from ledger.store import PAGE_ENTRIES, Entry, Ledger
 from projections.errors import ProjectionError
 
 Progress = Callable[[int], None]
@@ -61,18 +61,23 @@ def fold(entries: Iterable[Entry], codec: Codec, readers: Readers) -> None:
 
 def walk(
     ledger: Ledger,
-    reader: Reader,
-    classes: Iterable[type[Event]],
+    name: str,
+    takers: Mapping[type[Event], Take],
     *,
     through: int | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Hand every event of these classes to one reader, from the first on. Raises ProjectionError."""
-    readers = {wire_name(event_class): (reader,) for event_class in classes}
-    for page in ledger.pages(through=through):
-        fold((entry for entry in page if entry.type in readers), ledger.codec, readers)
+    """Hand every event of these classes to what takes it, from the first on, up to `through` or the head.
+
+    `name` is what an error calls the reader. Raises ProjectionError.
+    """
+    readers = {wire_name(event_class): (Reader(name, take),) for event_class, take in takers.items()}
+    last = ledger.head().position if through is None else through
+    for after in range(0, last, PAGE_ENTRIES):
+        until = min(after + PAGE_ENTRIES, last)
+        fold(ledger.read(after, through=until, types=tuple(readers)), ledger.codec, readers)
         if progress is not None:
-            progress(len(page))
+            progress(until - after)
 
 
 def decode(entry: Entry, codec: Codec) -> Event:

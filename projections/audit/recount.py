@@ -4,7 +4,9 @@ No projection has a part in it, and nothing is taken over: what beats what and w
 down here once more, so that a fault or a change in the game's code shows as a contradiction.
 """
 
-from collections.abc import Iterable
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from msgspec import Struct, field, structs
@@ -23,19 +25,9 @@ from ledger.evidence import Tally
 from ledger.store import Entry, Ledger
 from ledger.streams import is_shadow
 from ledger.vocabulary import PLAYED_ALIASES, Family, Move, Result, Winner
-from projections.fold import Progress, Reader, walk
+from projections.fold import Progress, Take, walk
 from projections.read_models.counting import NO_GAMES, Pair
 from projections.read_models.standings import Record
-
-_READ = (
-    AliasesAssigned,
-    GameAbandoned,
-    GameFinished,
-    GameStarted,
-    InferenceFellBack,
-    PredictionMade,
-    RoundPlayed,
-)
 
 
 class Span(NamedTuple):
@@ -86,14 +78,15 @@ def recount(
     Nothing above position `through` is read. Raises ProjectionError for an event that cannot be read.
     """
     counter = _Counter(set(spans))
-    walk(ledger, Reader("the recount", counter.take), _READ, through=through, progress=progress)
+    walk(ledger, "the recount", counter.takers, through=through, progress=progress)
     counter.reach(counter.last_position + 1)
     return Recount(counter.counts, counter.problems)
 
 
-class _Game(Struct):
+class _Game(Struct, gc=False):
     position: int
     started: GameStarted
+    is_human: bool
     user_score_tenths: int = 0
     bot_score_tenths: int = 0
     rounds: int = 0
@@ -132,9 +125,25 @@ class _Counter:
         self._running: dict[str, dict[_Begin, SpanCount]] = {}
         self._swaps: dict[str, int] = {}
         self._games: dict[str, _Game] = {}
+        # Most events are predictions, and each is in several spans: counted here, they are added where one begins
+        # or ends.
+        self._predictions: Counter[tuple[Family, int, bool, bool]] = Counter()
+        self._next_position: float = 0
+        self.takers: Mapping[type[Event], Take] = {
+            GameStarted: self._start,
+            RoundPlayed: self._play,
+            PredictionMade: self._predict,
+            InferenceFellBack: self._fall_back,
+            GameFinished: self._finish,
+            GameAbandoned: self._abandon,
+            AliasesAssigned: self._swap,
+        }
 
     def reach(self, position: int) -> None:
         """Close the spans that end before `position`, and open those that begin before it."""
+        if position <= self._next_position:
+            return
+        self._add_predictions()
         while self._opening and self._opening[-1][1].after < position:
             family, begin = self._opening.pop()
             self._running.setdefault(family, {})[begin] = SpanCount(self._swaps.get(family, 0))
@@ -144,40 +153,41 @@ class _Counter:
             self.counts[span] = _copy(running.get(begin) or SpanCount(self._swaps.get(span.family, 0)))
             if self._last_use[span.family, begin] == span.through:
                 running.pop(begin, None)
+        ahead = (*(key[1].after for key in self._opening[-1:]), *(span.through for span in self._closing[-1:]))
+        self._next_position = min(ahead, default=math.inf)
 
-    def take(self, event: Event, entry: Entry) -> None:
+    def _add_predictions(self) -> None:
+        for (family, version, right, human), made in self._predictions.items():
+            for count in self._running.get(family, {}).values():
+                record = count.records.setdefault(version, Record())
+                record.predictions += made
+                record.correct += made * right
+                record.human_predictions += made * human
+                record.human_correct += made * (human and right)
+        self._predictions.clear()
+
+    def _start(self, event: GameStarted, entry: Entry) -> None:
         self.reach(entry.position)
-        match event:
-            case GameStarted():
-                self._games[event.game_id] = _Game(entry.position, event)
-                self._assign(event)
-            case RoundPlayed():
-                if game := self._games.get(event.game_id):
-                    self._play(entry, event, game)
-            case InferenceFellBack():
-                if event.served and (game := self._games.get(event.game_id)):
-                    game.fallback_affected = True
-            case PredictionMade():
-                if event.in_metrics and not is_shadow(entry.stream):
-                    self._predict(event)
-            case GameAbandoned():
-                self._games.pop(event.game_id, None)
-            case GameFinished():
-                self._finish(entry, event)
-            case AliasesAssigned():
-                self._swaps[event.model_type] = self._swaps.get(event.model_type, 0) + event.swapped
-            case _:
-                raise AssertionError(f"{entry.type} is not among the types that are read")
+        self._games[event.game_id] = _Game(entry.position, event, event.player_kind == "human")
+        self._assign(event)
 
-    def _predict(self, event: PredictionMade) -> None:
-        right, game = event.predicted == event.actual, self._games.get(event.game_id)
-        human = game is None or game.started.player_kind == "human"
-        for count in self._running.get(event.model_type, {}).values():
-            record = count.records.setdefault(event.model_version, Record())
-            record.predictions += 1
-            record.correct += right
-            record.human_predictions += human
-            record.human_correct += human and right
+    def _predict(self, event: PredictionMade, entry: Entry) -> None:
+        self.reach(entry.position)
+        if event.in_metrics and not is_shadow(entry.stream):
+            game = self._games.get(event.game_id)
+            human = game is None or game.is_human
+            self._predictions[event.model_type, event.model_version, event.predicted == event.actual, human] += 1
+
+    def _fall_back(self, event: InferenceFellBack, _entry: Entry) -> None:
+        if event.served and (game := self._games.get(event.game_id)):
+            game.fallback_affected = True
+
+    def _abandon(self, event: GameAbandoned, _entry: Entry) -> None:
+        self._games.pop(event.game_id, None)
+
+    def _swap(self, event: AliasesAssigned, entry: Entry) -> None:
+        self.reach(entry.position)
+        self._swaps[event.model_type] = self._swaps.get(event.model_type, 0) + event.swapped
 
     def _assign(self, event: GameStarted) -> None:
         if event.alias is None or not event.in_metrics:
@@ -189,7 +199,10 @@ class _Counter:
                 split = count.splits.setdefault(b_share, dict.fromkeys(PLAYED_ALIASES, 0))
                 split[event.alias] += 1
 
-    def _play(self, entry: Entry, event: RoundPlayed, game: _Game) -> None:
+    def _play(self, event: RoundPlayed, entry: Entry) -> None:
+        game = self._games.get(event.game_id)
+        if game is None:
+            return
         deltas = round_deltas(event)
         game.user_score_tenths += deltas[0]
         game.bot_score_tenths += deltas[1]
@@ -198,7 +211,8 @@ class _Counter:
             game.reported = True
             self._complain(entry, event, problem)
 
-    def _finish(self, entry: Entry, event: GameFinished) -> None:
+    def _finish(self, event: GameFinished, entry: Entry) -> None:
+        self.reach(entry.position)
         game = self._games.pop(event.game_id, None)
         if game is None:
             self._complain(entry, event, "it never started")
@@ -224,7 +238,8 @@ def _count(count: SpanCount, started: GameStarted, alias: str, version: int, *, 
     count.tallies[alias] = _one_more(count.tallies.get(alias, NO_GAMES), won)
     kinds = count.kinds[alias]
     kinds[started.player_kind] = _one_more(kinds.get(started.player_kind, NO_GAMES), won)
-    count.versions[alias] = sorted({*count.versions[alias], version})
+    if version not in count.versions[alias]:
+        count.versions[alias] = sorted([*count.versions[alias], version])
     record = count.records.setdefault(version, Record())
     record.games += 1
     record.wins += won
@@ -258,21 +273,35 @@ def round_deltas(event: RoundPlayed) -> tuple[int, int]:
             return _DRAW_TENTHS, _DRAW_TENTHS
 
 
+_OF_A_ROUND: Final = (
+    "round",
+    "result",
+    "user_delta_tenths",
+    "bot_delta_tenths",
+    "user_score_tenths",
+    "bot_score_tenths",
+)
+
+
 def _odd_round(game: _Game, event: RoundPlayed, deltas: tuple[int, int]) -> str | None:
     """What a round says otherwise than its moves and the rounds before it; `game` has taken it in already."""
-    given = {
-        "round": game.rounds,
-        "result": round_result(event.user_move, event.bot_move),
-        "user_delta_tenths": deltas[0],
-        "bot_delta_tenths": deltas[1],
-        "user_score_tenths": game.user_score_tenths,
-        "bot_score_tenths": game.bot_score_tenths,
-    }
-    for name, value in given.items():
-        if (said := getattr(event, name)) != value:
-            moves = f"{event.user_move} against {event.bot_move}"
-            return f"round {game.rounds}, {moves}, says {name} = {said} where it has to be {value}"
-    return None
+    said = (
+        event.round,
+        event.result,
+        event.user_delta_tenths,
+        event.bot_delta_tenths,
+        event.user_score_tenths,
+        event.bot_score_tenths,
+    )
+    result = round_result(event.user_move, event.bot_move)
+    given = (game.rounds, result, *deltas, game.user_score_tenths, game.bot_score_tenths)
+    if said == given:
+        return None
+    name, value = next(
+        (name, one) for name, one in zip(_OF_A_ROUND, given, strict=True) if getattr(event, name) != one
+    )
+    moves = f"{event.user_move} against {event.bot_move}"
+    return f"round {game.rounds}, {moves}, says {name} = {getattr(event, name)} where it has to be {value}"
 
 
 def _odd_end(game: _Game, event: GameFinished) -> str | None:

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from ledger.events import Event, GameFinished, GameStarted
+from ledger.events import GameFinished, GameStarted
 from ledger.evidence import Tally
 from ledger.store import Entry, Ledger
 from ledger.vocabulary import CountedPlayers, Family
-from projections.fold import Progress, Reader, walk
+from projections.fold import Progress, walk
 from projections.read_models.assigned_games import Settled
 from projections.read_models.counting import NO_GAMES, Pair
 
@@ -83,27 +83,26 @@ def recount_settled(
 def _read_games(ledger: Ledger, families: set[Family], progress: Progress | None) -> dict[str, list[_Game]]:
     games: dict[str, dict[str, _Game]] = {family: {} for family in families}
 
-    def take(event: Event, entry: Entry) -> None:
-        match event:
-            case GameStarted(alias=alias, model_version=version) if event.model_type in games:
-                if alias is not None and version is not None and event.in_metrics:
-                    games[event.model_type][event.game_id] = _Game(
-                        entry.position,
-                        entry.recorded_us,
-                        alias,
-                        version,
-                        event.swap_count,
-                        event.player_kind,
-                        _pair(event),
-                    )
-            case GameFinished():
-                if game := games.get(event.model_type, {}).get(event.game_id):
-                    game.end_position, game.end_us = entry.position, entry.recorded_us
-                    game.won, game.fell_back = event.winner == "bot", event.fallback_affected
-            case _:
-                pass  # a test's game, or one without a model
+    def start(event: GameStarted, entry: Entry) -> None:
+        if event.alias is None or event.model_version is None or not event.in_metrics:
+            return  # a test's game, or one without a model
+        if event.model_type in games:
+            games[event.model_type][event.game_id] = _Game(
+                entry.position,
+                entry.recorded_us,
+                event.alias,
+                event.model_version,
+                event.swap_count,
+                event.player_kind,
+                _pair(event),
+            )
 
-    walk(ledger, Reader("the recount", take), (GameStarted, GameFinished), progress=progress)
+    def finish(event: GameFinished, entry: Entry) -> None:
+        if game := games.get(event.model_type, {}).get(event.game_id):
+            game.end_position, game.end_us = entry.position, entry.recorded_us
+            game.won, game.fell_back = event.winner == "bot", event.fallback_affected
+
+    walk(ledger, "the recount", {GameStarted: start, GameFinished: finish}, progress=progress)
     return {family: list(played.values()) for family, played in games.items()}
 
 

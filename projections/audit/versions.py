@@ -3,14 +3,14 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
-from ledger.events import Event, GameFinished
+from ledger.events import GameFinished
 from ledger.evidence import Arm, Evidence, Rule, RuleVerdict, Statistics, Tally
 from ledger.store import Entry, Ledger
 from ledger.vocabulary import Family, PlayerKind
 from projections.decision.exact_test import boschloo_p
 from projections.decision.look import measure, verdicts
 from projections.decision.rules import decide
-from projections.fold import Progress, Reader, walk
+from projections.fold import Progress, walk
 from projections.read_models.counting import NO_GAMES, is_evidence, one_more
 
 
@@ -40,8 +40,7 @@ def compare_versions(
     """
     games: dict[int, Tally] = dict.fromkeys(pair, NO_GAMES)
 
-    def take(event: Event, entry: Entry) -> None:
-        assert isinstance(event, GameFinished)
+    def take(event: GameFinished, entry: Entry) -> None:
         if event.model_type != family or event.model_version not in games or not is_evidence(event):
             return
         early = since_us is not None and entry.recorded_us < since_us
@@ -49,7 +48,7 @@ def compare_versions(
         if event.player_kind in player_kinds and not (early or late):
             games[event.model_version] = one_more(games[event.model_version], event)
 
-    walk(ledger, Reader("the comparison", take), (GameFinished,), progress=progress)
+    walk(ledger, "the comparison", {GameFinished: take}, progress=progress)
     production, b = (Arm(version=version, window=games[version], own=games[version]) for version in pair)
     evidence = Evidence(after_position=0, through_position=ledger.head().position, production=production, b=b)
     statistics = measure(evidence, rule, boschloo_p, 0.0)

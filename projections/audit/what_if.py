@@ -41,7 +41,7 @@ from projections.audit.promotions import assignment_after
 from projections.decision.cycle import is_cancellation, is_swap
 from projections.decision.rules import DEFAULT, RuleError
 from projections.errors import ProjectionError
-from projections.fold import Progress, Reader, decode, walk
+from projections.fold import Progress, decode, walk
 from projections.read_models.counting import NO_GAMES, is_evidence, one_more, ranks_challengers
 from projections.read_models.moves import OpenPlan, open_plan, pin
 
@@ -82,7 +82,7 @@ def what_if(
         if event.model_type != "scripted" and event.model_type in states:
             states[event.model_type].take(entry, event)
 
-    walk(ledger, Reader("what-if", take), _READ, through=head.position, progress=progress)
+    walk(ledger, "what-if", dict.fromkeys(_READ, take), through=head.position, progress=progress)
     return [state.histories(head.recorded_us) for state in states.values()]
 
 

@@ -1,5 +1,6 @@
 """Where the commands of both programs write: results to standard output, all else to standard error."""
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -55,21 +56,9 @@ def say(*words: str) -> None:
 
 def print_json(value: Any) -> None:
     """One line of JSON; bytes as hexadecimal digits."""
-    plain = _hexadecimal(msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True))
-    click.echo(msgspec.json.encode(plain).decode())
-
-
-def _hexadecimal(value: Any) -> Any:
-    """With text for bytes, which msgspec would write as base64: a hash has one form in every command."""
-    match value:
-        case bytes():
-            return value.hex()
-        case dict():
-            return {key: _hexadecimal(one) for key, one in value.items()}
-        case list() | tuple():
-            return [_hexadecimal(one) for one in value]
-        case _:
-            return value
+    # Not by msgspec alone, which writes bytes as base64: a hash has one form in every command.
+    plain = msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True)
+    click.echo(json.dumps(plain, default=bytes.hex, ensure_ascii=False, separators=(",", ":")))
 
 
 def printable(text: str) -> str:
@@ -190,14 +179,16 @@ def bad(text: str) -> Styled:
 
 
 @contextmanager
-def progress(description: str, events: int | None) -> Iterator[Callable[[int], None]]:
+def progress(description: str, steps: int | None, events: int | None = None) -> Iterator[Callable[[int], None]]:
     """A bar on standard error, on a terminal and where the work takes long enough; yields what moves it.
 
-    Where the number of events is not known, it only counts.
+    Where the number of steps is not known, it only counts. `events` is what the work is over, if they are not the
+    steps.
     """
-    shown = messages.is_terminal and (events is None or events >= BAR_FROM_EVENTS)
+    over = steps if events is None else events
+    shown = messages.is_terminal and (over is None or over >= BAR_FROM_EVENTS)
     with _bars(transient=True, disable=not shown) as bar:
-        task = bar.add_task(description, total=events)
+        task = bar.add_task(description, total=steps)
         yield lambda done: bar.advance(task, done)
 
 

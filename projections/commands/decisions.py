@@ -69,8 +69,9 @@ def decisions(
     Example: rps-audit decisions --model-type xgboost --decision swap_production_b --since -2w
     """
     ledger = source.reader()
-    with progress("Recounting", ledger.head().position) as advance:
-        audit = check_decisions(ledger, (model_type,) if model_type else FAMILIES, advance)
+    events = ledger.head().position
+    with progress("Recounting", events) as read, progress("Deriving", None, events) as derived:
+        audit = check_decisions(ledger, (model_type,) if model_type else FAMILIES, read, derived)
     shown = [one for one in audit.decisions if _is_wanted(one, wanted, since, until, position)]
     if position is not None and not shown:
         raise PositionError(
@@ -106,7 +107,8 @@ def _print(audit: Audit, shown: Sequence[Checked], limit: int) -> None:
         print_table("Games that contradict themselves", ("position", "family", "game", "what"), problems)
     if audit.moves:
         print_table("Moves that are not their plans", ("position", "family", "what"), audit.moves)
-    rows = [_row(one, audit.decisions) for one in shown[-limit:]]
+    trends = _trends(audit.decisions)
+    rows = [_row(one, trends[one.position]) for one in shown[-limit:]]
     print_fitting("Promotion decisions, derived again from raw games", _COLUMNS, rows, *_SPARE)
     if hidden := len(audit.decisions) - len(rows):
         which = "earlier" if len(shown) == len(audit.decisions) else "other"
@@ -126,7 +128,7 @@ def _print(audit: Audit, shown: Sequence[Checked], limit: int) -> None:
     say((good if audit.agrees else bad)(f"{agreeing} of {total} decisions agree"))
 
 
-def _row(one: Checked, checked: Sequence[Checked]) -> tuple[Any, ...]:
+def _row(one: Checked, trend: Sequence[float | None]) -> tuple[Any, ...]:
     event = one.event
     verdict = good("agrees") if one.agrees else bad("differs")
     outcome = decided(event)
@@ -139,7 +141,7 @@ def _row(one: Checked, checked: Sequence[Checked]) -> tuple[Any, ...]:
         arm(event.evidence.b) if event.evidence else None,
         event.z_statistic,
         event.p_value,
-        sparkline(_trend(one, checked)),
+        sparkline(trend),
         e_value(event.statistics),
         outcome,
         otherwise(event),
@@ -147,11 +149,14 @@ def _row(one: Checked, checked: Sequence[Checked]) -> tuple[Any, ...]:
     )
 
 
-def _trend(one: Checked, checked: Sequence[Checked]) -> list[float | None]:
-    """The p of the family's last cycles, this one included."""
-    family = one.event.model_type
-    earlier = [it.event.p_value for it in checked if it.event.model_type == family and it.position <= one.position]
-    return earlier[-TREND_CYCLES:]
+def _trends(checked: Sequence[Checked]) -> dict[int, list[float | None]]:
+    """Position of a decision -> the p of the family's last cycles, this one included."""
+    trends: dict[int, list[float | None]] = {}
+    newest: dict[Family, list[float | None]] = {}
+    for one in checked:
+        earlier = newest.get(one.event.model_type, [])
+        trends[one.position] = newest[one.event.model_type] = [*earlier, one.event.p_value][-TREND_CYCLES:]
+    return trends
 
 
 def _arm(arm: Arm | None) -> dict[str, int] | None:
@@ -159,6 +164,7 @@ def _arm(arm: Arm | None) -> dict[str, int] | None:
 
 
 def _record(audit: Audit, shown: Sequence[Checked]) -> dict[str, Any]:
+    trends = _trends(audit.decisions)
     return {
         "agrees": audit.agrees,
         "decisions": [
@@ -176,7 +182,7 @@ def _record(audit: Audit, shown: Sequence[Checked]) -> dict[str, Any]:
                 "b": _arm(one.event.evidence.b if one.event.evidence else None),
                 "z_statistic": one.event.z_statistic,
                 "p_value": one.event.p_value,
-                "p_so_far": _trend(one, audit.decisions),
+                "p_so_far": trends[one.position],
                 "rule": one.event.rule.name if one.event.rule else None,
                 "windows": one.event.windows,
                 "statistics": one.event.statistics,

@@ -75,14 +75,20 @@ def lead_missing(log_e: float, favourable: int, unfavourable: int, a: int, crite
     `log_e` is the logarithm of E after the tosses so far.
     """
     # E's tail is P(Bin(trials, 1/2) >= a + F), which Pascal's triangle moves on by one term a toss. Far behind it
-    # is too small for a float, and then what it lacks is too small to matter once it is one.
-    tail = math.exp(log_e - _log_density(favourable, unfavourable, a))
+    # is too small for a float, and then what it lacks is too small to matter once it is one. Term and density go
+    # from toss to toss by their logarithms: made anew from factorials they would take four times as long.
+    log_density = _log_density(favourable, unfavourable, a)
+    tail = math.exp(log_e - log_density)
     trials, missing = 2 * a + favourable + unfavourable - 1, 0
-    while not is_reached(log_e, favourable + missing, unfavourable, a, criterion):
-        tail += _binomial(trials, a + unfavourable - 1) / 2
+    log_term = _log_binomial(trials, a + unfavourable - 1)
+    far = math.log(criterion.numerator) - math.log(criterion.denominator) - _TIE
+    while log_e < far or not is_reached(log_e, favourable + missing, unfavourable, a, criterion):
+        tail += math.exp(log_term) / 2
         trials += 1
+        log_term += math.log(trials / (2 * (a + favourable + missing + 1)))
+        log_density += math.log(2 * (a + favourable + missing) / trials)
         missing += 1
-        log_e = _log_density(favourable + missing, unfavourable, a) + (math.log(tail) if tail else -math.inf)
+        log_e = log_density + (math.log(tail) if tail else -math.inf)
     return missing
 
 
@@ -123,5 +129,9 @@ def _log_density(favourable: int, unfavourable: int, a: int) -> float:
 
 def _binomial(trials: int, successes: int) -> float:
     """P(Bin(trials, 1/2) = successes)."""
+    return math.exp(_log_binomial(trials, successes))
+
+
+def _log_binomial(trials: int, successes: int) -> float:
     ways = math.lgamma(trials + 1) - math.lgamma(successes + 1) - math.lgamma(trials - successes + 1)
-    return math.exp(ways - trials * math.log(2))
+    return ways - trials * math.log(2)

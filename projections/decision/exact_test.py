@@ -8,6 +8,8 @@ from ledger.evidence import Tally
 
 GAMES_MAX = 100
 """Games of one side up to which the test is made: with more it takes long, and the z-test says the same."""
+_DIGITS = 10
+"""Of p: those after them depend on a machine's sine, and a cycle records the same on every machine."""
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _STEPS = 26
 """They leave 4e-6 of an interval: so near to its peak a curve is flat to the last digit but two of a float."""
@@ -26,7 +28,8 @@ def boschloo_p(b: Tally, production: Tally) -> float | None:
     if not (0 < b.games <= GAMES_MAX and 0 < production.games <= GAMES_MAX):
         return None
     outcomes = [float(count) for count in _as_extreme(b, production)]
-    return min(_highest(lambda angle: _chance(outcomes, angle), b.games + production.games), 1.0)
+    p = _highest(lambda angle: _chance(outcomes, angle), b.games + production.games)
+    return float(f"{min(p, 1.0):.{_DIGITS}g}")
 
 
 def _as_extreme(b: Tally, production: Tally) -> list[int]:

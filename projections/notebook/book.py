@@ -22,7 +22,7 @@ from ledger.events import (
 from ledger.store import Entry, Head, Ledger
 from ledger.vocabulary import ALIASES, FAMILIES
 from projections.audit.replay import Replay
-from projections.fold import Progress, Reader, walk
+from projections.fold import Progress, walk
 from projections.notebook.arrow import reader_of_events, reader_of_games
 from projections.notebook.records import (
     ENDED,
@@ -146,7 +146,9 @@ class Notebook:
             nonlocal state
             state = handlers[type(event)](state, event, entry)
 
-        walk(self._ledger, Reader("the fold", take), handlers, through=self._position(to), progress=progress)
+        walk(
+            self._ledger, "the fold", dict.fromkeys(handlers, take), through=self._position(to), progress=progress
+        )
         return state
 
     def _position(self, at: At | None) -> int:

@@ -93,7 +93,7 @@ def test_a_walk_reads_only_the_classes_that_it_is_asked_for(ledger: Ledger) -> N
     def take(event: GameStarted, entry: Entry) -> None:
         read.append((event.game_id, entry.position))
 
-    walk(ledger, Reader("a test", take), [GameStarted], through=3, progress=heard.append)
+    walk(ledger, "a test", {GameStarted: take}, through=3, progress=heard.append)
 
     assert read == [("g1", 2)]
     assert sum(heard) == 3

@@ -4,6 +4,7 @@ import pytest
 
 from ledger.store import Ledger
 from ledger.times import parse_time
+from ledger.vocabulary import FAMILIES
 from projections.audit.rebuild import READ_MODELS
 from projections.commands.replaying import step_between
 from projections.commands.since import since_us
@@ -159,6 +160,16 @@ def test_json_has_what_the_tables_have(example: Path) -> None:
     assert decision["b"].keys() == {"version", "wins", "games"}
     assert (decision["reordered"], decision["p_so_far"][-1]) == (False, decision["p_value"])
     assert logged["summary"]
+
+
+def test_a_decision_shows_the_p_of_its_family_s_last_cycles(example: Path) -> None:
+    decisions = ask(example, "decisions", "--json").json["decisions"]
+
+    for family in FAMILIES:
+        of_family = [one for one in decisions if one["model_type"] == family]
+        for number, one in enumerate(of_family, 1):
+            assert one["p_so_far"] == [it["p_value"] for it in of_family[:number]][-12:]
+        assert len(of_family) > 12
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_the_exact_p_is_the_chance_of_such_an_outcome_at_the_worst_rate(table: t
     highest = max(chance(outcomes, b.games, production.games, rate) for rate in rates)
 
     assert p is not None
-    assert highest - 1e-12 <= p <= highest + 2e-3
+    assert highest - 1e-10 <= p <= highest + 2e-3
 
 
 @given(tables(GAMES_MAX))
@@ -136,4 +136,4 @@ def test_the_exact_p_is_that_of_scipy(b: tuple[int, int], production: tuple[int,
 
 def test_the_exact_p_is_the_highest_of_several_peaks() -> None:
     """The search that recorded it in earlier releases, `scipy.stats.boschloo_exact`, stops 1.5e-6 below."""
-    assert boschloo_p(tally(54, 58), tally(55, 58)) == pytest.approx(0.7418695423, abs=1e-10)
+    assert boschloo_p(tally(54, 58), tally(55, 58)) == 0.7418695423
