@@ -6,7 +6,7 @@ each call runs on a thread of its own, and its caller waits no longer than the c
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, wait
 from typing import Final, TypeVar
 
@@ -97,9 +97,9 @@ class RegistryInTime:
         """As the registry's."""
         self._run(f"set {alias}", self._seconds, lambda _: self._registry.assign(family, alias, version))
 
-    def run_of(self, family: Family, version: int) -> str:
+    def runs(self, family: Family, versions: Collection[int]) -> dict[int, str]:
         """As the registry's."""
-        return self._run("look for a version", self._seconds, lambda _: self._registry.run_of(family, version))
+        return self._run("look for versions", self._seconds, lambda _: self._registry.runs(family, versions))
 
     def versions(self, family: Family) -> dict[int, str]:
         """As the registry's."""

@@ -10,7 +10,7 @@ import sqlite3
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -56,8 +56,8 @@ class Registry(Protocol):
         """Set an alias; setting it again changes nothing. Raises VersionMissing."""
         ...
 
-    def run_of(self, family: Family, version: int) -> str:
-        """The run that the family's version came of. Raises VersionMissing."""
+    def runs(self, family: Family, versions: Collection[int]) -> dict[int, str]:
+        """Those of the versions that the family has and that came of a run, with their runs."""
         ...
 
     def versions(self, family: Family) -> dict[int, str]:
@@ -137,16 +137,23 @@ class MlflowRegistry:
         with self._translated(f"set {alias}", family, version):
             self._client().set_registered_model_alias(REGISTERED_NAMES[family], alias, str(version))
 
-    def run_of(self, family: Family, version: int) -> str:
-        """The run that the family's version came of. Raises VersionMissing, RegistryUnavailable."""
-        with self._translated("look for a version", family, version):
-            found = self._client().get_model_version(REGISTERED_NAMES[family], str(version))
-        return _run_of(family, version, found)
+    def runs(self, family: Family, versions: Collection[int]) -> dict[int, str]:
+        """Those of the versions that the family has and that came of a run, with their runs.
+
+        Raises RegistryUnavailable.
+        """
+        if not versions:
+            return {}
+        # One search over their span: to get a version by its number takes half as long, and a move asks for four.
+        span = f"version_number >= {min(versions)} and version_number <= {max(versions)}"
+        with self._translated("look for versions"):
+            found = _runs(self._versions(family, span))
+        return {version: run_id for version, run_id in found.items() if version in versions}
 
     def versions(self, family: Family) -> dict[int, str]:
         """Every version of the family that came of a run, with its run. Raises RegistryUnavailable."""
         with self._translated("list the versions"):
-            return {int(one.version): str(one.run_id) for one in self._versions(family) if one.run_id}
+            return _runs(self._versions(family))
 
     def register(
         self, family: Family, run: TrainedModel, *, still_wanted: Callable[[], bool] = lambda: True
@@ -301,10 +308,11 @@ class MlflowRegistry:
                 return {}
             raise
 
-    def _versions(self, family: Family) -> "Iterator[ModelVersion]":
+    def _versions(self, family: Family, *conditions: str) -> "Iterator[ModelVersion]":
         client, token = self._client(), None
+        asked = " and ".join((f"name='{REGISTERED_NAMES[family]}'", *conditions))
         while True:
-            page = client.search_model_versions(f"name='{REGISTERED_NAMES[family]}'", page_token=token)
+            page = client.search_model_versions(asked, page_token=token)
             yield from page
             if not (token := page.token):
                 return
@@ -361,6 +369,10 @@ def _hushed() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def _runs(versions: "Iterable[ModelVersion]") -> dict[int, str]:
+    return {int(one.version): str(one.run_id) for one in versions if one.run_id}
 
 
 def _run_of(family: Family, version: int, found: "ModelVersion") -> str:

@@ -62,17 +62,13 @@ class Backends:
         """The registry's aliases. Raises RegistryError."""
         return self._registry.aliases(family)
 
-    def runs(self, family: Family, versions: Iterable[int], known: Known) -> dict[int, VersionRun]:
+    def runs(self, family: Family, versions: Collection[int], known: Known) -> dict[int, VersionRun]:
         """What each of the versions is that the registry has.
 
         Raises VersionReused where the ledger knows another run behind the number, RegistryUnavailable.
         """
         found: dict[int, VersionRun] = {}
-        for version in sorted(versions):
-            try:
-                run_id = self._registry.run_of(family, version)
-            except VersionMissing:
-                continue
+        for version, run_id in sorted(self._registry.runs(family, versions).items()):
             before = known(version)
             run = VersionRun(version=version, run_id=run_id, graph_sha256=before.graph_sha256 if before else None)
             if problem := contradiction(before, run):

@@ -1,6 +1,6 @@
 """The two outer seams, in memory: a registry and a store that can be taken away and given back."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from gameplay.models.artifacts import ModelFiles, Registered, TrainedModel
 from gameplay.models.errors import RegistryUnavailable, StoreUnavailable, VersionMissing
@@ -34,9 +34,11 @@ class FakeRegistry:
         self._find(family, version)
         self.named.setdefault(family, {})[alias] = version
 
-    def run_of(self, family: Family, version: int) -> str:
+    def runs(self, family: Family, versions: Collection[int]) -> dict[int, str]:
         self._reach()
-        return self._find(family, version).run_id
+        return {
+            version: self.kept[family, version].run_id for version in versions if (family, version) in self.kept
+        }
 
     def versions(self, family: Family) -> dict[int, str]:
         self._reach()

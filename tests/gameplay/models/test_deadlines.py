@@ -80,7 +80,7 @@ def test_a_registry_that_drips_is_left_at_the_deadline(dripping: DrippingServer)
 
     for ask in (
         lambda: registry.aliases("xgboost"),
-        lambda: registry.run_of("xgboost", 1),
+        lambda: registry.runs("xgboost", [1]),
         lambda: registry.assign("xgboost", "B", 1),
         lambda: registry.register("xgboost", trained()),
         lambda: registry.download("xgboost", 1),

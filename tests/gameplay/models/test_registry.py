@@ -34,8 +34,7 @@ def client(registry: MlflowRegistry) -> MlflowClient:
 
 def test_nothing_is_known_of_a_family_before_its_first_version(registry: MlflowRegistry) -> None:
     assert registry.aliases("feedforward_nn") == {}
-    with pytest.raises(VersionMissing):
-        registry.run_of("feedforward_nn", 1)
+    assert registry.runs("feedforward_nn", {1}) == registry.versions("feedforward_nn") == {}
     with pytest.raises(VersionMissing):
         registry.download("feedforward_nn", 1)
     with pytest.raises(VersionMissing):
@@ -48,9 +47,9 @@ def test_versions_aliases_and_files(registry: MlflowRegistry) -> None:
     landed = [registry.register("xgboost", run) for run in (first, second)]
 
     assert [where.version for where in landed] == [1, 2]
-    assert registry.run_of("xgboost", 2) == landed[1].run_id
-    with pytest.raises(VersionMissing):
-        registry.run_of("xgboost", 3)
+    assert registry.runs("xgboost", [2, 3]) == {2: landed[1].run_id}
+    assert registry.runs("xgboost", [1, 2]) == registry.versions("xgboost")
+    assert registry.runs("xgboost", []) == {}
     assert registry.download("xgboost", 2) == ModelFiles(2, landed[1].run_id, second.card, second.onnx)
     with pytest.raises(VersionMissing) as caught:
         registry.download("xgboost", 3)
@@ -178,7 +177,7 @@ def test_an_unreachable_server_fails_at_once() -> None:
     with pytest.raises(RegistryUnavailable, match="read the aliases"):
         registry.aliases("xgboost")
     with pytest.raises(RegistryUnavailable):
-        registry.run_of("xgboost", 1)
+        registry.runs("xgboost", [1])
     with pytest.raises(RegistryUnavailable):
         registry.register("xgboost", trained())
 
@@ -205,8 +204,7 @@ def test_a_version_that_is_taken_back_is_gone_and_its_number_is_not_given_again(
 
     registry.discard("xgboost", landed)
 
-    with pytest.raises(VersionMissing):
-        registry.run_of("xgboost", landed.version)
+    assert registry.runs("xgboost", [landed.version]) == {}
     assert "discarded" in client.get_run(landed.run_id).data.tags
     assert registry.register("xgboost", trained()).version > landed.version
 
