@@ -93,7 +93,7 @@ def _follow(ledger: Ledger, wanted: "_Wanted", head: int, *, as_json: bool) -> N
     over = False
     while not over:
         # Asked before the pages are read, so that what was recorded in time is still printed.
-        over = wanted.until_us is not None and time.time_ns() // 1_000 > wanted.until_us
+        over = wanted.until_us is not None and ledger.now_us() > wanted.until_us
         for page in ledger.pages(head):
             for entry in map(_sound, page):
                 event = _decoded(ledger, entry)

@@ -1,12 +1,22 @@
+import io
+import re
+import shutil
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
+from rich.console import Console
 
 from ledger.store import Ledger
 from ledger.times import parse_time
 from ledger.vocabulary import FAMILIES
 from projections.audit.rebuild import READ_MODELS
-from projections.commands.replaying import step_between
+from projections.commands import console
+from projections.commands.compare_versions import PairType
+from projections.commands.numbers import AlphaType, DecimalType, DurationType, WholeType
+from projections.commands.positions import AnchorType, PositionType
+from projections.commands.replaying import OwnProjection, step_between
 from projections.commands.since import since_us
 from projections.decision.rules import KNOWN_RULES
 from projections.since import SINCE_DATE
@@ -187,3 +197,80 @@ def test_a_former_name_of_an_option_is_taken_and_not_shown(
 ) -> None:
     assert ask(example, *former) == ask(example, *words)
     assert f"{former[1]} " not in ask(example, former[0], "--help").output
+
+
+@pytest.fixture(scope="module")
+def worked_on(example: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the example, twice, and with its lines."""
+    folder = tmp_path_factory.mktemp("commands")
+    for name in ("ledger.db", "rebuilt.db"):
+        shutil.copy(example, folder / name)
+    assert ask(example, "export", str(folder / "lines.jsonl")).status == 0
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "done"),
+    [
+        ("verify", ["7550/7550"]),
+        ("verify --from 7001", ["550/550"]),
+        ("decisions", ["7550/7550"]),
+        ("compare", ["7435/7550"]),
+        ("what-if --alpha 0.05", ["7550/7550"]),
+        ("compare-versions --model-type xgboost --versions 1,2", ["7550/7550"]),
+        ("replay --to 1588 --projection tickers", ["1588/1588"]),
+        ("diff 1000 1588 --projection tickers", ["1000/1000", "588/588"]),
+        ("--database sqlite:///rebuilt.db rebuild --projection tickers", ["7550/7550"]),
+        ("export exported.jsonl", ["7550/7550"]),
+        ("--database sqlite:///new.db import lines.jsonl", ["7550/?"]),
+        ("backup backup.db", ["7550/7550"]),
+        ("copy --from sqlite:///ledger.db --to sqlite:///other.db", ["7550/7550"]),
+        ("simulate-rules --runs 10 --cycles 5", ["200/200"]),
+    ],
+)
+def test_a_bar_shows_how_far_a_command_has_come(
+    worked_on: Path, monkeypatch: pytest.MonkeyPatch, words: str, done: list[str]
+) -> None:
+    shown = io.StringIO()
+    monkeypatch.chdir(worked_on)
+    monkeypatch.setattr(console, "BAR_FROM_EVENTS", 1)
+    monkeypatch.setattr(console, "messages", Console(file=shown, force_terminal=True, width=120))
+
+    assert ask(Path("ledger.db"), *words.split()).status == 0
+
+    last = {total: events for events, total in re.findall(r"(\d+)/(\d+|\?)", shown.getvalue())}
+    assert [f"{events}/{total}" for total, events in last.items()] == done
+
+
+WHOLE, PAIR, ANCHOR = WholeType(1, 10), PairType(), AnchorType()
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "problem"),
+    [
+        (WHOLE, "x", "'x' is not a whole number"),
+        (WHOLE, "11", "11 does not lie between 1 and 10"),
+        (DecimalType(0, 1), "x", "'x' is not a"),
+        (DecimalType(0, 1), "2", "2 must be between 0 and 1"),
+        (DecimalType(0), "-1", "-1 must be zero or more"),
+        (AlphaType(), "1", "a decimal between 0 and 1"),
+        (DurationType(60, "at most a minute"), "2m", "'2m' is no duration such as 60s or 2m, at most a minute"),
+        (PositionType(1), "0", "'0' is no position such as 7550 or 7,550"),
+        (ANCHOR, "7550", "'7550' is no anchor: write a position, a colon and 64 hexadecimal digits"),
+        (PAIR, "3", "'3' is no pair of versions: write such as 3,7"),
+        (PAIR, "3,x", "'x' is not a"),
+        (PAIR, "3,3", "version 3 cannot be compared with itself"),
+        (OwnProjection(), "nothing", "and no module:name"),
+        (OwnProjection(), "no_such_module:x", "no_such_module:x: No module named 'no_such_module'"),
+        (OwnProjection(), "sys:path", "sys:path is no projections.ReadModel"),
+    ],
+)
+def test_a_value_is_refused_for_its_option_and_its_command(
+    kind: click.ParamType[Any], text: str, problem: str
+) -> None:
+    option, context = click.Option(["--option"]), click.Context(click.Command("command"))
+
+    with pytest.raises(click.BadParameter, match=re.escape(problem)) as refused:
+        kind.convert(text, option, context)
+
+    assert (refused.value.param, refused.value.ctx) == (option, context)

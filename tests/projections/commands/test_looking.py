@@ -9,8 +9,12 @@ import pytest
 
 from ledger.engines.database import open_engine
 from ledger.store import Ledger
+from ledger.times import show_time
+from projections.commands import looking
 from tests.builders import game_started
 from tests.projections.sabotage import execute
+from tests.projections.stories import BEGIN_US, SECOND_US, Clock
+from tests.projections.stories import append as append_to
 from tests.projections.terminal import ask
 
 PROGRAM = str(Path(sys.executable).with_name("rps-audit"))
@@ -169,6 +173,42 @@ def test_an_interrupt_ends_it_silently(example: Path) -> None:
 
     assert following.returncode == 128 + signal.SIGINT
     assert (remaining, errors.strip()) == ("", "")
+
+
+def test_to_follow_prints_what_is_recorded_up_to_the_time_and_then_ends(
+    ledger: Ledger, clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was recorded in time is printed even if the clock has gone past it; other families' events are not."""
+    monkeypatch.setattr(looking, "FOLLOW_SECONDS", 0)
+    until_us = BEGIN_US + SECOND_US
+    looks = iter([(0, "a"), (1, "b"), (1, "c")])
+
+    def later() -> float:
+        """The time of the next look, before which a game has been started at the time that it says."""
+        seconds, game_id = next(looks)
+        clock.now = (BEGIN_US + SECOND_US * seconds) / SECOND_US
+        append_to(ledger, game_started(game_id=game_id, model_type="xgboost"), game_started(game_id=f"{game_id}2"))
+        return clock.now + (game_id == "c")
+
+    append_to(ledger, game_started(game_id="before", model_type="xgboost"))
+    wanted = looking._Wanted(None, "game.started", "xgboost", None, until_us)
+    looking._follow(Ledger(ledger.engine, clock=later), wanted, 1, as_json=True)
+
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["stream"] for one in printed] == ["game-a", "game-b", "game-c"]
+    assert [one["recorded"] for one in printed] == [show_time(BEGIN_US), *[show_time(until_us)] * 2]
+
+
+def test_to_follow_leaves_out_what_was_recorded_too_late(
+    ledger: Ledger, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    append_to(ledger, game_started(game_id="a"))
+    clock.now += 2
+    append_to(ledger, game_started(game_id="b"))
+
+    looking._follow(ledger, looking._Wanted(None, None, None, None, BEGIN_US + SECOND_US), 0, as_json=True)
+
+    assert [json.loads(line)["stream"] for line in capsys.readouterr().out.splitlines()] == ["game-a"]
 
 
 def test_to_follow_until_a_time_that_is_over_comes_to_an_end(example: Path) -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from ledger.errors import StorageError
 from ledger.masking import Masking
-from projections.commands.program import EXIT_INTERRUPTED, Lazy, Problem, Program
+from projections.commands.program import EXIT_INTERRUPTED, Lazy, Problem, Program, first_sentence
 from projections.commands.program import __name__ as here
 
 
@@ -72,6 +72,20 @@ def test_a_command_is_imported_when_it_is_called_and_listed_without() -> None:
     assert "absent  Is not there." in result.output
     assert "former" not in result.output
     assert isinstance(CliRunner().invoke(program, ["absent"]).exception, ModuleNotFoundError)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("Say it. Then say more.", "Say it."),
+        ("Say it over\n    two lines. And more.", "Say it over two lines."),
+        ("Say what v1.2 is.\n\nMore.", "Say what v1.2 is."),
+        ("Say it without a stop\n\nExample: say it.", "Say it without a stop"),
+        ("", ""),
+    ],
+)
+def test_the_first_sentence_of_a_help_text_is_one_line(text: str, sentence: str) -> None:
+    assert first_sentence(text) == sentence
 
 
 @pytest.mark.parametrize("words", [("status",), ("export",), ("aliases", "--json")])
