@@ -158,6 +158,7 @@ TESTS_OF_SEVERAL = {
     "ledger/test_interleavings": "appends of several processes, in every order",
     "migrations/test_migrations": "the migrations add up to the schema",
     "migrations/test_migrations_postgresql": "the same on PostgreSQL",
+    "projections/commands/test_answers": "what every command answers about the example, whole",
     "projections/commands/test_commands": "options that several commands share",
     "projections/commands/test_damage": "every command on a damaged file",
     "gameplay/promotion/test_parity_guard": "a guard: decided, derived again, and asked of the past",
