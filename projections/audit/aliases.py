@@ -1,11 +1,14 @@
-"""What was behind each alias at a position, from the assignments alone, which the database looks for."""
+"""What was behind each alias at a position, from the assignments alone, which are on the promotion streams."""
 
 from msgspec import Struct, field
 
 from ledger.events import AliasesAssigned, wire_name
 from ledger.store import Ledger
+from ledger.streams import promotion_stream
 from ledger.vocabulary import FAMILIES
 from projections.fold import decode
+
+_ASSIGNED = wire_name(AliasesAssigned)
 
 
 class FamilyAliases(Struct):
@@ -19,15 +22,14 @@ class FamilyAliases(Struct):
 def aliases_at(ledger: Ledger, position: int) -> dict[str, FamilyAliases]:
     """Every family at a position. Raises ProjectionError for an assignment that cannot be read, StorageError."""
     families: dict[str, FamilyAliases] = {family: FamilyAliases() for family in FAMILIES}
-    after, types = 0, (wire_name(AliasesAssigned),)
-    while page := ledger.read(after, through=position, types=types):
-        for entry in page:
-            event = decode(entry, ledger.codec)
-            assert isinstance(event, AliasesAssigned)
-            family = families[event.model_type]
-            family.versions = {change.alias: change.after for change in event.assignments}
-            if event.swapped:
-                family.swaps += 1
-                family.last_swap_us = entry.recorded_us
-        after = page[-1].position
+    for entry in ledger.read_streams({promotion_stream(family): 0 for family in FAMILIES}):
+        if entry.position > position or entry.type != _ASSIGNED:
+            continue
+        event = decode(entry, ledger.codec)
+        assert isinstance(event, AliasesAssigned)
+        family = families[event.model_type]
+        family.versions = {change.alias: change.after for change in event.assignments}
+        if event.swapped:
+            family.swaps += 1
+            family.last_swap_us = entry.recorded_us
     return families
