@@ -53,12 +53,11 @@ class Database(Protocol):
         """Whether there is a ledger, or something else where one should be. Raises what the driver raises."""
         ...
 
-    def begun(self, connection: Connection) -> AbstractContextManager[object]:
-        """A transaction that appends: it holds the lock of the events from `look` on, at the latest."""
-        ...
-
     def appending(self, connection: Connection) -> AbstractContextManager[None]:
-        """For the block from `look` to `insert`, of which a database on a network makes two trips."""
+        """A transaction that appends: it holds the lock of the events from `look` on, at the latest.
+
+        For the block from `look` to `insert`, of which a database on a network makes two trips.
+        """
         ...
 
     def look(
@@ -73,7 +72,7 @@ class Database(Protocol):
     def insert(
         self, connection: Connection, rows: Sequence[tuple[object, ...]], besides: Sequence[Beside]
     ) -> None:
-        """Insert events, and execute what stands beside them."""
+        """Insert events, if any, execute what stands beside them, and end the transaction."""
         ...
 
     def extend(
@@ -238,13 +237,13 @@ def transaction(engine: Engine, *, write: Sequence[Table] = ()) -> Iterator[Conn
 
 @contextmanager
 def appending(engine: Engine, kept: Connection | None = None) -> Iterator[Connection]:
-    """As `transaction` for events, where `look` comes first, and takes the lock, and `insert`, if any, last.
+    """As `transaction` for events, where `look` comes first, and takes the lock, and `insert` last.
 
     On a connection of its own, or on one that the caller keeps from append to append.
     """
     database = database_of(engine)
     with _translated(database), nullcontext(kept) if kept is not None else engine.connect() as connection:
-        with database.begun(connection), _dropping(database, connection), database.appending(connection):
+        with _dropping(database, connection), database.appending(connection):
             database.check(connection)
             yield connection
         database.check(connection)

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from psycopg import Connection as DriverConnection
-from psycopg import Cursor, OperationalError, Pipeline
+from psycopg import Cursor, OperationalError
 from psycopg import Error as DriverError
+from psycopg.abc import PQGen
 from psycopg.errors import Diagnostic
 from psycopg.pq import Format
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from ledger.engines.options import DATABASE, DEFERRED, SINGLE, WRITE
+from ledger.engines.options import DATABASE, SINGLE, WRITE
 from ledger.engines.pool import OwningPool
 from ledger.engines.postgresql_dump import dump, restored
 from ledger.engines.postgresql_queries import (
@@ -25,9 +26,9 @@ from ledger.engines.postgresql_queries import (
     begin_defining,
     begin_reading,
     begin_writing,
-    register_arrays,
 )
 from ledger.engines.postgresql_refusals import POOLER, refusal_of
+from ledger.engines.postgresql_trips import Prepared, Trips
 from ledger.errors import NoLedgerError, StorageError
 
 CONNECTION_SECONDS_MAX: Final = 4.0
@@ -114,10 +115,23 @@ class BoundedConnection(DriverConnection[Any]):
     """The limit of an answer, as a rule."""
     answer_seconds: float | None = None
     """The limit of an answer now."""
-    shared_pipeline: Pipeline | None = None
-    """What an append has its trips in."""
+    trips: Trips | None = None
+    """Those of the append that is made on it."""
     is_unconfirmed = False
     """Whether a commit was answered before a standby had it."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.prepared = Prepared()
+
+    def _deallocate(self, name: bytes | None) -> PQGen[None]:
+        """Have the session drop what is prepared under a name; without one all of it, be it the driver's or not.
+
+        The driver does so when it has rolled back or changed a table.
+        """
+        if name is None:
+            self.prepared.clear()
+        return super()._deallocate(name)
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """What the driver's generator comes to. Raises the driver's OperationalError when it takes too long."""
@@ -185,7 +199,6 @@ def _connected(parameters: dict[str, Any], answer_seconds: float | None) -> Boun
         failing.callback(connection.close)
         connection.answer_seconds_max = connection.answer_seconds = answer_seconds
         connection.add_notice_handler(connection.note)
-        register_arrays(connection)
         _examine(connection)
         failing.pop_all()
     return connection
@@ -222,7 +235,7 @@ def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
     driver = cast(BoundedConnection, connection.connection.driver_connection)
     driver.answer_seconds = driver.answer_seconds_max
-    if options.get(SINGLE, False) or options.get(DEFERRED, False):
+    if options.get(SINGLE, False):
         return
     if WRITE not in options:
         begin_reading(driver)

@@ -1,25 +1,20 @@
 """What the ledger asks of PostgreSQL in words that no other database knows."""
 
-import struct
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
-from itertools import chain, repeat
-from typing import Any, Final, Self, cast
+from typing import Any, Final, cast
 
 from psycopg import Connection as DriverConnection
-from psycopg import Cursor, Pipeline
-from psycopg import Error as DriverError
-from psycopg.abc import Buffer
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
+from psycopg import Cursor
 from psycopg.types.string import ByteaBinaryLoader
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Insert, Select, func, select, update
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from ledger.engines.beside import Beside
-from ledger.engines.options import DEFERRED, WRITE
+from ledger.engines.postgresql_arrays import blobs, numbers, texts
 from ledger.engines.postgresql_pages import read_pages
+from ledger.engines.postgresql_trips import Trips, travelling
 from ledger.errors import UnavailableError
 from ledger.guards import FUNCTIONS, GUARDS, Guard
 from ledger.schema import events, ledger_head, ledger_identity
@@ -31,27 +26,27 @@ _BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ"
 # The number of a table is its schema's own, and a lock would otherwise be every schema's of the database. At the
 # transaction's end it is free, also where a pooler or a crash comes between.
 _LOCK: Final = "SELECT pg_advisory_xact_lock('{}'::regclass::bigint)"
-_LOCK_EVENTS: Final = _LOCK.format(events.name)
+_LOCK_EVENTS: Final = _LOCK.format(events.name).encode()
 _LINGER: Final = "SET LOCAL idle_in_transaction_session_timeout = 0"
 _LOCK_SCHEMA: Final = """
 SELECT pg_advisory_xact_lock('pg_namespace'::regclass::int, current_schema()::regnamespace::oid::int)"""
 
 _NAMES: Final = ", ".join(column.name for column in events.columns)
 # One statement of two: each one more is a twentieth of an append's time. One seek for each stream, in their order.
-_HEAD_AND_VERSIONS: Final = """
+_HEAD_AND_VERSIONS: Final = b"""
 SELECT position, chain_hash, recorded_us, ARRAY(
     SELECT (SELECT version FROM events WHERE stream = name ORDER BY version DESC LIMIT 1)
-    FROM unnest(%b::text[]) WITH ORDINALITY AS asked (name, number) ORDER BY number
+    FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, number) ORDER BY number
 ) FROM events ORDER BY position DESC LIMIT 1"""
-_KNOWN: Final = f"SELECT {_NAMES} FROM events WHERE event_id = ANY(%b::text[])"
+_KNOWN: Final = f"SELECT {_NAMES} FROM events WHERE event_id = ANY($1::text[])".encode()
 _INSERT: Final = f"""
 INSERT INTO events ({_NAMES}) SELECT * FROM unnest(
-    %b::int8[], %b::text[], %b::text[], %b::int8[], %b::text[], %b::int8[], %b::int8[], %b::bytea[], %b::bytea[]
-)"""
+    $1::int8[], $2::text[], $3::text[], $4::int8[], $5::text[], $6::int8[], $7::int8[], $8::bytea[], $9::bytea[]
+)""".encode()
 _COPY: Final = f"COPY events ({_NAMES}) FROM STDIN (FORMAT BINARY)"
 _COPIED: Final[dict[type[Any], str]] = {int: "int8", str: "text", bytes: "bytea"}
 # Written to the log and to no table: what a standby confirms of it, it confirms of all commits before.
-_SETTLE: Final = "SELECT pg_logical_emit_message(true, 'promotion-ledger', '')"
+_SETTLE: Final = b"SELECT pg_logical_emit_message(true, 'promotion-ledger', '')"
 
 _AMCHECK: Final = """
 SELECT DISTINCT quote_ident(nspname) FROM pg_proc
@@ -70,98 +65,10 @@ WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace"""
 _BITS: Final = {"ROW": 1, "BEFORE": 2, "INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
 
 
-_SIZE: Final = struct.Struct(">i")
-
-
-class _Array(bytes):
-    """An array as the server reads it: the driver would convert it one element after the other, in Python."""
-
-    @classmethod
-    def of(cls, values: Sequence[Any]) -> Self:
-        """The array of these values."""
-        raise NotImplementedError
-
-
-class _Numbers(_Array):
-    """Of type int8[]."""
-
-    @classmethod
-    def of(cls, values: Sequence[int]) -> Self:
-        return cls(_header(20, len(values)) + struct.pack(f">{'iq' * len(values)}", *_sized(values)))
-
-
-class _Texts(_Array):
-    """Of type text[]."""
-
-    @classmethod
-    def of(cls, values: Sequence[str]) -> Self:
-        return cls(_header(25, len(values)) + _joined([text.encode() for text in values]))
-
-
-class _Blobs(_Array):
-    """Of type bytea[]."""
-
-    @classmethod
-    def of(cls, values: Sequence[bytes]) -> Self:
-        return cls(_header(17, len(values)) + _joined(values))
-
-
-def _header(element: int, length: int) -> bytes:
-    """One dimension, no nulls, counted from 1."""
-    return struct.pack(">iiIii", 1, 0, element, length, 1) if length else struct.pack(">iiI", 0, 0, element)
-
-
-def _sized(numbers: Sequence[int]) -> Iterator[int]:
-    return chain.from_iterable(zip(repeat(8), numbers, strict=False))
-
-
-def _joined(values: Sequence[bytes]) -> bytes:
-    """Each behind its size. Ids and hashes have all the same one, and an append holds the log's lock meanwhile."""
-    lengths = list(map(len, values))
-    if lengths and lengths.count(lengths[0]) == len(lengths):
-        size = _SIZE.pack(lengths[0])
-        return size + size.join(values)
-    return b"".join(chain.from_iterable(zip(map(_SIZE.pack, lengths), values, strict=True)))
-
-
-class _ArrayDumper(Dumper):
-    format = Format.BINARY
-
-    def dump(self, obj: Any) -> Buffer:
-        return cast(Buffer, obj)
-
-
-class _NumbersDumper(_ArrayDumper):
-    oid = 1016
-
-
-class _TextsDumper(_ArrayDumper):
-    oid = 1009
-
-
-class _BlobsDumper(_ArrayDumper):
-    oid = 1001
-
-
-_DUMPERS: Final = {_Numbers: _NumbersDumper, _Texts: _TextsDumper, _Blobs: _BlobsDumper}
-_COLUMNS: Final[tuple[type[_Array], ...]] = (
-    _Numbers,
-    _Texts,
-    _Texts,
-    _Numbers,
-    _Texts,
-    _Numbers,
-    _Numbers,
-    _Blobs,
-    _Blobs,
-)
-"""The array of each column of the events."""
-
-
-def register_arrays(connection: DriverConnection[Any]) -> None:
-    """Have a connection know the arrays of this room."""
-    for kind, dumper in _DUMPERS.items():
-        connection.adapters.register_dumper(kind, dumper)
+# Of each column of the events.
+_ARRAYS: Final[tuple[Callable[..., bytes], ...]] = (
+    numbers, texts, texts, numbers, texts, numbers, numbers, blobs, blobs,
+)  # fmt: skip
 
 
 def begin_reading(driver: DriverConnection[Any]) -> None:
@@ -199,67 +106,51 @@ class Queries:
         with engine.connect() as connection:
             return connection.exec_driver_sql("SELECT to_regclass('events') IS NOT NULL").scalar_one() is True
 
-    def begun(self, connection: Connection) -> AbstractContextManager[object]:
-        """A transaction that appends. `look` begins it, in the trip in which it takes the lock."""
-        return connection.execution_options(**{WRITE: (events.name,), DEFERRED: True}).begin()
-
     @contextmanager
     def appending(self, connection: Connection) -> Iterator[None]:
-        """Have `look` and `insert` take a trip each: what is executed between them is answered at the end.
-
-        One pipeline for both, because of what its end does to the server's clock; see `_execute_all`.
-        """
+        """A transaction that appends, in two trips: `look` begins it and takes the lock, `insert` ends it."""
         driver = _driver(connection)
         driver.is_unconfirmed = False
-        with _own_pipeline(driver) as driver.shared_pipeline:
+        driver.answer_seconds = driver.answer_seconds_max
+        with travelling(connection, driver.prepared) as driver.trips:
             try:
                 yield
             finally:
-                driver.shared_pipeline = None
+                driver.trips = None
         if driver.is_unconfirmed:
             raise UnavailableError("PostgreSQL has stored the events here, and no standby has confirmed them")
 
     def look(
         self, connection: Connection, streams: Sequence[str], ids: Sequence[str]
-    ) -> tuple[Sequence[Any] | None, dict[str, int], list[Sequence[Any]]]:
+    ) -> tuple[Sequence[Any] | None, dict[str, int], list[tuple[Any, ...]]]:
         """The newest event, the version of each stream that exists, and the events that have one of the ids.
 
-        In a transaction that is deferred it takes the lock in the same trip, and not before: a head that was read
-        without it is another one by now.
+        In an append it takes the lock in the same trip, and not before: a head that was read without it is another
+        one by now.
         """
         driver = _driver(connection)
-        with _pipeline(driver) as pipeline:
-            if connection.get_execution_options().get(DEFERRED, False):
-                # One cursor, as its results are of no interest: to make one takes as long as what it is used for.
-                cursor = driver.cursor()
-                cursor.execute(_BEGIN_WRITING)
-                cursor.execute(_LOCK_EVENTS)
-            found = driver.execute(_HEAD_AND_VERSIONS, (_Texts.of(streams),))
-            known = driver.execute(_KNOWN, (_Texts.of(ids),)) if ids else None
-            pipeline.sync()
-        row = found.fetchone()
-        if row is None:
-            return None, {}, []
-        *head, versions = row
-        pairs = zip(streams, versions, strict=True)
-        return head, {stream: version for stream, version in pairs if version}, known.fetchall() if known else []
+        if driver.trips is None:
+            with travelling(connection, driver.prepared) as trips:
+                return _look(trips, streams, ids)
+        driver.trips.ask(_BEGIN_WRITING.encode())
+        driver.trips.ask(_LOCK_EVENTS)
+        return _look(driver.trips, streams, ids)
 
     def insert(
         self, connection: Connection, rows: Sequence[tuple[object, ...]], besides: Sequence[Beside]
     ) -> None:
         """Insert the rows with one statement, execute what stands beside them, and commit."""
-        if not (rows or besides):
-            return
-        cursor = _driver(connection).cursor()
+        trips = _driver(connection).trips
         if rows:
             columns = zip(*rows, strict=True)
-            values = [kind.of(column) for kind, column in zip(_COLUMNS, columns, strict=True)]
-            cursor.execute(_INSERT, values)
+            trips.ask(_INSERT, [array(column) for array, column in zip(_ARRAYS, columns, strict=True)])
         for table in sorted({beside.statement.table.name for beside in besides}):
-            cursor.execute(_LOCK.format(table))
+            trips.ask(_LOCK.format(table).encode())
         for beside in besides:
-            cursor.execute(_words(beside.statement), beside.values)
-        cursor.execute("COMMIT")
+            words, names = _words(beside.statement)
+            trips.ask_plainly(words, [beside.values[name] for name in names])
+        trips.ask(b"COMMIT")
+        trips.answers()
 
     def extend(
         self,
@@ -291,7 +182,7 @@ class Queries:
 
     def settle(self, connection: Connection) -> None:
         """Have the commit wait for the standbys, even where all of it turns out to be stored already."""
-        _driver(connection).execute(_SETTLE)
+        _driver(connection).trips.ask(_SETTLE)
 
     def pages(
         self, connection: Connection, first: int, last: int, limit: int, *, as_stored: bool
@@ -358,39 +249,26 @@ def _miscounts(connection: Connection) -> Iterator[str]:
             yield f"an index of events leads to {found} rows of {whole} (where {condition})"
 
 
+def _look(
+    trips: Trips, streams: Sequence[str], ids: Sequence[str]
+) -> tuple[Sequence[Any] | None, dict[str, int], list[tuple[Any, ...]]]:
+    if ids:
+        trips.ask(_KNOWN, [texts(ids)])
+    trips.ask(_HEAD_AND_VERSIONS, [texts(streams)])
+    *before, last = trips.answers()
+    if not last.ntuples:
+        return None, {}, []
+    ((*head, versions),) = trips.rows(last)
+    pairs = zip(streams, versions, strict=True)
+    known = trips.rows(before[-1]) if ids else []
+    return head, {stream: version for stream, version in pairs if version}, known
+
+
 @lru_cache(maxsize=16)
-def _words(statement: Insert) -> str:
-    return str(statement.compile(dialect=PGDialect_psycopg()))  # type: ignore[no-untyped-call]
-
-
-@contextmanager
-def _pipeline(driver: Any) -> Iterator[Pipeline]:
-    """The one in which the connection is, or one for the block."""
-    if driver.shared_pipeline is not None:
-        yield driver.shared_pipeline
-        return
-    with _own_pipeline(driver) as own:
-        yield own
-
-
-@contextmanager
-def _own_pipeline(driver: Any) -> Iterator[Pipeline]:
-    """A new one for the block.
-
-    The driver logs what it meets while it ends one that has failed, with each connection that is lost; the failure
-    itself says as much. So the pipeline ends first, and the failure is raised after it.
-    """
-    failure: DriverError | None = None
-    try:
-        with driver.pipeline() as pipeline:
-            try:
-                yield pipeline
-            except DriverError as error:
-                failure = error
-    except DriverError as error:
-        raise failure or error from None
-    if failure is not None:
-        raise failure
+def _words(statement: Insert) -> tuple[bytes, tuple[str, ...]]:
+    """The statement, and the names of its parameters in their order."""
+    compiled = statement.compile(dialect=PGDialect_psycopg(paramstyle="numeric_dollar"))  # type: ignore[no-untyped-call]
+    return str(compiled).encode(), tuple(compiled.positiontup or ())
 
 
 def _driver(connection: Connection) -> Any:

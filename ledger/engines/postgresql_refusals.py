@@ -12,6 +12,7 @@ _PASSING: Final = (
     "57P",  # the server stops, starts, or has ended the session
     "25006",  # the server has become a standby
     "25P03",  # idle for too long within a transaction
+    "26000",  # the session has dropped what was prepared; another one has nothing to miss
     "53300",  # too many connections
     "55P03",  # a lock was not to be had in time
     "57014",  # somebody has cancelled it

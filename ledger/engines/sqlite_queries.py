@@ -76,7 +76,7 @@ class Queries:
             return connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").scalar() is not None
 
     @contextmanager
-    def begun(self, connection: Connection) -> Iterator[None]:
+    def appending(self, connection: Connection) -> Iterator[None]:
         """A transaction that appends, and in which every statement goes to the driver.
 
         SQLAlchemy's way around a statement costs ten times what SQLite takes to execute a small one, and an append
@@ -90,11 +90,6 @@ class Queries:
         finally:
             if driver.in_transaction:
                 driver.rollback()
-
-    @contextmanager
-    def appending(self, connection: Connection) -> Iterator[None]:  # noqa: ARG002
-        """Nothing is to be saved where each statement is a call."""
-        yield
 
     def look(
         self, connection: Connection, streams: Sequence[str], ids: Sequence[str]

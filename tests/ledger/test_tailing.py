@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from ledger.engines import postgresql_queries as queries
 from ledger.engines.database import disposing, open_engine
+from ledger.engines.postgresql import BoundedConnection
 from ledger.errors import LedgerError, StorageError
 from ledger.store import Ledger, Receipt
 from tests.builders import round_played
@@ -227,12 +228,11 @@ def test_a_lock_that_is_taken_after_the_head_is_read_comes_too_late(
 
     def late(self: queries.Queries, connection: Connection, *arguments: object) -> object:
         driver = connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
-        driver.execute("BEGIN")
-        head = driver.execute(
-            "SELECT position, chain_hash, recorded_us FROM events ORDER BY position DESC LIMIT 1"
-        )
-        stale = head.fetchone()
+        assert isinstance(driver, BoundedConnection)
+        assert driver.trips is not None
+        driver.trips.ask(b"BEGIN")
+        driver.trips.ask(b"SELECT position, chain_hash, recorded_us FROM events ORDER BY position DESC LIMIT 1")
+        stale = next(iter(driver.trips.rows(driver.trips.answers()[-1])), None)
         monkeypatch.setattr(queries, "_BEGIN_WRITING", "SELECT 1")
         _, versions, known = look(self, connection, *arguments)  # type: ignore[arg-type]
         return stale, versions, known
