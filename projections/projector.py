@@ -95,16 +95,22 @@ class Projector:
         Where the ledger is no longer the one that was folded, everything is folded again.
         """
         with self._lock:
-            self.check()
-            page = self._next_page()
-            if page is None:
-                self._start_over()
-                page = self._ledger.read(self.position)
-            self._advance(page)
-            if len(page) >= PAGE_ENTRIES:
+            if self.advance():
                 for page in self._ledger.pages(self.position):
                     self._advance(page)
             return self.position
+
+    def advance(self, entries_max: int | None = None) -> bool:
+        """Fold a page, or so many entries at most; says whether there may be more. Raises as `catch_up`."""
+        with self._lock:
+            self.check()
+            entries_max = entries_max or PAGE_ENTRIES
+            page = self._next_page(entries_max)
+            if page is None:
+                self._start_over()
+                page = self._ledger.read(self.position, limit=entries_max)
+            self._advance(page)
+            return len(page) >= entries_max
 
     def fold(self, page: Sequence[Entry]) -> None:
         """Fold the entries that come next. Raises ProjectionError, and then no catch-up goes on."""
@@ -152,8 +158,7 @@ class Projector:
             head = self.head
         self._table.fold((), head)
         with transaction(self._ledger.engine, write=[projection_snapshots, projection_waypoints]) as connection:
-            for snapshot in taken:
-                snapshots.save(connection, snapshot)
+            snapshots.save(connection, taken)
             save_waypoints(connection, laid, head.position)
         self._waypoints.mark_saved(laid)
         self._saved_position = head.position
@@ -165,7 +170,7 @@ class Projector:
             with self._lock:
                 self._waypoints.add(rows)
 
-    def _next_page(self) -> list[Entry] | None:
+    def _next_page(self, entries_max: int) -> list[Entry] | None:
         """The entries after the head; None where the ledger does not hold the head itself.
 
         A server may come back from a failover without what it had acknowledged, or be restored under a process
@@ -173,8 +178,8 @@ class Projector:
         costs one row.
         """
         if not self.position:
-            return self._ledger.read()
-        page = self._ledger.read(self.position - 1, limit=PAGE_ENTRIES + 1)
+            return self._ledger.read(limit=entries_max)
+        page = self._ledger.read(self.position - 1, limit=entries_max + 1)
         return page[1:] if page and page[0].chain_hash == self.head.chain_hash else None
 
     def _start_over(self) -> None:

@@ -1,6 +1,6 @@
 """Folded states kept beside the log, so that a restart need not replay it. A cache: anything odd is discarded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -29,10 +29,11 @@ def take(tracked: Tracked[object], head: Head, *, pack: Callable[[bytes], bytes]
     }
 
 
-def save(connection: Connection, snapshot: Mapping[str, Any]) -> None:
-    """Replace the projection's snapshot."""
-    connection.execute(delete(table).where(table.c.name == snapshot["name"]))
-    connection.execute(insert(table).values(snapshot))
+def save(connection: Connection, taken: Sequence[Mapping[str, Any]]) -> None:
+    """Replace the snapshots of these projections. In two statements: appends wait for the transaction."""
+    connection.execute(delete(table).where(table.c.name.in_([one["name"] for one in taken])))
+    if taken:  # without a row it would insert one of defaults
+        connection.execute(insert(table), taken)
 
 
 def load(ledger: Ledger, tracked: Tracked[object]) -> bool | None:

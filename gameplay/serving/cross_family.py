@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 WAITING_MAX: Final = 1_000
 BATCH_MAX: Final = 50
+GATHER_SECONDS: Final = 0.05
 CLOSE_SECONDS: Final = 3.0
 BUCKETS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
@@ -105,9 +106,8 @@ class CrossFamily:
     async def _run(self) -> None:
         while True:
             batch = [await self._queue.get()]
-            while len(batch) < BATCH_MAX and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
             try:
+                await self._gather(batch)
                 await self._take(batch)
             except (LedgerError, ProjectionError) as error:
                 log.warning("%d rounds were not predicted by the other families: %s", len(batch), error)
@@ -122,6 +122,13 @@ class CrossFamily:
                 for waiting in batch:
                     self._waiting_bytes -= waiting.size_bytes()
                     self._queue.task_done()
+
+    async def _gather(self, batch: list[Waiting]) -> None:
+        """Add what waits, after a moment: a thread is woken for each batch, and no round is in a hurry."""
+        if len(batch) + self._queue.qsize() < BATCH_MAX:
+            await asyncio.sleep(GATHER_SECONDS)
+        while len(batch) < BATCH_MAX and not self._queue.empty():
+            batch.append(self._queue.get_nowait())
 
     async def _take(self, batch: Sequence[Waiting]) -> None:
         chosen, by_game = await anyio.to_thread.run_sync(self._predict, batch, limiter=self._alone)

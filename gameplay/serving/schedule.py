@@ -35,6 +35,10 @@ from projections.audit.summaries import summary
 log = logging.getLogger(__name__)
 
 CATCH_UP_SECONDS = 1
+SLICE_ENTRIES = 200
+"""So many are folded at once, in a millisecond or two: moves wait for the interpreter that long at most."""
+REST_SECONDS = 0.002
+"""Between two slices, for the moves that have come meanwhile."""
 SEAL_SECONDS = 10
 KEEP_LINK_SECONDS = 60
 ABANDON_SECONDS = 30
@@ -144,7 +148,8 @@ class Schedule:
         """Fold what has come, so that a scrape finds little to do; keep snapshots fresh and models loaded."""
         projector = self._core.read_models.projector
         if projector.failure is None:
-            projector.catch_up()
+            while projector.advance(SLICE_ENTRIES) and not self._ending.wait(REST_SECONDS):
+                pass
             projector.save()
             self._core.ask_for_models()
             self._warn_of_clock()

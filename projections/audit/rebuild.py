@@ -51,9 +51,8 @@ def rebuild(ledger: Ledger, names: Sequence[str], *, since_us: int, progress: Pr
         waypoints.drop(connection, names)  # a waypoint may be wrong where a snapshot was
         if replay.head.position:
             every: Sequence[Tracked[Any]] = replay.read_models.tracked
-            for tracked in every:
-                if tracked.projection.name in names:
-                    snapshots.save(connection, snapshots.take(tracked, replay.head))
+            chosen = [tracked for tracked in every if tracked.projection.name in names]
+            snapshots.save(connection, [snapshots.take(tracked, replay.head) for tracked in chosen])
     return replay.head.position
 
 
