@@ -68,14 +68,15 @@ STORY: tuple[Event, ...] = (
 )
 
 
-stops = st.lists(st.integers(0, 60), max_size=6)
+stops = st.dictionaries(st.integers(1, 60), st.none() | st.integers(1, 9), max_size=6)
+"""After which events everything is folded: at once, or in slices of so many."""
 turns = st.lists(st.sets(st.integers(0, 1)), min_size=1, max_size=12)
 
 
 @settings(max_examples=100)
 @given(history=histories(), stops=stops, pages=st.integers(1, 7))
 def test_catching_up_in_any_number_of_steps_equals_one_replay(
-    history: list[Event], stops: list[int], pages: int
+    history: list[Event], stops: dict[int, int | None], pages: int
 ) -> None:
     with scratch_ledger(pages) as ledger:
         catch_up_in_steps(ledger, history, stops)
@@ -84,19 +85,33 @@ def test_catching_up_in_any_number_of_steps_equals_one_replay(
 @settings(max_examples=5)
 @given(history=histories(), stops=stops, pages=st.integers(1, 7))
 def test_catching_up_on_a_server_in_any_number_of_steps_equals_one_replay(
-    postgresql: Server, history: list[Event], stops: list[int], pages: int
+    postgresql: Server, history: list[Event], stops: dict[int, int | None], pages: int
 ) -> None:
     """The same, for fewer examples: each opens a connection."""
     with scratch_ledger(pages, postgresql) as ledger:
         catch_up_in_steps(ledger, history, stops)
 
 
-def catch_up_in_steps(ledger: Ledger, history: list[Event], stops: list[int]) -> None:
+def catch_up_in_slices(read_models: ReadModels, entries_max: int | None) -> None:
+    projector = read_models.projector
+    if entries_max is None:
+        projector.catch_up()
+        return
+    while True:
+        before = projector.position
+        has_more = projector.advance(entries_max)
+        assert projector.position - before <= entries_max
+        if not has_more:
+            return
+
+
+def catch_up_in_steps(ledger: Ledger, history: list[Event], stops: dict[int, int | None]) -> None:
     stepwise = ReadModels(ledger)
     for position, happened in enumerate(history, start=1):
         append(ledger, happened)
         if position in stops:
-            assert stepwise.projector.catch_up() == position
+            catch_up_in_slices(stepwise, stops[position])
+            assert stepwise.projector.position == position
     stepwise.projector.catch_up()
     rows = table_rows(ledger.engine)
     forget_rows(ledger.engine)

@@ -222,6 +222,17 @@ def test_the_catch_up_folds_and_loads(core_with: Callable[..., Core], process: C
     assert core.read_models.projector.position == core.ledger.head().position
 
 
+def test_the_catch_up_goes_on_to_the_head_in_slices(
+    core_with: Callable[..., Core], process: CollectorRegistry
+) -> None:
+    core = core_with()
+    games = [core.ledger.prepare(game_stream(f"g{n}"), [game_started(game_id=f"g{n}")], 0) for n in range(500)]
+    with running(core, process) as service:
+        core.ledger.append_all(games)
+        service.pass_time(1)
+        wait_until(lambda: core.read_models.projector.position == core.ledger.head().position)
+
+
 def test_the_abandon_job_closes_idle_games(core_with: Callable[..., Core], process: CollectorRegistry) -> None:
     core = core_with(game_idle_seconds=30)
     core.ledger.append(game_stream("idle"), [game_started(game_id="idle")], 0)
