@@ -15,6 +15,7 @@ from gameplay.serving.cloud_events import message
 from gameplay.serving.webhook import Webhook
 from gameplay.web import feed
 from ledger.chain import link
+from ledger.engines import sqlite_queries
 from ledger.ids import new_id
 from ledger.store import Ledger
 from projections import snapshots
@@ -57,6 +58,12 @@ def _snapshot_of_an_older_state(patch: Patch) -> None:
 def _chain_forks(patch: Patch) -> None:
     """The first entry of each append follows the beginning instead of the head."""
     patch.setattr("ledger.store.link", lambda _previous, leaf: link(bytes(32), leaf))
+
+
+def _remembered_head_is_believed(patch: Patch) -> None:
+    """A writer that appends to the head which it has made itself, whoever has appended since."""
+    believing = [statement.replace("IS ?", "IS NOT ?", 1) for statement in sqlite_queries._EXTENSIONS]
+    patch.setattr(sqlite_queries, "_EXTENSIONS", believing)
 
 
 def _reorder_resets_the_tickers(patch: Patch) -> None:
@@ -239,6 +246,7 @@ BUGS = {
     "a tail that skips an event": Bug(_tail_skips_an_event, "games"),
     "a snapshot whose position is newer than its state": Bug(_snapshot_of_an_older_state, "games"),
     "a chain that forks": Bug(_chain_forks, "moves"),
+    "a remembered head that is believed": Bug(_remembered_head_is_believed, "decisions"),
     "a reorder that resets the tickers": Bug(_reorder_resets_the_tickers, "decisions"),
     "a record that stays with the alias": Bug(_record_stays_with_the_alias, "decisions"),
     "a fallback that is counted as evidence": Bug(_fallback_is_evidence, "degraded"),
