@@ -87,6 +87,10 @@ class Server:
     port: int
     numbers: Iterator[int] = field(default_factory=count)
     free: list[str] = field(default_factory=list)
+    _sessions: dict[str, psycopg.Connection[Any]] = field(default_factory=dict)
+    """One for each database that is used again: its caches are warm, and a new one takes ten times as long."""
+    _schemas: dict[str, list[Any]] = field(default_factory=dict)
+    """What each of them was made with."""
 
     @property
     def data(self) -> Path:
@@ -104,33 +108,43 @@ class Server:
         One that is given back as it was made is used again, since the server takes long to make another.
         """
         name = self.free.pop() if self.free else self._made()
-        before = self.definitions(name)
         try:
             yield self.url(name)
         finally:
-            if self._cleared(name, before):
+            if self._cleared(name):
                 self.free.append(name)
             else:
                 self.drop(name)
 
-    def _cleared(self, name: str, before: list[Any]) -> bool:
-        """Empty a database whose schema is as it was, in one trip: each test waits for it."""
-        with self.connect(name) as connection:
-            unchanged = connection.execute(_DEFINITIONS).fetchall() == before
-            if unchanged:
-                connection.execute("; ".join(_CLEAR).encode())
-            return unchanged
+    def _cleared(self, name: str) -> bool:
+        """Empty a database whose schema is as it was made, in one trip: each test waits for it."""
+        unchanged = self._definitions(name) == self._schemas[name]
+        if unchanged:
+            self._sessions[name].execute("; ".join(_CLEAR).encode())
+        return unchanged
 
     def _made(self) -> str:
         name = self.new_database()
         with disposing(open_engine(self.url(name))) as engine:
             upgrade(engine)
+        self._schemas[name] = self._definitions(name)
         return name
 
-    def definitions(self, name: str) -> list[Any]:
+    def _definitions(self, name: str) -> list[Any]:
         """What tells a schema from another: a name or a number of each of its parts."""
-        with self.connect(name) as connection:
-            return connection.execute(_DEFINITIONS).fetchall()
+        try:
+            if name in self._sessions:
+                return self._sessions[name].execute(_DEFINITIONS).fetchall()
+        except psycopg.OperationalError:  # a test has ended it, or the whole server
+            self._sessions.pop(name).close()
+        self._sessions[name] = self.connect(name)
+        return self._sessions[name].execute(_DEFINITIONS).fetchall()
+
+    def close(self) -> None:
+        """Close what is kept open."""
+        for session in self._sessions.values():
+            session.close()
+        self._sessions.clear()
 
     def new_database(self, template: str | None = None) -> str:
         """The name of a new database: empty, or with what a template holds."""
@@ -140,6 +154,8 @@ class Server:
 
     def drop(self, name: str) -> None:
         """Take a database away, whoever is connected to it."""
+        if name in self._sessions:
+            self._sessions.pop(name).close()
         self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def execute(self, *statements: str, database: str = ADMIN) -> None:
@@ -210,6 +226,7 @@ def serving(bin_: Path, **settings: str) -> Iterator[Server]:
         try:
             yield server
         finally:
+            server.close()
             server.stop("immediate")
     finally:
         shutil.rmtree(folder)

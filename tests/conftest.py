@@ -22,7 +22,7 @@ from tests.patience import PATIENCE_SECONDS
 from tests.postgresql import WHEEL, Server, require, serving
 from tests.s3_server import S3Gateway, S3Storage
 
-pytest_plugins = ["pytester", "tests.left_out"]
+pytest_plugins = ["pytester", "tests.left_out", "tests.shares"]
 
 # A deadline is an assertion about time, which a busy machine fails.
 # And a draw is luck: every run has the same examples. `--hypothesis-profile exploring` has others each time.

@@ -50,7 +50,7 @@ def test_what_a_killed_run_has_started_ends_with_it(tmp_path: Path) -> None:
     killed = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_killed.py"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,
