@@ -527,6 +527,20 @@ def test_a_body_is_kept_while_nothing_is_appended(ledger: Ledger) -> None:
         assert exposed.render(content_type, "ledger") is changed
 
 
+def test_what_is_kept_of_a_body_is_what_a_registry_would_write(ledger: Ledger) -> None:
+    """Of each family as it is now, exemplars and histograms too, whichever families an event has moved."""
+    read_models = restarted(ledger)
+    exposed, registry = Exposition(read_models, CollectorRegistry()), CollectorRegistry()
+    registry.register(LedgerCollector(read_models))
+    history = golden_history()
+
+    for start in range(0, len(history), 3):
+        append(ledger, *history[start : start + 3])
+        for content_type, encode in FORMATS.items():
+            body = exposed.render(content_type, "ledger")
+            assert body == encode(registry)
+
+
 def test_the_process_part_is_never_kept(ledger: Ledger) -> None:
     registry = CollectorRegistry()
     gauge = Gauge("rps_models_loaded", "Model versions in memory.", registry=registry)
