@@ -19,13 +19,15 @@ SECONDS_MAX = 20.0
 def choose(mutant: Mutant, recording: Recording) -> Job:
     """The tests of the module itself come first, then those of others, each by its time.
 
-    Its own get half of the time: a room whose tests are slow has fast ones in other files, too.
+    Its own get half of the time: a room whose tests are slow has fast ones in other files, too. What no test runs
+    in its own process is perhaps run by the programs that its own tests start.
     """
     lines = recording.lines.get(mutant.file, {})
     running = {test for line in changed_lines(mutant) for test in lines.get(line, ())}
     fresh = "" in running or not running - {""}
     if fresh:
         running = {test for tests in lines.values() for test in tests}
+        running |= {test for test in recording.seconds if test.startswith(own_tests(mutant.file))}
     known = running & recording.seconds.keys()
     known = known.difference(recording.with_server) or known
     ordered = sorted(known, key=lambda one: (recording.seconds[one], one))

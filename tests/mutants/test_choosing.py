@@ -52,13 +52,19 @@ def test_a_part_of_a_call_is_run_where_the_call_begins() -> None:
 def test_what_an_import_runs_is_imported_again() -> None:
     job = choose(mutant(), recording({2: ["", OTHER], 3: [SLOW]}))
 
-    assert (list(job.tests), job.fresh) == ([OTHER, SLOW], True)
+    assert (list(job.tests), job.fresh) == ([OWN, OTHER, SLOW], True)
 
 
 def test_a_line_that_no_test_runs_is_tried_with_all_that_run_the_module() -> None:
-    job = choose(mutant(), recording({3: [SLOW]}))
+    job = choose(mutant(), recording({3: [SLOW]}, {SLOW: 3.0}))
 
     assert (list(job.tests), job.fresh) == ([SLOW], True)
+
+
+def test_a_line_that_no_test_runs_is_tried_with_the_module_s_own_which_may_start_a_program() -> None:
+    job = choose(mutant(), recording({3: [SLOW]}, SECONDS | {"tests/ledger/test_box.py::started": 1.0}))
+
+    assert (list(job.tests), job.fresh) == (["tests/ledger/test_box.py::started", OWN, SLOW], True)
 
 
 def test_the_shares_of_a_recording_make_one() -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from ledger.engines.database import open_reader
 from ledger.store import Ledger
-from projections.audit.compare import compare, counters_since
+from projections.audit.compare import ABSENT, compare, counters_since
 from projections.audit.rebuild import READ_MODELS, rebuild
 from projections.audit.replay import Replay, flatten, plain, read_rows
 from projections.errors import ProjectionError
@@ -90,39 +90,71 @@ def test_stored_read_models_are_equal_to_a_replay(ledger_of_games: Ledger) -> No
 
 
 @pytest.mark.parametrize(
-    ("statement", "read_model"),
+    ("statement", "read_model", "path", "stored"),
     [
         (
-            "UPDATE promotion_history SET production_wins = production_wins + 1 WHERE id = 1588",
-            "promotion_history",
+            "UPDATE promotion_history SET production_wins = 77 WHERE id = 1588",
+            *("promotion_history", "1588.production_wins", 77),
         ),
-        ("DELETE FROM promotion_history WHERE id = 1588", "promotion_history"),
-        ("UPDATE promotion_history SET detail = CAST('{}' AS BLOB) WHERE id = 1588", "promotion_history"),
-        ("UPDATE promotion_history SET detail = CAST('junk' AS BLOB) WHERE id = 1588", "promotion_history"),
-        ("UPDATE promotion_history SET detail = x'ff' WHERE id = 1588", "promotion_history"),
-        ("UPDATE promotion_history SET detail = CAST('[]' AS BLOB) WHERE id = 1588", "promotion_history"),
-        ("DELETE FROM projection_checkpoints", "promotion_history"),
-        ("UPDATE projection_checkpoints SET version = 99", "promotion_history"),
-        ("UPDATE projection_checkpoints SET rows_digest = NULL", "promotion_history"),
-        ("UPDATE projection_checkpoints SET position = 100000", "promotion_history"),
-        ("UPDATE projection_snapshots SET chain_hash = zeroblob(32) WHERE name = 'tickers'", "tickers"),
-        ("UPDATE projection_snapshots SET version = 99 WHERE name = 'tickers'", "tickers"),
-        ("UPDATE projection_snapshots SET settings = 'x' WHERE name = 'standings'", "standings"),
-        ("UPDATE projection_snapshots SET state = x'c1' WHERE name = 'counters'", "counters"),
-        ("UPDATE projection_snapshots SET name = 'extra' WHERE name = 'open_games'", "extra"),
+        ("DELETE FROM promotion_history WHERE id = 1588", "promotion_history", "1588.id", ABSENT),
+        (
+            "UPDATE promotion_history SET detail = CAST('{}' AS BLOB) WHERE id = 1588",
+            *("promotion_history", "1588.detail.alias_assignments.0.alias", ABSENT),
+        ),
+        (
+            "UPDATE promotion_history SET detail = CAST('junk' AS BLOB) WHERE id = 1588",
+            *("promotion_history", "1588.detail", "junk"),
+        ),
+        (
+            "UPDATE promotion_history SET detail = x'ff' WHERE id = 1588",
+            *("promotion_history", "1588.detail", "\ufffd"),
+        ),
+        (
+            "UPDATE promotion_history SET detail = CAST('[]' AS BLOB) WHERE id = 1588",
+            *("promotion_history", "1588.detail", []),
+        ),
+        ("DELETE FROM projection_checkpoints", "promotion_history", "checkpoint", ABSENT),
+        ("UPDATE projection_checkpoints SET version = 99", "promotion_history", "version", 99),
+        ("UPDATE projection_checkpoints SET rows_digest = NULL", "promotion_history", "rows_digest", ABSENT),
+        ("UPDATE projection_checkpoints SET rows_digest = x'ff'", "promotion_history", "rows_digest", "ff"),
+        ("UPDATE projection_checkpoints SET position = 100000", "promotion_history", "position", 100_000),
+        (
+            "UPDATE projection_snapshots SET chain_hash = zeroblob(32) WHERE name = 'tickers'",
+            *("tickers", "chain_hash", "00" * 32),
+        ),
+        (
+            "UPDATE projection_snapshots SET version = 99 WHERE name = 'tickers'",
+            *("tickers", "version and settings", (99, "")),
+        ),
+        (
+            "UPDATE projection_snapshots SET version = 99, settings = 'x' WHERE name = 'standings'",
+            *("standings", "version and settings", (99, "x")),
+        ),
+        (
+            "UPDATE projection_snapshots SET state = x'c1' WHERE name = 'counters'",
+            *("counters", "state", "other bytes than were saved"),
+        ),
+        (
+            "UPDATE projection_snapshots SET name = 'extra' WHERE name = 'open_games'",
+            *("extra", "name", "extra"),
+        ),
         (
             "UPDATE projection_snapshots SET state = other.state FROM projection_snapshots AS other"
             " WHERE projection_snapshots.name = 'tickers' AND other.name = 'counters'",
-            "tickers",
+            *("tickers", "windows.feedforward_nn.cycles", 0),
         ),
     ],
 )
-def test_whatever_is_stored_otherwise_is_listed_and_fixed(copy: Ledger, statement: str, read_model: str) -> None:
+def test_whatever_is_stored_otherwise_is_listed_and_fixed(
+    copy: Ledger, statement: str, read_model: str, path: str, stored: object
+) -> None:
     with copy.engine.connect() as connection:
         connection.exec_driver_sql(statement)
         connection.commit()
 
-    assert {difference.read_model for difference in compare(copy).differences} == {read_model}
+    differences = compare(copy).differences
+    assert {difference.read_model for difference in differences} == {read_model}
+    assert (differences[0].path, differences[0].stored) == (path, stored)
 
     rebuild(copy, READ_MODELS, since_us=0)
     assert {difference.read_model for difference in compare(copy).differences} <= {"extra"}

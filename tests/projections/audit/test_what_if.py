@@ -327,6 +327,40 @@ def test_what_moves_after_a_cancellation_does_not_bring_the_old_move_back(story:
     assert (outcome.parted_position, outcome.exact_until) == (None, None)
 
 
+def test_a_swap_that_awaits_its_approval_holds_the_next_one_back_in_the_other_history_too(story: Story) -> None:
+    story.rule = rule(name="ztest/1", approval_seconds=3_600)
+    story.play(1, won=0, lost=3)
+    story.play(2, won=3, lost=0)
+    decided, after = story.decide("swap_production_b"), swap(story.assignment)
+    planned = plan("promotion", "feedforward_nn", story.assignment, after, cycle=story.cycles)
+    story.tell(decided, replace(planned, approve_by_us=story.ledger.now_us() + 3_600_000_000))
+    story.cycle("retain_production")
+
+    outcome = story.ask()
+
+    assert [cycle.counterfactual.reason_code for cycle in outcome.cycles] == ["better", "awaiting_approval"]
+    assert outcome.counterfactual_swaps == []
+
+
+def test_a_game_that_aliases_moved_under_counts_for_what_it_started_with(story: Story) -> None:
+    """It is recorded after the move, with the versions of before; its own version is behind no alias any more."""
+    story.play(1, won=0, lost=3)
+    before = story.assignment
+    story.assign(assignment((1, 5, 3, 4)), "training")
+    late = {"game_id": "late", "alias": "B", "model_version": 2}
+    started, finished = game_started(**late, assignment=before), game_finished(**late, winner="bot")
+    story.ledger.append("game-late", [started, finished], 0)
+    story.play(5, won=3, lost=0)
+    story.cycle("insufficient_data")
+
+    outcome = story.ask()
+
+    assert outcome.cycles[0].counterfactual.evidence is not None
+    assert outcome.cycles[0].counterfactual.evidence.b == arm(5, 4, 4, own=(3, 3))
+    assert outcome.unused_games == 0
+    assert outcome.tallies == {1: tally(0, 3), 2: tally(1, 1), 5: tally(3, 3)}
+
+
 def test_the_anytime_rule_waits_for_more_games_and_until_they_are_settled(story: Story, clock: Clock) -> None:
     story.play(1, won=0, lost=3)
     story.play(2, won=3, lost=0)

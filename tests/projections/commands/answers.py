@@ -39,6 +39,7 @@ QUESTIONS = {
         "decisions --model-type xgboost --limit 5",
         "decisions --position 1588",
         "decisions --position 1588 --json",
+        "decisions --position 7436",
     ],
     "decisions-of-edited": [
         "decisions --limit 1",

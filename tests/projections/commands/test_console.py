@@ -63,6 +63,16 @@ def test_a_long_name_with_digits_may_be_broken_and_nothing_of_it_is_left_out(nar
     assert ["".join(parts) for parts in columns] == ["a1" * 60, "b2" * 60]
 
 
+def test_where_there_is_no_room_words_are_broken_to_letters_and_headings_too(narrow: io.StringIO) -> None:
+    """Two letters a column would not fit: between 26 columns there are 53 spaces."""
+    print_table("Full", ["one"] * 26, [["word"] * 26])
+    print_table("Empty", ["one"] * 26, [])
+
+    lines = [line for line in narrow.getvalue().splitlines() if line.strip()]
+    assert max(len(line.rstrip()) for line in lines) <= 80
+    assert [line.split()[0] for line in lines if line.split()[0] in "onewrd"] == [*"one", *"word", *"one"]
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

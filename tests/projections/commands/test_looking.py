@@ -76,12 +76,13 @@ def test_a_line_of_the_log_stays_one_line_whatever_a_player_is_called(copied: Pa
 
 
 def test_an_event_that_cannot_be_read_does_not_end_the_log(copied: Path) -> None:
-    execute(copied, "UPDATE events SET payload = x'7b5b' WHERE position = 7549")
+    execute(copied, "UPDATE events SET payload = x'7b5bff' WHERE position = 7549")
 
-    lines = ask(copied, "log", "--limit", "3").output.splitlines()
+    lines, as_json = (ask(copied, "log", "--limit", "3", *more).output.splitlines() for more in ([], ["--json"]))
 
-    assert len(lines) == 3
+    assert len(lines) == len(as_json) == 3
     assert "an event that cannot be read" in lines[1]
+    assert json.loads(as_json[1])["payload"] == "{[\ufffd"
 
 
 def test_the_time_of_an_event_can_be_given_back(copied: Path) -> None:
