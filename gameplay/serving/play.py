@@ -44,6 +44,9 @@ DECIDED_AGAIN_MAX = 3
 """How often a move is decided again because other processes have played on meanwhile."""
 MODELS_SECONDS_MAX = 2.0
 """How long the start of a game waits for versions that are not in memory."""
+LOOK_SECONDS = 0.001
+LOOKS_MAX = 10
+"""How often a start looks whether the fold has let go of the states, before a thread waits for it."""
 STARTS_MAX = 20
 """Threads that read and wait for starts: a model store that hangs takes none from other requests."""
 
@@ -150,7 +153,7 @@ class Play:
         game_id, beside = new_id(), naming(player.player_id, name) if name else None
         stream, decide = game_stream(game_id), partial(self._decide_start, game_id, opponent, player, in_metrics)
         receipt: Receipt | None = None
-        if (known := self._known_state(opponent, player)) is not None:
+        if (known := await self._known_state(opponent, player)) is not None:
             started = decide(known)
             with suppress(ConflictError):  # the family has moved on since
                 receipt = await self._writer.append(stream, [started], 0, beside=beside, provided=known.provided)
@@ -202,8 +205,8 @@ class Play:
                 return self._landed(game, version, events, row)
         raise _moved_on(game)
 
-    def _known_state(self, opponent: Opponent, player: Player) -> _State | None:
-        """What a start is decided from, as it is in memory; None where that takes a wait.
+    async def _known_state(self, opponent: Opponent, player: Player) -> _State | None:
+        """What a start is decided from, as it is in memory; None where a thread has to wait for something.
 
         It need not be the head's: the append is refused where the family's stream has gone on.
         """
@@ -212,11 +215,21 @@ class Play:
         if (family := _family(opponent)) is None:
             return _State(None, 0, ())
         self._families.check()
-        with self._families.at_rest() as families:
-            if families is None:
-                return None
-            state = _state_of(families[family], family)
-        return state if self._is_loaded(family, state.assignment) else None
+        state = await self._state_at_rest(family)
+        return state if state is not None and self._is_loaded(family, state.assignment) else None
+
+    async def _state_at_rest(self, family: Family) -> _State | None:
+        """The family's state in memory; None while a thread goes on folding.
+
+        A slice of a fold takes a millisecond or two. A thread that waited for it would go on to the head itself.
+        """
+        for look in range(LOOKS_MAX):
+            if look:
+                await asyncio.sleep(LOOK_SECONDS)
+            with self._families.at_rest() as families:
+                if families is not None:
+                    return _state_of(families[family], family)
+        return None
 
     def _state(self, opponent: Opponent, player: Player) -> _State:
         """The same at the head, once there is room for the game and its versions are loaded. Blocks."""

@@ -36,9 +36,9 @@ log = logging.getLogger(__name__)
 
 CATCH_UP_SECONDS = 1
 SLICE_ENTRIES = 200
-"""So many are folded at once, in a millisecond or two: moves wait for the interpreter that long at most."""
+"""So many are folded at once, in a millisecond or two."""
 REST_SECONDS = 0.002
-"""Between two slices, for the moves that have come meanwhile."""
+"""Between two slices of a job that computes for long. A move that waits for the interpreter waits for a slice."""
 SEAL_SECONDS = 10
 KEEP_LINK_SECONDS = 60
 ABANDON_SECONDS = 30
@@ -148,18 +148,22 @@ class Schedule:
         """Fold what has come, so that a scrape finds little to do; keep snapshots fresh and models loaded."""
         projector = self._core.read_models.projector
         if projector.failure is None:
-            while projector.advance(SLICE_ENTRIES) and not self._ending.wait(REST_SECONDS):
+            while projector.advance(SLICE_ENTRIES) and not self._rest():
                 pass
             projector.save()
             self._core.ask_for_models()
             self._warn_of_clock()
+
+    def _rest(self) -> bool:
+        """Leave the interpreter to the moves that have come meanwhile; says whether the service ends."""
+        return self._ending.wait(REST_SECONDS)
 
     def _seal(self, _due: datetime) -> None:
         """Sign what has been appended, and archive the checkpoint."""
         if self._sealer is None:
             # Opened here and not at the start: without its key the service plays, and /healthz says so.
             self._sealer = self._core.open_sealer()
-        if (seal := self._sealer.run(int(self._clocks.wall() * 1_000_000))) is not None:
+        if (seal := self._sealer.run(int(self._clocks.wall() * 1_000_000), self._rest)) is not None:
             happened("sealed", f"sealed: a signed checkpoint over {seal.size} events", position=seal.size)
 
     def _keep_link(self, _due: datetime) -> None:

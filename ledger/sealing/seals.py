@@ -1,6 +1,6 @@
 """Seals: signed checkpoints of the log, each beside the number of events that it covers. Written once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection, func, insert, select
@@ -17,6 +17,12 @@ from ledger.store import Ledger
 
 SEAL_EVENTS = 1_024
 SEAL_IDLE_SECONDS = 60
+SLICE_ENTRIES = 200
+"""So many are read between two rests."""
+
+
+def _go_on() -> None:
+    """No rest, where no other thread wants the interpreter."""
 
 
 class SealError(LedgerError):
@@ -52,16 +58,17 @@ class Sealer:
         self._archive = archive
         self._archived: tuple[int, bytes] | None = None
 
-    def run(self, now_us: int) -> Seal | None:
+    def run(self, now_us: int, rest: Callable[[], object] = _go_on) -> Seal | None:
         """Seal what is due at `now_us` (microseconds since the epoch), and archive what the archive lacks.
 
+        `rest` is called every few entries, for a service whose other threads want the interpreter too.
         Due: SEAL_EVENTS or more since the last seal, or SEAL_IDLE_SECONDS since the last event. Raises SealError,
         StorageError and what the archive raises; the next run offers the archive what it has not taken.
         """
         due = self._is_due(now_us)
         if self._archive is not None and (due or self._archived is None):
             self._compare(self._archive)
-        new = seal_head(self._ledger, self._signer) if due else None
+        new = seal_head(self._ledger, self._signer, rest) if due else None
         if self._archive is not None:
             for seal in read_seals(self._ledger, after=self._archived[0] if self._archived else 0):
                 self._archive(seal.size, seal.checkpoint)
@@ -92,8 +99,8 @@ class Sealer:
             raise SealError(f"{problem}: run `rps-audit verify` with the archive")
 
 
-def seal_head(ledger: Ledger, signer: Signer) -> Seal | None:
-    """Seal everything up to the head; None when it is sealed already. Raises SealError.
+def seal_head(ledger: Ledger, signer: Signer, rest: Callable[[], object] = _go_on) -> Seal | None:
+    """Seal everything up to the head; None when it is sealed already. `rest` as in `Sealer.run`. Raises SealError.
 
     The events since the last seal are read once more and must fit the chain: a broken one is not signed. Nor is
     one whose last seal is by another key: a seal stays for ever, and two keys in one log look like a forgery.
@@ -110,6 +117,8 @@ def seal_head(ledger: Ledger, signer: Signer) -> Seal | None:
                 raise SealError(f"position {row.position} does not fit the chain: run `rps-audit verify`")
             leaves.append(row.leaf())
             previous = row.chain_hash
+            if row.position % SLICE_ENTRIES == 0:
+                rest()
         tree.extend(leaves)
     seal = Seal(tree.size, signer.sign(tree.size, tree.root()), tree.encode())
     with transaction(ledger.engine, write=[table]) as connection:
