@@ -109,8 +109,10 @@ def open_signer(path: Path, *, make: bool = True) -> Signer:
     """
     public = public_path(path)
     try:
+        # Looked at first: a process that makes the key at this moment writes its public half last.
+        was_made = public.exists()
         if not path.exists():
-            if public.exists():
+            if was_made:
                 lost = read_verifier(public).label
                 raise KeyFileError(f"the key {path} is lost, and its public half {public} is there: {_back(lost)}")
             if not make:

@@ -154,6 +154,22 @@ def test_many_who_make_a_key_at_once_get_the_same_one(tmp_path: Path) -> None:
     assert len(keys) == 1
 
 
+class Contended(type(Path())):  # type: ignore[misc]
+    """A path at which another process makes the key just after it was found missing."""
+
+    def exists(self, **how: bool) -> bool:
+        found = super().exists(**how)
+        if not found and not self.name.endswith(".pub"):
+            open_signer(Path(self))
+        return bool(found)
+
+
+def test_a_key_that_another_process_makes_meanwhile_is_taken(tmp_path: Path) -> None:
+    signer = open_signer(Contended(tmp_path / "seal.key"))
+
+    assert signer.text() == read_signer(tmp_path / "seal.key").text()
+
+
 @pytest.mark.parametrize(
     "text",
     [
