@@ -38,6 +38,8 @@ PAGE_ENTRIES = 2_000
 RESEND_SECONDS_MAX = 10.0
 """How long an append is sent again; a service asked to stop waits for it."""
 RESEND_PAUSE_SECONDS = 0.05
+DOUBTS = 8
+"""After it has met another process, a writer looks at the head for so many appends: it seldom is alone then."""
 _PLAIN = re.compile(r"[!-~]+").fullmatch
 
 
@@ -110,7 +112,9 @@ class Held:
 
     connection: Connection
     head: Head | None = None
-    """None before the first append, and after one that found another head, or failed."""
+    """None before the first append, and after one that failed."""
+    doubts: int = 0
+    """How many appends have to find it the newest before it is believed again."""
 
     def close(self) -> None:
         """Give the connection back."""
@@ -245,6 +249,7 @@ class Ledger:
                 database.settle(connection)
             database.insert(connection, numbering.rows, _besides(appends, outcomes))
         if held is not None:
+            held.doubts = max(held.doubts - 1, 0) if held.head in (None, _head(head)) else DOUBTS
             held.head = numbering.head
         return outcomes
 
@@ -254,8 +259,8 @@ class Ledger:
         It writes nothing unless they are the database's. None where they are not, or where it takes more than one
         statement: then the database is looked at.
         """
-        head, held.head = held.head, None
-        if head is None or not all(map(_is_simple, appends)):
+        head = held.head
+        if head is None or held.doubts or not all(map(_is_simple, appends)):
             return None
         versions = _expected(appends)
         numbering = _Numbering(head, versions.copy(), {})
@@ -264,10 +269,10 @@ class Ledger:
         # A refusal here compares one append with another, and not with what is stored.
         if not all(isinstance(outcome, Receipt) for outcome in outcomes):
             return None
-        if not extend(self.engine, held.connection, head.chain_hash, versions, numbering.rows):
-            return None
-        held.head = numbering.head
-        return outcomes
+        held.head = None
+        done = extend(self.engine, held.connection, head.chain_hash, versions, numbering.rows)
+        held.head = numbering.head if done else head
+        return outcomes if done else None
 
     def _time_us(self, head: Head) -> int:
         """The clock's time, and never before the newest entry's."""

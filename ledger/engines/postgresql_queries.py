@@ -43,6 +43,15 @@ _INSERT: Final = f"""
 INSERT INTO events ({_NAMES}) SELECT * FROM unnest(
     $1::int8[], $2::text[], $3::text[], $4::int8[], $5::text[], $6::int8[], $7::int8[], $8::bytea[], $9::bytea[]
 )""".encode()
+# Of a transaction that has the lock, what `look` would find: the newest event, and the versions of streams.
+_EXTENSION: Final = (
+    _INSERT
+    + b"""
+WHERE (SELECT chain_hash FROM events ORDER BY position DESC LIMIT 1) = $10::bytea AND NOT EXISTS (
+    SELECT FROM unnest($11::text[], $12::int8[]) AS asked (name, expected)
+    WHERE expected <> coalesce((SELECT version FROM events WHERE stream = name ORDER BY version DESC LIMIT 1), 0)
+)"""
+)
 _COPY: Final = f"COPY events ({_NAMES}) FROM STDIN (FORMAT BINARY)"
 _COPIED: Final[dict[type[Any], str]] = {int: "int8", str: "text", bytes: "bytea"}
 # Written to the log and to no table: what a standby confirms of it, it confirms of all commits before.
@@ -142,8 +151,7 @@ class Queries:
         """Insert the rows with one statement, execute what stands beside them, and commit."""
         trips = _driver(connection).trips
         if rows:
-            columns = zip(*rows, strict=True)
-            trips.ask(_INSERT, [array(column) for array, column in zip(_ARRAYS, columns, strict=True)])
+            trips.ask(_INSERT, _columns(rows))
         for table in sorted({beside.statement.table.name for beside in besides}):
             trips.ask(_LOCK.format(table).encode())
         for beside in besides:
@@ -154,13 +162,24 @@ class Queries:
 
     def extend(
         self,
-        connection: Connection,  # noqa: ARG002
-        chain_hash: bytes,  # noqa: ARG002
-        versions: Mapping[str, int],  # noqa: ARG002
-        rows: Sequence[tuple[object, ...]],  # noqa: ARG002
+        connection: Connection,
+        chain_hash: bytes,
+        versions: Mapping[str, int],
+        rows: Sequence[tuple[object, ...]],
     ) -> bool:
-        """Never: on a server other processes append too, and a head that is remembered is seldom the newest."""
-        return False
+        """Insert the rows if they follow on the event with this hash; False where they do not.
+
+        In one trip, so that the lock is held for as long as the server takes, and no client is waited for.
+        """
+        with self.appending(connection):
+            trips: Trips = _driver(connection).trips
+            trips.ask(_BEGIN_WRITING.encode())
+            trips.ask(_LOCK_EVENTS)
+            provided = [texts(list(versions)), numbers(list(versions.values()))]
+            trips.ask(_EXTENSION, [*_columns(rows), chain_hash, *provided])
+            trips.ask(b"COMMIT")
+            *_, inserted, _ = trips.answers()
+        return inserted.command_tuples == len(rows)
 
     def load(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert many events, as they stand in another database."""
@@ -247,6 +266,11 @@ def _miscounts(connection: Connection) -> Iterator[str]:
         found = connection.exec_driver_sql(f"SELECT count(*) FROM events WHERE {condition}").scalar()
         if found != whole:
             yield f"an index of events leads to {found} rows of {whole} (where {condition})"
+
+
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[bytes]:
+    """The rows as arrays, one for each column."""
+    return [array(column) for array, column in zip(_ARRAYS, zip(*rows, strict=True), strict=True)]
 
 
 def _look(

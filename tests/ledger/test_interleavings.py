@@ -121,6 +121,7 @@ def append_as_one_list(url: str, batches: list[list[Wish]], clocks: list[int], l
                     append = ledger.prepare(wish.stream, events, believed, ids=ids, provided=tuple(provided))
                     appends.append(append)
                     expected.append(model.append(wish, believed, provided))
+                held.doubts = 0  # it takes the short way at once, whoever has appended
                 outcomes = ledger.append_all(appends, on=None if process else held)
                 assert [kind(outcome) for outcome in outcomes] == expected
 

@@ -10,8 +10,8 @@ from ledger.engines.beside import Beside
 from ledger.engines.sqlite_queries import EXTENSION_ROWS_MAX, INSERT_ROWS_MAX
 from ledger.errors import ConflictError, DuplicateError, InvalidEventError, StorageError, UnreadableEventError
 from ledger.events import Event
+from ledger.store import DOUBTS, Held, Ledger, Receipt
 from ledger.store import Append as Prepared
-from ledger.store import Held, Ledger, Receipt
 from ledger.writer import Writer
 from tests.builders import fell_back, game_finished, game_started, one_of_each, round_played
 from tests.ledger.chains import assert_intact
@@ -445,6 +445,24 @@ def test_a_head_that_is_remembered_is_not_believed(ledger: Ledger, held: Held) -
     assert [type(outcome) for outcome in outcomes] == [Receipt, Receipt]
     assert_intact(ledger.read())
     assert [entry.stream for entry in ledger.read()] == ["game-g0", "game-g1", "game-g2", "game-g1"]
+
+
+def test_a_writer_that_has_met_another_looks_at_the_head_for_a_while(ledger: Ledger, held: Held) -> None:
+    def append() -> None:
+        stream = f"game-{ledger.head().position}"
+        (receipt,) = ledger.append_all([ledger.prepare(stream, [game_started()], 0)], on=held)
+        assert isinstance(receipt, Receipt)
+
+    append()
+    assert held.doubts == 0
+    ledger.append("game-g1", [game_started()], 0)  # as another process would
+    for doubts in range(DOUBTS, -1, -1):
+        append()
+        assert held.doubts == doubts
+    append()
+
+    assert held.head == ledger.head()
+    assert_intact(ledger.read())
 
 
 @pytest.mark.parametrize("expected", [0, 2])
