@@ -47,10 +47,8 @@ def copy_ledger(
         database.linger(connection)
         if found := database.look(connection, (), ())[0]:
             raise NotEmptyError(found[0])
-        after = 0
-        while page := source.read(after, limit=PAGE_ENTRIES, through=head.position):
+        for page in source.pages(through=head.position, limit=PAGE_ENTRIES):
             database.load(connection, page)
-            after = page[-1].position
             if progress is not None:
                 progress(len(page))
         sealed = [seal for seal in _rows(source, seals) if seal["size"] <= head.position]
