@@ -21,6 +21,8 @@ from scripts.ports import free_port
 
 SAVES = 2_000
 ANSWER_SECONDS_MAX = 30.0
+UMADB = Path(sys.executable).with_name("umadb")
+"""The server's program, which its wheel puts beside the interpreter."""
 
 
 def eventsourcing(folder: Path) -> Outcome:
@@ -40,6 +42,7 @@ def eventsourcing(folder: Path) -> Outcome:
 def umadb(folder: Path) -> Outcome:
     """64 tasks of ours, five events a call, against as many callers of UmaDB's server."""
     _demand("umadb")
+    _demand_program(UMADB)
     ours, numbers = OurAppends(folder), count()
     return compare(
         "durable append, against UmaDB's server, 64 callers",
@@ -57,6 +60,11 @@ SCENARIOS = {"append-eventsourcing": eventsourcing, "append-umadb": umadb}
 def _demand(package: str) -> None:
     if find_spec(package) is None:
         raise LeftOutError(f"{package} is not installed: `make bench` installs it where there is a wheel")
+
+
+def _demand_program(path: Path) -> None:
+    if not path.exists():
+        raise LeftOutError(f"{path.name} has no program beside the interpreter, though its package is installed")
 
 
 def _stored(ours: OurAppends) -> list[tuple[str, bytes]]:
@@ -119,9 +127,8 @@ def _umadb_server(folder: Path) -> Iterator[str]:
 
     folder.mkdir()
     address = f"127.0.0.1:{free_port()}"
-    program = Path(sys.executable).with_name("umadb")
     process = Child(
-        [program, "--listen", address, "--db-path", folder],
+        [UMADB, "--listen", address, "--db-path", folder],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
