@@ -148,9 +148,10 @@ class Schedule:
         """Fold what has come, so that a scrape finds little to do; keep snapshots fresh and models loaded."""
         projector = self._core.read_models.projector
         if projector.failure is None:
-            while projector.advance(SLICE_ENTRIES) and not self._rest():
-                pass
-            projector.save()
+            has_more = True
+            while has_more:
+                has_more = projector.advance(SLICE_ENTRIES) and not self._rest()
+                projector.save()  # where events come as fast as they are folded, too
             self._core.ask_for_models()
             self._warn_of_clock()
 
