@@ -228,6 +228,19 @@ def test_where_nothing_stands_to_be_trusted_the_anchor_is(vandal: Vandal, rows: 
     assert found["other"][:2] == [(10, "missing"), (11, "edited")]
 
 
+@pytest.mark.parametrize(("left", "gap"), [(12, "1 event before 12"), (13, "2 events before 13")])
+def test_a_walk_that_begins_in_a_gap_says_how_much_is_missing(
+    vandal: Vandal, rows: list[Row], left: int, gap: str
+) -> None:
+    vandal.rewrite([*rows[:9], *rows[left - 1 :]])
+
+    found = [(one.position, one.kind, one.problem) for one in guarded(verify(vandal.ledger, first=11))]
+
+    assert found[0][:2] == (10, "missing")
+    assert found[1] == (11, "missing", gap)
+    assert len(found) == 2
+
+
 def test_an_anchor_before_what_is_walked_is_refused(vandal: Vandal, rows: list[Row]) -> None:
     with pytest.raises(AnchorError, match="verify from 4 or before") as refused:
         verify(vandal.ledger, first=11, anchors=[Anchor(3, rows[2].chain_hash)])

@@ -87,6 +87,8 @@ def test_what_is_written_can_be_read(table: Table[Any], tmp_path: Path) -> None:
     assert set().union(*read) == set(table.columns)
     objects = [json.loads(line) for line in lines.getvalue().splitlines()]
     assert [one["position"] for one in objects] == [row.position for row in table]
+    empty = [{name for name, cell in row.items() if cell == ""} for row in read]
+    assert empty == [{name for name, value in one.items() if value in (None, "")} for one in objects]
     assert pyarrow.parquet.read_table(tmp_path / "x.parquet").to_pylist() == [row._asdict() for row in table]
 
 
