@@ -13,7 +13,8 @@ from gameplay.models.errors import TrainingError
 PACKAGE: Final = "promotion-ledger"
 MODULES: Final = ("game/rules", "game/rounds", "game/features", "training/dataset", "training/estimators")
 GIT_SECONDS_MAX: Final = 5.0
-LIBRARIES: Final = ("numpy", "scipy", "scikit-learn", "xgboost-cpu", "skl2onnx", "onnxmltools", "onnx")
+LIBRARIES: Final = ("numpy", "scikit-learn", "scipy", "xgboost-cpu", "skl2onnx", "onnxmltools", "onnx")
+"""A missing one is named in this order: scipy comes with scikit-learn, which is what a person would install."""
 
 
 def code_version() -> str:
