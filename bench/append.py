@@ -12,8 +12,9 @@ import uvloop
 
 from bench.ledgers import empty_ledger, fill_with_games
 from bench.scenario import Outcome, compare, seconds
+from ledger.entries import Entry
 from ledger.events import Event, PredictionMade, RoundPlayed
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from ledger.streams import game_stream
 from ledger.writer import Writer
 

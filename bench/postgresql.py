@@ -15,10 +15,11 @@ from bench.servers import play, service
 from ledger.chain import GENESIS
 from ledger.codec import Codec
 from ledger.engines.database import disposing, open_engine, reading
+from ledger.entries import Entry, Head
 from ledger.events import PredictionMade
 from ledger.ids import new_id
 from ledger.schema import events
-from ledger.store import Entry, Head, Ledger
+from ledger.store import Ledger
 from ledger.verification.copying import copy_ledger
 from ledger.verification.transfer import export_lines, import_lines
 from scripts.postgresql import Server, programs, serving

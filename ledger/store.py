@@ -9,31 +9,28 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
 
 from sqlalchemy import CompoundSelect, Connection, Engine, Select, select, union_all
 
-from ledger.chain import GENESIS, link, stored_leaf
+from ledger.appends import Append, EncodedEvent, Provided, Receipt
 from ledger.clock import ClockGuard
 from ledger.codec import Codec
 from ledger.engines.beside import Beside
 from ledger.engines.database import appending, connect, database_of, extend, pages, reading, transaction
+from ledger.entries import COLUMNS, Entry, Head, entry_of, head_of
 from ledger.errors import (
     ClockError,
-    ConflictError,
-    DuplicateError,
     LedgerError,
     UnavailableError,
     UnreadableEventError,
 )
 from ledger.events import ClockAccepted, Event
 from ledger.ids import new_ids
+from ledger.numbering import Numbering, expected_versions, number
 from ledger.schema import events
 from ledger.streams import LEDGER_STREAM, stream_of
 
-COLUMNS = tuple(events.columns)
 PAGE_ENTRIES = 2_000
 RESEND_SECONDS_MAX = 10.0
 """How long an append is sent again; a service asked to stop waits for it."""
@@ -41,69 +38,6 @@ RESEND_PAUSE_SECONDS = 0.05
 DOUBTS = 8
 """After it has met another process, a writer looks at the head for so many appends: it seldom is alone then."""
 _PLAIN = re.compile(r"[!-~]+").fullmatch
-
-
-class Head(NamedTuple):
-    """The newest entry: its position (0 when the ledger is empty), chain hash and time."""
-
-    position: int
-    chain_hash: bytes
-    recorded_us: int
-
-
-class Entry(NamedTuple):
-    """One row of the log, with the payload as the bytes that were stored."""
-
-    position: int
-    event_id: str
-    stream: str
-    version: int
-    type: str
-    schema_version: int
-    recorded_us: int
-    payload: bytes
-    chain_hash: bytes
-
-
-assert Entry._fields == tuple(column.name for column in COLUMNS), (
-    "an entry has the table's columns, in their order"
-)
-# `Entry._make` is a function in Python, and counts the columns of each row again.
-_ENTRY: Callable[[Sequence[object]], Entry] = partial(tuple.__new__, Entry)
-
-
-class Receipt(NamedTuple):
-    """Where an append landed: positions first..last, and the stream's version after it."""
-
-    first_position: int
-    last_position: int
-    version: int
-    recorded_us: int
-
-
-Provided = tuple[tuple[str, int], ...]
-"""Streams from which an append was decided beside its own, each with the version that it must still have."""
-
-
-class EncodedEvent(NamedTuple):
-    """An event that is ready to be written."""
-
-    event_id: str
-    type: str
-    schema_version: int
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Append:
-    """A request: these events, next on this stream, which must be at `expected_version` (None: at any)."""
-
-    stream: str
-    events: tuple[EncodedEvent, ...]
-    expected_version: int | None
-    keyed: bool
-    beside: Beside | None = None
-    provided: Provided = ()
 
 
 @dataclass(slots=True)
@@ -119,16 +53,6 @@ class Held:
     def close(self) -> None:
         """Give the connection back."""
         self.connection.close()
-
-
-@dataclass(slots=True)
-class _Numbering:
-    """The head as it moves while appends of one transaction are numbered."""
-
-    head: Head
-    versions: dict[str, int]
-    known: dict[str, Entry]
-    rows: list[tuple[object, ...]] = field(default_factory=list)
 
 
 class Ledger:
@@ -242,14 +166,14 @@ class Ledger:
             streams = sorted({stream for append in appends for stream in _streams(append)})
             head, versions, known = database.look(connection, streams, _ids(appends))
             entries = {entry.event_id: entry for entry in map(Entry._make, known)}
-            numbering = _Numbering(_head(head), versions, entries)
+            numbering = Numbering(head_of(head), versions, entries)
             now_us = self._time_us(numbering.head)
-            outcomes = [_number(numbering, append, now_us) for append in appends]
+            outcomes = [number(numbering, append, now_us) for append in appends]
             if again:
                 database.settle(connection)
             database.insert(connection, numbering.rows, _besides(appends, outcomes))
         if held is not None:
-            held.doubts = max(held.doubts - 1, 0) if held.head in (None, _head(head)) else DOUBTS
+            held.doubts = max(held.doubts - 1, 0) if held.head in (None, head_of(head)) else DOUBTS
             held.head = numbering.head
         return outcomes
 
@@ -262,10 +186,10 @@ class Ledger:
         head = held.head
         if head is None or held.doubts or not all(map(_is_simple, appends)):
             return None
-        versions = _expected(appends)
-        numbering = _Numbering(head, versions.copy(), {})
+        versions = expected_versions(appends)
+        numbering = Numbering(head, versions.copy(), {})
         now_us = self._time_us(head)
-        outcomes = [_number(numbering, append, now_us) for append in appends]
+        outcomes = [number(numbering, append, now_us) for append in appends]
         # A refusal here compares one append with another, and not with what is stored.
         if not all(isinstance(outcome, Receipt) for outcome in outcomes):
             return None
@@ -305,7 +229,7 @@ class Ledger:
         """All entries with `after` < position <= `through`, in bounded pages."""
         with closing(pages(self.engine, after, through, limit=limit)) as found:
             for page in found:
-                yield list(map(_ENTRY, page))
+                yield list(map(entry_of, page))
 
     def read_stream(self, stream: str, after_version: int = 0, through_version: int | None = None) -> list[Entry]:
         """The entries of one stream with version > `after_version` (and <= `through_version`), in order."""
@@ -381,85 +305,19 @@ class Ledger:
     def _look(self, streams: Sequence[str]) -> tuple[Head, dict[str, int]]:
         with reading(self.engine) as connection:
             head, versions, _ = database_of(self.engine).look(connection, streams, ())
-            return _head(head), versions
+            return head_of(head), versions
 
     def _entries(self, query: Select[tuple[object, ...]] | CompoundSelect[tuple[object, ...]]) -> list[Entry]:
         with reading(self.engine) as connection:
             # From the driver's cursor: a Row for each entry on the way would be a fifth of a replay.
             cursor = connection.execute(query).cursor
             assert cursor is not None
-            return list(map(_ENTRY, cursor.fetchall()))
-
-
-def _number(numbering: _Numbering, append: Append, now_us: int) -> Receipt | LedgerError:
-    """Give the append its positions and hashes, or say why it may not have them."""
-    if append.keyed and (repeated := _repeated(numbering, append)):
-        return repeated
-    actual = numbering.versions.get(append.stream, 0)
-    expected = append.expected_version
-    if expected is not None and expected != actual:
-        return ConflictError(append.stream, expected, actual)
-    for other, provided in append.provided:
-        if (found := numbering.versions.get(other, 0)) != provided:
-            return ConflictError(other, provided, found)
-    position, chain_hash, _ = numbering.head
-    first, version, stream = position + 1, actual, append.stream
-    stream_bytes = stream.encode()
-    # The loop that every event goes through, inside the write lock: plain tuples, no names looked up twice.
-    for event_id, event_type, schema_version, payload in append.events:
-        position, version = position + 1, version + 1
-        hashed = stored_leaf(
-            position,
-            event_id.encode(),
-            stream_bytes,
-            version,
-            event_type.encode(),
-            schema_version,
-            now_us,
-            payload,
-        )
-        chain_hash = link(chain_hash, hashed)
-        row = (position, event_id, stream, version, event_type, schema_version, now_us, payload, chain_hash)
-        numbering.rows.append(row)
-        if append.keyed:
-            numbering.known[event_id] = Entry(*row)
-    numbering.head = Head(position, chain_hash, now_us)
-    numbering.versions[append.stream] = version
-    return Receipt(first, position, version, now_us)
-
-
-def _repeated(numbering: _Numbering, append: Append) -> Receipt | DuplicateError | None:
-    """The first receipt of an append that was made before; an error if its ids stand for something else."""
-    found = [numbering.known.get(event.event_id) for event in append.events]
-    first = next((entry for entry in found if entry), None)
-    if first is None:
-        return None
-    for index, (event, entry) in enumerate(zip(append.events, found, strict=True)):
-        if entry is None:
-            return DuplicateError(first.event_id, first.position)
-        content = (entry.stream, entry.version, entry.type, entry.schema_version, entry.payload)
-        if content != (append.stream, first.version + index, *event[1:]):
-            return DuplicateError(entry.event_id, entry.position)
-    entries = [entry for entry in found if entry]
-    return Receipt(entries[0].position, entries[-1].position, entries[-1].version, entries[-1].recorded_us)
+            return list(map(entry_of, cursor.fetchall()))
 
 
 def _is_simple(append: Append) -> bool:
     """Whether it is decided by versions alone, and writes nothing but events."""
     return append.expected_version is not None and not append.keyed and append.beside is None
-
-
-def _expected(appends: Sequence[Append]) -> dict[str, int]:
-    """The versions of the streams before these appends, if all of them are right."""
-    expected: dict[str, int] = {}
-    for append in appends:
-        for stream, version in (*append.provided, (append.stream, append.expected_version or 0)):
-            expected.setdefault(stream, version)
-    return expected
-
-
-def _head(row: Sequence[Any] | None) -> Head:
-    return Head(0, GENESIS, 0) if row is None else Head._make(row)
 
 
 def _ids(appends: Sequence[Append]) -> list[str]:

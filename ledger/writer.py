@@ -13,10 +13,11 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from ledger.appends import Append, Provided, Receipt
 from ledger.engines.beside import Beside
 from ledger.errors import BusyError, ClosedError, LedgerError, StorageError
 from ledger.events import Event
-from ledger.store import Append, Held, Ledger, Provided, Receipt
+from ledger.store import Held, Ledger
 
 log = logging.getLogger(__name__)
 

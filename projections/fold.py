@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any, NamedTuple
 
 from ledger.codec import Codec
+from ledger.entries import Entry
 from ledger.errors import UnreadableEventError
 from ledger.events import Event, PredictionMade, wire_name
-from ledger.store import PAGE_ENTRIES, Entry, Ledger
+from ledger.store import PAGE_ENTRIES, Ledger
 from projections.errors import ProjectionError
 
 Progress = Callable[[int], None]

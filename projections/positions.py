@@ -4,7 +4,8 @@ import re
 import time
 from collections.abc import Callable
 
-from ledger.store import Head, Ledger
+from ledger.entries import Head
+from ledger.store import Ledger
 from ledger.times import parse_when, show_time
 
 _POSITION = re.compile(r"[0-9]{1,18}|[0-9]{1,3}(?:,[0-9]{3}){1,5}").fullmatch

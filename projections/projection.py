@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from ledger.decoders import msgpack_decoder
+from ledger.entries import Entry
 from ledger.events import Event, wire_name
-from ledger.store import Entry
 from projections.fold import Reader, Readers
 
 State = TypeVar("State")

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 from ledger.chain import GENESIS
 from ledger.engines.database import transaction
+from ledger.entries import Entry, Head
 from ledger.events import Event
-from ledger.store import PAGE_ENTRIES, Entry, Head, Ledger
+from ledger.store import PAGE_ENTRIES, Ledger
 from projections import snapshots
 from projections.errors import ProjectionError
 from projections.fold import decode, fold

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, delete, insert, select
 
 from ledger.codec import DECODE_ERRORS
 from ledger.engines.database import transaction
-from ledger.store import Head, Ledger
+from ledger.entries import Head
+from ledger.store import Ledger
 from projections.projection import Tracked
 from projections.schema import projection_snapshots as table
 

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from ledger.codec import DECODE_ERRORS
 from ledger.engines.database import transaction
-from ledger.store import Head, Ledger
+from ledger.entries import Head
+from ledger.store import Ledger
 from projections.positions import head_at
 from projections.projection import Tracked
 from projections.schema import projection_waypoints as table

@@ -3,8 +3,8 @@
 import logging
 from collections.abc import Sequence
 
+from ledger.appends import Receipt
 from ledger.events import AliasesAssigned, AliasesPlanned, CycleDecided, Event, TrainingCompleted, wire_name
-from ledger.store import Receipt
 from projections.audit.summaries import summary
 
 log = logging.getLogger("gameplay")

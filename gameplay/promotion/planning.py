@@ -13,10 +13,10 @@ from gameplay.promotion.backends import known_runs
 from gameplay.promotion.pins import against, expire, expired, holding_at
 from gameplay.promotion.state import Promotion, StateAt
 from gameplay.refusals import Conflict
+from ledger.appends import Receipt
 from ledger.errors import DuplicateError, OvertakenError
 from ledger.events import AliasesPlanned, Assignment, CycleDecided, Event
 from ledger.ids import keyed_id, new_id, new_ids
-from ledger.store import Receipt
 from ledger.vocabulary import Alias, Family, PlanCause, Trigger
 from projections.decision.cycle import decide_cycle, plan, versions_of
 from projections.decision.rules import DEFAULT

@@ -11,11 +11,11 @@ from gameplay.promotion.assignments import assigned, merged, with_versions
 from gameplay.promotion.pins import expire
 from gameplay.promotion.state import Promotion, StateAt
 from gameplay.refusals import Conflict, Invalid
+from ledger.entries import Entry
 from ledger.errors import DuplicateError, OvertakenError
 from ledger.events import Assignment, CycleDecided, Event, VersionRun
 from ledger.ids import keyed_id, new_id
 from ledger.reported import Report
-from ledger.store import Entry
 from ledger.vocabulary import ALIASES, Alias, Decision, Family
 from projections.decision.cycle import swap, tickers_after, versions_of
 from projections.decision.evidence import gather, look_at_windows

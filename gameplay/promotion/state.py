@@ -10,10 +10,11 @@ from gameplay.models.registry import Registry
 from gameplay.models.store import ModelStore
 from gameplay.promotion.backends import Backends, Loader
 from gameplay.refusals import Conflict, Unavailable
+from ledger.appends import Receipt
 from ledger.errors import OvertakenError
 from ledger.events import Assignment, Event, VersionRun
 from ledger.retry import retry
-from ledger.store import Ledger, Receipt
+from ledger.store import Ledger
 from ledger.streams import promotion_stream
 from ledger.vocabulary import FAMILIES, Family
 from projections.decision.approval import waits

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gameplay.game.games import decide_abandoned, fold
+from ledger.appends import Append
 from ledger.errors import ConflictError, LedgerError, UnreadableEventError
-from ledger.store import Append, Ledger
+from ledger.store import Ledger
 from ledger.streams import game_stream
 from projections.read_models.all import ReadModels
 

@@ -12,9 +12,9 @@ import msgspec
 from msgspec import Raw
 
 from ledger.codec import Codec
+from ledger.entries import Entry
 from ledger.errors import UnreadableEventError
 from ledger.events import CycleDecided
-from ledger.store import Entry
 from ledger.times import show_time
 from projections.audit.summaries import summary
 

@@ -27,10 +27,12 @@ from gameplay.game.players import Player, naming
 from gameplay.game.rules import assigned_alias, round_points
 from gameplay.refusals import Conflict, NotFound
 from gameplay.serving.room import Room
+from ledger.appends import Provided, Receipt
+from ledger.entries import Entry
 from ledger.errors import ConflictError, UnreadableEventError
 from ledger.events import Assignment, Event, GameStarted, RoundPlayed
 from ledger.ids import new_id
-from ledger.store import Entry, Ledger, Provided, Receipt
+from ledger.store import Ledger
 from ledger.streams import game_stream, promotion_stream
 from ledger.vocabulary import MODEL_TYPE_OF_OPPONENT, Family, Move, Opponent, PlayedAlias
 from ledger.writer import Writer

@@ -9,9 +9,11 @@ from functools import partial
 from typing import Final
 
 from gameplay.game.rules import is_cross_family
+from ledger.appends import Receipt
+from ledger.entries import Entry
 from ledger.events import CrossFamilySet, GameStarted
 from ledger.retry import retry
-from ledger.store import Entry, Ledger, Receipt
+from ledger.store import Ledger
 from ledger.streams import CROSS_FAMILY_STREAM, game_stream
 from ledger.vocabulary import PLAYER_KINDS, PlayerKind
 

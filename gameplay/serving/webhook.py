@@ -18,10 +18,11 @@ from gameplay.models.deadlines import Calls, LateError
 from gameplay.serving.cloud_events import message, signature
 from gameplay.serving.leases import Leases
 from gameplay.serving.webhook_checkpoint import Checkpoint
+from ledger.entries import Entry
 from ledger.errors import StorageError
 from ledger.events import EVENT_TYPES
 from ledger.identity import read_id
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,10 @@ from gameplay.web.queries import choices, one, whole
 from gameplay.web.state import lanes_of, service_of
 from ledger.codec import DECODE_ERRORS
 from ledger.decoders import json_decoder
+from ledger.entries import Entry
 from ledger.errors import UnreadableEventError
 from ledger.events import EVENT_TYPES
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from ledger.times import show_time
 
 LIMIT = 100

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import MetaData, Table, insert, inspect, select
 
 from ledger.engines.database import database_of, transaction
+from ledger.entries import Head
 from ledger.errors import LedgerError
 from ledger.identity import read_id
 from ledger.schema import events, ledger_identity, seals
-from ledger.store import Head, Ledger
+from ledger.store import Ledger
 from ledger.verification.transfer import NotEmptyError
 
 PAGE_ENTRIES = 10_000

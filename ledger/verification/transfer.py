@@ -12,10 +12,11 @@ from sqlalchemy import func, select
 from ledger.chain import GENESIS, leaf, link
 from ledger.decoders import json_decoder
 from ledger.engines.database import database_of, transaction
+from ledger.entries import Entry
 from ledger.errors import DamagedError, LedgerError
 from ledger.rows import PAGE_ROWS, misfit
 from ledger.schema import events
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 
 
 class ImportRefusedError(LedgerError):

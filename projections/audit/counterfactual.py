@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct, field, structs
 
+from ledger.entries import Entry
 from ledger.events import (
     AliasesPlanned,
     Assignment,
@@ -21,7 +22,6 @@ from ledger.events import (
     VersionRun,
 )
 from ledger.evidence import Rule
-from ledger.store import Entry
 from ledger.vocabulary import PLAYED_ALIASES, CountedPlayers, EvidenceWindow
 from projections.decision.cycle import decide_cycle, versions_of
 from projections.decision.rules import ANYTIME_SIGN, SETTLE_SECONDS, restarts_window

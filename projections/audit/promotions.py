@@ -6,6 +6,7 @@ whatever assigns aliases while one is open has to be its end.
 
 from msgspec import Struct, field
 
+from ledger.entries import Entry
 from ledger.events import (
     AliasesAssigned,
     AliasesPlanned,
@@ -17,7 +18,7 @@ from ledger.events import (
     RuleSet,
 )
 from ledger.evidence import ParityFound, Rule
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, Family
 from projections.audit.parity import RunSeen, read_parity_checks

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct, field, structs
 
+from ledger.entries import Entry
 from ledger.events import (
     AliasesAssigned,
     Event,
@@ -22,7 +23,7 @@ from ledger.events import (
     RoundPlayed,
 )
 from ledger.evidence import Tally
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from ledger.streams import is_shadow
 from ledger.vocabulary import PLAYED_ALIASES, Family, Move, Result, Winner
 from projections.fold import Progress, Take, walk

@@ -10,7 +10,8 @@ from sqlalchemy import Engine
 
 from ledger.codec import DECODE_ERRORS
 from ledger.engines.sqlite import open_memory
-from ledger.store import Entry, Head, Ledger
+from ledger.entries import Entry, Head
+from ledger.store import Ledger
 from projections.fold import Progress
 from projections.read_models.all import ReadModels
 from projections.read_models.history import History, Query

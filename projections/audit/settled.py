@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from ledger.entries import Entry
 from ledger.events import GameFinished, GameStarted
 from ledger.evidence import Tally
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from ledger.vocabulary import CountedPlayers, Family
 from projections.fold import Progress, walk
 from projections.read_models.assigned_games import Settled

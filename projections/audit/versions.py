@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
+from ledger.entries import Entry
 from ledger.events import GameFinished
 from ledger.evidence import Arm, Evidence, Rule, RuleVerdict, Statistics, Tally
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from ledger.vocabulary import Family, PlayerKind
 from projections.decision.exact_test import boschloo_p
 from projections.decision.look import measure, verdicts

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from msgspec import Struct, field, structs
 
+from ledger.entries import Entry, Head
 from ledger.events import (
     AliasesAssigned,
     AliasesPlanned,
@@ -32,7 +33,7 @@ from ledger.events import (
     wire_name,
 )
 from ledger.evidence import Tally
-from ledger.store import Entry, Head, Ledger
+from ledger.store import Ledger
 from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES, Family, PlayedAlias
 from projections.audit.counterfactual import Change, Grounds

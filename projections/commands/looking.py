@@ -10,10 +10,11 @@ import click
 import msgspec
 
 from ledger.chain import GENESIS
+from ledger.entries import Entry
 from ledger.errors import DamagedError, UnreadableEventError
 from ledger.events import EVENT_TYPES, Event
 from ledger.rows import Row, Rows, misfit
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from ledger.times import show_time
 from projections.audit.summaries import summary
 from projections.commands.console import (

@@ -9,9 +9,10 @@ from msgspec import structs
 from sqlalchemy import func, select
 
 from ledger.engines.database import transaction
+from ledger.entries import Head
 from ledger.schema import events
 from ledger.sealing.seals import last_seal
-from ledger.store import Head, Ledger
+from ledger.store import Ledger
 from ledger.times import show_time
 from ledger.verification.walk import verify
 from projections.commands.console import bad, finding, good, json_option, print_json, print_table, say

@@ -17,8 +17,9 @@ import msgspec
 from prometheus_client.core import Metric
 from prometheus_client.utils import floatToGoString
 
+from ledger.entries import Entry
 from ledger.files import problem_of
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from ledger.times import show_time
 from projections.audit.replay import Replay
 from projections.fold import Progress

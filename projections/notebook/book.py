@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
 from ledger.engines.database import open_reader, transaction
+from ledger.entries import Entry, Head
 from ledger.errors import StorageError
 from ledger.events import (
     CycleDecided,
@@ -19,7 +20,7 @@ from ledger.events import (
     PredictionMade,
     RoundPlayed,
 )
-from ledger.store import Entry, Head, Ledger
+from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES
 from projections.audit.replay import Replay
 from projections.fold import Progress, walk

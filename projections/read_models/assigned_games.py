@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
+from ledger.entries import Entry
 from ledger.events import AliasesAssigned, GameFinished, GameStarted, RuleSet
 from ledger.evidence import Rule, Tally
-from ledger.store import Entry
 from ledger.vocabulary import FAMILIES, CountedPlayers, EvidenceWindow
 from projections.projection import Projection, on
 from projections.read_models.counting import (

@@ -4,8 +4,8 @@ from typing import get_args
 
 from msgspec import Struct, field
 
+from ledger.entries import Entry
 from ledger.events import GameFinished
-from ledger.store import Entry
 from ledger.vocabulary import MODEL_TYPE_OF_OPPONENT, PlayerKind
 from projections.projection import Projection, on
 

@@ -2,6 +2,7 @@
 
 from msgspec import Struct, field
 
+from ledger.entries import Entry
 from ledger.events import (
     EVENT_TYPES,
     AliasesAssigned,
@@ -13,7 +14,6 @@ from ledger.events import (
     RoundPlayed,
     TrainingCompleted,
 )
-from ledger.store import Entry
 from ledger.vocabulary import (
     ALIASES,
     DECISIONS,

@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from ledger.entries import Entry
 from ledger.events import AliasesAssigned, Assignment, GameFinished, GameStarted, PredictionMade
 from ledger.evidence import Tally
-from ledger.store import Entry
 from ledger.streams import is_shadow
 from ledger.vocabulary import PLAYED_ALIASES
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from ledger.store import Entry, Ledger
+from ledger.entries import Entry
+from ledger.store import Ledger
 from ledger.streams import promotion_stream, training_stream
 from ledger.vocabulary import FAMILIES
 from projections.errors import ProjectionError

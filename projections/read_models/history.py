@@ -11,8 +11,9 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, insert, select
 
 from ledger.engines.database import transaction
+from ledger.entries import Entry, Head
 from ledger.events import Event
-from ledger.store import Entry, Head, Ledger
+from ledger.store import Ledger
 from ledger.vocabulary import DECISIONS, FAMILIES
 from projections.read_models.history_digest import EMPTY, digest_of
 from projections.read_models.history_fold import TYPES, fold

@@ -7,9 +7,9 @@ import msgspec
 from msgspec import structs
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from ledger.entries import Entry
 from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, CycleDecided, Event, wire_name
 from ledger.evidence import Tickers
-from ledger.store import Entry
 from projections.errors import ProjectionError
 from projections.read_models.history_digest import changed, hash_of
 from projections.read_models.history_row import Detail, decode_detail

@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
+from ledger.entries import Entry
 from ledger.events import AliasChange, AliasesAssigned, AliasesPlanned, AliasPinned, Assignment
-from ledger.store import Entry
 from ledger.vocabulary import ALIASES, Cause, PlanCause
 
 

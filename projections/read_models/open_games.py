@@ -8,8 +8,8 @@ from sys import intern
 
 from msgspec import Struct, field
 
+from ledger.entries import Entry
 from ledger.events import Assignment, GameAbandoned, GameFinished, GameStarted, RoundPlayed
-from ledger.store import Entry
 from ledger.vocabulary import Family, ModelType
 from projections.projection import Projection, on
 

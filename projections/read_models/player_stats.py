@@ -7,8 +7,8 @@ from sys import intern
 
 from msgspec import Struct, field
 
+from ledger.entries import Entry
 from ledger.events import GameAbandoned, GameFinished, GameStarted, RoundPlayed
-from ledger.store import Entry
 from projections.projection import Projection, on
 
 

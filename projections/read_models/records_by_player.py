@@ -8,8 +8,8 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from ledger.entries import Entry
 from ledger.events import AliasesAssigned, GameAbandoned, GameFinished, GameStarted, PredictionMade
-from ledger.store import Entry
 from ledger.vocabulary import BOTS, FAMILIES, PlayerKind
 from projections.projection import Projection, on
 from projections.read_models.counting import is_evidence_since

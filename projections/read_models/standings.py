@@ -6,6 +6,7 @@ record along, and no other.
 
 from msgspec import Struct, field
 
+from ledger.entries import Entry
 from ledger.events import (
     AliasesAssigned,
     AliasesPlanned,
@@ -26,7 +27,6 @@ from ledger.events import (
     VersionRun,
 )
 from ledger.evidence import ParityFound, Rule, Tally
-from ledger.store import Entry
 from ledger.vocabulary import ALIASES, FAMILIES, CountedPlayers, Decision, ReasonCode
 from projections.projection import Projection, on
 from projections.read_models import moves

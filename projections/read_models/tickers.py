@@ -2,9 +2,9 @@
 
 from msgspec import Struct, field
 
+from ledger.entries import Entry
 from ledger.events import AliasesAssigned, CycleDecided, GameFinished, GameStarted
 from ledger.evidence import Tally
-from ledger.store import Entry
 from ledger.vocabulary import FAMILIES, PLAYED_ALIASES
 from projections.projection import Projection, on
 from projections.read_models.counting import (

@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from ledger.entries import Entry
 from ledger.events import (
     AliasChange,
     AliasesAssigned,
@@ -18,7 +19,6 @@ from ledger.events import (
     RoundPlayed,
     TrainingCompleted,
 )
-from ledger.store import Entry
 from ledger.vocabulary import (
     FAMILIES,
     PLAYED_ALIASES,

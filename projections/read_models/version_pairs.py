@@ -7,8 +7,8 @@ of the two changes, whatever the cause, so that all its games were played by the
 
 from msgspec import Struct, field
 
+from ledger.entries import Entry
 from ledger.events import AliasesAssigned, GameAbandoned, GameFinished, GameStarted
-from ledger.store import Entry
 from ledger.vocabulary import FAMILIES
 from projections.projection import Projection, on
 from projections.read_models.counting import (

@@ -5,8 +5,10 @@ from typing import NoReturn
 
 from gameplay.models.artifacts import Registered, TrainedModel
 from gameplay.models.errors import RegistryUnavailable
+from ledger.appends import Receipt
+from ledger.entries import Entry
 from ledger.events import Event
-from ledger.store import PAGE_ENTRIES, Entry, Ledger, Receipt
+from ledger.store import PAGE_ENTRIES, Ledger
 from ledger.vocabulary import FAMILIES, Alias, Family
 from tests.gameplay.fakes import FakeRegistry
 from tests.gameplay.graphs import files

@@ -57,7 +57,7 @@ def _snapshot_of_an_older_state(patch: Patch) -> None:
 
 def _chain_forks(patch: Patch) -> None:
     """The first entry of each append follows the beginning instead of the head."""
-    patch.setattr("ledger.store.link", lambda _previous, leaf: link(bytes(32), leaf))
+    patch.setattr("ledger.numbering.link", lambda _previous, leaf: link(bytes(32), leaf))
 
 
 def _remembered_head_is_believed(patch: Patch) -> None:

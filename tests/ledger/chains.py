@@ -2,7 +2,7 @@
 
 import hashlib
 
-from ledger.store import Entry
+from ledger.entries import Entry
 
 
 def field(value: int | str | bytes) -> bytes:

@@ -4,9 +4,10 @@ import asyncio
 import itertools
 import sys
 
+from ledger.appends import Receipt
 from ledger.engines.database import open_engine
 from ledger.ids import new_id
-from ledger.store import Ledger, Receipt
+from ledger.store import Ledger
 from ledger.writer import Writer
 from tests.builders import round_played
 

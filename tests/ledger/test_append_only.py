@@ -5,7 +5,8 @@ from contextlib import closing
 import pytest
 from sqlalchemy import Engine
 
-from ledger.store import Entry, Ledger
+from ledger.entries import Entry
+from ledger.store import Ledger
 from tests.builders import game_started, round_played
 from tests.ledger.chains import assert_intact
 

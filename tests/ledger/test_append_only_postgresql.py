@@ -6,9 +6,10 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
+from ledger.entries import Entry
 from ledger.sealing.keys import Signer
 from ledger.sealing.seals import seal_head
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from ledger.verification.integrity import damages, unguarded
 from ledger.verification.walk import verify
 from tests.builders import game_started, round_played

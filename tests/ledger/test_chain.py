@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.chain import GENESIS, leaf, link
-from ledger.store import Entry, Ledger
+from ledger.entries import Entry
+from ledger.store import Ledger
 from tests.builders import one_of_each
 from tests.ledger.chains import assert_intact, expected_leaf
 

@@ -6,10 +6,11 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger.appends import Append, Receipt
 from ledger.engines.database import disposing, open_engine
 from ledger.errors import ConflictError, DuplicateError, LedgerError
 from ledger.schema import metadata
-from ledger.store import Append, Ledger, Receipt
+from ledger.store import Ledger
 from tests.builders import round_played
 from tests.ledger.chains import assert_intact
 from tests.postgresql import Server

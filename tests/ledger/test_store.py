@@ -6,12 +6,13 @@ from typing import Protocol
 import pytest
 from sqlalchemy import Column, Engine, MetaData, Table, Text, bindparam, insert, select
 
+from ledger.appends import Append as Prepared
+from ledger.appends import Receipt
 from ledger.engines.beside import Beside
 from ledger.engines.sqlite_queries import EXTENSION_ROWS_MAX, INSERT_ROWS_MAX
 from ledger.errors import ConflictError, DuplicateError, InvalidEventError, StorageError, UnreadableEventError
 from ledger.events import Event
-from ledger.store import DOUBTS, Held, Ledger, Receipt
-from ledger.store import Append as Prepared
+from ledger.store import DOUBTS, Held, Ledger
 from ledger.writer import Writer
 from tests.builders import fell_back, game_finished, game_started, one_of_each, round_played
 from tests.ledger.chains import assert_intact

@@ -14,11 +14,12 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, Engine
 
+from ledger.appends import Receipt
 from ledger.engines import postgresql_queries as queries
 from ledger.engines.database import disposing, open_engine
 from ledger.engines.postgresql import BoundedConnection
 from ledger.errors import LedgerError, StorageError
-from ledger.store import Ledger, Receipt
+from ledger.store import Ledger
 from tests.builders import round_played
 from tests.ledger.chains import assert_intact
 from tests.patience import PATIENCE_SECONDS

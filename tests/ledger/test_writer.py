@@ -5,10 +5,11 @@ from collections.abc import Coroutine
 import pytest
 from sqlalchemy import Engine
 
+from ledger.appends import Receipt
 from ledger.engines.database import writing
 from ledger.errors import BusyError, ClosedError, ConflictError, InvalidEventError, StorageError
 from ledger.schema import events
-from ledger.store import Ledger, Receipt
+from ledger.store import Ledger
 from ledger.writer import Writer
 from tests.builders import game_started, round_played
 from tests.ledger.chains import assert_intact

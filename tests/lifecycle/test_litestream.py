@@ -14,8 +14,9 @@ import pytest
 from gameplay.config import Settings
 from gameplay.models.store import open_model_store
 from ledger.engines.database import disposing, open_reader
+from ledger.entries import Entry
 from ledger.errors import StorageError
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES
 from projections.audit.archive import CheckpointArchive
 from scripts.children import Child

@@ -5,8 +5,9 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.engines.database import open_reader
+from ledger.entries import Entry
 from ledger.events import Event
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from tests.projections.sabotage import writable_copy
 from tests.projections.stories import Clock
 

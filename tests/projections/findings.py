@@ -1,7 +1,7 @@
 """What an audit found, and where to look for it in the example."""
 
+from ledger.entries import Entry
 from ledger.events import CycleDecided, Event
-from ledger.store import Entry
 from projections.audit.decisions import Audit
 
 

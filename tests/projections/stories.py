@@ -11,13 +11,15 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from ledger import schema as log
+from ledger.appends import Receipt
 from ledger.chain import GENESIS, leaf, link
 from ledger.codec import Codec
 from ledger.engines.database import disposing, open_engine
+from ledger.entries import Entry
 from ledger.events import Event
 from ledger.ids import new_id
 from ledger.schema import events
-from ledger.store import Entry, Ledger, Receipt
+from ledger.store import Ledger
 from ledger.streams import stream_of
 from projections import projector
 from projections import schema as read_models

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from ledger.codec import Codec
+from ledger.entries import Entry
 from ledger.events import Event, GameStarted, PredictionMade
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from projections.audit.counterfactual import Change
 from projections.audit.decisions import check_decisions
 from projections.audit.replay import Replay

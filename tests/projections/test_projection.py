@@ -1,5 +1,5 @@
+from ledger.entries import Entry
 from ledger.events import GameFinished, GameStarted, RoundPlayed
-from ledger.store import Entry
 from projections.projection import Projection, on
 from tests.builders import game_finished, game_started, round_played
 from tests.projections.stories import folded

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
 from ledger.engines.database import open_engine
+from ledger.entries import Entry, Head
 from ledger.errors import StorageError
 from ledger.events import Event
-from ledger.store import Entry, Head, Ledger
+from ledger.store import Ledger
 from projections.audit.rebuild import STATES
 from projections.errors import ProjectionError
 from projections.projection import Tracked

@@ -6,8 +6,9 @@ from gameplay.promotion.operator.moves import planned
 from gameplay.promotion.operator.orders import UndoOrder
 from gameplay.promotion.state import StateAt
 from gameplay.refusals import Conflict
+from ledger.entries import Entry
 from ledger.events import AliasesAssigned, AliasesPlanned, Event, TrainingCompleted
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from ledger.streams import promotion_stream, training_stream
 from ledger.times import show_time
 from ledger.vocabulary import Alias, Cause

@@ -17,6 +17,7 @@ from gameplay.web.console.formulas import steps_of
 from gameplay.web.console.games_behind import GamesBehind, games_behind
 from gameplay.web.console.pages import respond
 from gameplay.web.queries import one, whole
+from ledger.entries import Entry
 from ledger.events import (
     AliasChange,
     AliasesAssigned,
@@ -27,7 +28,7 @@ from ledger.events import (
 )
 from ledger.evidence import Arm
 from ledger.sealing.seals import seal_over
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from ledger.times import show_time
 from ledger.vocabulary import ALIASES, Decision, Family, ReasonCode, Trigger
 from projections.decision.cycle import is_cancellation

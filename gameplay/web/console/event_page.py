@@ -15,11 +15,12 @@ from gameplay.web.console.pages import respond
 from gameplay.web.console.withheld import game_of, withheld_of
 from ledger.chain import GENESIS
 from ledger.codec import DECODE_ERRORS
+from ledger.entries import Entry
 from ledger.errors import UnreadableEventError
 from ledger.events import CycleDecided, wire_name
 from ledger.numbers import parse_whole
 from ledger.sealing.seals import seal_over
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from ledger.times import show_time
 from projections.audit.summaries import summary
 

@@ -16,6 +16,7 @@ from gameplay.web.console.as_of import AsOf, look_through
 from gameplay.web.console.family_cards import Rate, rate
 from gameplay.web.console.pages import respond
 from gameplay.web.console.withheld import is_open
+from ledger.entries import Entry
 from ledger.events import (
     Event,
     GameAbandoned,
@@ -25,7 +26,6 @@ from ledger.events import (
     PredictionMade,
     RoundPlayed,
 )
-from ledger.store import Entry
 from ledger.streams import game_stream, shadow_stream
 from ledger.times import show_time
 from ledger.vocabulary import ALIASES, Move, Result, Winner

@@ -2,8 +2,9 @@
 
 from msgspec import Struct
 
+from ledger.entries import Entry
 from ledger.events import CycleDecided, GameFinished, wire_name
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from ledger.times import show_time
 from ledger.vocabulary import PlayerKind, Winner
 from projections.read_models.counting import is_evidence

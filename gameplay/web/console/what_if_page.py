@@ -14,11 +14,11 @@ from gameplay.web.console.pages import respond
 from gameplay.web.queries import choice, choices, one, whole
 from gameplay.web.state import lanes_of, service_of
 from ledger.chain import GENESIS
+from ledger.entries import Head
 from ledger.errors import InvalidTextError
 from ledger.events import CycleDecided
 from ledger.evidence import Evidence
 from ledger.numbers import parse_alpha
-from ledger.store import Head
 from ledger.times import show_time
 from ledger.vocabulary import FAMILIES, CountedPlayers, Decision, EvidenceWindow, Family
 from projections.audit import what_if as counterfactual

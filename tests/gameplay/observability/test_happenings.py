@@ -3,8 +3,8 @@ import logging
 import pytest
 
 from gameplay.observability.happenings import appended
+from ledger.appends import Receipt
 from ledger.events import Event, wire_name
-from ledger.store import Receipt
 from tests.builders import aliases_assigned, one_of_each, training_completed
 
 RECEIPT = Receipt(first_position=41, last_position=42, version=3, recorded_us=0)

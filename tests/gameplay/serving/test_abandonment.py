@@ -8,10 +8,11 @@ from sqlalchemy import Engine
 from gameplay.game.games import Game, fold
 from gameplay.serving import abandonment
 from gameplay.serving.abandonment import Abandonment
+from ledger.appends import Append, Receipt
 from ledger.errors import LedgerError, StorageError, UnreadableEventError
 from ledger.events import GameAbandoned
 from ledger.guards import SQLITE as TRIGGERS
-from ledger.store import Append, Held, Ledger, Receipt
+from ledger.store import Held, Ledger
 from ledger.streams import game_stream
 from projections.read_models.all import ReadModels
 from tests.builders import game_finished, game_started, round_played

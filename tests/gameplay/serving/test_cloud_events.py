@@ -7,8 +7,8 @@ import pytest
 
 from gameplay.serving.cloud_events import message, secret_bytes, signature
 from ledger.codec import Codec
+from ledger.entries import Entry
 from ledger.events import Event
-from ledger.store import Entry
 from tests.builders import aliases_assigned, cycle_decided, rule_set
 from tests.projections.stories import entries
 

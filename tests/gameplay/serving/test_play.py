@@ -22,9 +22,11 @@ from gameplay.serving import room
 from gameplay.serving.play import Play, Split
 from gameplay.serving.room import FoldedRoom, Room
 from gameplay.web.answers import play_answer
+from ledger.appends import Receipt
+from ledger.entries import Entry
 from ledger.errors import BusyError
 from ledger.events import AliasesAssigned, Assignment, PredictionMade
-from ledger.store import Entry, Ledger, Receipt
+from ledger.store import Ledger
 from ledger.streams import game_stream, promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES, MOVES, Family, Move
 from ledger.writer import Writer

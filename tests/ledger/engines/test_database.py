@@ -8,8 +8,9 @@ from sqlalchemy.pool import QueuePool
 
 from ledger.engines import sqlite
 from ledger.engines.database import POSITION_MAX, disposing, open_engine, transaction
+from ledger.entries import Entry
 from ledger.errors import StorageError
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from tests.builders import game_started, round_played
 from tests.postgresql import EVERY_ENGINE
 

@@ -7,13 +7,14 @@ import psycopg
 import pytest
 from sqlalchemy import Column, Connection, Engine, MetaData, Table, Text, bindparam, insert
 
+from ledger.appends import Receipt
 from ledger.engines import postgresql as engines
 from ledger.engines.beside import Beside
 from ledger.engines.database import disposing, open_engine, open_reader, transaction
 from ledger.errors import NoLedgerError, StorageError, UnavailableError
 from ledger.grants import grant
 from ledger.schema import events, seals
-from ledger.store import Ledger, Receipt
+from ledger.store import Ledger
 from scripts.ports import free_port
 from tests.builders import game_started, round_played
 from tests.ledger.chains import assert_intact

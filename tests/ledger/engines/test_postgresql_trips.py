@@ -4,11 +4,12 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, Table, Text, bindparam, insert, select
 
+from ledger.appends import Receipt
 from ledger.engines.beside import Beside
 from ledger.engines.database import disposing, open_engine, transaction
 from ledger.errors import StorageError
 from ledger.schema import events
-from ledger.store import Ledger, Receipt
+from ledger.store import Ledger
 from tests.builders import game_started, round_played
 from tests.ledger.chains import assert_intact
 from tests.postgresql import WHEEL

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from ledger.appends import Receipt
 from ledger.engines.database import disposing, open_engine
 from ledger.engines.sqlite import file_of
 from ledger.errors import StorageError
-from ledger.store import Ledger, Receipt
+from ledger.store import Ledger
 from ledger.writer import Writer
 from tests.builders import game_started, round_played
 from tests.disks import files_of_at_most

@@ -8,7 +8,8 @@ import pytest
 
 from ledger.chain import GENESIS, leaf, link
 from ledger.engines.database import disposing, open_engine
-from ledger.store import Entry, Ledger
+from ledger.entries import Entry
+from ledger.store import Ledger
 from ledger.upgrade import upgrade
 from ledger.verification.transfer import (
     ImportRefusedError,

@@ -3,9 +3,10 @@ from typing import Any
 import pytest
 from msgspec import to_builtins
 
+from ledger.entries import Entry
 from ledger.events import AliasesAssigned, CycleDecided, Event, GameFinished
 from ledger.evidence import Rule
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from projections.audit.decisions import Audit, check_decisions
 from projections.decision import look, rules
 from projections.decision.cycle import decide_cycle

@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from ledger.entries import Entry
 from ledger.events import AliasesAssigned, AliasesPlanned, CycleDecided, Event
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from ledger.vocabulary import Move
 from projections.audit.counterfactual import Change
 from projections.audit.decisions import Mismatch, check_decisions

@@ -1,8 +1,9 @@
 import pytest
 
 from gameplay.game import rules as game
+from ledger.entries import Entry
 from ledger.events import CycleDecided, Event, GameFinished, GameStarted, RoundPlayed
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from ledger.vocabulary import FAMILIES, MOVES, Move
 from projections.audit.decisions import check_decisions
 from projections.audit.recount import Span, recount, round_deltas, round_result

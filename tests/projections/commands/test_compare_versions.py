@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from ledger.entries import Entry
 from ledger.events import Event, GameFinished
-from ledger.store import Entry
 from tests.projections.terminal import Answer, ask
 
 FAMILY = "feedforward_nn"

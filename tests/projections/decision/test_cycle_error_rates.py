@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from ledger.entries import Entry
 from ledger.events import AliasesAssigned, Event, GameFinished
 from ledger.evidence import Tally
-from ledger.store import Entry
 from ledger.vocabulary import PLAYED_ALIASES, Family
 from projections.decision.cycle import decide_cycle
 from projections.decision.estimates import Share, share_by

@@ -7,9 +7,10 @@ import pytest
 
 import projections
 from ledger.engines.database import disposing, open_reader
+from ledger.entries import Entry
 from ledger.errors import NoLedgerError, StorageError
 from ledger.events import CycleDecided, Event, GameFinished, RoundPlayed
-from ledger.store import Entry, Ledger
+from ledger.store import Ledger
 from projections.errors import ProjectionError
 from projections.notebook.book import TABLES, Notebook
 from tests.builders import game_finished

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.entries import Entry
 from ledger.events import AliasesAssigned, Event
 from ledger.evidence import Tally
-from ledger.store import Entry
 from projections.projection import Tracked, readers
 from projections.read_models import assigned_games
 from projections.read_models.assigned_games import AssignedGames, Settled

@@ -1,7 +1,7 @@
 from typing import Any
 
+from ledger.entries import Entry
 from ledger.events import Event
-from ledger.store import Entry
 from projections.projection import Tracked, readers
 from projections.read_models import timeline
 from projections.read_models.timeline import HOUR_US, HOURS_OF_TRAFFIC, LINES_KEPT, MINUTE_US, MINUTES_KEPT
