@@ -40,22 +40,22 @@ SELECT 'table', oid, relacl::text FROM pg_class WHERE relnamespace = 'public'::r
 UNION ALL SELECT 'trigger', oid, tgenabled::text || pg_get_triggerdef(oid) FROM pg_trigger
 UNION ALL SELECT 'function', oid, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 ORDER BY 1, 2, 3"""
+_TABLES = (
+    "events",
+    "seals",
+    "leases",
+    "webhook_checkpoint",
+    "players",
+    "projection_checkpoints",
+    "projection_snapshots",
+    "projection_waypoints",
+    "promotion_history",
+)
 _CLEAR = (
+    # What a client has given up may still be committed: that is waited for, or it would come after.
+    f"LOCK TABLE {', '.join(_TABLES)} IN SHARE ROW EXCLUSIVE MODE",
     "SET session_replication_role = replica",  # past the triggers
-    *(
-        f"DELETE FROM {table}"
-        for table in (
-            "events",
-            "seals",
-            "leases",
-            "webhook_checkpoint",
-            "players",
-            "projection_checkpoints",
-            "projection_snapshots",
-            "projection_waypoints",
-            "promotion_history",
-        )
-    ),
+    *(f"DELETE FROM {table}" for table in _TABLES),
     "UPDATE ledger_head SET position = 0",
     "UPDATE ledger_identity SET ledger_id = gen_random_uuid()",
     f"UPDATE alembic_version SET version_num = '{REVISION}'",
