@@ -15,7 +15,8 @@ class Numbering:
 
     head: Head
     versions: dict[str, int]
-    known: dict[str, Entry]
+    known: dict[str, Entry] = field(default_factory=dict)
+    """Of the ids that may be repeated, those that are stored."""
     rows: list[tuple[object, ...]] = field(default_factory=list)
 
 

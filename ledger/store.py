@@ -181,13 +181,15 @@ class Ledger:
         """Append by one statement, on the head that is remembered and at the versions that the appends expect.
 
         It writes nothing unless they are the database's. None where they are not, or where it takes more than one
-        statement: then the database is looked at.
+        statement: then the database is looked at, under its lock.
         """
-        head = held.head
+        head, rows_max = held.head, database_of(self.engine).extension_rows_max
         if head is None or held.doubts or not all(map(_is_simple, appends)):
             return None
+        if sum(len(append.events) for append in appends) > rows_max:
+            return None
         versions = expected_versions(appends)
-        numbering = Numbering(head, versions.copy(), {})
+        numbering = Numbering(head, versions.copy())
         now_us = self._time_us(head)
         outcomes = [number(numbering, append, now_us) for append in appends]
         # A refusal here compares one append with another, and not with what is stored.

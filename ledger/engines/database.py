@@ -75,6 +75,9 @@ class Database(Protocol):
         """Insert events, if any, execute what stands beside them, and end the transaction."""
         ...
 
+    extension_rows_max: int
+    """How many events `extend` inserts at most."""
+
     def extend(
         self,
         connection: Connection,
@@ -84,7 +87,7 @@ class Database(Protocol):
     ) -> bool:
         """Insert events in a transaction of its own, if the newest one has this hash and streams these versions.
 
-        False where that is not so, or where the database cannot do it by one statement: then nothing is written.
+        False where that is not so: then nothing is written.
         """
         ...
 

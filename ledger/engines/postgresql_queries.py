@@ -1,5 +1,6 @@
 """What the ledger asks of PostgreSQL in words that no other database knows."""
 
+import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -109,6 +110,7 @@ class Queries:
 
     clock_us = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
     own_tables = frozenset({ledger_head.name})
+    extension_rows_max = sys.maxsize
 
     def has_tables(self, engine: Engine) -> bool:
         """Whether there are the tables of a ledger; others may stand beside them."""

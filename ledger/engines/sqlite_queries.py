@@ -69,6 +69,7 @@ class Queries:
 
     clock_us = "CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)"
     own_tables: frozenset[str] = frozenset()
+    extension_rows_max = EXTENSION_ROWS_MAX
 
     def has_tables(self, engine: Engine) -> bool:
         """Whether there is any table: a file is for a ledger alone."""
@@ -124,13 +125,11 @@ class Queries:
         versions: Mapping[str, int],
         rows: Sequence[tuple[object, ...]],
     ) -> bool:
-        """Insert the rows if they follow on the event with this hash; False where they do not, or are many.
+        """Insert the rows if they follow on the event with this hash; False where they do not.
 
         Begin, look, insert and commit are one call. In each of four the driver would let go of the interpreter,
         and wait for its turn.
         """
-        if len(rows) > EXTENSION_ROWS_MAX:
-            return False
         values = (*chain.from_iterable(rows), chain_hash, json.dumps(versions))
         return _driver(connection).execute(_EXTENSIONS[len(rows)], values).rowcount == len(rows)
 

@@ -436,6 +436,30 @@ def test_appends_of_any_size_follow_on_a_head_that_is_remembered(
     ]
 
 
+def test_an_append_on_a_head_that_is_remembered_is_one_statement(
+    ledger: Ledger, held: Held, engine: Engine
+) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("a server is asked in one trip, which no statement counts")
+    driver = held.connection.connection.driver_connection
+    assert driver is not None
+    statements: list[str] = []
+    driver.set_trace_callback(statements.append)
+
+    ledger.append_all(
+        [
+            ledger.prepare("game-g0", [round_played()], 1),
+            ledger.prepare("game-g1", [game_started()], 0, provided=(("game-g0", 2), ("game-none", 0))),
+            ledger.prepare("game-g1", [round_played()], 1),
+        ],
+        on=held,
+    )
+
+    driver.set_trace_callback(None)
+    # It is traced again for each trigger that it fires.
+    assert {one.split()[0] for one in statements} == {"INSERT"}
+
+
 def test_a_head_that_is_remembered_is_not_believed(ledger: Ledger, held: Held) -> None:
     ledger.append("game-g1", [game_started()], 0)  # as another process would
 
