@@ -4,8 +4,11 @@ The reference is the same service with a share of 0. At a share of 1 a round's e
 five, so it cannot be free; what counts is that nothing is dropped unseen and that answers stay in time.
 """
 
+import shutil
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -24,8 +27,7 @@ SERIES = "rps_cross_family"
 
 def rate(folder: Path, share: str, target: float) -> Outcome:
     """Rounds a second of eight clients, with a share of cross-family games, against none."""
-    data = small_folder(folder)
-    with service(data) as without, service(data, RPS_CROSS_FAMILY_SHARE=share) as with_share:
+    with _services(folder, share) as (without, with_share):
         return compare(
             f"/play, cross-family share {share}",
             lambda: _checked(with_share, share),
@@ -38,8 +40,7 @@ def rate(folder: Path, share: str, target: float) -> Outcome:
 
 def median(folder: Path, share: str, target: float) -> Outcome:
     """The median time of `/play` of eight clients, with a share of cross-family games, against none."""
-    data = small_folder(folder)
-    with service(data) as without, service(data, RPS_CROSS_FAMILY_SHARE=share) as with_share:
+    with _services(folder, share) as (without, with_share):
         return compare(
             f"/play p50, cross-family share {share}",
             lambda: play(with_share, ROUNDS).median_seconds,
@@ -49,6 +50,16 @@ def median(folder: Path, share: str, target: float) -> Outcome:
             unit="ms",
             scale=1_000,
         )
+
+
+@contextmanager
+def _services(folder: Path, share: str) -> Iterator[tuple[Served, Served]]:
+    """One without a share and one with it, each over a folder of its own: the share stands in the ledger."""
+    data, copied = small_folder(folder), folder / f"share-{share}"
+    if not copied.exists():
+        shutil.copytree(data, copied)
+    with service(data) as without, service(copied, RPS_CROSS_FAMILY_SHARE=share) as with_share:
+        yield without, with_share
 
 
 SCENARIOS = {

@@ -12,7 +12,6 @@ from ledger.engines.database import open_reader
 from ledger.store import Ledger
 from projections.audit.replay import Replay
 from projections.metrics.backfill import (
-    DAY_SECONDS,
     HEAD_BLOCK_SECONDS,
     MANIFEST,
     BackfillError,
@@ -120,9 +119,12 @@ def test_a_file_is_openmetrics_with_the_state_at_each_time(played: Ledger, writt
     assert {family.type for family in families} == {"counter", "gauge"}
 
 
-def test_a_series_is_in_one_piece_with_its_times_in_order(written: tuple[Path, Manifest]) -> None:
+def test_a_series_is_in_one_piece_with_its_times_in_order(
+    played: Ledger, written: tuple[Path, Manifest], tmp_path: Path
+) -> None:
     """As OpenMetrics asks for it: all samples of one, then all of the next, and a histogram's by their time."""
-    out, manifest = written
+    out = tmp_path / "last_hours"
+    manifest = fill(played, out, from_us=(written[1].to_seconds - 3 * STEP_SECONDS) * 1_000_000)
     lines = (out / manifest.files[-1]).read_text("utf-8").splitlines()
     samples = [line.rsplit(" ", 2) for line in lines if not line.startswith("#")]
     pieces = [
@@ -130,8 +132,8 @@ def test_a_series_is_in_one_piece_with_its_times_in_order(written: tuple[Path, M
         for series, piece in groupby(samples, key=lambda one: OF_A_HISTOGRAM.sub("", one[0]))
     ]
 
-    day = manifest.to_seconds // DAY_SECONDS * DAY_SECONDS
-    times = [*range(day, manifest.to_seconds + 1, STEP_SECONDS)]
+    times = [*range(manifest.from_seconds, manifest.to_seconds + 1, STEP_SECONDS)]
+    assert len(times) > 2
     assert len({series for series, _ in pieces}) == len(pieces)
     assert {tuple(dict.fromkeys(seconds)) for _, seconds in pieces} == {tuple(times)}
     assert all(seconds == sorted(seconds) for _, seconds in pieces)
