@@ -262,8 +262,8 @@ def extend(
     """As `Database.extend`. Raises as `transaction`."""
     database = database_of(engine)
     with _translated(database), _dropping(database, kept):
+        database.check(kept)
         done = database.extend(kept, chain_hash, versions, rows)
-        # Once is enough: what has gone to another file is not acknowledged, be it looked at before or after.
         database.check(kept)
     return done
 

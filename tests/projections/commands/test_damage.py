@@ -58,7 +58,7 @@ def overwritten(copied: Path) -> Path:
 def test_an_overwritten_page_is_reported_in_one_line(overwritten: Path, tmp_path: Path, command: str) -> None:
     found = answer(overwritten, command, tmp_path)
 
-    if command == "show":  # it looks elsewhere
+    if command in ("show", "aliases"):  # they look elsewhere
         assert found.status == 0
         return
     assert found.status == 2
