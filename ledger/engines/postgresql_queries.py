@@ -111,6 +111,7 @@ class Queries:
     clock_us = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
     own_tables = frozenset({ledger_head.name})
     extension_rows_max = sys.maxsize
+    reads_ahead = True
 
     def has_tables(self, engine: Engine) -> bool:
         """Whether there are the tables of a ledger; others may stand beside them."""

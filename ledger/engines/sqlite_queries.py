@@ -70,6 +70,7 @@ class Queries:
     clock_us = "CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)"
     own_tables: frozenset[str] = frozenset()
     extension_rows_max = EXTENSION_ROWS_MAX
+    reads_ahead = False
 
     def has_tables(self, engine: Engine) -> bool:
         """Whether there is any table: a file is for a ledger alone."""
