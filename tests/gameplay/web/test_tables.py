@@ -33,11 +33,15 @@ def as_text(value: Any) -> str:
 def test_csv_has_what_json_has(shared: TestClient, path: str) -> None:
     reported(shared)
 
-    answer = shared.get(path, headers={"Accept": "text/csv, application/json;q=0.5"})
+    # A period ends at the second of its request: asked again in case that one passed in between.
+    for _ in range(20):
+        wanted = ok(shared.get(path))
+        answer = shared.get(path, headers={"Accept": "text/csv, application/json;q=0.5"})
+        if ok(shared.get(path)) == wanted:
+            break
 
     assert answer.headers["content-type"].startswith("text/csv")
     assert "Accept" in answer.headers["vary"].split(", ")
-    wanted = ok(shared.get(path))
     assert rows_of(answer.text) == [{name: as_text(one) for name, one in row.items()} for row in wanted]
 
 
