@@ -1,6 +1,5 @@
 """Where the commands of both programs write: results to standard output, all else to standard error."""
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -56,9 +55,22 @@ def say(*words: str) -> None:
 
 def print_json(value: Any) -> None:
     """One line of JSON; bytes as hexadecimal digits."""
-    # Not by msgspec alone, which writes bytes as base64: a hash has one form in every command.
-    plain = msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True)
-    click.echo(json.dumps(plain, default=bytes.hex, ensure_ascii=False, separators=(",", ":")))
+    plain = _hexadecimal(msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True))
+    # Not by the library's `json`, which writes a number that is none as NaN: no other reader takes that.
+    click.echo(msgspec.json.encode(plain).decode())
+
+
+def _hexadecimal(value: Any) -> Any:
+    """With text for bytes, which msgspec would write as base64: a hash has one form in every command."""
+    match value:
+        case bytes():
+            return value.hex()
+        case dict():
+            return {key: _hexadecimal(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_hexadecimal(one) for one in value]
+        case _:
+            return value
 
 
 def printable(text: str) -> str:

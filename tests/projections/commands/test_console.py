@@ -1,5 +1,6 @@
 import io
 import json
+import math
 
 import pytest
 from rich.console import Console
@@ -31,6 +32,13 @@ def test_json_has_bytes_as_hexadecimal_digits_wherever_they_are(capsys: pytest.C
     assert (found["number"], found["none"]) == (7, None)
     assert found["report"]["findings"] == [{"position": None, "kind": "damaged", "problem": "x"}]
     assert show(chain_hash) == chain_hash.hex()
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_number_that_json_has_not_is_null(number: float, capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"e": number, "of": [number, 0.5]})
+
+    assert capsys.readouterr().out == '{"e":null,"of":[null,0.5]}\n'
 
 
 def test_a_number_is_never_broken_in_two(narrow: io.StringIO) -> None:
