@@ -3,8 +3,9 @@
 Which kind of database it is, is known here and in the rooms beside this one, and nowhere else.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -107,13 +108,16 @@ class Database(Protocol):
         """Have the commit of this transaction prove that those before it are as durable as they will be."""
         ...
 
-    reads_ahead: bool
-    """Whether `pages` asks for the next page early, for which its caller keeps the connection."""
-
     def pages(
-        self, connection: Connection, first: int, last: int, limit: int, *, as_stored: bool
+        self,
+        read: Callable[[], AbstractContextManager[Connection]],
+        first: int,
+        last: int,
+        limit: int,
+        *,
+        as_stored: bool,
     ) -> Generator[list[tuple[Any, ...]], None, None]:
-        """The events at these positions, in pages of at most `limit`; see `pages`."""
+        """The events at these positions, in pages of at most `limit`; `read` gives a connection for a block."""
         ...
 
     def stored(self, connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
@@ -293,40 +297,12 @@ def pages(
     """All events with `after` < position <= `through` (None: whatever there is), by position, `limit` at a time.
 
     As the driver's own tuples, `as_stored` with text as the bytes stored. Each page is one state of the database:
-    while the caller has it no lock is held, and a connection only where that reads ahead. Raises as `transaction`.
+    while the caller has it no lock is held, and a connection only where one reads ahead. Raises as `transaction`.
     """
-    database = database_of(engine)
     first = POSITION_MIN if after is None else after + 1
     last = POSITION_MAX if through is None else through
-    if first > last:
-        return
-    if not database.reads_ahead:
-        yield from _pages_apart(engine, first, last, limit=limit, as_stored=as_stored)
-        return
-    with (
-        reading(engine) as connection,
-        closing(database.pages(connection, first, last, limit, as_stored=as_stored)) as found,
-    ):
-        for page in found:
-            database.check_read()
-            yield page
-
-
-def _pages_apart(
-    engine: Engine, first: int, last: int, *, limit: int, as_stored: bool
-) -> Iterator[list[tuple[Any, ...]]]:
-    """The same, with no connection kept while the caller has a page: one who stops there leaves nothing open."""
-    database = database_of(engine)
-    while first <= last:
-        with (
-            reading(engine) as connection,
-            closing(database.pages(connection, first, last, limit, as_stored=as_stored)) as found,
-        ):
-            page = next(found, None)
-        if page is None:
-            return
-        yield page
-        first = page[-1][0] + 1
+    if first <= last:
+        yield from database_of(engine).pages(partial(reading, engine), first, last, limit, as_stored=as_stored)
 
 
 def file_of(url: str) -> Path | None:

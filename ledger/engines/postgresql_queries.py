@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -111,7 +111,6 @@ class Queries:
     clock_us = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
     own_tables = frozenset({ledger_head.name})
     extension_rows_max = sys.maxsize
-    reads_ahead = True
 
     def has_tables(self, engine: Engine) -> bool:
         """Whether there are the tables of a ledger; others may stand beside them."""
@@ -207,10 +206,17 @@ class Queries:
         _driver(connection).trips.ask(_SETTLE)
 
     def pages(
-        self, connection: Connection, first: int, last: int, limit: int, *, as_stored: bool
+        self,
+        read: Callable[[], AbstractContextManager[Connection]],
+        first: int,
+        last: int,
+        limit: int,
+        *,
+        as_stored: bool,
     ) -> Generator[list[tuple[Any, ...]], None, None]:
-        """The events at these positions, page by page."""
-        return read_pages(connection, first, last, limit, as_stored=as_stored)
+        """The events at these positions, page by page on one connection: the next page is asked for early."""
+        with read() as connection:
+            yield from read_pages(connection, first, last, limit, as_stored=as_stored)
 
     def stored(self, connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
         """The rows that a query of events gives, with text as the bytes stored."""

@@ -2,8 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -70,7 +70,6 @@ class Queries:
     clock_us = "CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)"
     own_tables: frozenset[str] = frozenset()
     extension_rows_max = EXTENSION_ROWS_MAX
-    reads_ahead = False
 
     def has_tables(self, engine: Engine) -> bool:
         """Whether there is any table: a file is for a ledger alone."""
@@ -151,13 +150,22 @@ class Queries:
         """What is committed is on the disk."""
 
     def pages(
-        self, connection: Connection, first: int, last: int, limit: int, *, as_stored: bool
+        self,
+        read: Callable[[], AbstractContextManager[Connection]],
+        first: int,
+        last: int,
+        limit: int,
+        *,
+        as_stored: bool,
     ) -> Generator[list[tuple[Any, ...]], None, None]:
-        """The events at these positions, page by page; between two of them no statement is open."""
-        with _text_as_bytes(connection) if as_stored else nullcontext():
-            while first <= last and (page := _rows(connection.exec_driver_sql(_PAGE, (first, last, limit)))):
-                yield page
-                first = page[-1][0] + 1
+        """The events at these positions, page by page. A caller who stops at one leaves nothing open."""
+        while first <= last:
+            with read() as connection, _text_as_bytes(connection) if as_stored else nullcontext():
+                page = _rows(connection.exec_driver_sql(_PAGE, (first, last, limit)))
+            if not page:
+                return
+            yield page
+            first = page[-1][0] + 1
 
     def stored(self, connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
         """The rows that a query of events gives, with text as the bytes stored."""

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlalchemy.pool import QueuePool
 
 from ledger.engines import sqlite
-from ledger.engines.database import POSITION_MAX, database_of, disposing, open_engine, transaction
+from ledger.engines.database import POSITION_MAX, disposing, open_engine, transaction
 from ledger.entries import Entry
 from ledger.errors import StorageError
 from ledger.store import Ledger
@@ -80,7 +80,7 @@ def test_what_is_appended_while_a_page_is_looked_at_is_on_one_of_the_next(five: 
 @EVERY_ENGINE
 def test_a_caller_who_stops_at_a_page_leaves_the_connection_to_the_next(five: Ledger) -> None:
     for _ in five.pages(limit=2):
-        assert connections_taken(five.engine) == database_of(five.engine).reads_ahead
+        assert connections_taken(five.engine) == (five.engine.dialect.name == "postgresql"), "one reads ahead"
         break
 
     assert connections_taken(five.engine) == 0
