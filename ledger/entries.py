@@ -31,6 +31,11 @@ class Entry(NamedTuple):
     payload: bytes
     chain_hash: bytes
 
+    @property
+    def head(self) -> Head:
+        """The head that the ledger had when this entry was its newest."""
+        return Head(self.position, self.chain_hash, self.recorded_us)
+
 
 assert Entry._fields == tuple(column.name for column in COLUMNS), (
     "an entry has the table's columns, in their order"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ledger.appends import Append, Receipt
 from ledger.chain import link, stored_leaf
-from ledger.entries import Entry, Head
+from ledger.entries import Entry, Head, entry_of
 from ledger.errors import ConflictError, DuplicateError, LedgerError
 
 
@@ -17,7 +17,8 @@ class Numbering:
     versions: dict[str, int]
     known: dict[str, Entry] = field(default_factory=dict)
     """Of the ids that may be repeated, those that are stored."""
-    rows: list[tuple[object, ...]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    """What the appends add, in order of position."""
 
 
 def number(numbering: Numbering, append: Append, now_us: int) -> Receipt | LedgerError:
@@ -48,10 +49,12 @@ def number(numbering: Numbering, append: Append, now_us: int) -> Receipt | Ledge
             payload,
         )
         chain_hash = link(chain_hash, hashed)
-        row = (position, event_id, stream, version, event_type, schema_version, now_us, payload, chain_hash)
-        numbering.rows.append(row)
+        entry = entry_of(
+            (position, event_id, stream, version, event_type, schema_version, now_us, payload, chain_hash)
+        )
+        numbering.entries.append(entry)
         if append.keyed:
-            numbering.known[event_id] = Entry(*row)
+            numbering.known[event_id] = entry
     numbering.head = Head(position, chain_hash, now_us)
     numbering.versions[append.stream] = version
     return Receipt(first, position, version, now_us)

@@ -28,6 +28,7 @@ from ledger.errors import (
 from ledger.events import ClockAccepted, Event
 from ledger.ids import new_ids
 from ledger.numbering import Numbering, expected_versions, number
+from ledger.recent import Recent
 from ledger.schema import events
 from ledger.streams import LEDGER_STREAM, stream_of
 
@@ -79,6 +80,8 @@ class Ledger:
         self._guard = guard
         self._listen = listen
         self._resend_seconds = resend_seconds
+        self._recent: Recent | None = None
+        """From the first `follow` on."""
 
     def append(
         self, stream: str, new: Sequence[Event], expected_version: int | None, *, ids: Sequence[str] | None = None
@@ -165,16 +168,17 @@ class Ledger:
         with appending(self.engine, held.connection if held else None) as connection:
             streams = sorted({stream for append in appends for stream in _streams(append)})
             head, versions, known = database.look(connection, streams, _ids(appends))
-            entries = {entry.event_id: entry for entry in map(Entry._make, known)}
-            numbering = Numbering(head_of(head), versions, entries)
+            before, stored = head_of(head), map(entry_of, known)
+            numbering = Numbering(before, versions, {entry.event_id: entry for entry in stored})
             now_us = self._time_us(numbering.head)
             outcomes = [number(numbering, append, now_us) for append in appends]
             if again:
                 database.settle(connection)
-            database.insert(connection, numbering.rows, _besides(appends, outcomes))
+            database.insert(connection, numbering.entries, _besides(appends, outcomes))
         if held is not None:
-            held.doubts = max(held.doubts - 1, 0) if held.head in (None, head_of(head)) else DOUBTS
+            held.doubts = max(held.doubts - 1, 0) if held.head in (None, before) else DOUBTS
             held.head = numbering.head
+        self._remember(before, numbering.entries)
         return outcomes
 
     def _extend(self, appends: Sequence[Append], held: Held) -> list[Receipt | LedgerError] | None:
@@ -196,9 +200,15 @@ class Ledger:
         if not all(isinstance(outcome, Receipt) for outcome in outcomes):
             return None
         held.head = None
-        done = extend(self.engine, held.connection, head.chain_hash, versions, numbering.rows)
+        done = extend(self.engine, held.connection, head.chain_hash, versions, numbering.entries)
         held.head = numbering.head if done else head
+        if done:
+            self._remember(head, numbering.entries)
         return outcomes if done else None
+
+    def _remember(self, before: Head, entries: Sequence[Entry]) -> None:
+        if self._recent is not None and entries:
+            self._recent.add(before, entries)
 
     def _time_us(self, head: Head) -> int:
         """The clock's time, and never before the newest entry's."""
@@ -224,6 +234,35 @@ class Ledger:
             query = query.where(events.c.type.in_(types))
         position = events.c.position
         return self._entries(query.order_by(position.desc() if descending else position).limit(limit))
+
+    def appended(self, head: Head, *, limit: int) -> list[Entry]:
+        """At most `limit` entries that follow `head`, of those that were appended here. Looks at no database.
+
+        None are known before the first `follow`, which is also what proves that the ledger still has them.
+        """
+        return self._recent.after(head, limit) if self._recent is not None else []
+
+    def follow(self, head: Head, *, limit: int = PAGE_ENTRIES) -> list[Entry] | None:
+        """At most `limit` entries that follow `head`; None where the ledger does not hold the head itself.
+
+        A server may come back from a failover without what it had acknowledged, or be restored under a process
+        that runs. Nothing says so, and positions go on as ever: so the newest link is compared each time, which
+        costs one row. It stands for all before it, so that those which this process has appended itself since its
+        first call are proven by that row too, and not read.
+        """
+        if self._recent is None:
+            self._recent = Recent()
+        known = self.appended(head, limit=limit)
+        last = known[-1].head if known else head
+        if not last.position:
+            return self.read(limit=limit)
+        page = self.read(last.position - 1, limit=1 + limit - len(known))
+        if page and page[0].chain_hash == last.chain_hash:
+            return known + page[1:]
+        if not known:
+            return None
+        self._recent.clear()
+        return self.follow(head, limit=limit)
 
     def pages(
         self, after: int = 0, through: int | None = None, *, limit: int = PAGE_ENTRIES

@@ -8,7 +8,7 @@ the caller hears so at once, which is better than an answer that comes too late.
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 QUEUE_EVENTS_MAX = 10_000
 BATCH_APPENDS_MAX = 500
+GATHERED_APPENDS_MAX = 8
+"""So many are handed over without a look at what the next turn of the loop brings."""
 
 
 class _Waiting(NamedTuple):
@@ -36,12 +38,20 @@ class Writer:
     All state but the queue and the connection belongs to the loop, so there is no lock.
     """
 
-    def __init__(self, ledger: Ledger, *, queue_events_max: int = QUEUE_EVENTS_MAX) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        queue_events_max: int = QUEUE_EVENTS_MAX,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """`then` is called on the loop after each batch, once its callers have gone on. It may not raise."""
         self.queue_events_max = queue_events_max
         self.unanswered_events = 0
         self._ledger = ledger
+        self._then = then
         self._loop = asyncio.get_running_loop()
-        self._turn: list[_Waiting] = []
+        self._gathered: list[_Waiting] = []
         self._queue: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
         self._held: Held | None = None
         """The thread's own, from its first batch on."""
@@ -71,11 +81,9 @@ class Writer:
         append = self._ledger.prepare(stream, new, expected_version, ids=ids, beside=beside, provided=provided)
         answer: asyncio.Future[Receipt] = self._loop.create_future()
         self.unanswered_events += len(new)
-        self._turn.append(_Waiting(append, answer))
-        if len(self._turn) == 1:
-            # Everything that this turn of the loop appends goes to the thread at once. Woken by the first
-            # append, it would pay a disk flush for that one alone while its neighbours wait.
-            self._loop.call_soon(self._hand_over)
+        self._gathered.append(_Waiting(append, answer))
+        if len(self._gathered) == 1:
+            self._loop.call_soon(self._gather, 0)
         return await answer
 
     def is_alive(self) -> bool:
@@ -98,10 +106,21 @@ class Writer:
     ) -> None:
         await self.close()
 
+    def _gather(self, before: int) -> None:
+        """Hand over what has come, or wait for the next turn of the loop while each brings more.
+
+        Woken by the first append, the thread would pay a disk flush for that one alone while its neighbours wait,
+        and take the interpreter from the very requests that bring them.
+        """
+        if before < (now := len(self._gathered)) < GATHERED_APPENDS_MAX:
+            self._loop.call_soon(self._gather, now)
+        else:
+            self._hand_over()
+
     def _hand_over(self) -> None:
-        if self._turn:
-            self._queue.put(self._turn)
-            self._turn = []
+        if self._gathered:
+            self._queue.put(self._gathered)
+            self._gathered = []
 
     def _run(self) -> None:
         while (batch := self._queue.get()) is not None:
@@ -139,3 +158,5 @@ class Writer:
                 waiting.answer.set_exception(outcome)
             else:
                 waiting.answer.set_result(outcome)
+        if self._then is not None:
+            self._loop.call_soon(self._then)

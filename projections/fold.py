@@ -32,32 +32,40 @@ Readers = Mapping[str, Sequence[Reader]]
 """Wire name -> who reads events of this type."""
 
 
-def fold(entries: Iterable[Entry], codec: Codec, readers: Readers) -> None:
-    """Hand every event to its readers, in order. Raises ProjectionError at the first that stops it."""
-    # The loop that every event goes through, a million times in a replay: nothing of an entry is looked up twice,
-    # and what it has failed on is found out afterwards.
-    known = {
-        (kind, version): (decode, [reader.take for reader in readers.get(kind, ())])
-        for (kind, version), decode in codec.newest.items()
-    }
-    for entry in entries:
-        _, _, _, _, kind, schema_version, _, payload, _ = entry
-        take = None
-        try:
-            if (found := known.get((kind, schema_version))) is not None:
-                decode, takers = found
-                event = decode(payload)
-            else:
-                event, takers = (
-                    codec.decode(kind, schema_version, payload),
-                    known[kind, codec.schema_versions[kind]][1],
-                )
-            for take in takers:
-                take(event, entry)
-        except ProjectionError:
-            raise
-        except Exception as error:  # a reader's bug may raise anything; half a fold must never be shown
-            raise _explained(entry, codec, readers, take, error) from error
+class Fold:
+    """Hands every event to its readers, in order."""
+
+    def __init__(self, codec: Codec, readers: Readers) -> None:
+        self._codec = codec
+        self._readers = readers
+        self._known = {
+            (kind, version): (decode, [reader.take for reader in readers.get(kind, ())])
+            for (kind, version), decode in codec.newest.items()
+        }
+
+    def __call__(self, entries: Iterable[Entry]) -> None:
+        """Fold the entries that come next. Raises ProjectionError at the first that stops it."""
+        # The loop that every event goes through, a million times in a replay: nothing of an entry is looked up
+        # twice, and what it has failed on is found out afterwards.
+        known, codec = self._known, self._codec
+        for entry in entries:
+            _, _, _, _, kind, schema_version, _, payload, _ = entry
+            take = None
+            try:
+                if (found := known.get((kind, schema_version))) is not None:
+                    decode, takers = found
+                    event = decode(payload)
+                else:
+                    event, takers = (
+                        codec.decode(kind, schema_version, payload),
+                        known[kind, codec.schema_versions[kind]][1],
+                    )
+                for take in takers:
+                    take(event, entry)
+            except ProjectionError:
+                raise
+            except Exception as error:  # a reader's bug may raise anything; half a fold must never be shown
+                raise _explained(entry, codec, self._readers, take, error) from error
 
 
 def walk(
@@ -73,9 +81,9 @@ def walk(
     `name` is what an error calls the reader. Raises ProjectionError.
     """
     readers = {wire_name(event_class): (Reader(name, take),) for event_class, take in takers.items()}
-    read = 0
+    fold, read = Fold(ledger.codec, readers), 0
     for until, entries in _found(ledger, readers.keys(), ledger.head().position if through is None else through):
-        fold(entries, ledger.codec, readers)
+        fold(entries)
         if progress is not None:
             progress(until - read)
         read = until

@@ -45,7 +45,7 @@ def head_at(ledger: Ledger, position: int) -> Head | None:
     entries = ledger.read(position - 1, limit=1)
     if not entries or entries[0].position != position:
         return None
-    return Head(position, entries[0].chain_hash, entries[0].recorded_us)
+    return entries[0].head
 
 
 def position_at(ledger: Ledger, time_us: int) -> int:

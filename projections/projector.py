@@ -3,7 +3,8 @@
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import takewhile
 from typing import Any, Protocol
 
 from ledger.chain import GENESIS
@@ -13,7 +14,7 @@ from ledger.events import Event
 from ledger.store import PAGE_ENTRIES, Ledger
 from projections import snapshots
 from projections.errors import ProjectionError
-from projections.fold import decode, fold
+from projections.fold import Fold, decode
 from projections.projection import Tracked, readers
 from projections.schema import projection_snapshots, projection_waypoints
 from projections.waypoints import ENTRIES_BETWEEN, Row, Waypoints
@@ -22,6 +23,8 @@ from projections.waypoints import save as save_waypoints
 log = logging.getLogger(__name__)
 
 SNAPSHOT_ENTRIES = 10_000
+KEPT_UP_ENTRIES_MAX = 400
+"""A millisecond's work. A batch of an event loop's appends has fewer."""
 
 
 class ReadTable(Protocol):
@@ -71,6 +74,9 @@ class Projector:
         self._table = table
         self._waypoints = Waypoints(ledger, tracked, waypoint_entries)
         self._saved_position = 0
+        self._fold: Fold | None = None
+        self._folded: list[object] = []
+        """The states into which that folds."""
         self._lock = threading.RLock()
 
     @property
@@ -106,7 +112,7 @@ class Projector:
         with self._lock:
             self.check()
             entries_max = entries_max or PAGE_ENTRIES
-            page = self._next_page(entries_max)
+            page = self._ledger.follow(self.head, limit=entries_max)
             if page is None:
                 self._start_over()
                 page = self._ledger.read(self.position, limit=entries_max)
@@ -119,10 +125,30 @@ class Projector:
             # The table first: if the database refuses, no state has moved and the page can be read again.
             self._fold_table(page)
             with self._failing():
-                fold(page, self._ledger.codec, readers(self._tracked))
-            self.head = _as_head(page[-1])
+                self._fold_states(page)
+            self.head = page[-1].head
             for tracked in self._tracked:
                 tracked.position = self.position
+
+    def keep_up(self, entries_max: int = KEPT_UP_ENTRIES_MAX) -> None:
+        """Fold what this process has appended, so many entries at most. Waits for no fold and no database.
+
+        For the event loop that has them appended: a thread that folds would take the interpreter from it at each
+        step. What is left out here is left to `advance`: entries of other processes, what a table takes, which
+        is a commit, and what comes while another thread folds. An event that stops the fold is in `failure`.
+        """
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self.failure is None:
+                taken = self._table.types if self._table is not None else frozenset()
+                known = self._ledger.appended(self.head, limit=entries_max)
+                page = list(takewhile(lambda entry: entry.type not in taken, known))
+                if page:
+                    with suppress(ProjectionError):
+                        self.fold(page)
+        finally:
+            self._lock.release()
 
     @contextmanager
     def current(self) -> Iterator[int]:
@@ -171,18 +197,6 @@ class Projector:
             with self._lock:
                 self._waypoints.add(rows)
 
-    def _next_page(self, entries_max: int) -> list[Entry] | None:
-        """The entries after the head; None where the ledger does not hold the head itself.
-
-        A server may come back from a failover without what it had acknowledged, or be restored under a process
-        that runs. Nothing says so, and positions go on as ever: so the newest link is compared each time, which
-        costs one row.
-        """
-        if not self.position:
-            return self._ledger.read(limit=entries_max)
-        page = self._ledger.read(self.position - 1, limit=entries_max + 1)
-        return page[1:] if page and page[0].chain_hash == self.head.chain_hash else None
-
     def _start_over(self) -> None:
         self.forks += 1
         log.error(
@@ -216,7 +230,7 @@ class Projector:
             for page in self._ledger.pages(self._table.position(), level):
                 self._fold_table(page)
         if level:
-            self.head = _as_head(self._ledger.read(level - 1, limit=1)[0])
+            self.head = self._ledger.read(level - 1, limit=1)[0].head
         # One that was discarded is worth saving again soon, or every start would replay it.
         self._saved_position = 0 if any(self.discarded.values()) else level
 
@@ -235,17 +249,23 @@ class Projector:
         for stop in (*stops, through):
             for page in self._ledger.pages(tracked.position, stop):
                 with self._failing():
-                    fold(page, self._ledger.codec, readers([tracked]))
+                    Fold(self._ledger.codec, readers([tracked]))(page)
                 tracked.position = page[-1].position
                 if tracked.position in stops:
-                    self._waypoints.lay(_as_head(page[-1]), [tracked])
+                    self._waypoints.lay(page[-1].head, [tracked])
 
     def _advance(self, page: Sequence[Entry]) -> None:
-        if not page:
-            return
-        self.fold(page)
+        if page:
+            self.fold(page)
         if self._table is not None and self._waypoints.is_due(self.position, self.position):
             self._waypoints.lay(self.head, self._tracked)
+
+    def _fold_states(self, page: Sequence[Entry]) -> None:
+        states = [tracked.state for tracked in self._tracked]
+        # A restore and a reset replace them. Made for each page, a fold would take longer than a small page does.
+        if self._fold is None or any(one is not other for one, other in zip(states, self._folded, strict=True)):
+            self._fold, self._folded = Fold(self._ledger.codec, readers(self._tracked)), states
+        self._fold(page)
 
     def _fold_table(self, page: Sequence[Entry]) -> None:
         if self._table is None:
@@ -254,7 +274,7 @@ class Projector:
             codec, types = self._ledger.codec, self._table.types
             batch = [(entry, decode(entry, codec)) for entry in page if entry.type in types]
             if batch:
-                self._table.fold(batch, _as_head(page[-1]))
+                self._table.fold(batch, page[-1].head)
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -263,7 +283,3 @@ class Projector:
         except ProjectionError as error:
             self.failure = error
             raise
-
-
-def _as_head(entry: Entry) -> Head:
-    return Head(entry.position, entry.chain_hash, entry.recorded_us)

@@ -51,6 +51,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "entries",
         "appends",
         "numbering",
+        "recent",
         "store",
         "identity",
         "writer",

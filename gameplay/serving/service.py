@@ -204,7 +204,9 @@ async def open_service(
     base = await asyncio.to_thread(opener, settings, registry=registry)
     try:
         async with AsyncExitStack() as ending:
-            writer = await ending.enter_async_context(Writer(base.ledger)) if "games" in parts else None
+            keep_up = base.read_models.projector.keep_up if isinstance(base, Core) else None
+            made = Writer(base.ledger, then=keep_up) if "games" in parts else None
+            writer = await ending.enter_async_context(made) if made is not None else None
             service = _build(base, writer, process, clocks, started_seconds)
             if service.games is not None:
                 service.games.cross_family.start()

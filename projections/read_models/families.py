@@ -15,7 +15,7 @@ from ledger.store import Ledger
 from ledger.streams import promotion_stream, training_stream
 from ledger.vocabulary import FAMILIES
 from projections.errors import ProjectionError
-from projections.fold import fold
+from projections.fold import Fold
 from projections.projection import Tracked, readers
 from projections.projector import Projector
 from projections.read_models import standings
@@ -167,7 +167,7 @@ class StreamedFamilies:
             self._start_over()
             news = self._news() or []
         try:
-            fold(news, self._ledger.codec, readers([self._tracked]))
+            Fold(self._ledger.codec, readers([self._tracked]))(news)
         except ProjectionError as error:
             self.failure = error
             raise

@@ -17,6 +17,7 @@ from gameplay.web import feed
 from ledger.chain import link
 from ledger.engines import sqlite_queries
 from ledger.ids import new_id
+from ledger.recent import Recent
 from ledger.store import Ledger
 from projections import snapshots
 from projections.decision import rules
@@ -64,6 +65,17 @@ def _remembered_head_is_believed(patch: Patch) -> None:
     """A writer that appends to the head which it has made itself, whoever has appended since."""
     believing = [statement.replace("IS ?", "IS NOT ?", 1) for statement in sqlite_queries._EXTENSIONS]
     patch.setattr(sqlite_queries, "_EXTENSIONS", believing)
+
+
+def _recent_skips_an_event(patch: Patch) -> None:
+    """What was appended here is folded with a gap."""
+    after = Recent.after
+
+    def skipping(self: Recent, head: Any, limit: int) -> list[Any]:
+        found = after(self, head, limit)
+        return found[:1] + found[2:] if len(found) > 4 else found
+
+    patch.setattr(Recent, "after", skipping)
 
 
 def _reorder_resets_the_tickers(patch: Patch) -> None:
@@ -244,6 +256,7 @@ def _feed_shows_an_open_game(patch: Patch) -> None:
 
 BUGS = {
     "a tail that skips an event": Bug(_tail_skips_an_event, "games"),
+    "a fold of one's own appends that skips an event": Bug(_recent_skips_an_event, "games"),
     "a snapshot whose position is newer than its state": Bug(_snapshot_of_an_older_state, "games"),
     "a chain that forks": Bug(_chain_forks, "moves"),
     "a remembered head that is believed": Bug(_remembered_head_is_believed, "decisions"),

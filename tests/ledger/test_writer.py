@@ -10,7 +10,7 @@ from ledger.engines.database import writing
 from ledger.errors import BusyError, ClosedError, ConflictError, InvalidEventError, StorageError
 from ledger.schema import events
 from ledger.store import Ledger
-from ledger.writer import Writer
+from ledger.writer import GATHERED_APPENDS_MAX, Writer
 from tests.builders import game_started, round_played
 from tests.ledger.chains import assert_intact
 from tests.postgresql import EVERY_ENGINE, refusing
@@ -73,6 +73,42 @@ def test_appends_of_many_turns_share_commits_while_the_disk_is_slow(ledger: Ledg
 
     assert commits_of(ledger) <= 2, "that of the append that found the lock taken, and all the others'"
     assert ledger.head().position == 100
+
+
+@pytest.mark.parametrize(
+    ("turns", "commits"), [(2, 1), (5, 1), (GATHERED_APPENDS_MAX, 1), (3 * GATHERED_APPENDS_MAX, 3)]
+)
+def test_appends_are_gathered_while_each_turn_brings_more(ledger: Ledger, turns: int, commits: int) -> None:
+    async def scenario() -> None:
+        async with Writer(ledger) as writer:
+            tasks = []
+            for n in range(turns):
+                tasks.append(asyncio.create_task(writer.append(f"game-{n}", [game_started()], 0)))
+                await asyncio.sleep(0)
+            await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+
+    assert commits_of(ledger) <= commits
+    assert ledger.head().position == turns
+
+
+def test_what_comes_after_a_batch_is_called_once_its_callers_have_gone_on(ledger: Ledger) -> None:
+    happened: list[str] = []
+
+    async def caller(writer: Writer, name: str) -> None:
+        for number in range(2):
+            await writer.append(f"game-{name}", [game_started()], number)
+            happened.append(name)
+
+    async def scenario() -> None:
+        async with Writer(ledger, then=lambda: happened.append("then")) as writer:
+            await asyncio.gather(caller(writer, "a"), caller(writer, "b"))
+            await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+
+    assert happened == ["a", "b", "then", "a", "b", "then"]
 
 
 def test_a_conflict_fails_no_other_of_its_batch(ledger: Ledger) -> None:

@@ -13,7 +13,7 @@ from projections.audit.decisions import check_decisions
 from projections.audit.replay import Replay
 from projections.audit.what_if import what_if
 from projections.errors import ProjectionError
-from projections.fold import Reader, fold, walk
+from projections.fold import Fold, Reader, walk
 from projections.read_models.all import ReadModels
 from tests.builders import aliases_assigned, game_finished, game_started, round_played
 from tests.projections.stories import append, entries, insert_raw
@@ -80,7 +80,7 @@ def test_a_bug_of_a_reader_stops_the_fold_under_its_name(error: Exception) -> No
     readers = {"game.finished": (Reader("first", lambda *_: None), Reader("second", stumble))}
 
     with pytest.raises(ProjectionError, match="position 2 ") as raised:
-        fold(recorded, Codec(), readers)
+        Fold(Codec(), readers)(recorded)
     assert raised.value.problem == f"second cannot take it in: {type(error).__name__}: {error}"
     assert raised.value.__cause__ is error
 

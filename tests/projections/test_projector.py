@@ -14,11 +14,11 @@ from sqlalchemy import Engine, event
 from ledger.engines.database import open_engine
 from ledger.entries import Entry, Head
 from ledger.errors import StorageError
-from ledger.events import Event
+from ledger.events import Event, GameFinished
 from ledger.store import Ledger
 from projections.audit.rebuild import STATES
 from projections.errors import ProjectionError
-from projections.projection import Tracked
+from projections.projection import Projection, Tracked, on
 from projections.projector import Projector
 from projections.read_models import counters, open_games
 from projections.read_models.all import ReadModels
@@ -98,6 +98,7 @@ def catch_up_in_slices(read_models: ReadModels, entries_max: int | None) -> None
     if entries_max is None:
         projector.catch_up()
         return
+    projector.keep_up(entries_max)
     while True:
         before = projector.position
         has_more = projector.advance(entries_max)
@@ -545,6 +546,92 @@ def test_states_at_rest_are_those_of_the_last_fold_and_none_during_one(ledger: L
     ledger.append("game-g2", [game_started(game_id="g2")], 0)
     with projector.at_rest() as is_held:
         assert (is_held, set(tracked.state.games)) == (True, {"g1"})
+
+
+GAMES: tuple[Event, ...] = (*GAME, game_started(game_id="g2"), round_played(game_id="g2"))
+
+
+def test_what_this_process_has_appended_is_folded_without_the_database(ledger: Ledger) -> None:
+    read_models = restarted(ledger)
+    append(ledger, *GAMES)
+    statements: list[str] = []
+    event.listen(ledger.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+
+    read_models.projector.keep_up()
+
+    assert not statements
+    assert read_models.projector.head == ledger.head()
+    assert states(read_models) == states(caught_up(ledger))
+
+
+def test_what_others_have_appended_and_what_a_table_takes_is_left_to_a_catch_up(ledger: Ledger) -> None:
+    read_models, other = restarted(ledger), Ledger(ledger.engine)
+    append(ledger, game_started(game_id="g1"))
+    append(other, game_started(game_id="g2"))
+    append(ledger, game_started(game_id="g3"), cycle_decided(), game_started(game_id="g4"))
+
+    read_models.projector.keep_up()
+    assert read_models.projector.position == 0, "what follows is known from the third on"
+    read_models.projector.advance(2)
+    read_models.projector.keep_up()
+    assert read_models.projector.position == 3, "up to the decision, for which there is a table"
+    read_models.projector.catch_up()
+    append(ledger, game_started(game_id="g5"))
+    read_models.projector.keep_up()
+
+    assert read_models.projector.position == ledger.head().position
+    assert states(read_models) == states(caught_up(ledger))
+
+
+def test_keeping_up_folds_no_more_than_it_may(ledger: Ledger) -> None:
+    read_models = restarted(ledger)
+    append(ledger, *GAMES)
+
+    read_models.projector.keep_up(4)
+
+    assert read_models.projector.position == 4
+
+
+def test_keeping_up_waits_for_no_other_fold(ledger: Ledger) -> None:
+    read_models = restarted(ledger)
+    append(ledger, *GAMES)
+    with ThreadPoolExecutor(1) as other, read_models.projector.current():
+        append(ledger, game_started(game_id="g3"))
+
+        other.submit(read_models.projector.keep_up).result(PATIENCE_SECONDS)
+
+        assert read_models.projector.position == len(GAMES)
+
+
+def test_an_event_that_stops_keeping_up_is_the_projector_s_failure(ledger: Ledger) -> None:
+    tracked = Tracked(Projection("picky", 1, set[str], (on(GameFinished, refuse),)))
+    projector = Projector(ledger, [tracked], None)
+    projector.start()
+    append(ledger, *GAMES)
+
+    projector.keep_up()
+    projector.keep_up()
+
+    assert projector.position == 0
+    for look in (projector.check, projector.catch_up):
+        with pytest.raises(ProjectionError, match="picky cannot take it in: ValueError: no"):
+            look()
+
+
+def refuse(_state: set[str], _event: GameFinished, _entry: Entry) -> None:
+    raise ValueError("no")
+
+
+def test_a_process_that_only_keeps_up_lays_waypoints_all_the_same(ledger: Ledger) -> None:
+    read_models = ReadModels(ledger, waypoint_entries=3)
+    read_models.projector.start()
+    append(ledger, *GAMES)
+
+    read_models.projector.keep_up()
+    assert not read_models.projector.advance()
+    read_models.projector.save()
+
+    assert table_count(ledger.engine, "projection_waypoints") == len(PROJECTIONS)
 
 
 def test_snapshots_stay_as_they_were_when_the_database_refuses_new_ones(ledger: Ledger) -> None:

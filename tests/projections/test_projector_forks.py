@@ -136,3 +136,25 @@ def test_every_fork_of_a_process_s_life_is_counted(ledger: Ledger) -> None:
         read_models.projector.catch_up()
 
         assert read_models.projector.forks == number
+
+
+@pytest.mark.parametrize("keeps_up", [True, False])
+@pytest.mark.parametrize("lost", [1, 3, 4])
+@pytest.mark.parametrize("added", [0, 2, 3])
+def test_what_this_process_has_appended_and_the_ledger_has_lost_is_not_folded_on(
+    ledger: Ledger, lost: int, added: int, keeps_up: bool
+) -> None:
+    append(ledger, *STORY[:1])
+    read_models = restarted(ledger)
+    append(ledger, *STORY[1:], game_started(game_id="g2"))
+    if keeps_up:
+        read_models.projector.keep_up()
+    lose(ledger, len(STORY) + 1 - lost)
+    append_all(ledger, OTHER[:added])
+
+    read_models.projector.catch_up()
+    read_models.projector.keep_up()
+
+    assert read_models.projector.head == ledger.head()
+    assert states(read_models) == states(caught_up(ledger))
+    assert read_models.projector.forks == (1 if keeps_up and lost > 2 else 0)

@@ -14,6 +14,7 @@ from gameplay.web.app import create_app
 from ledger.engines.database import disposing, open_engine
 from ledger.identity import read_id
 from ledger.store import Ledger
+from projections.projector import Projector
 from tests.builders import game_finished
 from tests.gameplay.conftest import Serve
 from tests.gameplay.faults import FaultyRegistry
@@ -196,3 +197,15 @@ def test_a_job_that_lacks_its_key_is_named_and_the_service_plays(
         assert "seal.key" in client.get("/healthz").json()["failing_jobs"]["seal"]
         assert client.get("/healthz").status_code == 200
         assert client.post("/start_game", json={"policy": "brian"}).status_code == 200
+
+
+def test_what_was_played_here_is_folded_without_a_catch_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve() as client:
+        base = service_behind(client).base
+        base.families.start()
+        monkeypatch.setattr(Projector, "advance", lambda *_: False)
+        game_id = start(client, "brian")["game_id"]
+        play(client, game_id, "rock")
+
+        assert base.ledger.head().position > 1
+        wait_until(lambda: base.families.position == base.ledger.head().position)
