@@ -5,6 +5,8 @@ import time
 from uuid import UUID, uuid5
 
 _KEYS = UUID("4b1c5f5e-6f0e-4f3a-9a64-2f2a7c2a9d10")
+_VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+"""The variant's two bits are 10: of a random digit the lower two are kept."""
 
 
 def new_id() -> str:
@@ -18,13 +20,8 @@ def new_ids(count: int) -> list[str]:
     random = os.urandom(10 * count).hex()
     stamp = f"{milliseconds:012x}"
     prefix = f"{stamp[:8]}-{stamp[8:]}-7"
-    return [_from_digits(prefix, random[start : start + 20]) for start in range(0, 20 * count, 20)]
-
-
-def _from_digits(prefix: str, digits: str) -> str:
-    """The variant's two bits are 10, so its digit is one of 8, 9, a and b."""
-    variant = "89ab"[int(digits[3], 16) & 3]
-    return f"{prefix}{digits[:3]}-{variant}{digits[4:7]}-{digits[7:19]}"
+    digits = [random[start : start + 19] for start in range(0, 20 * count, 20)]
+    return [f"{prefix}{one[:3]}-{_VARIANTS[one[3]]}{one[4:7]}-{one[7:]}" for one in digits]
 
 
 def keyed_id(route: str, key: str, index: int = 0) -> str:

@@ -127,10 +127,8 @@ class Ledger:
         # A name that the database turns down would fail every append of the same batch.
         assert all(_PLAIN(name) for name in (stream, *(ids or ()))), "streams and ids are printable ASCII"
         encode = self.codec.encode
-        encoded = tuple(
-            EncodedEvent(event_id, *encode(event))
-            for event_id, event in zip(ids or new_ids(len(new)), new, strict=True)
-        )
+        named = zip(ids or new_ids(len(new)), new, strict=True)
+        encoded = tuple([EncodedEvent(event_id, *encode(event)) for event_id, event in named])
         return Append(stream, encoded, expected_version, ids is not None, beside, provided)
 
     def connect(self) -> Held:

@@ -16,3 +16,11 @@ class TooManyFoldsError(Exception):
 
     def __init__(self, folds: int) -> None:
         super().__init__(f"{folds} other past states are being folded; try again in a moment")
+
+
+class PositionError(ValueError):
+    """A position or a time that the ledger does not reach back or forward to."""
+
+
+class BackfillError(Exception):
+    """The files cannot be written, or do not hold what they should."""

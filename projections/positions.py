@@ -7,12 +7,9 @@ from collections.abc import Callable
 from ledger.entries import Head
 from ledger.store import Ledger
 from ledger.times import parse_when, show_time
+from projections.errors import PositionError
 
 _POSITION = re.compile(r"[0-9]{1,18}|[0-9]{1,3}(?:,[0-9]{3}){1,5}").fullmatch
-
-
-class PositionError(ValueError):
-    """A position or a time that the ledger does not reach back or forward to."""
 
 
 def parse_position(text: str) -> int | None:

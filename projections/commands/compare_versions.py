@@ -11,7 +11,7 @@ from projections.commands.console import json_option, print_json, print_table, p
 from projections.commands.looks import print_look
 from projections.commands.numbers import AlphaType, WholeType
 from projections.commands.positions import TimeType
-from projections.commands.source import Source
+from projections.commands.source import Source, pass_source
 from projections.decision.rules import Z_TEST
 
 _COIN = (
@@ -51,7 +51,7 @@ class PairType(click.ParamType[tuple[int, int]]):
 @click.option("--alpha", type=AlphaType(), default="0.20", show_default=True, help="Of every rule.")
 @click.option("--minimum-games", type=WholeType(1), default=3, show_default=True, help="Games that each needs.")
 @json_option
-@click.pass_obj
+@pass_source
 def compare(
     source: Source,
     model_type: Family,
@@ -63,7 +63,7 @@ def compare(
     minimum_games: int,
     as_json: bool,
 ) -> None:
-    """Compare two versions by all their games, whichever aliases they were behind, and say what each rule says.
+    """Compare two versions by all their games, whichever aliases they had, and say what each rule says.
 
     Test games and games in which a fallback chose a move do not count.
 

@@ -26,8 +26,8 @@ from projections.commands.looks import e_value, otherwise
 from projections.commands.numbers import WholeType
 from projections.commands.one_decision import print_decision
 from projections.commands.positions import PositionType, TimeType
-from projections.commands.source import Source
-from projections.positions import PositionError
+from projections.commands.source import Source, pass_source
+from projections.errors import PositionError
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 TREND_CYCLES = 12
@@ -51,7 +51,7 @@ def sparkline(values: Sequence[float | None]) -> str:
 @click.option("--position", type=PositionType(1), default=None, help="One decision, in full.")
 @click.option("--limit", type=WholeType(1), default=50, show_default=True, help="Show the newest so many.")
 @json_option
-@click.pass_obj
+@pass_source
 def decisions(
     source: Source,
     model_type: Family | None,

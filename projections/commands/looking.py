@@ -29,8 +29,9 @@ from projections.commands.console import (
 )
 from projections.commands.numbers import WholeType
 from projections.commands.positions import PositionType, TimeType
-from projections.commands.source import Source
-from projections.positions import PositionError, check_position, position_at
+from projections.commands.source import Source, pass_source
+from projections.errors import PositionError
+from projections.positions import check_position, position_at
 
 FOLLOW_SECONDS = 0.5
 LIMIT = 20
@@ -46,7 +47,7 @@ UNREADABLE = "an event that cannot be read"
 @click.option("--limit", type=WholeType(1), default=None, help=f"The newest so many.  [default: {LIMIT}]")
 @click.option("--follow", is_flag=True, help="Go on with what is appended, until interrupted.")
 @json_option
-@click.pass_obj
+@pass_source
 def log(
     source: Source,
     stream: str | None,
@@ -177,7 +178,7 @@ def _summary(event: Event | None) -> str:
 @click.command()
 @click.argument("position", type=PositionType())
 @json_option
-@click.pass_obj
+@pass_source
 def show(source: Source, position: int, as_json: bool) -> None:
     """Show one event: its columns, its payload, and how it hangs in the chain.
 

@@ -19,8 +19,9 @@ from projections.commands.numbers import DurationType
 from projections.commands.outputs import new_file
 from projections.commands.positions import TimeType
 from projections.commands.since import since_option, since_us
-from projections.commands.source import Source, length
-from projections.metrics.backfill import LOOKBACK_SECONDS, BackfillError, make_blocks, write_backfill
+from projections.commands.source import Source, length, pass_source
+from projections.errors import BackfillError
+from projections.metrics.backfill import LOOKBACK_SECONDS, make_blocks, write_backfill
 from projections.metrics.series import LEDGER_INSTANCE, LEDGER_JOB
 from projections.notebook.book import TABLES, Notebook
 from projections.notebook.tables import Table, write_csv, write_lines, write_parquet
@@ -34,7 +35,7 @@ STEP = DurationType(LOOKBACK_SECONDS - 1, "below the 5 minutes after which a sam
 @click.option(
     "--format", "form", type=click.Choice(["csv", "jsonl", "parquet"]), help="Of a table.  [default: csv]"
 )
-@click.pass_obj
+@pass_source
 def export_(source: Source, file: Path, what: str | None, form: str | None) -> None:
     """Write the log as JSON Lines, with positions, ids and hashes; to standard output, or to a new FILE.
 
@@ -79,7 +80,7 @@ def _export_table(notebook: Notebook, what: str, form: str, file: Path) -> None:
 @click.command("import")
 @click.argument("file", type=click.File("rb"))
 @json_option
-@click.pass_obj
+@pass_source
 def import_(source: Source, file: BinaryIO, as_json: bool) -> None:
     """Read exported lines into an empty ledger, all or nothing, recomputing the chain on the way.
 
@@ -107,7 +108,7 @@ def import_(source: Source, file: BinaryIO, as_json: bool) -> None:
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @json_option
-@click.pass_obj
+@pass_source
 def backup(source: Source, file: Path, as_json: bool) -> None:
     """Copy the whole database to FILE while the service runs, and verify the copy.
 
@@ -139,7 +140,7 @@ def backup(source: Source, file: Path, as_json: bool) -> None:
 @click.option("--blocks", is_flag=True, help="Have promtool make blocks in OUT/blocks, and count what is in them.")
 @since_option
 @json_option
-@click.pass_obj
+@pass_source
 def backfill(
     source: Source,
     out: Path,

@@ -30,8 +30,9 @@ from projections.commands.console import (
 )
 from projections.commands.outputs import new_file
 from projections.commands.positions import AnchorType, PositionType
-from projections.commands.source import Source, length
-from projections.positions import PositionError, check_position
+from projections.commands.source import Source, length, pass_source
+from projections.errors import PositionError
+from projections.positions import check_position
 from projections.read_models.history import NAME as HISTORY
 from projections.read_models.history import History
 
@@ -63,7 +64,7 @@ def archive_options(command: Callable[..., None]) -> Callable[..., None]:
 )
 @archive_options
 @json_option
-@click.pass_obj
+@pass_source
 def verify(
     source: Source,
     first: int,
@@ -170,7 +171,7 @@ def _signed(report: VerificationReport, verifiers: list[Verifier], *, beside: bo
 @click.command()
 @click.option("--key", type=FILE, required=True, help="Private key; made where there is no seal yet.")
 @json_option
-@click.pass_obj
+@pass_source
 def seal(source: Source, key: Path, as_json: bool) -> None:
     """Seal what is not sealed yet. A running service does so by itself.
 
@@ -189,7 +190,7 @@ def seal(source: Source, key: Path, as_json: bool) -> None:
 @click.argument("position", type=PositionType())
 @click.option("--out", type=FILE, default=None, help="A new file; by default proof-POSITION.json.")
 @json_option
-@click.pass_obj
+@pass_source
 def prove(source: Source, position: int, out: Path | None, as_json: bool) -> None:
     """Write a small file that proves one event against a signed checkpoint, without the database.
 

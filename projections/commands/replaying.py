@@ -20,7 +20,7 @@ from projections.audit.replay import Replay, by_id, flatten, plain
 from projections.commands.console import bad, finding, good, json_option, print_json, print_table, progress, say
 from projections.commands.positions import PositionType, TimeType
 from projections.commands.since import since_option, since_us
-from projections.commands.source import Source
+from projections.commands.source import Source, pass_source
 from projections.metrics.exposition import LedgerCollector
 from projections.notebook.book import Notebook, ReadModel
 from projections.positions import check_position, position_at, resolve
@@ -68,7 +68,7 @@ def replayed(ledger: Ledger, position: int, since: int) -> Replay:
 @click.option("--format", "form", type=click.Choice(["table", "json", "prometheus"]), default="table")
 @since_option
 @json_option
-@click.pass_obj
+@pass_source
 def replay(
     source: Source,
     to: int | None,
@@ -151,7 +151,7 @@ def _is_time(path: str) -> bool:
 @click.command()
 @click.option("--at", "at", default=None, help="A position, or a time such as 2026-11-12, -2h or yesterday.")
 @json_option
-@click.pass_obj
+@pass_source
 def aliases(source: Source, at: str | None, as_json: bool) -> None:
     """Say which version was behind each alias.
 
@@ -184,7 +184,7 @@ def _swapped(time_us: int | None) -> str | None:
 @projection_option
 @since_option
 @json_option
-@click.pass_obj
+@pass_source
 def diff(source: Source, a: str, b: str, projection: str | None, metrics_since: str | None, as_json: bool) -> None:
     """Show what changed between two states, each at a position or an ISO 8601 time.
 
@@ -237,7 +237,7 @@ def number_between(before: Any, after: Any) -> int | float | None:
 
 @click.command()
 @json_option
-@click.pass_obj
+@pass_source
 def compare(source: Source, as_json: bool) -> None:
     """Replay everything and compare it with the stored snapshots, waypoints and tables.
 
@@ -280,7 +280,7 @@ def _print(found: ReadModelComparison) -> None:
 @projection_option
 @since_option
 @json_option
-@click.pass_obj
+@pass_source
 def rebuild(source: Source, projection: str | None, metrics_since: str | None, as_json: bool) -> None:
     """Replay a read model, or all of them, beside what is stored, and put it in its place. A service may run on.
 

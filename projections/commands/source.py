@@ -1,9 +1,11 @@
 """The ledger that the commands look at, opened for reading unless a command says otherwise."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 from sqlalchemy import Engine
@@ -15,8 +17,9 @@ from ledger.store import Ledger
 from ledger.upgrade import REVISION, upgrade
 from ledger.verification.transfer import NotEmptyError
 
-DEFAULT_DATABASE = "sqlite:///data/ledger.db"
 KEY_NAME = "seal.key"
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,16 @@ class Source:
             beside = public_path(path.with_name(KEY_NAME))
             keys = (beside,) if beside.is_file() else ()
         return [read_verifier(path) for path in keys]
+
+
+def pass_source(command: Callable[..., Result]) -> Callable[..., Result]:
+    """Give a command its source as its first argument: the database whose URL the program was given."""
+
+    @wraps(command)
+    def with_source(*arguments: Any, **options: Any) -> Result:
+        return command(Source(click.get_current_context().obj), *arguments, **options)
+
+    return with_source
 
 
 def length(ledger: Ledger) -> int | None:

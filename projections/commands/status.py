@@ -16,7 +16,7 @@ from ledger.store import Ledger
 from ledger.times import show_time
 from ledger.verification.walk import verify
 from projections.commands.console import bad, finding, good, json_option, print_json, print_table, say
-from projections.commands.source import Source
+from projections.commands.source import Source, pass_source
 from projections.schema import projection_checkpoints, projection_snapshots
 
 RECENT_EVENTS = 1_024
@@ -46,7 +46,7 @@ class Status(msgspec.Struct, frozen=True):
 
 @click.command()
 @json_option
-@click.pass_obj
+@pass_source
 def status(source: Source, as_json: bool) -> None:
     """Say how long the ledger is, what is in it, and how far everything that reads it has come.
 

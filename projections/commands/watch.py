@@ -17,7 +17,7 @@ from projections.audit.watch import Look, Watch
 from projections.commands.console import bad, finding, json_option, print_json, remark, say
 from projections.commands.numbers import DurationType, WholeType
 from projections.commands.program import EXIT_PROBLEM
-from projections.commands.source import Source
+from projections.commands.source import Source, pass_source
 
 PORT = 9477
 EVERY = DurationType(86_400, "of a day at most")
@@ -43,7 +43,7 @@ ALL_EVERY = DurationType(366 * 86_400, "of a year at most")
     help="Public key of the seals; default: beside the database.",
 )
 @json_option
-@click.pass_obj
+@pass_source
 def watch(
     source: Source,
     every_seconds: int,

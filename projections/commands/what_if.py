@@ -24,7 +24,7 @@ from projections.commands.console import (
     say,
 )
 from projections.commands.numbers import AlphaType, WholeType
-from projections.commands.source import Source
+from projections.commands.source import Source, pass_source
 from projections.decision.rules import KNOWN_RULES
 
 
@@ -52,7 +52,7 @@ from projections.decision.rules import KNOWN_RULES
 )
 @model_type_option
 @json_option
-@click.pass_obj
+@pass_source
 def what_if(
     source: Source,
     alpha: str | None,

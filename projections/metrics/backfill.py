@@ -22,6 +22,7 @@ from ledger.files import problem_of
 from ledger.store import Ledger
 from ledger.times import show_time
 from projections.audit.replay import Replay
+from projections.errors import BackfillError
 from projections.fold import Progress
 from projections.metrics.exposition import LedgerCollector
 
@@ -34,10 +35,6 @@ PROMTOOL_SECONDS_MAX = 600
 MANIFEST = "backfill.json"
 _FILE_PREFIX = "ledger-"
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
-
-
-class BackfillError(Exception):
-    """The files cannot be written, or do not hold what they should."""
 
 
 class Manifest(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ from gameplay.observability.site import (
 )
 from gameplay.telemetry import OPT_OUTS
 from gameplay.web.app import CALLS
-from projections.cli import rps_audit
+from projections.cli import COMMANDS, rps_audit
 from projections.commands.watch import PORT
 from projections.metrics.series import EXEMPLAR_LABEL
 from tests.programs import require
@@ -313,8 +313,8 @@ def test_the_watch_runs_where_it_is_scraped_and_on_the_ledger_of_the_service() -
     (affinity,) = pod["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     assert affinity["labelSelector"]["matchLabels"] == served["spec"]["template"]["metadata"]["labels"]
     with rps_audit.make_context("rps-audit", list(container["args"][1:]), ignore_unknown_options=True) as context:
-        assert context.params["database"] == "sqlite:////data/ledger.db"
-    assert container["args"][3] in rps_audit.commands
+        assert context.obj == "sqlite:////data/ledger.db"
+    assert container["args"][3] in COMMANDS
 
 
 def test_the_cron_job_asks_the_service_for_a_cycle_under_its_own_name() -> None:

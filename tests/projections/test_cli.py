@@ -8,21 +8,22 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from ledger.guards import SQLITE as TRIGGERS
 from projections.audit.rebuild import READ_MODELS
-from projections.cli import rps_audit
+from projections.cli import COMMANDS, rps_audit
 from projections.commands import console
 from projections.commands.console import show
+from projections.commands.program import first_sentence
 from scripts.audit_docs import PAGE, render, tamper
 from scripts.audit_ledger import SIGNER
 from tests.programs import require
 from tests.projections.sabotage import writable_copy
 from tests.projections.terminal import ask
 
-COMMANDS = sorted(rps_audit.commands)
 READERS = {
     "status": [],
     "log": ["--limit", "3"],
@@ -59,6 +60,26 @@ def test_every_command_has_a_help_text_with_an_example(command: str) -> None:
     assert result.exit_code == 0
     assert f"Example: rps-audit {command}" in result.output or "Example: rps-audit --database" in result.output
     assert "\\b" not in result.output
+
+
+def test_the_list_of_commands_says_what_each_does_without_importing_it() -> None:
+    loaded = (
+        "import sys, projections.cli;"
+        "print([name for name in sys.modules if name in ('sqlalchemy', 'projections.commands.proving')])"
+    )
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
+    shown = " ".join(CliRunner().invoke(rps_audit, ["--help"]).output.split())
+    assert [name for name, one in COMMANDS.items() if f"{name} {one.help}" not in shown] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_of_commands_says_what_their_own_helps_say(command: str) -> None:
+    found = rps_audit.get_command(click.Context(rps_audit), command)
+
+    assert found is not None
+    assert COMMANDS[command].help == first_sentence(found.help or "")
 
 
 @pytest.mark.parametrize("command", READERS)

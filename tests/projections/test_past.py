@@ -14,9 +14,8 @@ from sqlalchemy import event
 from ledger.events import Event
 from ledger.store import Ledger
 from projections.audit.replay import Replay, plain
-from projections.errors import TooManyFoldsError
+from projections.errors import PositionError, TooManyFoldsError
 from projections.past import Past
-from projections.positions import PositionError
 from projections.read_models.all import ReadModels
 from projections.read_models.history import Query
 from projections.read_models.states import States, states_of

@@ -4,7 +4,8 @@ from sqlalchemy import Engine
 from ledger.errors import InvalidTextError
 from ledger.store import Ledger
 from ledger.times import show_time
-from projections.positions import PositionError, check_position, position_at, resolve
+from projections.errors import PositionError
+from projections.positions import check_position, position_at, resolve
 from tests.builders import game_started
 from tests.projections.stories import Clock
 

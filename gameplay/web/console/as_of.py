@@ -12,7 +12,8 @@ from gameplay.web.queries import one, parse_instant
 from gameplay.web.state import lanes_of, service_of
 from ledger.errors import InvalidTextError
 from ledger.times import show_time
-from projections.positions import PositionError, check_position, parse_position, position_at
+from projections.errors import PositionError
+from projections.positions import check_position, parse_position, position_at
 from projections.read_models.states import States, states_of
 
 PageT = TypeVar("PageT")

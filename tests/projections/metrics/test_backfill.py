@@ -11,10 +11,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from ledger.engines.database import open_reader
 from ledger.store import Ledger
 from projections.audit.replay import Replay
+from projections.errors import BackfillError
 from projections.metrics.backfill import (
     HEAD_BLOCK_SECONDS,
     MANIFEST,
-    BackfillError,
     Manifest,
     make_blocks,
     write_backfill,
