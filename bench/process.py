@@ -4,6 +4,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -31,18 +32,20 @@ class Served(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """A process that has ended: what it wrote, and the CPU that it used."""
+    """A process that has ended: what it wrote, the CPU that it used, and how long it took."""
 
     output: str
     cpu_seconds: float
+    seconds: float
 
 
 def ran(*command: str | Path) -> Ran:
     """Run a command to its end; one that fails is an error."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Ran(done.stdout, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    after, seconds = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - began
+    cpu_seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Ran(done.stdout, cpu_seconds, seconds)
 
 
 def ran_module(module: str, *arguments: str | Path) -> Ran:

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from itertools import takewhile
 from typing import Any, Protocol
 
@@ -135,20 +135,18 @@ class Projector:
 
         For the event loop that has them appended: a thread that folds would take the interpreter from it at each
         step. What is left out here is left to `advance`: entries of other processes, what a table takes, which
-        is a commit, and what comes while another thread folds. An event that stops the fold is in `failure`.
+        is a commit, and what comes while another thread folds. What stops the fold is raised by the next look.
         """
-        if not self._lock.acquire(blocking=False):
-            return
-        try:
-            if self.failure is None:
-                taken = self._table.types if self._table is not None else frozenset()
-                known = self._ledger.appended(self.head, limit=entries_max)
-                page = list(takewhile(lambda entry: entry.type not in taken, known))
-                if page:
-                    with suppress(ProjectionError):
-                        self.fold(page)
-        finally:
-            self._lock.release()
+        with self.at_rest() as is_held:
+            if not is_held or self.failure is not None:
+                return
+            left_out = self._table.types if self._table is not None else frozenset()
+            known = self._ledger.appended(self.head, limit=entries_max)
+            if page := list(takewhile(lambda entry: entry.type not in left_out, known)):
+                try:
+                    self.fold(page)
+                except ProjectionError:
+                    log.exception("the projections have stopped")
 
     @contextmanager
     def current(self) -> Iterator[int]:

@@ -204,9 +204,7 @@ async def open_service(
     base = await asyncio.to_thread(opener, settings, registry=registry)
     try:
         async with AsyncExitStack() as ending:
-            keep_up = base.read_models.projector.keep_up if isinstance(base, Core) else None
-            made = Writer(base.ledger, then=keep_up) if "games" in parts else None
-            writer = await ending.enter_async_context(made) if made is not None else None
+            writer = await ending.enter_async_context(_writer(base)) if "games" in parts else None
             service = _build(base, writer, process, clocks, started_seconds)
             if service.games is not None:
                 service.games.cross_family.start()
@@ -219,6 +217,11 @@ async def open_service(
         base.close()
         seconds = round(clocks.steady() - started_seconds)
         happened("stopped", f"stopped after {seconds} s", position=base.families.position, seconds=seconds)
+
+
+def _writer(base: PlayCore) -> Writer:
+    """The way into the ledger; where events are folded, those that are appended here are folded at once."""
+    return Writer(base.ledger, then=base.read_models.projector.keep_up if isinstance(base, Core) else None)
 
 
 def _build(

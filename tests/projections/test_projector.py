@@ -603,7 +603,9 @@ def test_keeping_up_waits_for_no_other_fold(ledger: Ledger) -> None:
         assert read_models.projector.position == len(GAMES)
 
 
-def test_an_event_that_stops_keeping_up_is_the_projector_s_failure(ledger: Ledger) -> None:
+def test_an_event_that_stops_keeping_up_is_said_once_and_raised_by_every_look(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
     tracked = Tracked(Projection("picky", 1, set[str], (on(GameFinished, refuse),)))
     projector = Projector(ledger, [tracked], None)
     projector.start()
@@ -613,6 +615,7 @@ def test_an_event_that_stops_keeping_up_is_the_projector_s_failure(ledger: Ledge
     projector.keep_up()
 
     assert projector.position == 0
+    assert caplog.text.count("the projections have stopped") == 1
     for look in (projector.check, projector.catch_up):
         with pytest.raises(ProjectionError, match="picky cannot take it in: ValueError: no"):
             look()
