@@ -67,19 +67,18 @@ def main(words: tuple[str, ...], as_json: bool, only_list: bool) -> None:
     if only_list or not chosen:
         click.echo("\n".join(chosen or SCENARIOS))
         sys.exit(0 if chosen else 2)
-    with tempfile.TemporaryDirectory(prefix="rps-bench-") as folder:
-        rows = _measured(chosen, Path(folder))
-    if as_json:
-        for name, row in rows.items():
-            click.echo(json.dumps({"row": name, **_plain(row)}))
-    else:
-        output().print(_table(rows))
+    rows: dict[str, Outcome | LeftOutError] = {}
+    try:
+        with tempfile.TemporaryDirectory(prefix="rps-bench-") as folder:
+            _measure(chosen, Path(folder), rows)
+    finally:
+        # A row that fails ends the run, and takes nothing from those before it.
+        _print(rows, as_json=as_json)
     sys.exit(0 if all(isinstance(row, LeftOutError) or row.met for row in rows.values()) else 1)
 
 
-def _measured(names: list[str], folder: Path) -> dict[str, Outcome | LeftOutError]:
+def _measure(names: list[str], folder: Path, rows: dict[str, Outcome | LeftOutError]) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    rows: dict[str, Outcome | LeftOutError] = {}
     with Progress(*columns, console=messages) as bars:
         bar = bars.add_task("", total=len(names))
         for name in names:
@@ -89,7 +88,14 @@ def _measured(names: list[str], folder: Path) -> dict[str, Outcome | LeftOutErro
             ratio = "left out" if isinstance(row, LeftOutError) else f"{row.ratio:.2f}"
             bars.console.print(f"{name}: {ratio}, {time.monotonic() - began:,.0f} s", highlight=False)
             bars.advance(bar)
-    return rows
+
+
+def _print(rows: Mapping[str, Outcome | LeftOutError], *, as_json: bool) -> None:
+    if as_json:
+        for name, row in rows.items():
+            click.echo(json.dumps({"row": name, **_plain(row)}))
+    else:
+        output().print(_table(rows))
 
 
 def _plain(row: Outcome | LeftOutError) -> dict[str, object]:

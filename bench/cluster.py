@@ -13,7 +13,7 @@ from bench.scenario import Outcome, compare
 from bench.servers import play_on, wait_until_ready
 from ledger.engines.database import disposing, open_engine
 from ledger.store import Ledger
-from ledger.verification.transfer import export_lines, import_lines
+from ledger.verification.copying import copy_ledger
 from scripts.children import Child
 from scripts.ports import free_port
 
@@ -27,7 +27,7 @@ def cost(folder: Path) -> Outcome:
         data = small_folder(folder)
         with disposing(open_engine(url)) as engine:
             source = empty_ledger(data / "ledger.db")
-            import_lines(Ledger(engine), export_lines(source))
+            copy_ledger(source, Ledger(engine))  # with its seals, which the checkpoints beside the models know of
             source.engine.dispose()
         started = [
             stack.enter_context(_player(folder / f"player-{number}", url, data / "models"))
