@@ -7,6 +7,7 @@ Measured in CPU seconds: one thread computes and waits for nothing, and neighbou
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from bench.folders import MILLION, RPS_AUDIT, database_of, million_folder
 from bench.process import Ran, ran, ran_module
@@ -22,7 +23,7 @@ def verify(folder: Path) -> Outcome:
 
     The database's check of its own structure goes on beside the chain, on another core.
     """
-    return _compare("rps-audit verify", _verified, million_folder(folder), "chain", target=1.6, of=_seconds)
+    return _compare("rps-audit verify", _verified, million_folder(folder), "chain", target=1.6, unit="s")
 
 
 def verify_cpu(folder: Path) -> Outcome:
@@ -70,33 +71,28 @@ SCENARIOS = {
 }
 
 
-def _cpu_seconds(run: Ran) -> float:
-    return run.cpu_seconds
-
-
-def _seconds(run: Ran) -> float:
-    return run.seconds
-
-
 def _compare(
     command: str,
     ours: Callable[[Path], Ran],
     data: Path,
     bare_pass: str,
     target: float,
-    of: Callable[[Ran], float] = _cpu_seconds,
+    unit: Literal["s", "s CPU"] = "s CPU",
 ) -> Outcome:
     def bare() -> Ran:
         passed = ran_module("bench.passes", bare_pass, data / "ledger.db")
         assert passed.output.strip()
         return passed
 
+    def spent(run: Ran) -> float:
+        return run.seconds if unit == "s" else run.cpu_seconds
+
     return compare(
         f"{command}, 1,000,000 events",
-        lambda: of(ours(data)),
-        lambda: of(bare()),
+        lambda: spent(ours(data)),
+        lambda: spent(bare()),
         wanted="at most",
         target=target,
-        unit="s CPU" if of is _cpu_seconds else "s",
+        unit=unit,
         warm_up=False,
     )

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 
-from ledger.entries import Entry, Head
+from ledger.entries import Entry, Head, head_of
 
 ENTRIES_MAX = 10_000
 
@@ -17,7 +17,7 @@ class Recent:
 
     def __init__(self, entries_max: int = ENTRIES_MAX) -> None:
         self._entries_max = entries_max
-        self._before = Head(0, b"", 0)
+        self._before = head_of(None)
         self._entries: list[Entry] = []
         self._lock = threading.Lock()
 

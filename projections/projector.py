@@ -14,8 +14,8 @@ from ledger.events import Event
 from ledger.store import PAGE_ENTRIES, Ledger
 from projections import snapshots
 from projections.errors import ProjectionError
-from projections.fold import Fold, decode
-from projections.projection import Tracked, readers
+from projections.fold import decode
+from projections.projection import StateFold, Tracked
 from projections.schema import projection_snapshots, projection_waypoints
 from projections.waypoints import ENTRIES_BETWEEN, Row, Waypoints
 from projections.waypoints import save as save_waypoints
@@ -71,12 +71,10 @@ class Projector:
         self.failure: ProjectionError | None = None
         self._ledger = ledger
         self._tracked = tuple(tracked)
+        self._fold_states = StateFold(ledger.codec, tracked)
         self._table = table
         self._waypoints = Waypoints(ledger, tracked, waypoint_entries)
         self._saved_position = 0
-        self._fold: Fold | None = None
-        self._folded: list[object] = []
-        """The states into which that folds."""
         self._lock = threading.RLock()
 
     @property
@@ -243,11 +241,12 @@ class Projector:
 
     def _replay(self, tracked: Tracked[Any], through: int) -> None:
         """Fold what a straggler lacks, and lay its share of the waypoints that the others have."""
+        fold_one = StateFold(self._ledger.codec, [tracked])
         stops = [] if self._table is None else self._waypoints.positions(tracked.position, through - 1)
         for stop in (*stops, through):
             for page in self._ledger.pages(tracked.position, stop):
                 with self._failing():
-                    Fold(self._ledger.codec, readers([tracked]))(page)
+                    fold_one(page)
                 tracked.position = page[-1].position
                 if tracked.position in stops:
                     self._waypoints.lay(page[-1].head, [tracked])
@@ -257,13 +256,6 @@ class Projector:
             self.fold(page)
         if self._table is not None and self._waypoints.is_due(self.position, self.position):
             self._waypoints.lay(self.head, self._tracked)
-
-    def _fold_states(self, page: Sequence[Entry]) -> None:
-        states = [tracked.state for tracked in self._tracked]
-        # A restore and a reset replace them. Made for each page, a fold would take longer than a small page does.
-        if self._fold is None or any(one is not other for one, other in zip(states, self._folded, strict=True)):
-            self._fold, self._folded = Fold(self._ledger.codec, readers(self._tracked)), states
-        self._fold(page)
 
     def _fold_table(self, page: Sequence[Entry]) -> None:
         if self._table is None:

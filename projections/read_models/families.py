@@ -15,8 +15,7 @@ from ledger.store import Ledger
 from ledger.streams import promotion_stream, training_stream
 from ledger.vocabulary import FAMILIES
 from projections.errors import ProjectionError
-from projections.fold import Fold
-from projections.projection import Tracked, readers
+from projections.projection import StateFold, Tracked
 from projections.projector import Projector
 from projections.read_models import standings
 from projections.read_models.standings import PromotionState, PromotionStates
@@ -122,6 +121,7 @@ class StreamedFamilies:
         self.failure: ProjectionError | None = None
         self._ledger = ledger
         self._tracked = Tracked(standings.projection())
+        self._fold = StateFold(ledger.codec, [self._tracked])
         self._newest: dict[str, Entry] = {}
         self._lock = threading.RLock()
 
@@ -167,7 +167,7 @@ class StreamedFamilies:
             self._start_over()
             news = self._news() or []
         try:
-            Fold(self._ledger.codec, readers([self._tracked]))(news)
+            self._fold(news)
         except ProjectionError as error:
             self.failure = error
             raise

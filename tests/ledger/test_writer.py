@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import time
 from collections.abc import Coroutine
 
 import pytest
@@ -85,6 +86,7 @@ def test_appends_are_gathered_while_each_turn_brings_more(ledger: Ledger, turns:
             for n in range(turns):
                 tasks.append(asyncio.create_task(writer.append(f"game-{n}", [game_started()], 0)))
                 await asyncio.sleep(0)
+                time.sleep(0.005)  # what was handed over is written before the next turn
             await asyncio.gather(*tasks)
 
     asyncio.run(scenario())

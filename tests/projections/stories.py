@@ -23,8 +23,7 @@ from ledger.store import Ledger
 from ledger.streams import stream_of
 from projections import projector
 from projections import schema as read_models
-from projections.fold import Fold
-from projections.projection import Projection, Tracked, readers
+from projections.projection import Projection, StateFold, Tracked
 from projections.read_models.all import ReadModels
 from projections.schema import projection_checkpoints, promotion_history
 from tests.postgresql import Server
@@ -90,7 +89,7 @@ def entries(events: Iterable[Event]) -> list[tuple[Entry, Event]]:
 def folded(projection: Projection[State], *events: Event) -> State:
     """The state after these events and nothing else."""
     tracked = Tracked(projection)
-    Fold(Codec(), readers([tracked]))([entry for entry, _ in entries(events)])
+    StateFold(Codec(), [tracked])([entry for entry, _ in entries(events)])
     return tracked.state
 
 
