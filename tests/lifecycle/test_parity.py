@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -37,7 +36,7 @@ from ledger.events import ParityChecked, PredictionMade
 from ledger.streams import game_stream, serving_stream
 from ledger.vocabulary import FAMILIES, FAMILY_OF_POLICY, MOVES, POLICIES, Family, Policy
 from tests.builders import assignment
-from tests.gameplay.clocks import SetClocks
+from tests.gameplay.clocks import DAILY, FIRING, at_head
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.web_clients import service_behind, wait_until
 from tests.lifecycle.conftest import GAMES_A_POLICY, serving, silently
@@ -409,15 +408,15 @@ def test_a_scheduled_check_ends_when_the_service_does(past: Core, rounds: list[C
 
 def test_the_parity_job_records_what_it_has_checked(played: Path, tmp_path: Path) -> None:
     settings = Settings(
-        data_dir=shutil.copytree(played, tmp_path / "data"), promotion_schedule=None, parity_schedule="* * * * *"
+        data_dir=shutil.copytree(played, tmp_path / "data"), promotion_schedule=None, parity_schedule=DAILY
     )
     core = open_core(settings)
     core.read_models.projector.start()
-    clocks = SetClocks(datetime.fromtimestamp(core.ledger.head().recorded_us / 1e6, UTC))
+    clocks = at_head(core)
     process = CollectorRegistry()
     schedule = Schedule(core, process, clocks=clocks.clocks)
     schedule.start()
-    clocks.passes(60)
+    clocks.reaches(FIRING)
     schedule.look()
     wait_until(
         lambda: process.get_sample_value("rps_job_last_run_timestamp_seconds", {"job": "parity"}) is not None

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from ledger.vocabulary import ALIASES, FAMILIES, MOVES, POLICIES
 from scripts.children import Child
 from scripts.ports import free_port
 from tests.builders import aliases_assigned, training_completed
-from tests.gameplay.clocks import SetClocks
+from tests.gameplay.clocks import DAILY, FIRING, at_head
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.web_clients import ok, samples, serving, wait_until
 from tests.patience import PATIENCE_SECONDS
@@ -124,14 +124,12 @@ def test_games_by_turns_without_a_round_are_never_refused(
     assert not any(value for name, value in shown.items() if name.startswith("rps_model_fallback_total"))
 
 
-def test_two_processes_with_a_schedule_of_a_minute_decide_one_cycle_a_tick(
+def test_two_processes_with_a_schedule_decide_one_cycle_a_tick(
     settings_of: Callable[..., Settings], registry: FaultyRegistry
 ) -> None:
     with ExitStack() as stack:
-        cores = [
-            opened(stack, settings_of(f"one-{n}", promotion_schedule="* * * * *"), registry) for n in range(2)
-        ]
-        clocks = SetClocks(datetime.fromtimestamp(cores[0].ledger.head().recorded_us / 1e6, UTC))
+        cores = [opened(stack, settings_of(f"one-{n}", promotion_schedule=DAILY), registry) for n in range(2)]
+        clocks = at_head(cores[0])
         registries = [CollectorRegistry() for _ in cores]
         schedules = [
             Schedule(core, one, clocks=clocks.clocks) for core, one in zip(cores, registries, strict=True)
@@ -140,7 +138,7 @@ def test_two_processes_with_a_schedule_of_a_minute_decide_one_cycle_a_tick(
             schedule.start()
             stack.callback(schedule.shutdown)
         for tick in range(1, 4):
-            clocks.passes(60)
+            clocks.reaches(FIRING + timedelta(days=tick - 1))
             for schedule in schedules:
                 schedule.look()
             wait_until(lambda: all(last_run(one) == clocks.clocks.wall() for one in registries))

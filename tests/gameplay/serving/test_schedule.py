@@ -2,7 +2,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,12 +17,10 @@ from ledger.events import CycleDecided
 from ledger.streams import game_stream
 from ledger.vocabulary import FAMILIES
 from tests.builders import assignment, game_started
-from tests.gameplay.clocks import SetClocks
+from tests.gameplay.clocks import DAILY, FIRING, SetClocks, at_head
 from tests.gameplay.faults import FaultyRegistry
 from tests.gameplay.web_clients import wait_until
 from tests.patience import PATIENCE_SECONDS
-
-EVERY_MINUTE = "* * * * *"
 
 
 @pytest.fixture
@@ -44,11 +42,6 @@ def core_with(data_dir: Path, registry: FaultyRegistry) -> Iterator[Callable[...
         core.close()
 
 
-def at_head(core: Core, **later: float) -> SetClocks:
-    """Clocks that stand at the ledger's last event, or later."""
-    return SetClocks(datetime.fromtimestamp(core.ledger.head().recorded_us / 1e6, UTC) + timedelta(**later))
-
-
 @dataclass
 class Running:
     """A schedule that has started, and the clocks by which it runs."""
@@ -59,6 +52,11 @@ class Running:
     def pass_time(self, seconds: float) -> None:
         """Let the time pass, and whatever is due then begin."""
         self.clocks.passes(seconds)
+        self.schedule.look()
+
+    def reach(self, time: datetime) -> None:
+        """The same, with all the time until then."""
+        self.clocks.reaches(time)
         self.schedule.look()
 
 
@@ -99,9 +97,9 @@ def missed(process: CollectorRegistry, job: str) -> float | None:
     ("schedules", "more"),
     [
         ({}, set()),
-        ({"promotion_schedule": EVERY_MINUTE}, {"promotion"}),
-        ({"train_schedule": EVERY_MINUTE}, {"training"}),
-        ({"parity_schedule": EVERY_MINUTE}, {"parity"}),
+        ({"promotion_schedule": DAILY}, {"promotion"}),
+        ({"train_schedule": DAILY}, {"training"}),
+        ({"parity_schedule": DAILY}, {"parity"}),
     ],
 )
 def test_every_job_is_registered_and_its_counters_born_at_zero(
@@ -119,9 +117,9 @@ def test_every_job_is_registered_and_its_counters_born_at_zero(
 def test_a_promotion_job_runs_a_cycle_for_each_family(
     core_with: Callable[..., Core], process: CollectorRegistry
 ) -> None:
-    core = core_with(promotion_schedule=EVERY_MINUTE)
+    core = core_with(promotion_schedule=DAILY)
     with running(core, process) as service:
-        service.pass_time(60)
+        service.reach(FIRING)
         wait_until(lambda: last_run(process, "promotion") is not None)
 
         assert [(cycle.model_type, cycle.trigger, cycle.source) for cycle in decided(core)] == [
@@ -132,16 +130,16 @@ def test_a_promotion_job_runs_a_cycle_for_each_family(
 
 
 def test_a_tick_is_decided_once_by_two_processes(core_with: Callable[..., Core]) -> None:
-    cores = [core_with(promotion_schedule=EVERY_MINUTE) for _ in range(2)]
+    cores = [core_with(promotion_schedule=DAILY) for _ in range(2)]
     clocks = at_head(cores[0])
     registries = [CollectorRegistry(), CollectorRegistry()]
     with running(cores[0], registries[0], clocks) as first, running(cores[1], registries[1], clocks) as second:
-        first.pass_time(60)
-        second.pass_time(0)
+        first.reach(FIRING)
+        second.reach(FIRING)
         wait_until(lambda: all(last_run(one, "promotion") for one in registries))
         assert len(decided(cores[0])) == len(FAMILIES)
-        first.pass_time(60)
-        second.pass_time(0)
+        first.reach(FIRING + timedelta(days=1))
+        second.reach(FIRING + timedelta(days=1))
         wait_until(lambda: len(decided(cores[0])) == 2 * len(FAMILIES))
 
     assert [failures(one, "promotion") for one in registries] == [0, 0]
@@ -179,8 +177,8 @@ def test_a_job_is_one_process_s_and_the_other_s_when_that_ends(core_with: Callab
 def test_a_cycle_missed_by_a_restart_runs_once_at_the_start(
     core_with: Callable[..., Core], process: CollectorRegistry
 ) -> None:
-    core, again = core_with(promotion_schedule=EVERY_MINUTE), CollectorRegistry()
-    with running(core, process, at_head(core, minutes=7)):
+    core, again = core_with(promotion_schedule=DAILY), CollectorRegistry()
+    with running(core, process, SetClocks(FIRING + timedelta(minutes=7))):
         wait_until(lambda: last_run(process, "promotion") is not None)
         assert len(decided(core)) == len(FAMILIES)
     with running(core, again, at_head(core)) as other:
@@ -194,7 +192,7 @@ def test_a_cycle_missed_by_a_restart_runs_once_at_the_start(
 def test_a_cycle_that_came_before_the_first_aliases_was_not_missed(
     core_with: Callable[..., Core], process: CollectorRegistry
 ) -> None:
-    core = core_with(promotion_schedule="@yearly")
+    core = core_with(promotion_schedule=DAILY)
     with running(core, process) as service:
         service.pass_time(1)
         wait_until(lambda: last_run(process, "catch-up") is not None)
@@ -203,9 +201,9 @@ def test_a_cycle_that_came_before_the_first_aliases_was_not_missed(
 
 
 def test_a_family_without_aliases_is_passed_over(tmp_path: Path, process: CollectorRegistry) -> None:
-    core = open_core(Settings(data_dir=tmp_path, promotion_schedule=EVERY_MINUTE), registry=FaultyRegistry())
+    core = open_core(Settings(data_dir=tmp_path, promotion_schedule=DAILY), registry=FaultyRegistry())
     with running(core, process) as service:
-        service.pass_time(60)
+        service.reach(FIRING)
         wait_until(lambda: last_run(process, "promotion") is not None)
 
     assert (decided(core), failures(process, "promotion")) == ([], 0)
@@ -284,7 +282,7 @@ def test_a_missing_key_keeps_nothing_but_the_sealing_from_running(
 def test_a_shutdown_waits_for_the_job_that_runs(
     core_with: Callable[..., Core], process: CollectorRegistry, registry: FaultyRegistry
 ) -> None:
-    core = core_with(promotion_schedule=EVERY_MINUTE)
+    core = core_with(promotion_schedule=DAILY)
     registry.down = True
     assert not planning.move(core.promotion, "feedforward_nn", assignment((2, 1, 3, 4)), cause="manual")
     registry.down = False
@@ -298,7 +296,7 @@ def test_a_shutdown_waits_for_the_job_that_runs(
     clocks = at_head(core)
     schedule = Schedule(core, process, clocks=clocks.clocks)
     schedule.start()
-    clocks.passes(60)
+    clocks.reaches(FIRING)
     schedule.look()
     assert reached.wait(PATIENCE_SECONDS)
 
@@ -321,7 +319,7 @@ def test_a_shutdown_does_not_wait_for_a_job_that_hangs(
     registry: FaultyRegistry,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    core = core_with(promotion_schedule=EVERY_MINUTE)
+    core = core_with(promotion_schedule=DAILY)
     registry.down = True
     planning.move(core.promotion, "feedforward_nn", assignment((2, 1, 3, 4)), cause="manual")
     registry.down = False
@@ -335,7 +333,7 @@ def test_a_shutdown_does_not_wait_for_a_job_that_hangs(
     clocks = at_head(core)
     schedule = Schedule(core, process, clocks=clocks.clocks)
     schedule.start()
-    clocks.passes(60)
+    clocks.reaches(FIRING)
     schedule.look()
     assert reached.wait(PATIENCE_SECONDS)
 
