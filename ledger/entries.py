@@ -1,10 +1,11 @@
 """What the log holds: entries in order of position, of which the newest is the head."""
 
+import struct
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from ledger.chain import GENESIS
+from ledger.chain import GENESIS, leaf, link
 from ledger.schema import events
 
 COLUMNS = tuple(events.columns)
@@ -35,6 +36,13 @@ class Entry(NamedTuple):
     def head(self) -> Head:
         """The head that the ledger had when this entry was its newest."""
         return Head(self.position, self.chain_hash, self.recorded_us)
+
+    def follows(self, previous: bytes) -> bool:
+        """Whether the chain hash is what the columns give after `previous`."""
+        try:
+            return link(previous, leaf(*self[:-1])) == self.chain_hash
+        except struct.error:  # a number that no entry can have
+            return False
 
 
 assert Entry._fields == tuple(column.name for column in COLUMNS), (

@@ -7,7 +7,7 @@ made, and may take it for granted: then the very statement that inserts its even
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -257,14 +257,13 @@ class Ledger:
         page = self.read(last.position - 1, limit=1 + limit - len(known))
         if page and page[0].chain_hash == last.chain_hash:
             return known + page[1:]
-        if not known:
-            return None
+        # Whoever is at the newest of them has nothing known to come, and none of them is the ledger's any more.
         self._recent.clear()
-        return self.follow(head, limit=limit)
+        return self.follow(head, limit=limit) if known else None
 
     def pages(
         self, after: int = 0, through: int | None = None, *, limit: int = PAGE_ENTRIES
-    ) -> Iterator[list[Entry]]:
+    ) -> Generator[list[Entry], None, None]:
         """All entries with `after` < position <= `through`, in bounded pages."""
         with closing(pages(self.engine, after, through, limit=limit)) as found:
             for page in found:

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import takewhile
 from typing import Any, Protocol
 
@@ -41,8 +41,11 @@ class ReadTable(Protocol):
         """How far the rows are folded."""
         ...
 
-    def fold(self, batch: Sequence[tuple[Entry, Event]], through: Head) -> None:
-        """Fold what is new in the batch and set the checkpoint to `through`, in one transaction."""
+    def fold(self, batch: Sequence[tuple[Entry, Event]], through: Head) -> bool:
+        """Fold what is new in the batch and set the checkpoint to `through`, in one transaction.
+
+        False, and nothing is written, where the rows are of a history that the ledger has lost.
+        """
         ...
 
 
@@ -75,6 +78,8 @@ class Projector:
         self._table = table
         self._waypoints = Waypoints(ledger, tracked, waypoint_entries)
         self._saved_position = 0
+        self._must_restore = False
+        """The last restoring was stopped half-way, by a database that did not answer, say."""
         self._lock = threading.RLock()
 
     @property
@@ -100,15 +105,18 @@ class Projector:
         Where the ledger is no longer the one that was folded, everything is folded again.
         """
         with self._lock:
-            if self.advance():
-                for page in self._ledger.pages(self.position):
-                    self._advance(page)
+            while self.advance():
+                with closing(self._ledger.pages(self.position)) as pages:
+                    for page in takewhile(self._is_next, pages):
+                        self._advance(page)
             return self.position
 
     def advance(self, entries_max: int | None = None) -> bool:
         """Fold a page, or so many entries at most; says whether there may be more. Raises as `catch_up`."""
         with self._lock:
             self.check()
+            if self._must_restore:
+                self._restore_whole()
             entries_max = entries_max or PAGE_ENTRIES
             page = self._ledger.follow(self.head, limit=entries_max)
             if page is None:
@@ -172,14 +180,14 @@ class Projector:
         them does not wait for the database, which another process may have locked.
         """
         with self._lock:
-            if self._table is None or self.failure:
+            if self._table is None or self.failure or self._must_restore:
                 return False
             if self.position - self._saved_position < max(every, 1) and not self._waypoints.unsaved:
                 return False
             taken = [snapshots.take(tracked, self.head) for tracked in self._tracked]
             laid = self._waypoints.unsaved
             head = self.head
-        self._table.fold((), head)
+        self._fold_into(self._table, (), head)
         with transaction(self._ledger.engine, write=[projection_snapshots, projection_waypoints]) as connection:
             snapshots.save(connection, taken)
             save_waypoints(connection, laid, head.position)
@@ -193,6 +201,10 @@ class Projector:
             with self._lock:
                 self._waypoints.add(rows)
 
+    def _is_next(self, page: Sequence[Entry]) -> bool:
+        """Whether the page goes on with what is folded: the ledger may have lost that since the last look."""
+        return page[0].follows(self.head.chain_hash)
+
     def _start_over(self) -> None:
         self.forks += 1
         log.error(
@@ -205,11 +217,14 @@ class Projector:
         self._restore_whole()
 
     def _restore_whole(self) -> None:
+        """Restore all that is stored; what is stopped half-way is begun anew by the next look."""
+        self._must_restore = True
         with ExitStack() as undo:
             # Stopped half-way, the states stand at several positions, and no catch-up could go on from there.
             undo.callback(self._reset)
             self._restore()
             undo.pop_all()
+        self._must_restore = False
 
     def _restore(self) -> None:
         for tracked in self._tracked:
@@ -221,14 +236,17 @@ class Projector:
         for tracked in self._tracked:
             self._replay(tracked, level)
         if self._table is not None:
-            if problem := self._table.restore():
-                self._discard(self._table.name, problem)
-            for page in self._ledger.pages(self._table.position(), level):
-                self._fold_table(page)
+            self._restore_table(self._table, level)
         if level:
             self.head = self._ledger.read(level - 1, limit=1)[0].head
         # One that was discarded is worth saving again soon, or every start would replay it.
         self._saved_position = 0 if any(self.discarded.values()) else level
+
+    def _restore_table(self, table: ReadTable, level: int) -> None:
+        if problem := table.restore():
+            self._discard(table.name, problem)
+        for page in self._ledger.pages(table.position(), level):
+            self._fold_table(page)
 
     def _discard(self, name: str, problem: str) -> None:
         self.discarded[name] += 1
@@ -264,7 +282,13 @@ class Projector:
             codec, types = self._ledger.codec, self._table.types
             batch = [(entry, decode(entry, codec)) for entry in page if entry.type in types]
             if batch:
-                self._table.fold(batch, page[-1].head)
+                self._fold_into(self._table, batch, page[-1].head)
+
+    def _fold_into(self, table: ReadTable, batch: Sequence[tuple[Entry, Event]], through: Head) -> None:
+        if not table.fold(batch, through):
+            # The process that has found this out may be gone, or be a thread that was faster than this one.
+            with self._lock:
+                self._restore_table(table, through.position)
 
     @contextmanager
     def _failing(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from sqlalchemy import func, select
 
-from ledger.chain import GENESIS, leaf, link
+from ledger.chain import GENESIS, leaf
 from ledger.decoders import json_decoder
 from ledger.engines.database import database_of, transaction
 from ledger.entries import Entry
@@ -127,7 +127,7 @@ def _checked(lines: Iterable[bytes]) -> Iterator[Entry]:
         entry = _imported(number, line)
         if entry.position != number:
             raise ImportRefusedError(number, f"position {entry.position} stands where {number} is expected")
-        if link(previous, leaf(*entry[:-1])) != entry.chain_hash:
+        if not entry.follows(previous):
             raise ImportRefusedError(number, f"the entry at position {number} does not give its chain hash")
         if entry.recorded_us < recorded_us:
             raise ImportRefusedError(number, f"position {number} is earlier than the entry before it")

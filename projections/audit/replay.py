@@ -27,7 +27,7 @@ class Replay:
         weakref.finalize(
             self, scratch.dispose
         )  # a replay is dropped when it has been read: it has no end to close it at
-        self.history = History(Ledger(scratch, codec=ledger.codec))
+        self.history = History(ledger, engine=scratch)
         self.read_models = ReadModels(ledger, since_us=since_us, history=self.history)
 
     @property

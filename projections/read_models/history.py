@@ -10,9 +10,10 @@ from typing import Final, Protocol
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, insert, select
 
-from ledger.engines.database import transaction
+from ledger.engines.database import reading, transaction
 from ledger.entries import Entry, Head
 from ledger.events import Event
+from ledger.schema import events
 from ledger.store import Ledger
 from ledger.vocabulary import DECISIONS, FAMILIES
 from projections.read_models.history_digest import EMPTY, digest_of
@@ -66,12 +67,10 @@ class History:
     name = NAME
     types = TYPES
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, engine: Engine | None = None) -> None:
+        """`engine` is the rows' database, where that is not the ledger's."""
         self._ledger = ledger
-
-    @property
-    def _engine(self) -> Engine:
-        return self._ledger.engine
+        self._engine = engine or ledger.engine
 
     def restore(self) -> str | None:
         """Drop the rows when they cannot be trusted, so that they are folded again; says why they were dropped."""
@@ -102,19 +101,25 @@ class History:
             version = connection.scalar(select(checkpoints.c.version).where(_MINE))
             return self._distrust(connection) if version in (None, VERSION) else None
 
-    def fold(self, batch: Sequence[tuple[Entry, Event]], through: Head) -> None:
-        """Fold what is new in the batch and set the checkpoint to `through`, in one transaction."""
+    def fold(self, batch: Sequence[tuple[Entry, Event]], through: Head) -> bool:
+        """Fold what is new in the batch and set the checkpoint to `through`, in one transaction.
+
+        False, and nothing is written, where the rows are of a history that the ledger has lost.
+        """
         if not through.position:
-            return
+            return True
         with transaction(self._engine, write=[table]) as connection:
             row = connection.execute(select(checkpoints).where(_MINE)).first()
+            if row is not None and not self._holds(connection, row.position, row.chain_hash):
+                return False
             done, digest = (row.position, row.rows_digest or EMPTY) if row else (0, EMPTY)
             if through.position <= done:
-                return
+                return True
             for entry, event in batch:
                 if entry.position > done:
                     digest = fold(connection, event, entry, digest)
             set_checkpoint(connection, through, digest)
+            return True
 
     def rows(self, query: Query) -> list[StoredRow]:
         """The stored rows that a query asks for, in its order."""
@@ -155,12 +160,20 @@ class History:
             return "its rows have no checkpoint" if connection.scalar(select(table.c.id).limit(1)) else None
         if row.version != VERSION:
             return f"it is of version {row.version}, not {VERSION}"
-        entries = self._ledger.read(row.position - 1, limit=1)
-        if not entries or entries[0].chain_hash != row.chain_hash:
+        if not self._holds(connection, row.position, row.chain_hash):
             return f"it was folded from another history, up to position {row.position}"
         if row.rows_digest != digest_of(connection):
             return "its rows are not those that were folded: something else has changed the table"
         return None
+
+    def _holds(self, connection: Connection, position: int, chain_hash: bytes) -> bool:
+        """Whether the ledger holds what rows were folded from, up to this position."""
+        newest = select(events.c.chain_hash).where(events.c.position == position)
+        if self._engine is self._ledger.engine:
+            # On the same connection: those who wait for the lock that it holds may have taken all others.
+            return connection.scalar(newest) == chain_hash
+        with reading(self._ledger.engine) as other:
+            return other.scalar(newest) == chain_hash
 
 
 def set_checkpoint(connection: Connection, through: Head, digest: bytes) -> None:

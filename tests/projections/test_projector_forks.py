@@ -1,16 +1,24 @@
 """A database that comes back with another history, under projectors that run on."""
 
+import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
+from sqlalchemy import event
 
+from ledger.entries import Entry
+from ledger.errors import StorageError
 from ledger.events import Event
 from ledger.store import Ledger
 from ledger.streams import stream_of
+from projections import projector
+from projections.audit.replay import Replay, read_rows
 from projections.metrics.exposition import Exposition
 from projections.past import Past
 from projections.read_models.all import ReadModels
@@ -158,3 +166,150 @@ def test_what_this_process_has_appended_and_the_ledger_has_lost_is_not_folded_on
     assert read_models.projector.head == ledger.head()
     assert states(read_models) == states(caught_up(ledger))
     assert read_models.projector.forks == (1 if keeps_up and lost > 2 else 0)
+
+
+def test_what_the_ledger_has_lost_is_not_remembered(ledger: Ledger) -> None:
+    append(ledger, game_started(game_id="g0"))
+    read_models = restarted(ledger)
+    append(ledger, game_started(game_id="g1"), game_started(game_id="g2"))
+    read_models.projector.keep_up()
+    assert read_models.projector.position == 3
+    lose(ledger, 1)
+
+    for _ in range(3):
+        read_models.projector.catch_up()
+        read_models.projector.keep_up()
+        assert read_models.projector.head == ledger.head()
+
+    assert read_models.projector.forks == 1
+    assert set(read_models.open_games.state.games) == {"g0"}
+
+
+@pytest.mark.parametrize("added", [2, 3])
+@pytest.mark.parametrize("saved", [0, 4])
+def test_a_start_over_that_the_database_stops_is_finished_by_the_next_look(saved: int, added: int) -> None:
+    """Stopped at each third of its statements: after a failover, connections may be lost again."""
+    for stopped_at in itertools.count(1, 3):
+        with scratch_ledger() as ledger:
+            append(ledger, *STORY)
+            read_models = restarted(ledger)
+            if saved:
+                read_models.projector.save(every=1)
+            append(ledger, game_started(game_id="g2"))
+            read_models.projector.catch_up()
+            lose(ledger, 1)
+            append(ledger, *OTHER[:added])
+            with stopping(ledger, stopped_at) as stopped:
+                read_models.projector.catch_up()
+
+            read_models.projector.catch_up()
+
+            assert read_models.projector.head == ledger.head()
+            assert read_rows(read_models.history) == rows_of(ledger)
+            assert states(read_models) == states(caught_up(ledger))
+            assert read_models.projector.forks == 1
+            if not stopped:
+                break
+    assert stopped_at > 20
+
+
+def test_until_everything_is_restored_nothing_is_saved(ledger: Ledger) -> None:
+    read_models = ReadModels(ledger, waypoint_entries=1)
+    read_models.projector.start()
+    append(ledger, *STORY)
+    read_models.projector.catch_up()
+    lose(ledger, 0)
+    append(ledger, *OTHER[:2])
+    with stopping(ledger, 2) as stopped:
+        read_models.projector.catch_up()
+    assert stopped
+
+    assert not read_models.projector.save(every=1)
+
+    read_models.projector.catch_up()
+    assert read_rows(read_models.history) == rows_of(ledger) == []
+    assert states(read_models) == states(caught_up(ledger))
+    assert read_models.projector.save(every=1)
+
+
+@contextmanager
+def stopping(ledger: Ledger, at: int) -> Iterator[list[str]]:
+    """Refuse the statement of this number, and every later one: yields those that were refused."""
+    numbers, refused = itertools.count(1), list[str]()
+
+    def refuse(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if next(numbers) >= at:
+            refused.append(statement)
+            raise StorageError("the server has gone away")
+
+    event.listen(ledger.engine, "before_cursor_execute", refuse)
+    with suppress(StorageError):
+        yield refused
+    event.remove(ledger.engine, "before_cursor_execute", refuse)
+
+
+def rows_of(ledger: Ledger) -> list[dict[str, Any]]:
+    """The history's rows as the ledger's events make them."""
+    replay = Replay(ledger)
+    replay.advance(ledger.head().position)
+    return replay.history_rows()
+
+
+def test_rows_of_a_lost_history_are_dropped_by_a_process_that_never_saw_it(ledger: Ledger) -> None:
+    append(ledger, STORY[0])
+    behind = restarted(ledger)
+    append(ledger, *STORY[1:])
+    restarted(ledger)
+    lose(ledger, 1)
+    append(ledger, *OTHER)
+
+    behind.projector.catch_up()
+
+    assert behind.projector.forks == 0
+    assert read_rows(behind.history) == rows_of(ledger)
+    assert behind.projector.discarded["promotion_history"] == 1
+
+
+@pytest.mark.parametrize("kept", [1, 3, 4, 6])
+def test_a_checkpoint_at_what_the_ledger_has_lost_keeps_no_row_away(ledger: Ledger, kept: int) -> None:
+    append(ledger, *STORY, *(game_started(game_id=f"g{number}") for number in range(5)))
+    unaware, aware = restarted(ledger), restarted(ledger)
+    lose(ledger, kept)
+    append(ledger, game_started(game_id="h1"))
+    aware.projector.catch_up()
+
+    unaware.projector.save(every=1)
+    append(ledger, cycle_decided(decision="retain_production", cycle=2))
+    aware.projector.catch_up()
+
+    assert read_rows(aware.history) == rows_of(ledger)
+
+
+@pytest.mark.parametrize("pages_before", [0, 1, 2])
+@pytest.mark.parametrize("kept", [0, 1, 3, 5])
+def test_a_page_of_another_history_is_not_folded_on(ledger: Ledger, kept: int, pages_before: int) -> None:
+    """The database comes back with another history while a long catch-up reads pages of it."""
+
+    class Lost(Ledger):
+        def pages(self, *where: int, limit: int = 2) -> Generator[list[Entry], None, None]:  # type: ignore[override]
+            found = super().pages(*where, limit=limit)
+            if self.lost or where[1:]:
+                yield from found
+                return
+            self.lost = True
+            yield from itertools.islice(found, pages_before)
+            lose(ledger, kept)
+            append_all(ledger, [game_started(game_id=f"h{number}") for number in range(12)])
+            yield from found
+
+        lost = False
+
+    append(ledger, *(game_started(game_id=f"g{number}") for number in range(9)))
+    read_models = ReadModels(Lost(ledger.engine))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(projector, "PAGE_ENTRIES", 2)
+        read_models.projector.catch_up()
+
+    assert read_models.projector.head == ledger.head()
+    assert states(read_models) == states(caught_up(ledger))
+    assert read_models.projector.forks == int(kept < 2 * (1 + pages_before))
