@@ -532,12 +532,12 @@ def test_states_at_rest_are_those_of_the_last_fold_and_none_during_one(ledger: L
     def hold() -> None:
         with projector.current():
             held.set()
-            assert release.wait(10)
+            assert release.wait(PATIENCE_SECONDS)
 
     ledger.append("game-g1", [game_started(game_id="g1")], 0)
     other = Thread(target=hold)
     other.start()
-    assert held.wait(10)
+    assert held.wait(PATIENCE_SECONDS)
     with projector.at_rest() as is_held:
         assert not is_held
 

@@ -12,12 +12,14 @@ import yaml
 from gameplay.client.simulate import ScriptedPlayer, connect
 from gameplay.observability.alerts.prometheus import rule_file
 from gameplay.observability.provisioning.scraping import RULE_FILE, prometheus_file
+from gameplay.observability.site import PROCESS_JOB
 from ledger.engines.database import open_engine
 from ledger.events import TrainingCompleted
 from ledger.store import Ledger
 from ledger.streams import training_stream
 from ledger.vocabulary import POLICIES, Opponent
-from scripts.ports import free_port
+from projections.metrics.series import LEDGER_JOB
+from scripts.ports import free_ports
 from tests.builders import fell_back, parity_checked
 from tests.programs import require
 from tests.prometheus.facts import Facts, Key
@@ -69,7 +71,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     # Counters begin now: with a first sample of 0, and read at a scrape, increase() extrapolates nothing.
     since_us = time.time_ns() // 1_000
     since = datetime.fromtimestamp(since_us / 1_000_000, UTC).isoformat()
-    port, listen = free_port(), free_port()
+    port, listen = free_ports(2)
     service, prometheus = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{listen}"
     environment |= {"RPS_PORT": str(port), "METRICS_SINCE_DATE": since}
     with running([RPS, "serve"], folder / "service.log", environment):
@@ -103,11 +105,12 @@ def _prometheus(program: str, folder: Path, port: int, listen: int) -> list[str]
 
 
 def _seen(prometheus: str, position: int) -> Any:
-    """A condition: the time of the first scrape that found the ledger at a position or beyond it."""
+    """A condition: the time of the first scrape that found the ledger at a position or beyond it, and both up."""
 
     def seen() -> float | None:
         # timestamp() tells a sample's own time of a bare selector alone.
-        reached = f"timestamp(rps_ledger_position) and on () rps_ledger_position >= {position}"
+        both = f'count(up{{job=~"{PROCESS_JOB}|{LEDGER_JOB}"}} == 1) == 2'
+        reached = f"timestamp(rps_ledger_position) and on () rps_ledger_position >= {position} and on () ({both})"
         found = ask(prometheus, reached, time.time())
         return float(found["result"][0]["value"][1]) if found and found["result"] else None
 

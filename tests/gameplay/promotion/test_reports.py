@@ -19,6 +19,7 @@ from projections.read_models.history import Query
 from projections.read_models.history_row import render
 from tests.builders import Versions, aliases_assigned, assignment, game_finished, game_started
 from tests.gameplay.faults import FaultyLedger, FaultyRegistry, registry_with_versions
+from tests.patience import PATIENCE_SECONDS
 
 FAMILY: Family = "xgboost"
 
@@ -38,7 +39,7 @@ def registry() -> FaultyRegistry:
 
 @pytest.fixture
 def promotion(faulty: FaultyLedger, registry: FaultyRegistry) -> Promotion:
-    return Promotion(faulty, ReadModels(faulty), registry)
+    return Promotion(faulty, ReadModels(faulty), registry, turn_seconds_max=PATIENCE_SECONDS)
 
 
 def reported(decision: Decision = "retain_production", body: str = "a", **changes: object) -> Reported:

@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from gameplay.config import Settings
+from gameplay.serving import play as serving_play
 from gameplay.serving.roles import PARTS
 from gameplay.setting_values import ROLES, Role
 from gameplay.web.app import CALLS, create_app
@@ -28,6 +29,7 @@ from tests.gameplay.web_clients import (
     wait_adopted,
     wait_until,
 )
+from tests.patience import PATIENCE_SECONDS
 
 
 def of_role(data_dir: Path, role: Role) -> Settings:
@@ -63,8 +65,9 @@ def test_a_process_that_plays_folds_no_game(cluster: tuple[TestClient, TestClien
 
 
 def test_a_game_takes_the_aliases_that_another_process_has_just_moved(
-    cluster: tuple[TestClient, TestClient],
+    cluster: tuple[TestClient, TestClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(serving_play, "MODELS_SECONDS_MAX", PATIENCE_SECONDS)
     plays, shows = cluster
     wait_adopted()
     ledger = service_behind(shows).core.ledger

@@ -292,7 +292,7 @@ def test_a_shutdown_waits_for_the_job_that_runs(
         reached.set()
         release.wait(PATIENCE_SECONDS)
 
-    registry.at_call(1, dawdle)
+    registry.at_assignment(1, dawdle)
     clocks = at_head(core)
     schedule = Schedule(core, process, clocks=clocks.clocks)
     schedule.start()
@@ -329,7 +329,7 @@ def test_a_shutdown_does_not_wait_for_a_job_that_hangs(
         reached.set()
         release.wait(PATIENCE_SECONDS)
 
-    registry.at_call(1, hang)
+    registry.at_assignment(1, hang)
     clocks = at_head(core)
     schedule = Schedule(core, process, clocks=clocks.clocks)
     schedule.start()

@@ -98,12 +98,13 @@ def test_only_success_is_an_arrival(ledger: Ledger, receiver: Receiver, status: 
 def test_a_receiver_that_hangs_gets_the_event_again(
     ledger: Ledger, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "ANSWER_SECONDS_MAX", 1.0)
     webhook = started(ledger, receiver)
     append(ledger, cycle_decided())
     receiver.statuses = [0]
 
-    webhook.step(NOT_ENDING)
+    with monkeypatch.context() as patch:
+        patch.setattr(sending, "ANSWER_SECONDS_MAX", 1.0)
+        webhook.step(NOT_ENDING)
     webhook.step(NOT_ENDING)
 
     assert positions(receiver) == [2, 2]

@@ -1,3 +1,4 @@
+import itertools
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -203,12 +204,15 @@ def test_a_commit_that_no_standby_confirms_is_not_acknowledged(
     """The server has it, and hangs; a connection that was cancelled would be told of a success."""
     monkeypatch.setattr(engines, "ANSWER_SECONDS_MAX", 0.3)
     url = engine.url.render_as_string(hide_password=False)
-    postgresql.execute(
-        "ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()", "SELECT pg_sleep(0.1)"
-    )
+    postgresql.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()")
     try:
         with disposing(open_engine(url)) as bounded:
             ledger = Ledger(bounded, resend_seconds=0.1)
+            for number in itertools.count():  # until the server's other processes have read its setting, too
+                try:
+                    ledger.append(f"game-before-{number}", [game_started()], 0)
+                except UnavailableError:
+                    break
             with pytest.raises(UnavailableError):
                 ledger.append("game-g1", [game_started()], 0)
             # What is stored here alone is acknowledged no more easily the second time.
@@ -384,7 +388,7 @@ def test_a_server_that_restarts_under_load_loses_and_doubles_nothing(
 
     def write(writer: int) -> list[tuple[str, int]]:
         with disposing(open_engine(database)) as own:
-            mine = Ledger(own)
+            mine = Ledger(own, resend_seconds=PATIENCE_SECONDS)
             acknowledged = []
             for version in range(40):
                 if version == 10:

@@ -98,8 +98,8 @@ def test_without_a_script_the_answer_is_a_page(site: Site, visiting_as: Any) -> 
         page = visit.open(f"/decisions/{a_swap(site)}")
         page.get_by_role("button", name="Derive again").click()
 
-        assert page.get_by_role("heading", name="Derived again").is_visible()
-        assert page.get_by_text("It agrees.").is_visible()
+        expect(page.get_by_role("heading", name="Derived again")).to_be_visible()
+        expect(page.get_by_text("It agrees.")).to_be_visible()
 
 
 def test_what_is_no_decision_is_404(shared: TestClient) -> None:

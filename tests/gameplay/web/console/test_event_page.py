@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from starlette.testclient import TestClient
 
 from ledger.chain import leaf, link
@@ -68,4 +69,4 @@ def test_an_event_s_page_has_no_violation(visiting_as: Any) -> None:
         assert visit.violations() == []
         assert visit.overflow() == 0
         page.get_by_role("link", name="4,712").first.click()
-        assert page.get_by_role("heading", name="Event 4,712").is_visible()
+        expect(page.get_by_role("heading", name="Event 4,712")).to_be_visible()
