@@ -14,7 +14,7 @@ from gameplay.models.errors import (
 from gameplay.promotion.applying import complete
 from gameplay.promotion.assignments import assigned, merged
 from gameplay.promotion.state import Promotion, StateAt
-from gameplay.refusals import Unavailable
+from gameplay.refusals import Refusal
 from ledger.errors import OvertakenError
 from ledger.events import AliasesAssigned, Assignment, VersionRun
 from ledger.vocabulary import ALIASES, Alias, Family
@@ -92,15 +92,17 @@ def watch(promotion: Promotion, families: Sequence[Family]) -> None:
     """Look whether the registry still has what the ledger says, and go on with what a repair has made possible.
 
     Adopts aliases where that was refused before, and nowhere else: an outside tool may be in the middle of moving
-    them, and reports it when it has done so. Raises RegistryError, StoreError, ModelUnavailable.
+    them, and reports it when it has done so. What one family lacks keeps no other waiting. Raises
+    RegistryUnavailable, StoreUnavailable or ModelUnavailable where no family can be looked at now.
     """
     for family in families:
-        if promotion.state(family).promotion.plan:
-            complete(promotion, family)
-        elif family in promotion.not_adopted:
-            adopt(promotion, family)
-        elif problem := difference(promotion, family):
-            _refuse(promotion, family, problem)
+        try:
+            _watch(promotion, family)
+        except (ModelError, Refusal) as error:
+            if _is_unreachable(error):
+                raise
+            if family not in promotion.problems:  # else it is logged where it was found
+                log.warning("%s: ledger and registry could not be compared: %s", family, error)
 
 
 def difference(promotion: Promotion, family: Family) -> str | None:
@@ -123,6 +125,22 @@ def bootstrap(promotion: Promotion, family: Family, first: Assignment) -> Aliase
         return adopt(promotion, family)
 
 
+def _watch(promotion: Promotion, family: Family) -> None:
+    if promotion.state(family).promotion.plan:
+        complete(promotion, family)
+    elif family in promotion.not_adopted:
+        adopt(promotion, family)
+    elif problem := difference(promotion, family):
+        _refuse(promotion, family, problem)
+
+
+def _is_unreachable(error: Exception) -> bool:
+    """Whether a backend does not answer: the next family would wait as long for the same."""
+    if isinstance(error, ModelUnavailable):
+        return error.registry is not None
+    return isinstance(error, RegistryUnavailable | StoreUnavailable)
+
+
 def _complete_and_adopt(promotion: Promotion, family: Family, found: Adoption) -> str | None:
     try:
         complete(promotion, family)
@@ -136,7 +154,7 @@ def _complete_and_adopt(promotion: Promotion, family: Family, found: Adoption) -
     except ModelUnavailable as error:
         found.registry = error.registry
         return promotion.problems.get(family, str(error))
-    except (ModelError, Unavailable) as error:
+    except (ModelError, Refusal) as error:
         return str(error)
     return None
 

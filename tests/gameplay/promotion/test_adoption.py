@@ -1,11 +1,16 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import Engine
 
-from gameplay.models.errors import ModelUnavailable
+from gameplay.models.errors import ModelUnavailable, RegistryUnavailable
 from gameplay.promotion import adoption, applying
+from gameplay.promotion.state import Promotion
 from ledger.events import VersionRun
-from ledger.vocabulary import ALIASES, Alias, Family
-from tests.builders import Versions
+from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
+from projections.decision.cycle import plan
+from projections.read_models.all import ReadModels
+from tests.builders import Versions, assignment
 from tests.gameplay.promotion.house import FAMILY, House, cycle, gauges
 
 
@@ -134,3 +139,56 @@ def test_an_adoption_gives_way_to_a_decision_made_meanwhile(house: House) -> Non
 
     assert house.aliases() == (2, 1, 3, 4)
     house.assert_converged()
+
+
+def open_plan(process: Promotion, family: Family, after: Versions) -> None:
+    """A plan that nothing has been done of yet, as a process that died leaves it."""
+    state = process.state(family)
+    process.append(state, [plan("manual", family, state.assignment(), assignment(after))])
+
+
+def open_plans(process: Promotion) -> list[Family]:
+    return [family for family in FAMILIES if process.state(family).promotion.plan]
+
+
+@pytest.mark.parametrize("lost", FAMILIES)
+def test_a_plan_to_a_lost_version_keeps_no_other_family_from_being_watched(house: House, lost: Family) -> None:
+    process = house.process()
+    for family in FAMILIES:
+        open_plan(process, family, (5, 2, 3, 4) if family == lost else (2, 1, 3, 4))
+    del house.registry.kept[lost, 5]
+
+    adoption.watch(process, FAMILIES)
+
+    assert open_plans(process) == [lost]
+    assert process.problems.keys() == {lost}
+    assert "no usable version 5" in process.problems[lost]
+
+
+def test_a_family_whose_aliases_are_being_moved_keeps_no_other_from_being_watched(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    busy = FAMILIES[0]
+    process = Promotion(
+        house.ledger, ReadModels(house.ledger), house.registry, store=house.store, turn_seconds_max=0.01
+    )
+    for family in FAMILIES:
+        open_plan(process, family, (2, 1, 3, 4))
+    with ThreadPoolExecutor(1) as elsewhere, process.turn(busy):
+        elsewhere.submit(adoption.watch, process, FAMILIES).result()
+
+    assert open_plans(process) == [busy]
+    assert f"the aliases of {busy} are being moved" in caplog.text
+
+
+def test_the_watch_of_a_registry_that_is_away_asks_it_once(house: House) -> None:
+    process = house.process()
+    for family in FAMILIES:
+        open_plan(process, family, (2, 1, 3, 4))
+    house.registry.down = True
+    before = house.registry.calls
+
+    with pytest.raises(RegistryUnavailable):
+        adoption.watch(process, FAMILIES)
+
+    assert house.registry.calls == before + 1
