@@ -78,6 +78,8 @@ class GameStarted(Fact, frozen=True, kw_only=True, tag="game.started", tag_field
     """A player sat down. The game keeps alias, versions and swap count to its end.
 
     `assignment_probability` is that of the alias which the game got, so that evidence can be weighed by it.
+    A scripted bot's moves follow from `bot_seed`. For a policy it only keeps the opening from being guessed by the
+    event's hash, and is None in games of before.
     """
 
     game_id: Identifier

@@ -114,7 +114,7 @@ def test_a_game_takes_alias_versions_and_swap_count_from_one_position(ready: Led
             assert started.model_version == {"Production": 1, "B": 2}[alias]
             assert started.assignment_probability == 0.5
             assert started.opening in OPENINGS
-            assert started.bot_seed is None
+            assert started.bot_seed is not None
 
     asyncio.run(scenario())
 

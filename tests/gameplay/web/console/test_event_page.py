@@ -1,9 +1,11 @@
 from typing import Any
 
+import msgspec
 import pytest
 from playwright.sync_api import expect
 from starlette.testclient import TestClient
 
+from gameplay.game.openings import OPENINGS
 from ledger.chain import leaf, link
 from tests.gameplay.web.console.browsers import PHONE
 from tests.gameplay.web.sites import Site
@@ -55,6 +57,23 @@ def test_an_event_of_a_game_that_goes_on_is_shown_without_what_it_gives_away(ser
 
     play_on(served, game_id)
     assert shown(served, game["started_position"])["payload"]["opening"]
+
+
+def test_no_guess_of_an_opening_has_the_hash_that_the_next_event_shows(served: TestClient) -> None:
+    game_id = start(served)["game_id"]
+    play(served, game_id)
+    position = ok(served.get(f"/games/{game_id}.json"))["started_position"]
+    entry = service_behind(served).core.ledger.read(position - 1, limit=1)[0]
+    before, event, after = (shown(served, position + step) for step in (-1, 0, 1))
+
+    def hash_of(**withheld: object) -> str:
+        payload = msgspec.json.encode(msgspec.json.decode(entry.payload) | withheld)
+        columns = (event["position"], event["event_id"], event["stream"], event["version"], event["type"])
+        made = leaf(*columns, event["schema_version"], entry.recorded_us, payload)
+        return link(bytes.fromhex(before["chain_hash"]), made).hex()
+
+    assert hash_of() == after["previous_hash"]
+    assert after["previous_hash"] not in {hash_of(opening=name, bot_seed=None) for name in OPENINGS}
 
 
 @pytest.mark.parametrize("position", ["0", "999999", "-1", "1.5", "first"])
