@@ -267,8 +267,8 @@ class Play:
             assignment_probability=self._split.probability(alias),
             difficulty="standard",
             opening=None if scripted else draw_opening(self._rng).name,
-            # No policy reads it. It is in the hash of this event, which is public before the opening is: without it
-            # ten guesses would find the opening.
+            # No policy reads it. It stands in the hash of this event, which is public before the opening is:
+            # without it ten guesses would find the opening.
             bot_seed=self._rng.getrandbits(SEED_BITS),
             in_metrics=in_metrics,
         )

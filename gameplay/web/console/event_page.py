@@ -39,7 +39,8 @@ class Neighbour(Struct, frozen=True, kw_only=True):
 class EventPage(Struct, frozen=True, kw_only=True):
     """One entry of the ledger.
 
-    `withheld` names fields of its payload that are not shown while the game goes on; then the hashes are null too. `sealed_at` is the size of the first signed checkpoint that covers it.
+    `withheld` names fields of its payload that are not shown while the game goes on; then the hashes are null too.
+    `sealed_at` is the size of the first signed checkpoint that covers it.
     """
 
     as_of: AsOf
