@@ -10,6 +10,7 @@ from msgspec import Struct
 from gameplay.refusals import Unavailable
 from gameplay.web.stopping import Stopping
 from ledger.errors import LedgerError
+from projections.errors import ProjectionError
 
 POLL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15.0
@@ -67,6 +68,7 @@ class Live:
         self._watchers += 1
         if self._looking is None:
             self._looking = asyncio.create_task(self._look(look))
+            self._looking.add_done_callback(self._ended)
         try:
             yield
         finally:
@@ -77,10 +79,15 @@ class Live:
                 self._latest = None
 
     async def after(self, known: News | None) -> News | None:
-        """News that are not those known; None after a while without, and when the service stops."""
+        """News that are not those known; None after a while without, and when the service stops.
+
+        A fault that has ended the looks is raised here: to wait on would be to wait for ever.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(HEARTBEAT_SECONDS):
                 while (self._latest is None or self._latest == known) and not self._stopping.has_begun:
+                    if self._looking is not None and self._looking.done():
+                        self._looking.result()
                     await self._changed.wait()
                 return None if self._stopping.has_begun else self._latest
         return None
@@ -93,10 +100,13 @@ class Live:
                 self._wake()
             await asyncio.sleep(POLL_SECONDS)
 
+    def _ended(self, _looking: asyncio.Task[None]) -> None:
+        self._wake()
+
     async def _once(self, look: Look) -> News:
         try:
             return await look(self._latest)
-        except (LedgerError, Unavailable) as error:
+        except (LedgerError, ProjectionError, Unavailable) as error:
             known = self._latest or News(position=0, recorded=None, decided=0, moved=None)
             return msgspec.structs.replace(known, problem=type(error).__name__)
 

@@ -3,10 +3,12 @@ from contextlib import ExitStack
 
 import pytest
 
+from gameplay.refusals import Unavailable
 from gameplay.web.console import watching
 from gameplay.web.console.watching import Live, News
 from gameplay.web.stopping import Stopping
 from ledger.errors import StorageError
+from projections.errors import ProjectionError
 
 TABS = 200
 
@@ -82,12 +84,21 @@ def test_a_stop_ends_the_wait_at_once() -> None:
     asyncio.run(watch())
 
 
-def test_a_ledger_that_cannot_be_read_is_a_problem_in_the_news_until_it_can() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        StorageError("the disk is gone"),
+        ProjectionError(5, "promotion.cycle_decided", "it is of another release"),
+        Unavailable("no place has become free"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_keeps_a_look_from_the_news_is_a_problem_in_them_until_it_is_gone(error: Exception) -> None:
     broken = True
 
     async def look(_known: News | None) -> News:
         if broken:
-            raise StorageError("the disk is gone")
+            raise error
         return news(7)
 
     async def watch() -> None:
@@ -96,8 +107,30 @@ def test_a_ledger_that_cannot_be_read_is_a_problem_in_the_news_until_it_can() ->
         with live.watching(look):
             first = await live.after(None)
             assert first is not None
-            assert first.problem == "StorageError"
+            assert first.problem == type(error).__name__
             broken = False
             assert await live.after(first) == news(7)
+
+    asyncio.run(watch())
+
+
+def test_a_fault_of_a_look_reaches_all_who_watch_and_the_next_one_looks_again() -> None:
+    looks = 0
+
+    async def look(_known: News | None) -> News:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            raise ZeroDivisionError
+        return news(looks)
+
+    async def watch() -> None:
+        live = Live(Stopping())
+        with live.watching(look):
+            known = await live.after(None)
+            heard = await asyncio.gather(live.after(known), live.after(known), return_exceptions=True)
+            assert [type(one) for one in heard] == [ZeroDivisionError] * 2
+        with live.watching(look):
+            assert await live.after(None) == news(3)
 
     asyncio.run(watch())
