@@ -77,11 +77,11 @@ def decode(body: bytes, decoder: Decoder[Body]) -> Body:
     """The body as the decoder's type. Raises Refusal for what is no JSON, Invalid for a wrong value."""
     try:
         decoded = decoder.decode(body)
+        _names.decode(body.decode())  # it may nest too deep for this one, though not for the decoder
     except msgspec.ValidationError as error:
         raise Invalid(_explained(str(error), decoder.type)) from error
     except DECODE_ERRORS as error:
         raise Refusal(f"the body is no JSON object: {error}") from error
-    _names.decode(body.decode())
     return decoded
 
 

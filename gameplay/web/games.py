@@ -26,7 +26,7 @@ class StartGame(msgspec.Struct, frozen=True, kw_only=True):
     policy: Opponent
     difficulty_mode: Literal["normal", "standard", "easy"] | None = None
     player_name: MaybeLine | None = None
-    player_kind: Literal["human", "script"] = "human"
+    player_kind: Literal["human", "script"] | None = None
     session_id: MaybeLine | None = None
     mark_test_game: bool | None = None
     is_test: bool | None = None

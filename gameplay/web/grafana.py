@@ -26,6 +26,8 @@ from projections.read_models.history import Query
 from projections.read_models.history_row import render
 
 TARGETS_MAX = 20
+REF_ID = "A"
+"""Which query of a panel a frame answers, where the query does not say: Grafana names the first one so."""
 
 Payload = dict[str, Any]
 Text = Annotated[str, Meta(max_length=200)]
@@ -35,7 +37,7 @@ class Target(msgspec.Struct, frozen=True):
     """One query of a panel; the plugin sends form fields as text, and unset ones as empty text."""
 
     target: Text | None = None
-    refId: Text = "A"  # noqa: N815 - Grafana's word
+    refId: Text | None = None  # noqa: N815 - Grafana's word
     payload: Payload | None = None
 
 
@@ -49,27 +51,27 @@ class Range(msgspec.Struct, frozen=True):
 class QueryBody(msgspec.Struct, frozen=True):
     """The body of `/query`; Grafana's other fields are ignored."""
 
-    targets: Annotated[tuple[Target, ...], Meta(max_length=TARGETS_MAX)] = ()
+    targets: Annotated[tuple[Target, ...], Meta(max_length=TARGETS_MAX)] | None = None
     range: Range | None = None
 
 
 class OptionsBody(msgspec.Struct, frozen=True):
     """The body of `/metric-payload-options`."""
 
-    name: Text = ""
-    metric: Text = ""
+    name: Text | None = None
+    metric: Text | None = None
 
 
 class VariableTarget(msgspec.Struct, frozen=True):
     """Which values a variable asks for."""
 
-    target: Text = ""
+    target: Text | None = None
 
 
 class VariableBody(msgspec.Struct, frozen=True):
     """The body of `/variable`."""
 
-    payload: VariableTarget = VariableTarget()
+    payload: VariableTarget | None = None
 
 
 class Field(NamedTuple):
@@ -116,9 +118,10 @@ async def metrics(request: Request) -> Response:
 async def payload_options(request: Request) -> Response:
     """POST /internal/grafana/metric-payload-options: the values of a form field."""
     asked = decode(await read_body(request), _options_decoder)
-    if asked.name not in OPTIONS:
-        raise Invalid(f"name={asked.name!r} has no options; there are {', '.join(OPTIONS)}")
-    return answer(_options(asked.name))
+    name = asked.name or ""
+    if name not in OPTIONS:
+        raise Invalid(f"name={name!r} has no options; there are {', '.join(OPTIONS)}")
+    return answer(_options(name))
 
 
 async def query(request: Request) -> Response:
@@ -131,7 +134,8 @@ async def query(request: Request) -> Response:
 
 async def variable(request: Request) -> Response:
     """POST /internal/grafana/variable: the values of a dashboard's variable."""
-    asked = decode(await read_body(request), _variable_decoder).payload.target
+    payload = decode(await read_body(request), _variable_decoder).payload
+    asked = (payload.target if payload else None) or ""
     if asked not in VARIABLES:
         raise Invalid(f"payload.target={asked!r} is unknown; there are {', '.join(VARIABLES)}")
     return answer([{"__text": value, "__value": value} for value in VARIABLES[asked]])
@@ -149,7 +153,7 @@ def _options(name: str) -> list[dict[str, str]]:
 
 def _frames(service: Service, asked: QueryBody) -> list[dict[str, Any]]:
     frames = []
-    for target in asked.targets:
+    for target in asked.targets or ():
         if not target.target:
             continue  # a query that was just added: refused, it would blank the panel's other queries too
         metric = METRICS.get(target.target)
@@ -160,7 +164,7 @@ def _frames(service: Service, asked: QueryBody) -> list[dict[str, Any]]:
             {"name": field.name, "type": field.type, "values": [row[field.key] for row in found]}
             for field in metric.fields
         ]
-        frames.append({"refId": target.refId, "name": metric.label, "fields": fields})
+        frames.append({"refId": target.refId or REF_ID, "name": metric.label, "fields": fields})
     return frames
 
 
