@@ -56,9 +56,12 @@ def adopt(promotion: Promotion, family: Family) -> AliasesAssigned | None:
     """Record the registry's aliases where they differ from the ledger's and no plan is open.
 
     An inconsistent registry (an alias missing, a version that does not exist or cannot be served, half an
-    exchange) is not adopted; `problems` says what is wrong with it. Raises RegistryError, StoreError.
+    exchange) is not adopted; `problems` says what is wrong with it. Raises RegistryError, StoreError,
+    ModelUnavailable.
     """
     with promotion.turn(family):
+        if family in promotion.not_set_right:
+            complete(promotion, family)  # what this process has set itself is no outside tool's move
         state = promotion.state(family)
         if state.promotion.plan:
             return None
@@ -126,7 +129,7 @@ def bootstrap(promotion: Promotion, family: Family, first: Assignment) -> Aliase
 
 
 def _watch(promotion: Promotion, family: Family) -> None:
-    if promotion.state(family).promotion.plan:
+    if promotion.state(family).promotion.plan or family in promotion.not_set_right:
         complete(promotion, family)
     elif family in promotion.not_adopted:
         adopt(promotion, family)

@@ -73,19 +73,23 @@ class Promotion:
         self._turns = {family: threading.RLock() for family in FAMILIES}
         self._turn_seconds_max = turn_seconds_max
         self.not_completed: dict[Family, str] = {}
+        self.not_set_right: dict[Family, str] = {}
+        """Families whose aliases this process has set by a plan that another one had ended, until they are set
+        right."""
         self.not_adopted: dict[Family, str] = {}
 
     @property
     def problems(self) -> dict[Family, str]:
-        """What keeps the registry's aliases and the ledger's apart: an open plan, or aliases that are not adopted.
+        """What keeps the registry's aliases and the ledger's apart: a plan, aliases not adopted or not set right.
 
         Another process may have ended the plan that could not be completed here.
         """
         # A scrape asks while another thread holds the lock, for as long as a registry takes. A copy is one
         # step; a loop over the dictionary itself would fail when that thread puts something into it.
-        not_adopted, not_completed = self.not_adopted.copy(), self.not_completed.copy()
+        apart = self.not_adopted.copy() | self.not_set_right.copy()
+        not_completed = self.not_completed.copy()
         families = self.read_models.standings.state.families
-        return not_adopted | {family: text for family, text in not_completed.items() if families[family].plan}
+        return apart | {family: text for family, text in not_completed.items() if families[family].plan}
 
     @contextmanager
     def turn(self, family: Family) -> Iterator[None]:

@@ -14,7 +14,7 @@ from ledger.events import AliasesAssigned, AliasesPlanned, CycleDecided, Event
 from ledger.evidence import Rule
 from ledger.streams import promotion_stream
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family, PlayerKind
-from projections.decision.cycle import versions_of
+from projections.decision.cycle import plan, versions_of
 from projections.decision.rules import Z_TEST
 from projections.read_models.all import ReadModels
 from projections.read_models.history import Query
@@ -171,6 +171,12 @@ def cycle(promotion: Promotion) -> CycleDecided:
     decided = planning.cycle(promotion, FAMILY, trigger="manual", source="test")
     assert decided is not None
     return decided
+
+
+def open_plan(process: Promotion, family: Family, after: Versions) -> None:
+    """A plan that nothing has been done of yet, as a process that died leaves it."""
+    state = process.state(family)
+    process.append(state, [plan("manual", family, state.assignment(), assignment(after))])
 
 
 def gauges(house: House) -> dict[str, float]:

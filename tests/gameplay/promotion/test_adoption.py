@@ -8,10 +8,9 @@ from gameplay.promotion import adoption, applying
 from gameplay.promotion.state import Promotion
 from ledger.events import VersionRun
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
-from projections.decision.cycle import plan
 from projections.read_models.all import ReadModels
-from tests.builders import Versions, assignment
-from tests.gameplay.promotion.house import FAMILY, House, cycle, gauges
+from tests.builders import Versions
+from tests.gameplay.promotion.house import FAMILY, House, cycle, gauges, open_plan
 
 
 def test_a_cycle_does_not_hide_aliases_that_are_not_adopted(house: House) -> None:
@@ -139,12 +138,6 @@ def test_an_adoption_gives_way_to_a_decision_made_meanwhile(house: House) -> Non
 
     assert house.aliases() == (2, 1, 3, 4)
     house.assert_converged()
-
-
-def open_plan(process: Promotion, family: Family, after: Versions) -> None:
-    """A plan that nothing has been done of yet, as a process that died leaves it."""
-    state = process.state(family)
-    process.append(state, [plan("manual", family, state.assignment(), assignment(after))])
 
 
 def open_plans(process: Promotion) -> list[Family]:

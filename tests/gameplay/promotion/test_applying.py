@@ -1,10 +1,16 @@
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from gameplay.models.errors import ModelUnavailable
 from gameplay.promotion import adoption, applying, planning
+from gameplay.promotion.operator.execution import execute
+from gameplay.promotion.operator.orders import CancelOrder, PinOrder, event_id
+from gameplay.promotion.rules import set_rules
 from gameplay.promotion.state import Promotion
 from gameplay.refusals import Conflict
 from ledger.errors import LedgerError
@@ -14,8 +20,9 @@ from ledger.events import (
     VersionRun,
 )
 from ledger.streams import promotion_stream
-from ledger.vocabulary import Family
+from ledger.vocabulary import FAMILIES, Family
 from projections.decision.cycle import plan
+from projections.decision.rules import DEFAULT
 from tests.builders import assignment
 from tests.gameplay.faults import (
     CrashError,
@@ -29,8 +36,10 @@ from tests.gameplay.promotion.house import (
     assert_one_plan_at_a_time,
     cycle,
     gauges,
+    open_plan,
     settled,
 )
+from tests.gameplay.promotion.operator.ordering import origin, undo
 
 # Each step of a swap at which a process can die: the ledger's two appends, and four aliases between them.
 CRASHES = (
@@ -319,3 +328,117 @@ def test_a_plan_that_another_process_completes_is_completed_once(house: House) -
 
     assert gauges(house)["swaps"] == 1
     house.assert_converged()
+
+
+@pytest.fixture
+def overtaken(house: House) -> Promotion:
+    """A process whose swap another one has completed and taken back before it set an alias of it.
+
+    The registry goes away when it comes to set them right.
+    """
+    slow, fast = house.process(), house.process()
+    open_plan(slow, FAMILY, (2, 1, 3, 4))
+
+    def overtake() -> None:
+        assert applying.settle(fast, FAMILY)
+        execute(fast, undo())
+        house.ledger.before_append(1, lambda: setattr(house.registry, "down", True))
+
+    house.registry.at_assignment(1, overtake)
+    assert not applying.settle(slow, FAMILY)
+    assert (house.registered(), house.aliases()) == ((2, 1, 3, 4), (1, 2, 3, 4))
+    assert "aliases in the registry are out of date" in slow.problems[FAMILY]
+    house.registry.down = False
+    return slow
+
+
+GO_ON: dict[str, Callable[[Promotion], object]] = {
+    "watch": lambda process: adoption.watch(process, FAMILIES),
+    "adopt": lambda process: adoption.adopt(process, FAMILY),
+    "adopt all": lambda process: adoption.adopt_all(process, FAMILIES),
+    "settle": lambda process: applying.settle(process, FAMILY),
+    "cycle": cycle,
+}
+
+
+@pytest.mark.parametrize("go_on", GO_ON)
+def test_aliases_that_could_not_be_set_right_are_set_right_later(
+    house: House, overtaken: Promotion, go_on: str
+) -> None:
+    before = len(house.events())
+    GO_ON[go_on](overtaken)
+
+    house.assert_converged()
+    assert house.aliases() == (1, 2, 3, 4)
+    assert overtaken.problems == {}
+    assert adoption.adopt(house.process(), FAMILY) is None, "a swap that no tool has made"
+    assert len(house.events()) == before + (go_on == "cycle")
+
+
+def test_aliases_are_set_right_while_another_plan_awaits_approval(house: House, overtaken: Promotion) -> None:
+    other = house.process()
+    set_rules(other, {FAMILY: structs.replace(DEFAULT, approval_seconds=3600)}, actor="settings")
+    house.games("Production", 6, 1, swap_count=2)
+    house.games("B", 6, 5, swap_count=2)
+    cycle(other)
+
+    adoption.watch(overtaken, FAMILIES)
+
+    assert house.registered() == house.aliases() == (1, 2, 3, 4)
+    assert overtaken.problems == {}
+
+
+@pytest.mark.parametrize("failing", range(2, 5))
+def test_aliases_of_a_plan_that_was_taken_back_meanwhile_are_set_right(house: House, failing: int) -> None:
+    """The registry fails after some of them, or all but one, are set: what is there by then is a swap like any."""
+    slow, fast = house.process(), house.process()
+    open_plan(slow, FAMILY, (2, 1, 3, 4))
+
+    def overtake() -> None:
+        assert applying.settle(fast, FAMILY)
+        execute(fast, undo())
+        house.registry.at_assignment(failing - 1, refuse)
+
+    house.registry.at_assignment(1, overtake)
+    assert not applying.settle(slow, FAMILY)
+    assert FAMILY in slow.problems
+
+    adoption.watch(slow, FAMILIES)
+
+    house.assert_converged()
+    assert house.aliases() == (1, 2, 3, 4)
+    assert slow.problems == {}
+
+
+def test_what_an_outside_tool_has_moved_is_adopted_after_a_plan_of_ours_has_failed(house: House) -> None:
+    """A plan that is still open when setting it fails leaves nothing to set right once another process ends it."""
+    slow, fast = house.process(), house.process()
+    open_plan(slow, FAMILY, (2, 1, 3, 4))
+    house.registry.at_assignment(2, refuse)
+    assert not applying.settle(slow, FAMILY)
+    assert applying.settle(fast, FAMILY)
+    house.registry.named[FAMILY]["shadow2"] = 6
+
+    adopted = adoption.adopt(slow, FAMILY)
+
+    assert adopted is not None
+    assert house.aliases() == house.registered() == (2, 1, 3, 6)
+
+
+@pytest.mark.parametrize("other", FAMILIES)
+def test_a_cancel_whose_key_another_order_takes_meanwhile_is_refused(house: House, other: Family) -> None:
+    process, elsewhere = house.process(), house.process()
+    open_plan(process, FAMILY, (5, 2, 3, 4))
+    take: Callable[[], object] = partial(
+        execute, elsewhere, PinOrder(family=other, alias="B", origin=origin(key="K"))
+    )
+    if other == FAMILY:  # whose plan keeps other orders waiting
+        take = partial(applying.cancel, elsewhere, FAMILY, event_id=event_id(origin(key="K")))
+    house.ledger.before_append(1, take)
+
+    with pytest.raises(Conflict, match="the key 'K' belongs to another order"):
+        execute(process, CancelOrder(family=FAMILY, origin=origin(key="K")))
+
+    assert (process.state(FAMILY).promotion.plan is None) == (other == FAMILY)
+    assert house.registered() == house.aliases() == (1, 2, 3, 4)
+    assert process.problems == {}
