@@ -134,7 +134,7 @@ class PromotionState(Struct):
     ranks: dict[str, int] = field(default_factory=dict)
     """Challenger -> place at the last ranking, before any move that followed; 1 is next in line."""
     adopted_swap: bool = False
-    """The newest change of an alias was a swap found in the registry, and no report has claimed it yet."""
+    """A swap found in the registry has brought Production and B where they are; no report has claimed it yet."""
 
     def assignment(self) -> Assignment | None:
         """The version behind every alias; None until all four are known."""
@@ -260,10 +260,12 @@ def _aliases_assigned(state: PromotionStates, event: AliasesAssigned, entry: Ent
     if event.swapped:
         promotion.swap_count += 1
         promotion.records.clear()
+    keeps_pair = pair_after(event) == pair_before
     by_pair = promotion.rule is not None and promotion.rule.evidence == "version_pair"
-    if event.swapped or (by_pair and pair_after(event) != pair_before):
+    if event.swapped or (by_pair and not keeps_pair):
         promotion.log_e_max = 0.0
-    promotion.adopted_swap = event.swapped and event.cause == "registry"
+    if event.swapped or not keeps_pair:
+        promotion.adopted_swap = event.swapped and event.cause == "registry"
 
 
 def _alias_pinned(state: PromotionStates, event: AliasPinned, entry: Entry) -> None:
@@ -346,4 +348,4 @@ def projection() -> Projection[PromotionStates]:
         on(TrainingCompleted, _training_completed),
         on(ParityChecked, _parity_checked),
     )
-    return Projection("standings", 10, PromotionStates, handlers)
+    return Projection("standings", 11, PromotionStates, handlers)

@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -234,6 +235,30 @@ def test_an_adopted_swap_may_be_reported_with_its_re_rank(
 
     assert promotion_state(faulty) == ((2, 1, 4, 3), 1)
     assert counted(faulty) == {"swap_production_b": 1, "alias_reorder": 1}
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda promotion: planning.assign(promotion, FAMILY, {"shadow2": 6}, cause="training"),
+        lambda promotion: planning.move(promotion, FAMILY, assignment((2, 1, 4, 3)), cause="promotion"),
+    ],
+    ids=["training", "reorder"],
+)
+def test_an_adopted_swap_is_reported_after_challengers_have_moved(
+    faulty: FaultyLedger, promotion: Promotion, registry: FaultyRegistry, move: Callable[[Promotion], object]
+) -> None:
+    registry.named[FAMILY] = dict(zip(ALIASES, (2, 1, 3, 4), strict=True))
+    adoption.adopt(promotion, FAMILY)
+    move(promotion)
+    versions, _ = promotion_state(faulty)
+
+    record(promotion, reported("swap_production_b"), None)
+
+    assert promotion_state(faulty) == (versions, 1)
+    assert tuple(registry.named[FAMILY][alias] for alias in ALIASES) == versions
+    record(promotion, reported("swap_production_b"), None)
+    assert promotion_state(faulty)[1] == 2, "the next one is another swap"
 
 
 @pytest.mark.parametrize("versions", [(1, 2, 5, 5), (1, 1, 1, 1), (6, 6, 3, 4), (1, 2, 2, 4)])

@@ -3,7 +3,7 @@ import pytest
 from ledger.events import Event
 from ledger.evidence import ParityFound, Tally
 from ledger.reported import ReportedRanking
-from ledger.vocabulary import Decision, EvidenceWindow
+from ledger.vocabulary import Cause, Decision, EvidenceWindow
 from projections.read_models import standings
 from projections.read_models.standings import VERSIONS_KEPT, Evaluation, PromotionState, PromotionStates, Record
 from tests.builders import (
@@ -269,6 +269,27 @@ def test_an_adopted_swap_is_remembered_until_a_report_claims_it() -> None:
     assert promotion(adopted, cycle_decided()).adopted_swap, "our own cycle knows nothing of it"
     assert not promotion(adopted, cycle_decided(report=report())).adopted_swap
     assert not promotion(adopted, aliases_assigned(cause="registry")).adopted_swap
+
+
+@pytest.mark.parametrize(
+    ("after", "is_remembered"),
+    [
+        ((2, 1, 3, 6), True),
+        ((2, 1, 4, 3), True),
+        ((2, 1, 3, 4), True),
+        ((2, 6, 3, 4), False),
+        ((6, 1, 3, 4), False),
+    ],
+)
+@pytest.mark.parametrize("cause", ["training", "promotion", "manual", "registry", "report"])
+def test_an_adopted_swap_is_remembered_while_production_and_b_stay(
+    after: Versions, is_remembered: bool, cause: Cause
+) -> None:
+    adopted = aliases_assigned(cause="registry", swapped=True, assignments=SWAPPED)
+    moved = aliases_assigned(cause=cause, assignments=assignments((2, 1, 3, 4), after))
+
+    assert promotion(adopted, moved).adopted_swap == is_remembered
+    assert not promotion(moved).adopted_swap
 
 
 def test_a_parity_check_is_kept_by_version_and_not_shown_for_another_run() -> None:
