@@ -28,9 +28,10 @@ from gameplay.serving.registry_hints import RegistryHints
 from gameplay.serving.roles import PARTS, misdirected
 from gameplay.serving.room import FoldedRoom, OwnRoom, Room
 from gameplay.serving.schedule import Schedule, jobs_of_play
+from gameplay.serving.start import EndingError, Start
 from gameplay.serving.threads import Threads
 from gameplay.serving.tracking import Draws, in_order, set_tracking
-from ledger.errors import StorageError, UnavailableError
+from ledger.errors import StorageError
 from ledger.events import CrossFamilySet
 from ledger.vocabulary import FAMILIES, Family
 from ledger.writer import Writer
@@ -77,8 +78,13 @@ class Service:
     started_seconds: float
     """By the steady clock."""
     caught_up: bool = False
+    has_jobs: bool = False
     ending: Event = field(default_factory=Event)
     """Set when the process begins to end."""
+    start: Start = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start = Start(self.ending)
 
     @property
     def core(self) -> Core:
@@ -125,7 +131,7 @@ class Service:
         if broken := self._broken_start():
             raise Unavailable(broken)
         if not self.caught_up:
-            raise Unavailable("the projections are replaying the ledger; try again in a moment")
+            raise Unavailable(f"the projections are replaying the ledger; try again in a moment{self._held_up()}")
 
     def uptime_seconds(self) -> float:
         """How long the service has been there."""
@@ -150,7 +156,9 @@ class Service:
         except StorageError as error:
             return [str(error)]
         if not self.caught_up:
-            return ["projections: replaying the ledger"]
+            return [f"projections: replaying the ledger{self._held_up()}"]
+        if not self.has_jobs:
+            return [f"jobs: not begun{self._held_up()}"]
         return self._missing_models() if self.games is not None else []
 
     def _missing_models(self) -> list[str]:
@@ -183,6 +191,9 @@ class Service:
         if self.views is None:
             raise misdirected("views", "everything but games")
         return self.views
+
+    def _held_up(self) -> str:
+        return f": {self.start.problem}" if self.start.problem else ""
 
     def _broken_start(self) -> str | None:
         error = self.threads.died.get(PREPARING)
@@ -288,34 +299,51 @@ def _room(base: PlayCore, clocks: Clocks) -> Room:
 def _prepare(service: Service) -> None:
     try:
         _become_ready(service)
+    except EndingError:
+        pass
     except ProjectionError:
         # Whenever it comes: the projector goes on saying so, at /readyz too, and another start would meet the same
         # event. So the thread has not died of it, which would have the process started again for nothing.
         log.exception("the projections have stopped")
-    except UnavailableError as error:
-        if not service.caught_up:
-            raise  # another start is what helps
-        # The jobs run, and load what is wanted; the registry is looked at again by the next reload or start.
-        log.warning("the database went away during the start: %s", error)
 
 
 def _become_ready(service: Service) -> None:
     """Catch up, begin the jobs, load the models, then look at the registry, which takes seconds to open."""
-    base = service.base
-    base.families.start()
+    base, do = service.base, service.start.do
+    do(base.families.start, again=partial(_catch_up, base))
     service.caught_up = True
+    do(partial(_record_settings, service))
+    do(service.schedule.start)  # before anything that another machine may keep waiting
+    service.has_jobs = True
+    do(partial(_preload, base))
+    if isinstance(base, Core):
+        do(partial(_claim, base))
+        do(partial(_adopt, base))
+    do(partial(_say_ready, service))
+
+
+def _catch_up(base: PlayCore) -> None:
+    """Go on where a replay was stopped.
+
+    A second restoring would take what is folded for the ledger's, which a failover may have changed meanwhile.
+    """
+    with base.families.current():
+        pass
+
+
+def _record_settings(service: Service) -> None:
+    base = service.base
     if service.games is not None:
         set_tracking(base.ledger, _tracking(base.settings))
     if isinstance(base, Core):
         set_rules(base.promotion, rules_of(base.settings), actor=SETTINGS_ACTOR)
         for family in FAMILIES:
             base.promotion.retry(family, partial(expire, base.promotion, family))
-    service.schedule.start()  # before anything that another machine may keep waiting
+
+
+def _preload(base: PlayCore) -> None:
     wanted = base.wanted_versions()
     base.models.preload([(family, version) for family in FAMILIES for version in sorted(wanted[family])])
-    if isinstance(base, Core):
-        _adopt(base)
-    _say_ready(service)
 
 
 def _tracking(settings: Settings) -> CrossFamilySet:
@@ -337,18 +365,16 @@ def _say_ready(service: Service) -> None:
     happened("ready", text, position=position, seconds=seconds, events=position, versions=versions)
 
 
-def _adopt(core: Core) -> None:
+def _claim(core: Core) -> None:
     try:
         core.claim_registry()
     except RegistryError as error:
         log.warning("the registry is not compared with the ledger: %s", error)
-    try:
-        problems = adopt_all(core.promotion, FAMILIES).problems
-    except StorageError as error:
-        log.warning("the registry's aliases could not be compared with the ledger's: %s", error)
-    else:
-        for family, problem in problems.items():
-            log.warning("%s: ledger and registry could not be brought together: %s", family, problem)
+
+
+def _adopt(core: Core) -> None:
+    for family, problem in adopt_all(core.promotion, FAMILIES).problems.items():
+        log.warning("%s: ledger and registry could not be brought together: %s", family, problem)
 
 
 async def _close(service: Service, preparing: Thread) -> None:

@@ -194,7 +194,13 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
     ("GET", "/healthz"): Described(
         summary="Whether the process serves: the liveness probe.",
         answer=shapes.Health,
-        example={"ok": True, "version": "0.1.0", "uptime_seconds": 12.5, "failing_jobs": {}},
+        example={
+            "ok": True,
+            "version": "0.1.0",
+            "uptime_seconds": 12.5,
+            "failing_jobs": {},
+            "start_problem": None,
+        },
         statuses=(200, 503),
     ),
     ("GET", "/readyz"): Described(

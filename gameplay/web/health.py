@@ -35,7 +35,13 @@ async def healthz(request: Request) -> Response:
     """GET /healthz: 200 as soon as the process serves; 503 when a thread has died and only another start helps."""
     service = service_of(request)
     failing = {job: masked_of(request)(problem) for job, problem in service.schedule.failing.items()}
-    shown = {"version": VERSION, "uptime_seconds": round(service.uptime_seconds(), 3), "failing_jobs": failing}
+    problem = service.start.problem
+    shown = {
+        "version": VERSION,
+        "uptime_seconds": round(service.uptime_seconds(), 3),
+        "failing_jobs": failing,
+        "start_problem": problem and masked_of(request)(problem),
+    }
     if died := service.died():
         detail = "; ".join(f"the thread {name} died: {error}" for name, error in died.items())
         return answer({"ok": False, "detail": masked_of(request)(detail), **shown}, 503, RETRY_AFTER)

@@ -71,12 +71,16 @@ class Root(msgspec.Struct):
 
 
 class Health(msgspec.Struct):
-    """Whether the process serves; `failing_jobs` says which jobs' newest runs failed, and why."""
+    """Whether the process serves.
+
+    `failing_jobs` says which jobs' newest runs failed, and why; `start_problem` what holds the start up.
+    """
 
     ok: bool
     version: str
     uptime_seconds: float
     failing_jobs: dict[str, str]
+    start_problem: str | None
     detail: str | msgspec.UnsetType = msgspec.UNSET
 
 

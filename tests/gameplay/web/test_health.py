@@ -83,7 +83,7 @@ def test_a_service_is_ready_when_nothing_is_missing(served: TestClient) -> None:
 def test_a_family_without_aliases_is_missing(tmp_path: Path) -> None:
     app = create_app(Settings(data_dir=tmp_path, promotion_schedule=None), registry=FaultyRegistry())
     with TestClient(app) as client:
-        wait_until(lambda: service_behind(client).caught_up)
+        wait_until(lambda: service_behind(client).has_jobs)
         answer = client.get("/readyz")
 
         assert answer.status_code == 503

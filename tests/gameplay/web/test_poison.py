@@ -9,7 +9,6 @@ from starlette.testclient import TestClient
 from gameplay.config import Settings
 from gameplay.web.app import create_app
 from ledger.engines.database import open_engine
-from ledger.errors import StorageError
 from ledger.guards import SQLITE as TRIGGERS
 from ledger.store import Ledger
 from tests.builders import game_finished
@@ -106,7 +105,7 @@ def test_a_start_that_failed_says_so_wherever_the_head_is_needed(
     settings: Settings, registry: FaultyRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_self: object) -> None:
-        raise StorageError("the disk is gone")
+        raise RuntimeError("a bug of the fold")
 
     monkeypatch.setattr("projections.projector.Projector.start", refuse)
     with TestClient(create_app(settings, registry=registry)) as client:
@@ -114,4 +113,4 @@ def test_a_start_that_failed_says_so_wherever_the_head_is_needed(
         for path in OF_THE_HEAD:
             response = client.get(path)
             assert response.status_code == 503
-            assert "the disk is gone" in response.json()["detail"]
+            assert "a bug of the fold" in response.json()["detail"]
