@@ -151,7 +151,8 @@ class Webhook:
         if self._failures == 1:
             # Only the first of a row of failures; the address may itself be a secret.
             log.warning("the webhook's receiver has not taken position %d: %s", entry.position, problem)
-        seconds = min(2.0 ** (self._failures - 1), BACK_OFF_SECONDS_MAX)
+        # The power is bounded too: a receiver that is down for days makes it larger than any float.
+        seconds = min(2.0 ** min(self._failures - 1, 16), BACK_OFF_SECONDS_MAX)
         return seconds * random.uniform(0.8, 1.2)
 
 

@@ -1,6 +1,6 @@
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,6 +43,14 @@ def started(ledger: Ledger, receiver: Receiver) -> Webhook:
     found.step(NOT_ENDING)
     assert receiver.got == []
     return found
+
+
+def scripted(ledger: Ledger, status: Callable[[], int], *, process: CollectorRegistry | None = None) -> Webhook:
+    """A sender to a receiver that answers by a function, over a ledger with one event before its start."""
+    if ledger.head().position == 0:
+        append(ledger, aliases_assigned())
+    metrics = WebhookMetrics(process or CollectorRegistry())
+    return Webhook(ledger, Leases(ledger.engine), metrics, "http://hooks.example", None, post=lambda *_: status())
 
 
 def positions(receiver: Receiver) -> list[int]:
@@ -184,14 +192,18 @@ def test_a_restored_database_that_is_shorter_goes_on_at_its_end(ledger: Ledger, 
     assert positions(receiver) == [2]
 
 
-def test_no_wait_grows_beyond_five_minutes(ledger: Ledger, receiver: Receiver) -> None:
-    webhook = started(ledger, receiver)
+def test_a_receiver_that_was_down_for_days_gets_what_waited(ledger: Ledger) -> None:
+    answers = [503] * 1_100 + [204]
+    webhook = scripted(ledger, lambda: answers.pop(0))
+    webhook.step(NOT_ENDING)
     append(ledger, cycle_decided())
-    receiver.statuses = [500] * 20
 
-    waits = [webhook.step(NOT_ENDING) for _ in range(20)]
+    waits = [webhook.step(NOT_ENDING) for _ in range(1_100)]
+    before = Checkpoint(ledger.engine).read()
+    webhook.step(NOT_ENDING)
 
-    assert max(waits) <= BACK_OFF_SECONDS_MAX * 1.2
+    assert BACK_OFF_SECONDS_MAX * 0.8 <= min(waits[10:]) <= max(waits) <= BACK_OFF_SECONDS_MAX * 1.2
+    assert (before, Checkpoint(ledger.engine).read(), answers) == (1, 2, [])
 
 
 def test_a_service_sends_what_happens_and_a_receiver_that_hangs_keeps_nothing_waiting(
