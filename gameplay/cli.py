@@ -18,15 +18,24 @@ PROBLEMS = (SettingError, LedgerError, ModelError, ProjectionError, Refusal, Sta
 
 # Imported when called: together they take a second, which `rps --help` and most commands need not pay.
 COMMANDS: Mapping[str, Lazy] = {
-    "serve": Lazy("gameplay.commands.serve", "serve", "Serve; set up first where nothing is."),
-    "setup": Lazy("gameplay.commands.serve", "setup", "Do the first start's work without serving."),
+    "serve": Lazy(
+        "gameplay.commands.serve", "serve", "Serve; set up first where nothing is.", handles_sigterm=True
+    ),
+    "setup": Lazy(
+        "gameplay.commands.serve", "setup", "Do the first start's work without serving.", handles_sigterm=True
+    ),
     "migrate": Lazy("gameplay.commands.serve", "migrate", "Bring the database to the newest migration."),
     "config": Lazy("gameplay.commands.config", "config", "Show every setting, and when the jobs run next."),
     "doctor": Lazy("gameplay.commands.doctor", "doctor", "Look at everything that a service needs."),
     "simulate": Lazy("gameplay.commands.simulate", "simulate", "Play games against a running service."),
     "promote": Lazy("gameplay.commands.promotion", "promote", "Run a promotion cycle now."),
     "promotion": Lazy("gameplay.commands.promotion", "promotion", "Show promotion, run a cycle, pin, swap, undo."),
-    "train": Lazy("gameplay.commands.train", "train", "Train new versions where there is enough to learn."),
+    "train": Lazy(
+        "gameplay.commands.train",
+        "train",
+        "Train new versions where there is enough to learn.",
+        handles_sigterm=True,
+    ),
     "models": Lazy("gameplay.commands.models", "models", "Show the versions behind the twelve aliases."),
     "capture": Lazy("gameplay.commands.capture", "capture", "Write down what is served, and check it."),
     "cross-family": Lazy(

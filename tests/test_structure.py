@@ -178,6 +178,8 @@ ENVIRONMENT_READERS = {
 BROAD_HANDLERS = {
     "gameplay.serving.cross_family": "the task's outermost loop: no round may end it",
     "gameplay.models.deadlines": "a call's outermost frame: what it raises is raised to who waits for it",
+    "projections.commands.program": "the program's outermost frame: a fault is no finding, whose status is 1",
+    "projections.commands.replaying": "a module that is not ours may raise anything when it is imported",
     "projections.objects": "a panic is no Exception, and its class cannot be imported: translated, once",
     "gameplay.models.graph": "the runtime's errors have no root but Exception: translated, once",
     "gameplay.models.loaded": "the loading thread's outermost loop: without it nothing would be loaded again",

@@ -29,19 +29,25 @@ def ask_for_cycles(
 ) -> list[Row]:
     """The history row of each family that has decided; of one that has not, with its `problem`.
 
-    Raises CycleError with what the service says where none has.
+    Raises CycleError with what the service says where none has, and for a token or a key that no header can hold.
     """
     headers = {}
     if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
+        headers["Authorization"] = f"Bearer {_ascii(token, 'RPS_INTERNAL_TOKEN')}"
     if key is not None:
-        headers["Idempotency-Key"] = key
+        headers["Idempotency-Key"] = _ascii(key, "the key")
     body = {"model_type": family, "dry_run": dry_run, "reason": reason}
     try:
         response = client.post(PATH, json=body, headers=headers)
     except httpx2.HTTPError as error:
         raise CycleError(f"no answer from {client.base_url}: {error}; is `rps serve` up?") from error
     return _rows(str(client.base_url), response)
+
+
+def _ascii(value: str, what: str) -> str:
+    if not value.isascii():
+        raise CycleError(f"{what} goes into a header, so it can have ASCII characters alone")
+    return value
 
 
 def _rows(url: str, response: httpx2.Response) -> list[Row]:

@@ -1,5 +1,8 @@
 """Where the commands of both programs write: results to standard output, all else to standard error."""
 
+import errno
+import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +12,7 @@ import click
 import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.json import JSON
+from rich.highlighter import JSONHighlighter
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -43,9 +46,15 @@ def model_type_option(command: Command) -> Command:
     return click.option("--model-type", type=kind, default=None, help="One family only.")(command)
 
 
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the program: rich would end it with status 1, which is that of a finding."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def output() -> Console:
     """Standard output. In a pipe or a file a table keeps its width: rich would squeeze it into 80 columns."""
-    return Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, highlight=False)
+    return _Output(width=None if sys.stdout.isatty() else PIPE_COLUMNS, highlight=False)
 
 
 def say(*words: str) -> None:
@@ -57,7 +66,7 @@ def print_json(value: Any) -> None:
     """One line of JSON; bytes as hexadecimal digits."""
     plain = _hexadecimal(msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True))
     # Not by the library's `json`, which writes a number that is none as NaN: no other reader takes that.
-    click.echo(msgspec.json.encode(plain).decode())
+    click.echo(_encodable(msgspec.json.encode(plain).decode()))
 
 
 def _hexadecimal(value: Any) -> Any:
@@ -84,8 +93,28 @@ def json_value(payload: bytes) -> Any:
 
 
 def print_payload(payload: bytes) -> None:
-    """JSON as it is stored, indented."""
-    output().print(JSON(payload.decode()))
+    """JSON as it is stored, indented, each value on one line however long, so that it can be read as JSON again.
+
+    What does not print is escaped: a payload holds text of callers, and a terminal obeys control characters.
+    """
+    lines = msgspec.json.format(payload, indent=2).decode().split("\n")
+    shown = "\n".join(_escaped(line, str.isprintable) for line in lines)
+    output().print(JSONHighlighter()(Text(_encodable(shown))), soft_wrap=True)
+
+
+def _encodable(text: str) -> str:
+    """JSON that the encoding of standard output can hold."""
+
+    def passes(one: str) -> bool:
+        return one.encode(encoding, "ignore") != b""
+
+    encoding = sys.stdout.encoding or "utf-8"
+    return text if text.isascii() else _escaped(text, passes)
+
+
+def _escaped(text: str, passes: Callable[[str], bool]) -> str:
+    """JSON with its own escapes for the characters that do not pass; they are within its strings."""
+    return "".join(one if passes(one) else json.dumps(one)[1:-1] for one in text)
 
 
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -5,9 +5,13 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
-from typing import IO, Any, NamedTuple
+from io import TextIOWrapper
+from types import FrameType
+from typing import IO, Any, NamedTuple, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
@@ -18,15 +22,21 @@ from projections.commands.console import messages, printable
 
 EXIT_PROBLEM = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
+EXIT_UNREAD = 128 + signal.SIGPIPE
+EXIT_TERMINATED = 128 + signal.SIGTERM
 
 
 class Lazy(NamedTuple):
-    """A command that is imported when it is called: where it is, and its first line in the list of commands."""
+    """A command that is imported when it is called: where it is, and its first line in the list of commands.
+
+    `handles_sigterm` is said of one that has its own way to end, or does work that cannot be interrupted.
+    """
 
     module: str
     name: str
     help: str
     hidden: bool = False
+    handles_sigterm: bool = False
 
 
 class Problem(click.ClickException):
@@ -34,10 +44,10 @@ class Problem(click.ClickException):
 
     exit_code = EXIT_PROBLEM
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, program: str | None = None) -> None:
         super().__init__(text)
         context = click.get_current_context(silent=True)
-        self._program = context.find_root().info_name if context else None
+        self._program = context.find_root().info_name if context else program
 
     def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002 - click's own signature
         """Print it to standard error."""
@@ -72,7 +82,8 @@ class Program(Group):
 
     `problems` are the errors that are expected; each says what is wrong and what to do. An error of the operating
     system (a full disk, a folder that may not be written) is one of them. Every other error is a fault of the
-    program, which needs its traceback.
+    program, which needs its traceback. The interpreter's own status for that is 1, which here means that a command
+    has found something: so no error is left to it.
     """
 
     def __init__(
@@ -87,6 +98,25 @@ class Program(Group):
         self._problems = problems
         self._masked = masked
         self._lazy = dict(lazy or {})
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        """Run a command, and end the process with its status."""
+        _stand_in()
+        _print_all()
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            return super().main(*args, **more)
+        except OSError as error:
+            _drop_output()
+            self._say(_named(error))
+        except self._problems as problem:
+            self._say(str(problem))
+        except Exception:  # noqa: BLE001 - the program's outermost frame: its traceback, and the status
+            sys.excepthook(*sys.exc_info())
+        finally:
+            if signal.getsignal(signal.SIGTERM) is _end:
+                signal.signal(signal.SIGTERM, before)
+        sys.exit(EXIT_PROBLEM)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the commands, without the former ones, which are taken all the same."""
@@ -105,11 +135,15 @@ class Program(Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Look the command up; a mistyped one gets a suggestion, for which click knows no lazy command."""
         try:
-            return super().resolve_command(ctx, args)
+            found = super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:
             raise click.NoSuchCommand(
                 error.command_name, possibilities=self.list_commands(ctx), ctx=ctx
             ) from error
+        lazy = self._lazy.get(found[0] or "")
+        if lazy is None or not lazy.handles_sigterm:
+            _clean_up_at_sigterm()
+        return found
 
     def summaries(self, ctx: click.Context) -> Iterator[tuple[str, str]]:
         """The same, without an import: help should not take a second."""
@@ -138,13 +172,18 @@ class Program(Group):
         except self._problems as problem:
             raise self._problem(str(problem)) from problem
         except OSError as error:
-            if error.errno == errno.EPIPE:
-                raise
             _drop_output()
+            if error.errno == errno.EPIPE:
+                ctx.exit(EXIT_UNREAD)
             raise self._problem(_named(error)) from error
 
     def _problem(self, text: str) -> Problem:
-        return Problem(self._masked(text))
+        return Problem(self._masked(text), self.name)
+
+    def _say(self, text: str) -> None:
+        """Print a problem that is met outside a command, as by a help text; standard error may be as full."""
+        with suppress(OSError):
+            self._problem(text).show()
 
 
 def _named(error: OSError) -> str:
@@ -157,3 +196,31 @@ def _drop_output() -> None:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, sys.stdout.fileno())
         os.close(nothing)
+
+
+def _clean_up_at_sigterm() -> None:
+    """Have SIGTERM unwind the command, as Ctrl-C does, so that no file stays that is half written."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_DFL)  # the second one ends what does not end by itself
+    raise SystemExit(EXIT_TERMINATED)
+
+
+def _stand_in() -> None:
+    """Have the null device in the place of each standard stream that the caller has closed.
+
+    The interpreter has None there. And without it the number of the closed one would be that of the next file: a
+    library that prints to standard output would print into a database.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, closefd=False))
+
+
+def _print_all() -> None:
+    """Have a question mark printed for each character that the encoding of standard output lacks."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")

@@ -39,13 +39,15 @@ class OwnProjection(click.ParamType[Any]):
         if not isinstance(value, str) or value in READ_MODELS:
             return value
         module, named, attribute = value.partition(":")
-        if not named:
+        if not named or not all(part.isidentifier() for part in module.split(".")):
             self.fail(f"{value!r} is none of {', '.join(READ_MODELS)}, and no module:name", param, ctx)
         sys.path.insert(0, str(Path.cwd()))
         try:
             found = getattr(import_module(module), attribute)
         except (ImportError, AttributeError) as error:
             self.fail(f"{value}: {error}", param, ctx)
+        except Exception as error:  # noqa: BLE001 - the outermost frame of a module that is not ours
+            self.fail(f"{value}: importing {module} raised {type(error).__name__}: {error}", param, ctx)
         finally:
             sys.path.pop(0)
         if not isinstance(found, ReadModel):

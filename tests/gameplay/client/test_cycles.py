@@ -59,3 +59,15 @@ def test_no_service_at_all_is_said() -> None:
         pytest.raises(CycleError, match="is `rps serve` up"),
     ):
         ask(client)
+
+
+@pytest.mark.parametrize(
+    ("token", "key", "problem"), [(None, "nightly-\xe9", "the key"), ("tok\xe9n", None, "RPS_INTERNAL_TOKEN")]
+)
+def test_what_no_header_can_hold_is_said_by_name(token: str | None, key: str | None, problem: str) -> None:
+    with (
+        httpx2.Client(base_url="http://127.0.0.1:9") as client,
+        pytest.raises(CycleError, match=f"^{problem} goes into a header") as refused,
+    ):
+        ask_for_cycles(client, token=token, family=X, dry_run=False, reason=None, key=key)
+    assert "\xe9" not in str(refused.value)

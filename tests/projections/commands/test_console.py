@@ -8,7 +8,7 @@ from rich.console import Console
 from ledger.verification.findings import Finding
 from ledger.verification.walk import VerificationReport
 from projections.commands import console
-from projections.commands.console import print_json, print_table, printable, show
+from projections.commands.console import print_json, print_payload, print_table, printable, show
 
 
 @pytest.fixture
@@ -93,3 +93,17 @@ def test_where_there_is_no_room_words_are_broken_to_letters_and_headings_too(nar
 )
 def test_what_does_not_print_is_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_a_payload_is_json_again_and_holds_no_character_that_a_terminal_obeys(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    payload = {"reason": f"\x9b31m \u202e \x7f \u2028 \xe9 {'long ' * 60}", "of": [1, 0.5, "[bold]", {"x": None}]}
+
+    print_payload(json.dumps(payload, ensure_ascii=False).encode())
+
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == payload
+    assert all(one.isprintable() for one in shown.replace("\n", ""))
+    assert "\xe9" in shown
+    assert shown.startswith('{\n  "reason": ')

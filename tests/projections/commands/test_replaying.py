@@ -9,6 +9,7 @@ from tests.projections.sabotage import database
 from tests.projections.terminal import ask
 
 MODULE = "read_models_of_ones_own"
+FAULTY = "read_models_with_a_fault"
 SOURCE = """
 from ledger.events import GameFinished
 from projections import ReadModel
@@ -29,6 +30,7 @@ number = 7
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The name of a module in the working folder."""
     (tmp_path / f"{MODULE}.py").write_text(SOURCE)
+    (tmp_path / f"{FAULTY}.py").write_text("1 / 0")
     monkeypatch.chdir(tmp_path)
     before = list(sys.path)
     yield MODULE
@@ -69,6 +71,10 @@ def test_before_the_first_event_a_read_model_of_ones_own_has_nothing(ledger: Led
         ("no_such_module:x", "no_such_module:x: No module named 'no_such_module'"),
         (f"{MODULE}:other", f"{MODULE}:other: module '{MODULE}' has no attribute 'other'"),
         (f"{MODULE}:number", f"{MODULE}:number is no projections.ReadModel"),
+        (f"{FAULTY}:x", f"{FAULTY}:x: importing {FAULTY} raised ZeroDivisionError: division by zero"),
+        (":x", "and no module:name"),
+        (f".{MODULE}:games", "and no module:name"),
+        (f"{MODULE}..inner:games", "and no module:name"),
     ],
 )
 @pytest.mark.usefixtures("own")
