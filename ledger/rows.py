@@ -62,10 +62,10 @@ assert Row._fields == tuple(column.name for column in events.columns), (
 
 
 class Extent(NamedTuple):
-    """How far the log goes, and how far it has ever gone (None where the database does not remember)."""
+    """How far the log goes, and how far it has ever gone as the database remembers it: None of an empty log."""
 
     last_position: int
-    remembered_position: int | None
+    remembered_position: object
 
 
 _ROWS = select(*events.columns).order_by(events.c.position)

@@ -128,7 +128,7 @@ class Database(Protocol):
         """A column of text as the bytes that are stored."""
         ...
 
-    def remembered(self, connection: Connection) -> int | None:
+    def remembered(self, connection: Connection) -> object:
         """The last position that was ever given, where the database remembers it."""
         ...
 

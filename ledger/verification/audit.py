@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from ledger.errors import DamagedError
+from ledger.errors import DamagedError, IdentityError
+from ledger.identity import read_id
 from ledger.sealing.checkpoints import CheckpointError
 from ledger.sealing.keys import Verifier
 from ledger.sealing.merkle import CompactRange
@@ -44,6 +45,7 @@ def audit(
         structures = beside.submit(damages, ledger.engine)
         report = verify(ledger, first=first, anchors=anchors, claims=claims, progress=progress)
     missing = [] if damaged else missing_seals(seals, archived)
+    damaged += _unnamed(ledger)
     found = (*report.findings, *missing, *stored.findings, *kept.findings, *damaged, *structures.result())
     return structs.replace(
         report,
@@ -52,6 +54,15 @@ def audit(
         archived=len(archived),
         signers=tuple(sorted({*stored.signers, *kept.signers})),
     )
+
+
+def _unnamed(ledger: Ledger) -> list[Finding]:
+    """What is wrong with the ledger's id, without which no service starts on it."""
+    try:
+        read_id(ledger.engine)
+    except (IdentityError, DamagedError) as error:
+        return [Finding(None, "damaged", str(error))]
+    return []
 
 
 class Checked(NamedTuple):

@@ -195,8 +195,9 @@ class _Walk:
         if row.position < self._first:
             self.add(row.position, "inserted", f"there is no position {row.position}")
             return False
-        if row.position > self._expected:
-            self._step_over_gap(row)
+        self._step_over_gap(row)
+        if self.stopped:
+            return False
         if column := row.misfit():
             self.add(row.position, "edited", f"column {column}: what it holds is not of its type")
             self._previous, self._expected = None, row.position + 1
@@ -216,18 +217,17 @@ class _Walk:
         return True
 
     def _step_over_gap(self, row: Row) -> None:
-        if self._previous is None:
-            missing = row.position - self._expected
-            self.add(self._expected, "missing", f"{missing} event{'s' * (missing > 1)} before {row.position}")
-            self._expected = row.position
-            return
-        found = diagnose_gap(self._rows, self._previous, self._expected, row.position)
-        self._note(self._expected, found)
-        moved = found.kind == "moved"
-        self._expected = self._expected + 1 if moved else row.position
-        self._previous = found.next_hash
-        if moved and row.position > self._expected:
-            self._step_over_gap(row)
+        """Name what is missing before a row, each event that has moved from there by itself."""
+        while row.position > self._expected and not self.stopped:
+            if self._previous is None:
+                missing = row.position - self._expected
+                self.add(self._expected, "missing", f"{missing} event{'s' * (missing > 1)} before {row.position}")
+                self._expected = row.position
+                return
+            found = diagnose_gap(self._rows, self._previous, self._expected, row.position)
+            self._note(self._expected, found)
+            self._expected = self._expected + 1 if found.kind == "moved" else row.position
+            self._previous = found.next_hash
 
     def _check_order(self, row: Row, known_version: int) -> None:
         """A row that fits the chain and yet was not written by this ledger may give itself away."""
@@ -267,12 +267,18 @@ class _Walk:
             self._held_sizes[claim.source] = claim.size
         self._edge.extend(leaves[start:])
 
-    def end(self, remembered_position: int | None) -> None:
+    def end(self, remembered_position: object) -> None:
         """What only the end of the log can show: whether there was ever more."""
+        if not isinstance(remembered_position, int) or remembered_position < self._head:
+            if self._head:
+                said = "nothing" if remembered_position is None else repr(remembered_position)
+                problem = f"the log ends at {self._head}, and the database's own sequence remembers {said}"
+                self.add(None, "damaged", problem)
+            remembered_position = 0
         last = self._expected - 1
         cut = {anchor: "an anchor" for anchor in self._anchors if anchor > last}
         cut |= {claim.size: claim.source for claim in self._claims if claim.size > last}
-        if remembered_position is not None and remembered_position > last:
+        if remembered_position > last:
             cut[remembered_position] = "the database's own sequence"
         if not cut or self.stopped:
             return

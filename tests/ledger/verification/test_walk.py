@@ -340,3 +340,40 @@ def test_claims_are_about_the_whole_log_and_no_part_is_held_against_them(vandal:
 
     assert finding.position == size
     assert (guarded(part), part.claims) == ([], 0)
+
+
+def test_a_tail_that_was_moved_up_is_named_and_not_walked_through(tmp_path: Path) -> None:
+    """Each of its events belongs where one is missing, and to find it the whole log is read."""
+    with closing(make_ledger(tmp_path / "ledger.db", 2_600)) as vandal:
+        vandal.connection.execute("UPDATE events SET position = position + 1000000 WHERE position > 1300")
+
+        report = verify(vandal.ledger)
+
+    first, *others = guarded(report)
+    assert (first.position, first.kind) == (1301, "moved")
+    assert len(others) <= FINDINGS_MAX
+    assert report.unchecked_from is not None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE sqlite_sequence SET seq = 'abc'",
+        "UPDATE sqlite_sequence SET seq = x'00'",
+        "UPDATE sqlite_sequence SET seq = 1",
+        "UPDATE sqlite_sequence SET seq = NULL",
+        "DELETE FROM sqlite_sequence",
+    ],
+)
+def test_a_database_that_was_made_to_forget_its_last_position_is_damaged(
+    engine: Engine, ledger: Ledger, change: str
+) -> None:
+    """It would show no tail that is cut off later."""
+    ledger.append("game-g1", [game_started(), round_played()], 0)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(change)
+
+    (finding,) = verify(ledger).findings
+
+    assert finding.kind == "damaged"
+    assert "the database's own sequence" in finding.problem
