@@ -12,6 +12,7 @@ from gameplay import setting_values as values
 from gameplay.env_file import EnvFileError, read_env_file
 from gameplay.log_style import LogStyle, style_in
 from ledger.errors import InvalidTextError
+from ledger.files import sqlite_url
 from ledger.masking import MASK, Masking, credentials
 from ledger.times import parse_time
 from ledger.vocabulary import (
@@ -240,9 +241,9 @@ class Settings:
         folder = self.data_dir.absolute()
         defaults: dict[str, Any] = {
             "seal_key": folder / "seal.key",
-            "database_url": f"sqlite:///{folder / 'ledger.db'}",
-            "mlflow_tracking_uri": f"sqlite:///{folder / 'mlflow.db'}",
-            "model_store_url": f"file://{folder / 'models'}",
+            "database_url": sqlite_url(folder / "ledger.db"),
+            "mlflow_tracking_uri": sqlite_url(folder / "mlflow.db"),
+            "model_store_url": (folder / "models").as_uri(),
         }
         for name, value in defaults.items():
             if getattr(self, name) in ("", Path()):

@@ -95,6 +95,18 @@ class DiskFullError(StorageError):
         self.problem = problem
 
 
+class LeftOutError(StorageError):
+    """The database has stored fewer events than it was given, without an error: they are not acknowledged."""
+
+    def __init__(self, stored: int, given: int) -> None:
+        super().__init__(
+            f"the database took {stored} of {given} events: a trigger or a rule that is none of the ledger's is on"
+            " its tables; `rps-audit verify` names it"
+        )
+        self.stored = stored
+        self.given = given
+
+
 class ReplacedError(StorageError):
     """The database's file was removed or replaced while it was open: nothing that was written since counts."""
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,12 @@ def name_full(problem: str) -> str:
     """As `problem_of`, of what a library says of such an error in its own words."""
     numbers = (f"(os error {number})" for number in _FULL)
     return f"disk full: {problem}" if any(number in problem for number in numbers) else problem
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a database in a file: what follows a `?` is for the driver there, and a `%` begins a byte."""
+    escaped = str(path).replace("%", "%25").replace("?", "%3F")
+    return f"sqlite:///{escaped}"
 
 
 def make_folder(path: Path) -> None:
@@ -53,14 +60,24 @@ def new_file(path: Path, *, replace: bool = False) -> Iterator[IO[bytes]]:
                 os.replace(temporary.name, path)
             else:
                 os.link(temporary.name, path)  # unlike a rename it fails where a file is
+            keep_names(path.parent)
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(temporary.name)
+
+
+def keep_names(folder: Path) -> None:
+    """Have the names in a folder outlast a loss of power, as the files' bytes do. Raises OSError."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def make_private(path: Path) -> None:
     """Take a file of ours out of reach of others, in case an earlier release has made it. Raises OSError."""
     with suppress(FileNotFoundError):
         found = path.stat()
-        if found.st_uid == os.geteuid() and found.st_mode & 0o077:
+        if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_mode & 0o077:
             path.chmod(PRIVATE_FILE)

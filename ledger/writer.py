@@ -144,7 +144,7 @@ class Writer:
             self._held = self._held or self._ledger.connect()
             return self._ledger.append_all([waiting.append for waiting in batch], on=self._held)
         except StorageError as error:
-            return [StorageError(str(error)) for _ in batch]
+            return [_anew(error) for _ in batch]
         except BaseException as error:  # the thread's outermost loop: a dead writer would hang every caller
             log.exception("the writer failed on a batch of %d appends", len(batch))
             return [StorageError(f"the writer failed: {error}") for _ in batch]
@@ -160,3 +160,10 @@ class Writer:
                 waiting.answer.set_result(outcome)
         if self._then is not None:
             self._loop.call_soon(self._then)
+
+
+def _anew(error: StorageError) -> StorageError:
+    """The same error for one of several callers: one that all of them raise collects the tracebacks of all."""
+    anew = type(error).__new__(type(error), *error.args)
+    vars(anew).update(vars(error))
+    return anew

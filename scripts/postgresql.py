@@ -39,6 +39,8 @@ _DEFINITIONS = b"""
 SELECT 'table', oid, relacl::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
 UNION ALL SELECT 'trigger', oid, tgenabled::text || pg_get_triggerdef(oid) FROM pg_trigger
 UNION ALL SELECT 'function', oid, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+UNION ALL SELECT 'rule', pg_rewrite.oid, pg_get_ruledef(pg_rewrite.oid) FROM pg_rewrite
+JOIN pg_class ON pg_class.oid = ev_class WHERE relnamespace = 'public'::regnamespace
 ORDER BY 1, 2, 3"""
 _TABLES = (
     "events",

@@ -174,6 +174,7 @@ ENVIRONMENT_READERS = {
     "gameplay.config": "makes the settings of it, once, for everybody",
     "gameplay.telemetry": "the libraries read their opt-outs from there alone, at their import",
     "gameplay.models.registry": "MLflow takes its time-outs from there alone; it sets what is unset",
+    "ledger.engines.postgresql_dump": "hands it on to PostgreSQL's programs, which know what in it is for them",
 }
 BROAD_HANDLERS = {
     "gameplay.serving.cross_family": "the task's outermost loop: no round may end it",

@@ -1,5 +1,6 @@
 """A dump of a ledger's schema by PostgreSQL's own programs, and a database for the time of a look into it."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -59,7 +60,7 @@ def _run(program: str, parameters: dict[str, Any], *arguments: str, maintaining:
     done = subprocess.run(
         [path, f"{option}={make_conninfo(**parameters)}", *arguments],
         # A command's words can be seen by all; without a password the program finds one as it is used to.
-        env=None if password is None else {"PGPASSWORD": str(password)},
+        env=None if password is None else {**os.environ, "PGPASSWORD": str(password)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -16,8 +16,8 @@ from ledger.engines.beside import Beside
 from ledger.engines.postgresql_arrays import blobs, numbers, texts
 from ledger.engines.postgresql_pages import read_pages
 from ledger.engines.postgresql_trips import Trips, travelling
-from ledger.errors import UnavailableError
-from ledger.guards import FUNCTIONS, GUARDS, Guard
+from ledger.errors import LeftOutError, UnavailableError
+from ledger.guards import FUNCTIONS, GUARDED, GUARDS, Guard
 from ledger.schema import events, ledger_head, ledger_identity
 
 # Each statement must see what was committed until the lock was had. A transaction that has its snapshot before
@@ -72,6 +72,7 @@ _STORED_TRIGGERS: Final = """
 SELECT tgname, relname, tgtype, tgenabled, tgnewtable, tgqual IS NULL, proname, prosrc, prosecdef
 FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_proc ON pg_proc.oid = tgfoid
 WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace"""
+_STORED_RULES: Final = "SELECT rulename, tablename FROM pg_rules WHERE schemaname = current_schema()"
 _BITS: Final = {"ROW": 1, "BEFORE": 2, "INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
 
 
@@ -160,7 +161,9 @@ class Queries:
             words, names = _words(beside.statement)
             trips.ask_plainly(words, [beside.values[name] for name in names])
         trips.ask(b"COMMIT")
-        trips.answers()
+        answers = trips.answers()
+        if rows and (inserted := answers[0].command_tuples) != len(rows):
+            raise LeftOutError(inserted or 0, len(rows))
 
     def extend(
         self,
@@ -257,6 +260,12 @@ class Queries:
                 yield f"trigger {name} is missing"
             elif _as_stored(guard) != tuple(stored[name])[1:]:
                 yield f"trigger {name} is changed"
+        for name, row in stored.items():
+            if name not in GUARDS and row.relname in GUARDED:
+                yield f"trigger {name} on {row.relname} is none of the ledger's"
+        for rule in connection.exec_driver_sql(_STORED_RULES):
+            if rule.tablename in GUARDED:
+                yield f"rule {rule.rulename} on {rule.tablename} is none of the ledger's"
 
 
 def _as_stored(guard: Guard) -> tuple[object, ...]:

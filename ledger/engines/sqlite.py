@@ -18,7 +18,7 @@ from ledger.engines.options import DATABASE, SINGLE, WRITE
 from ledger.engines.pool import OwningPool
 from ledger.engines.sqlite_queries import Queries
 from ledger.errors import DamagedError, DiskFullError, NoLedgerError, ReplacedError, StorageError
-from ledger.files import make_folder, make_private, problem_of
+from ledger.files import make_folder, make_private, problem_of, sqlite_url
 
 BUSY_TIMEOUT_MS = 10_000
 BUSY_RETRY_MS = 10
@@ -56,7 +56,7 @@ class Sqlite(Queries):
     @contextmanager
     def opened_copy(self, engine: Engine, copied: Path) -> Iterator[Engine]:  # noqa: ARG002
         """A backup for a block, opened for reading."""
-        reader = open_reader(make_url(f"sqlite:///{copied}"), traceless=False)
+        reader = open_reader(make_url(sqlite_url(copied)), traceless=False)
         try:
             yield reader
         finally:
@@ -182,6 +182,8 @@ def open_engine(url: URL, *, must_exist: bool) -> Engine:
     path = _path(url)
     if must_exist and not path.is_file():
         raise NoLedgerError(path)
+    if path.is_dir():
+        raise StorageError(f"{path} is a folder: name a file in it, as in {path / 'ledger.db'}")
     try:
         make_folder(path.parent)
         for one in (path, *beside(path)):
@@ -236,8 +238,9 @@ def beside(path: Path) -> tuple[Path, Path]:
 def bound_wal(engine: Engine, *, bytes_max: int = WAL_BYTES_MAX) -> bool:
     """Give back the disk that a write-ahead log took while a reader held it; False where it is not too large.
 
-    Only the last step takes the write lock, when little is left to copy, and it does not wait: a reader, or a
-    program that ships the log elsewhere, keeps it as long as it likes. Raises StorageError.
+    It waits for no lock: a reader, or a program that ships the log elsewhere, keeps it as long as it likes. All is
+    copied in one step, under the write lock: SQLite before 3.51.3 may lose what is committed while one checkpoint
+    follows at once on another. Raises StorageError.
     """
     file = engine.get_execution_options()[DATABASE]
     if not isinstance(file, SqliteFile) or file.wal_bytes() <= bytes_max:
@@ -247,7 +250,6 @@ def bound_wal(engine: Engine, *, bytes_max: int = WAL_BYTES_MAX) -> bool:
             driver: Any = connection.connection.driver_connection
             try:
                 driver.execute("PRAGMA busy_timeout = 0")
-                driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
                 driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             finally:
                 driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -268,6 +270,13 @@ def size_bytes(engine: Engine) -> int | None:
 def _path(url: URL) -> Path:
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         raise StorageError(f"{url.render_as_string()} is not supported: write {SUPPORTED}")
+    try:
+        url.database.encode()
+    except UnicodeEncodeError as error:
+        raise StorageError(f"{url.database!a} is no text in UTF-8: write {SUPPORTED}") from error
+    if url.host or url.query or "\0" in url.database:
+        # Two slashes begin a host's name, and what follows a question mark is for a driver that is not asked.
+        raise StorageError(f"{url.render_as_string()!r} names no file: write {SUPPORTED}")
     return Path(url.database)
 
 

@@ -24,6 +24,8 @@ from sqlalchemy import cast as cast_to
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from ledger.engines.beside import Beside
+from ledger.errors import LeftOutError
+from ledger.guards import GUARDED
 from ledger.guards import SQLITE as TRIGGERS
 from ledger.schema import events, ledger_identity
 
@@ -41,7 +43,7 @@ SELECT position, chain_hash, recorded_us, (
     SELECT json_group_object(value, (SELECT max(version) FROM events WHERE stream = value)) FROM json_each(?)
 ) FROM events ORDER BY position DESC LIMIT 1"""
 _SEQUENCE = "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
-_STORED_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+_STORED_TRIGGERS = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'"
 
 _NAMES = ", ".join(column.name for column in events.columns)
 _KNOWN = f"SELECT {_NAMES} FROM events WHERE event_id IN (SELECT value FROM json_each(?))"
@@ -111,10 +113,12 @@ class Queries:
         The driver lets go of the interpreter at every step of a statement, and `executemany` makes one a row. On a
         busy event loop each of them is a wait for its turn: the writer spent four fifths of its time so.
         """
-        driver = _driver(connection)
+        driver, inserted = _driver(connection), 0
         for start in range(0, len(rows), INSERT_ROWS_MAX):
             some = rows[start : start + INSERT_ROWS_MAX]
-            driver.execute(_INSERTS[len(some)], tuple(chain.from_iterable(some)))
+            inserted += driver.execute(_INSERTS[len(some)], tuple(chain.from_iterable(some))).rowcount
+        if inserted != len(rows):
+            raise LeftOutError(inserted, len(rows))
         for statement, values in besides:
             driver.execute(_words(statement), dict(values))
 
@@ -176,9 +180,9 @@ class Queries:
         """A column of text as the bytes that are stored."""
         return cast_to(column, LargeBinary)
 
-    def remembered(self, connection: Connection) -> int | None:
-        """The last position that was ever given, as AUTOINCREMENT keeps it."""
-        return cast("int | None", connection.exec_driver_sql(_SEQUENCE).scalar())
+    def remembered(self, connection: Connection) -> object:
+        """The last position that was ever given, as AUTOINCREMENT keeps it: in a table that takes anything."""
+        return connection.exec_driver_sql(_SEQUENCE).scalar()
 
     def copy(self, engine: Engine, target: Path) -> None:
         """Write a backup of all of it, consistent at one moment, to a file that exists and is empty."""
@@ -196,10 +200,15 @@ class Queries:
 
     def unguarded(self, connection: Connection) -> Iterator[str]:
         """The triggers that are not as they should be."""
-        stored = {row.name: row.sql for row in connection.exec_driver_sql(_STORED_TRIGGERS)}
+        stored = {row.name: row for row in connection.exec_driver_sql(_STORED_TRIGGERS)}
         for name, statement in TRIGGERS.items():
-            if stored.get(name) != statement.strip():
-                yield f"trigger {name} is {'changed' if name in stored else 'missing'}"
+            if name not in stored:
+                yield f"trigger {name} is missing"
+            elif stored[name].sql != statement.strip():
+                yield f"trigger {name} is changed"
+        for name, row in stored.items():
+            if name not in TRIGGERS and row.tbl_name.lower() in GUARDED:
+                yield f"trigger {name} on {row.tbl_name} is none of the ledger's"
 
 
 def _rows(result: CursorResult[Any]) -> list[tuple[Any, ...]]:

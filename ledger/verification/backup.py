@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from ledger.engines.database import database_of
 from ledger.errors import LedgerError
-from ledger.files import problem_of
+from ledger.files import keep_names, problem_of
 from ledger.store import Ledger
 from ledger.verification.audit import audit
 from ledger.verification.walk import VerificationReport
@@ -27,13 +28,14 @@ def back_up(engine: Engine, target: Path, progress: Callable[[int], None] | None
     To verify takes ten times as long as to copy: `progress` hears the number of entries verified since its last
     call. Raises BackupError, StorageError; then there is no file at `target`.
     """
-    if target.exists():
+    if os.path.lexists(target):  # a name that is too long exists nowhere, and is refused below
         raise BackupError(f"{target} exists already: a backup never replaces a file")
     partial = target.with_name(f".{target.name}.partial")
     try:
         _copy(engine, partial)
         report = _verified(engine, partial, progress)
         os.link(partial, target)  # unlike a rename it fails where a file has come to be since
+        keep_names(target.parent)
     except OSError as error:
         raise BackupError(f"cannot write {target}: {problem_of(error)}") from error
     finally:
@@ -41,7 +43,8 @@ def back_up(engine: Engine, target: Path, progress: Callable[[int], None] | None
             partial,
             *(partial.with_name(f"{partial.name}{end}") for end in ("-wal", "-shm", "-journal")),
         ):
-            leftover.unlink(missing_ok=True)
+            with suppress(OSError):  # what could not be made is not there, and the error that says so goes on
+                leftover.unlink()
     return report
 
 

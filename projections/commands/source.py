@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from ledger.engines.database import disposing, file_of, has_tables, open_engine, open_reader, transaction
+from ledger.engines.sqlite import beside
 from ledger.errors import DamagedError, NoLedgerError, SchemaError, StorageError
+from ledger.schema import events
 from ledger.sealing.keys import Verifier, public_path, read_verifier
 from ledger.store import Ledger
 from ledger.upgrade import REVISION, upgrade
@@ -59,9 +61,9 @@ class Source:
             yield ledger
             whole = True
         finally:
-            ledger.engine.dispose()
             if path is not None and not (found or whole):
-                path.unlink(missing_ok=True)
+                _take_back(ledger, path)
+            ledger.engine.dispose()
 
     def _has_tables(self) -> bool:
         path = file_of(self.url)
@@ -112,3 +114,19 @@ def _checked(engine: Engine) -> Ledger:
     if revision != REVISION:
         raise SchemaError(revision, REVISION)
     return Ledger(engine)
+
+
+def _take_back(ledger: Ledger, path: Path) -> None:
+    """Remove a file that was made for nothing, unless another process has filled it meanwhile."""
+    try:
+        with transaction(ledger.engine, write=[events]) as connection:
+            # Nothing is appended while the lock is held, and afterwards a writer finds that its file is gone.
+            if connection.scalar(select(events.c.position).limit(1)) is None:
+                _unlink(path)
+    except StorageError:  # it has no tables yet, so that nothing is lost with it
+        _unlink(path)
+
+
+def _unlink(path: Path) -> None:
+    for one in (path, *beside(path)):
+        one.unlink(missing_ok=True)

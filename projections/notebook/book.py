@@ -20,6 +20,7 @@ from ledger.events import (
     PredictionMade,
     RoundPlayed,
 )
+from ledger.files import sqlite_url
 from ledger.store import Ledger
 from ledger.vocabulary import ALIASES, FAMILIES
 from projections.audit.replay import Replay
@@ -210,7 +211,7 @@ def open_notebook(source: str | Path) -> Notebook:
     text = str(source)
     if "://" not in text:
         path = Path(source).expanduser()
-        text = f"sqlite:///{(path / 'ledger.db' if path.is_dir() else path).absolute()}"
+        text = sqlite_url((path / "ledger.db" if path.is_dir() else path).absolute())
     engine = open_reader(text)
     try:
         with transaction(engine) as connection:

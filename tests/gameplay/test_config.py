@@ -18,11 +18,13 @@ from gameplay.config import (
     read_settings,
     read_sources,
 )
+from ledger.engines.database import file_of
 from ledger.evidence import Rule, Tally
 from ledger.masking import MASK
 from ledger.vocabulary import FAMILIES
 from projections.decision.rules import KNOWN_RULES, decide
 from projections.decision.sample_size import games_needed_for_gain
+from projections.objects import parse_address
 from tests.builders import evidence
 from tests.numbers import NO_NUMBERS
 
@@ -440,3 +442,12 @@ def test_a_file_that_is_wrong_is_refused_and_help_works(
     assert (result.exit_code, result.stdout.startswith("Usage: rps serve")) == (0, True)
     result = CliRunner().invoke(rps, ["config"])
     assert (result.exit_code, said in result.stderr, "Traceback" in result.stderr) == (2, True, False)
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%2Fb", "a b", "a#b", "50%"])
+def test_what_lies_in_the_data_folder_lies_there_whatever_its_name(tmp_path: Path, name: str) -> None:
+    settings = Settings(data_dir=tmp_path / name)
+
+    assert file_of(settings.database_url) == tmp_path / name / "ledger.db"
+    assert file_of(settings.mlflow_tracking_uri) == tmp_path / name / "mlflow.db"
+    assert parse_address(settings.model_store_url) == tmp_path / name / "models"

@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.entries import Entry
+from ledger.errors import LeftOutError
 from ledger.store import Ledger
+from ledger.verification.integrity import unguarded
 from tests.builders import game_started, round_played
 from tests.ledger.chains import assert_intact
 
@@ -118,3 +120,28 @@ def test_the_next_row_is_taken(before: list[Entry], engine: Engine) -> None:
         connection.execute(f"INSERT {INSERT}", row(4, "d", "game-g3", 1))
 
     assert Ledger(engine).head().position == len(before) + 1
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("lost", ["game-lost", "game-%"])
+def test_what_a_foreign_trigger_leaves_out_is_not_acknowledged_and_the_trigger_is_named(
+    engine: Engine, ledger: Ledger, held: bool, lost: str
+) -> None:
+    ledger.append("game-kept", [game_started()], 0)
+    keeping = ledger.connect() if held else None
+    if keeping is not None:
+        ledger.append_all([ledger.prepare("game-kept", [round_played()], 1)], on=keeping)
+    before = ledger.head()
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER mine BEFORE INSERT ON events WHEN NEW.stream LIKE '{lost}'"
+            " BEGIN SELECT raise(IGNORE); END"
+        )
+
+    with pytest.raises(LeftOutError, match="took 0 of 2 events"):
+        ledger.append_all([ledger.prepare("game-lost", [game_started(), round_played()], 0)], on=keeping)
+
+    assert ledger.head() == before
+    assert [finding.problem for finding in unguarded(engine)] == ["trigger mine on events is none of the ledger's"]
+    if keeping is not None:
+        keeping.close()

@@ -1,12 +1,14 @@
 """The triggers below the code, on PostgreSQL: against the tables' owner, who may do more than any caller."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import psycopg
 import pytest
 from sqlalchemy import Engine
 
 from ledger.entries import Entry
+from ledger.errors import LeftOutError
 from ledger.sealing.keys import Signer
 from ledger.sealing.seals import seal_head
 from ledger.store import Ledger
@@ -166,6 +168,11 @@ def test_a_cut_tail_is_known_to_the_head_and_nothing_goes_on_from_it(
             "identity_demand_one is changed",
         ),
         ("ALTER FUNCTION refuse_change() SECURITY INVOKER", "identity_refuse_change is changed"),
+        ("CREATE RULE mine AS ON INSERT TO events DO INSTEAD NOTHING", "rule mine on events is none of"),
+        (
+            "CREATE TRIGGER mine BEFORE INSERT ON seals FOR EACH ROW EXECUTE FUNCTION demand_seal_order('')",
+            "trigger mine on seals is none of",
+        ),
         (
             "CREATE OR REPLACE TRIGGER seals_demand_order BEFORE INSERT ON seals FOR EACH ROW WHEN (false)"
             " EXECUTE FUNCTION demand_seal_order('')",
@@ -201,3 +208,16 @@ def test_an_index_that_lacks_an_event_is_damaged(
         with connected(engine) as connection:
             connection.execute("DROP EXTENSION amcheck")
     assert len(before) + 1 == len(ledger.read(limit=9)) or ledger.find("d") is None
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_what_a_foreign_rule_leaves_out_is_not_acknowledged(engine: Engine, ledger: Ledger, held: bool) -> None:
+    ledger.append("game-kept", [game_started()], 0)
+    with closing(ledger.connect()) as keeping:
+        on = keeping if held else None
+        ledger.append_all([ledger.prepare("game-kept", [round_played()], 1)], on=on)
+        with connected(engine) as connection:
+            connection.execute(b"CREATE RULE mine AS ON INSERT TO events DO INSTEAD NOTHING")
+
+        with pytest.raises(LeftOutError, match="took 0 of 1 events"):
+            ledger.append_all([ledger.prepare("game-lost", [game_started()], 0)], on=on)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.files import make_folder, make_private, name_full, new_file, problem_of
+from ledger.engines.database import file_of
+from ledger.files import keep_names, make_folder, make_private, name_full, new_file, problem_of, sqlite_url
 
 
 def mode_of(path: Path) -> int:
@@ -90,3 +91,40 @@ def test_a_full_disk_in_the_words_of_a_library_is_named_too() -> None:
 
     assert name_full(said) == f"disk full: {said}"
     assert name_full("Permission denied (os error 13)") == "Permission denied (os error 13)"
+
+
+def test_a_folder_is_not_made_private_as_if_it_were_a_file(tmp_path: Path) -> None:
+    make_private(tmp_path)
+
+    assert mode_of(tmp_path) & 0o100
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_a_new_file_s_name_is_as_durable_as_its_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace: bool
+) -> None:
+    synced: list[Path] = []
+    true = os.fsync
+
+    def record(descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        true(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    with new_file(tmp_path / "file", replace=replace) as file:
+        file.write(b"whole")
+
+    *_, last = synced
+    assert last == tmp_path
+
+
+def test_names_in_what_is_no_folder_are_kept_by_no_one(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(NotADirectoryError):
+        keep_names(tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["plain.db", "a b.db", "a?b.db", "a%25b%.db", "a#b&c.db", "ä.db"])
+def test_a_file_s_url_is_that_of_the_file(tmp_path: Path, name: str) -> None:
+    assert file_of(sqlite_url(tmp_path / name)) == tmp_path / name

@@ -1,16 +1,27 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from typing import Never
 
 import pytest
 from sqlalchemy import Engine
 
-from ledger.appends import Receipt
+from ledger.appends import Append, Receipt
 from ledger.engines.database import writing
-from ledger.errors import BusyError, ClosedError, ConflictError, InvalidEventError, StorageError
+from ledger.errors import (
+    BusyError,
+    ClockError,
+    ClosedError,
+    ConflictError,
+    DiskFullError,
+    InvalidEventError,
+    ReplacedError,
+    StorageError,
+    UnavailableError,
+)
 from ledger.schema import events
-from ledger.store import Ledger
+from ledger.store import Held, Ledger
 from ledger.writer import GATHERED_APPENDS_MAX, Writer
 from tests.builders import game_started, round_played
 from tests.ledger.chains import assert_intact
@@ -249,3 +260,33 @@ def test_a_repeated_append_in_one_turn_gets_the_same_receipt(ledger: Ledger) -> 
     assert isinstance(first, Receipt)
     assert first == second == third
     assert ledger.head().position == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StorageError("locked"),
+        UnavailableError("no answer: it may be stored"),
+        DiskFullError("no space"),
+        ClockError(7_200.0, 3_600.0),
+        ReplacedError("ledger.db", "is gone"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_every_caller_gets_the_error_as_it_is_and_one_of_its_own(engine: Engine, error: StorageError) -> None:
+    """An append that may be stored must not be taken for one of which nothing is."""
+
+    class Refusing(Ledger):
+        def append_all(self, appends: Sequence[Append], *, on: Held | None = None) -> Never:  # noqa: ARG002
+            raise error
+
+    async def scenario() -> list[Outcome]:
+        async with Writer(Refusing(engine)) as writer:
+            return await together(*(writer.append(f"game-{n}", [game_started()], 0) for n in range(3)))
+
+    outcomes = asyncio.run(scenario())
+
+    assert [type(one) for one in outcomes] == [type(error)] * 3
+    assert [str(one) for one in outcomes] == [str(error)] * 3
+    assert [vars(one) for one in outcomes] == [vars(error)] * 3
+    assert len({id(one) for one in (error, *outcomes)}) == 4

@@ -93,11 +93,25 @@ def test_a_database_that_must_exist_is_not_made(tmp_path: Path) -> None:
         "postgresql://host/x",
         "postgresql+asyncpg://host/x",
         "sqlite://host:port/x",
+        "sqlite://data/ledger.db",
+        "sqlite:///ledger.db?timeout=abc",
+        "sqlite:///led\0ger.db",
+        "sqlite:///led\udcffger.db",
     ],
 )
 def test_another_url_is_refused(url: str) -> None:
     with pytest.raises(StorageError, match="write sqlite:///FILE"):
         open_engine(url)
+
+
+def test_a_folder_is_no_database_and_stays_open_to_those_who_may_enter(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o755)
+
+    with pytest.raises(StorageError, match=r"is a folder: name a file in it, as in .*data/ledger\.db"):
+        open_engine(f"sqlite:///{folder}")
+
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
 
 
 def test_a_refusal_keeps_the_password_to_itself() -> None:

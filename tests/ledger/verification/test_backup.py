@@ -158,3 +158,31 @@ def test_a_reader_reads_a_name_that_is_no_plain_url(ledger: Ledger, engine: Engi
 
     assert Ledger(reader).head() == ledger.head()
     reader.dispose()
+
+
+@pytest.mark.parametrize(("name", "decoy"), [("other?1", ".other"), ("l-50%25.db", ".l-50%.db.partial")])
+def test_a_backup_is_verified_by_its_own_name_whatever_that_holds(
+    ledger: Ledger, engine: Engine, tmp_path: Path, name: str, decoy: str
+) -> None:
+    append(ledger, 2)
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    back_up(engine, folder / "small.db")
+    (folder / "small.db").rename(folder / decoy)
+    append(ledger, 3)
+
+    report = back_up(engine, folder / name)
+
+    assert (report.intact, report.events) == (True, ledger.head().position)
+    assert sorted(os.listdir(folder)) == sorted([name, decoy])
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "file/backup.db"])
+def test_a_backup_that_cannot_be_made_says_so_once(
+    ledger: Ledger, engine: Engine, tmp_path: Path, name: str
+) -> None:
+    append(ledger, 1)
+    (tmp_path / "file").touch()
+
+    with pytest.raises(BackupError, match="cannot write"):
+        back_up(engine, tmp_path / name)

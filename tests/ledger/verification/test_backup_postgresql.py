@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.engines.database import disposing, open_engine
+from ledger.engines.postgresql_dump import dump
 from ledger.errors import StorageError
 from ledger.sealing.keys import Signer
 from ledger.sealing.seals import seal_head
@@ -93,3 +94,23 @@ def test_a_program_that_fails_is_quoted_without_a_password(
 
     assert "horse" not in str(caught.value)
     postgresql.execute("DROP ROLE dumper")
+
+
+@pytest.mark.parametrize("login", ["rps", "rps:secret"])
+def test_the_programs_get_the_whole_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str
+) -> None:
+    """How to reach the server and whether to trust it may be said there."""
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    monkeypatch.setenv("PGPORT", "5433")
+    said = tmp_path / "said"
+    (tmp_path / "pg_dump").write_text(f"#!/bin/sh\nenv > {said}\n")
+    (tmp_path / "pg_dump").chmod(0o700)
+
+    with disposing(open_engine(f"postgresql+psycopg://{login}@127.0.0.1/rps")) as engine:
+        dump(engine, "public", tmp_path / "ledger.dump")
+
+    environment = said.read_text().splitlines()
+    assert {"PGSSLMODE=verify-full", "PGPORT=5433"} <= set(environment)
+    assert ("PGPASSWORD=secret" in environment) == (login != "rps")
