@@ -90,6 +90,7 @@ class Webhook:
         """Send what is there; the seconds until the next look. Raises StorageError."""
         if not self._may_send():
             self._looked = 0  # another process moves the checkpoint
+            self._metrics.behind.set(0)  # and knows what waits
             return LOOK_SECONDS
         after = max(self._start(), self._looked)
         head = self._ledger.head().position
@@ -101,6 +102,10 @@ class Webhook:
             if (problem := self._send(entry)) is not None:
                 return self._back_off(entry, problem)
             self._arrived(entry)
+        if not entries:
+            # What this process could not send, another one has sent.
+            self._metrics.behind.set(0)
+            self._failures = 0
         self._looked = entries[-1].position if len(entries) == PAGE else through
         if self._looked - (entries[-1].position if entries else after) >= SCANNED_MAX:
             self._checkpoint.write(self._looked)  # so that a restart need not read through it again

@@ -1,5 +1,6 @@
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,11 +47,19 @@ def started(ledger: Ledger, receiver: Receiver) -> Webhook:
 
 
 def scripted(ledger: Ledger, status: Callable[[], int], *, process: CollectorRegistry | None = None) -> Webhook:
-    """A sender to a receiver that answers by a function, over a ledger with one event before its start."""
+    """A sender to a receiver that answers by a function, a minute after what it sends."""
     if ledger.head().position == 0:
         append(ledger, aliases_assigned())
     metrics = WebhookMetrics(process or CollectorRegistry())
-    return Webhook(ledger, Leases(ledger.engine), metrics, "http://hooks.example", None, post=lambda *_: status())
+    return Webhook(
+        ledger,
+        Leases(ledger.engine),
+        metrics,
+        "http://hooks.example",
+        None,
+        post=lambda *_: status(),
+        clock=lambda: time.time() + 60,
+    )
 
 
 def positions(receiver: Receiver) -> list[int]:
@@ -204,6 +213,47 @@ def test_a_receiver_that_was_down_for_days_gets_what_waited(ledger: Ledger) -> N
 
     assert BACK_OFF_SECONDS_MAX * 0.8 <= min(waits[10:]) <= max(waits) <= BACK_OFF_SECONDS_MAX * 1.2
     assert (before, Checkpoint(ledger.engine).read(), answers) == (1, 2, [])
+
+
+def behind(process: CollectorRegistry) -> bool:
+    seconds = process.get_sample_value("rps_webhook_behind_seconds")
+    assert seconds is not None
+    return seconds > 0
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_what_another_process_has_sent_waits_here_no_longer(ledger: Ledger, *, comes_back: bool) -> None:
+    mine, others = CollectorRegistry(), CollectorRegistry()
+    answers = [503, 503, 204, 503, 204]
+    webhook = scripted(ledger, lambda: answers.pop(0), process=mine)
+    other = scripted(ledger, lambda: answers.pop(0), process=others)
+    webhook.step(NOT_ENDING)
+    append(ledger, cycle_decided())
+    webhook.step(NOT_ENDING)
+    assert behind(mine)
+
+    let_go(webhook)  # as its lease ends during a long wait
+    other.step(NOT_ENDING)
+    assert behind(others)
+    other.step(NOT_ENDING)
+    assert not behind(others)
+    if comes_back:
+        let_go(other)
+    webhook.step(NOT_ENDING)
+
+    assert not behind(mine)
+    if comes_back:
+        append(ledger, aliases_planned())
+        assert webhook.step(NOT_ENDING) <= 1.2, "the first failure of a row"
+        assert behind(mine)
+        webhook.step(NOT_ENDING)
+        assert not behind(mine)
+
+
+def let_go(webhook: Webhook) -> None:
+    """Let its lease end, as time does."""
+    webhook._leases.release()
+    webhook._renew_at = 0.0
 
 
 def test_a_service_sends_what_happens_and_a_receiver_that_hangs_keeps_nothing_waiting(
