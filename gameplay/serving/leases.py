@@ -4,6 +4,7 @@ They save double work, and nothing is wrong without them: what a job appends is 
 stream or by ids that all processes derive alike.
 """
 
+from collections.abc import Collection
 from typing import Final
 
 from sqlalchemy import Column, ColumnElement, Engine, MetaData, Table, delete, literal_column, or_
@@ -44,7 +45,8 @@ class Leases:
         with transaction(self._engine, write=(leases,)) as connection:
             return connection.scalar(statement.returning(leases.c.name)) is not None
 
-    def release(self) -> None:
-        """Let go of all of them: a process that ends keeps no other waiting. Raises StorageError."""
+    def release(self, *, but: Collection[str] = ()) -> None:
+        """Let go of all `but` some: a process that ends keeps no other waiting. Raises StorageError."""
+        released = delete(leases).where(leases.c.holder == self._holder, leases.c.name.not_in(but))
         with transaction(self._engine, write=(leases,)) as connection:
-            connection.execute(delete(leases).where(leases.c.holder == self._holder))
+            connection.execute(released)

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry
@@ -23,7 +24,7 @@ from gameplay.serving.leases import Leases
 from gameplay.serving.scheduler import Work
 from gameplay.serving.threads import Threads
 from gameplay.serving.triggers import AtFirings, Every, Trigger
-from gameplay.serving.webhook import Webhook, WebhookMetrics
+from gameplay.serving.webhook import LEASE, Webhook, WebhookMetrics
 from gameplay.training.process import TrainingProcess
 from ledger.engines.sqlite import bound_wal
 from ledger.errors import StorageError
@@ -76,6 +77,7 @@ class Schedule:
         self._ending = threading.Event()
         self._threads = threads or Threads()
         self._webhook = self._open_webhook(WebhookMetrics(process))
+        self._sending: threading.Thread | None = None
         self._training = TrainingProcess(core.settings)
         self._ahead = False
         self._jobs = Jobs(self._planned(), process, threads=self._threads, clocks=self._clocks)
@@ -95,7 +97,7 @@ class Schedule:
         self._abandonment.mark()
         self._jobs.start({"promotion": self._missed_cycle()})
         if (webhook := self._webhook) is not None:
-            self._threads.start("webhook", lambda: webhook.run(self._ending))
+            self._sending = self._threads.start("webhook", lambda: webhook.run(self._ending))
 
     def look(self) -> None:
         """Start what is due now, without waiting for the next look."""
@@ -103,11 +105,15 @@ class Schedule:
 
     def shutdown(self, seconds_max: float = SHUTDOWN_SECONDS) -> None:
         """Let a running job finish, but not for ever, and a training run not at all. Not for the event loop."""
+        deadline = time.monotonic() + seconds_max
         self._ending.set()
         self._training.stop()
         self._jobs.shutdown(seconds_max)
+        if (sending := self._sending) is not None:
+            sending.join(max(0.0, deadline - time.monotonic()))
         try:
-            self._leases.release()
+            # Another process that sent meanwhile would send what this one still waits to be answered for.
+            self._leases.release(but=(LEASE,) if sending is not None and sending.is_alive() else ())
         except StorageError as error:
             log.warning("the leases of this process stay until their time is up: %s", error)
 

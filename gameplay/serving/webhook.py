@@ -27,6 +27,7 @@ from ledger.store import Ledger
 log = logging.getLogger(__name__)
 
 TYPES: Final = tuple(name for name in EVENT_TYPES if name.startswith("promotion."))
+LEASE: Final = "webhook"
 LOOK_SECONDS: Final = 1.0
 ANSWER_SECONDS_MAX: Final = 10.0
 BACK_OFF_SECONDS_MAX: Final = 300.0
@@ -115,7 +116,7 @@ class Webhook:
         """Whether this process has the lease, which is renewed long before it ends."""
         now = time.monotonic()
         if now >= self._renew_at:
-            if not self._leases.take("webhook", LEASE_SECONDS):
+            if not self._leases.take(LEASE, LEASE_SECONDS):
                 return False
             self._renew_at = now + LEASE_SECONDS / 3
         return True
@@ -127,7 +128,7 @@ class Webhook:
             return position
         if position is not None:
             log.warning("the webhook had got to position %d, and the ledger ends at %d", position, head)
-        self._checkpoint.write(head)
+        self._checkpoint.reset(head)
         return head
 
     def _send(self, entry: Entry) -> str | None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Column, Engine, MetaData, Table, select
+from sqlalchemy import Column, ColumnElement, Engine, MetaData, Table, select
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger.engines.database import transaction
@@ -31,8 +31,18 @@ class Checkpoint:
             return connection.scalar(select(checkpoints.c.position).where(checkpoints.c.name == NAME))
 
     def write(self, position: int) -> None:
-        """Everything up to this position has arrived. Raises StorageError."""
+        """Everything up to this position has arrived. Raises StorageError.
+
+        It never goes back: an answer may come so late that another process has sent more since.
+        """
+        self._set(position, checkpoints.c.position < position)
+
+    def reset(self, position: int) -> None:
+        """Go on after this position, whatever has arrived. Raises StorageError."""
+        self._set(position)
+
+    def _set(self, position: int, where: ColumnElement[bool] | None = None) -> None:
         statement = insert(checkpoints).values(name=NAME, position=position)
-        moved = statement.on_conflict_do_update(index_elements=["name"], set_={"position": position})
+        moved = statement.on_conflict_do_update(index_elements=["name"], set_={"position": position}, where=where)
         with transaction(self._engine, write=(checkpoints,)) as connection:
             connection.execute(moved)

@@ -12,13 +12,17 @@ from sqlalchemy import text
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
 from gameplay.promotion import planning
+from gameplay.serving import webhook
+from gameplay.serving.leases import Leases
 from gameplay.serving.schedule import Schedule
+from gameplay.serving.webhook_checkpoint import Checkpoint
 from ledger.events import CycleDecided
 from ledger.streams import game_stream
 from ledger.vocabulary import FAMILIES
 from tests.builders import assignment, game_started
 from tests.gameplay.clocks import DAILY, FIRING, SetClocks, at_head
 from tests.gameplay.faults import FaultyRegistry
+from tests.gameplay.serving.receivers import receiving
 from tests.gameplay.web_clients import wait_until
 from tests.patience import PATIENCE_SECONDS
 
@@ -357,3 +361,27 @@ def test_a_schedule_that_was_shut_down_never_starts(
     schedule.look()
 
     assert "scheduler" not in {thread.name for thread in set(threading.enumerate()) - before}
+
+
+def test_a_sender_s_lease_is_kept_for_as_long_as_it_waits_for_an_answer(
+    core_with: Callable[..., Core], process: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(webhook, "ANSWER_SECONDS_MAX", PATIENCE_SECONDS)
+    monkeypatch.setattr(webhook, "LEASE_SECONDS", PATIENCE_SECONDS)
+    with receiving() as receiver:
+        core = core_with(webhook_url=receiver.url)
+        receiver.statuses = [0]
+        with running(core, process) as found:
+            wait_until(lambda: Checkpoint(core.engine).read() is not None)
+            planning.cycle(core.promotion, "xgboost", trigger="manual", source="tests")
+            wait_until(lambda: len(receiver.got) == 1)
+
+            found.schedule.shutdown(0.0)
+            while_it_waits = Leases(core.engine).take(webhook.LEASE, 0.0)
+            receiver.release.set()
+            found.schedule.shutdown(PATIENCE_SECONDS)
+
+            assert not while_it_waits
+            assert Leases(core.engine).take(webhook.LEASE, 0.0)
+            assert "webhook" not in {thread.name for thread in threading.enumerate()}

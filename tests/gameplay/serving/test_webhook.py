@@ -168,7 +168,7 @@ def test_another_start_goes_on_and_repeats_what_may_not_have_arrived(ledger: Led
     webhook = started(ledger, receiver)
     append(ledger, cycle_decided(), aliases_planned())
     webhook.step(NOT_ENDING)
-    Checkpoint(ledger.engine).write(2)  # as a kill between the arrival and the note of it leaves it
+    Checkpoint(ledger.engine).reset(2)  # as a kill between the arrival and the note of it leaves it
     webhook._leases.release()
 
     sender(ledger, receiver.url).step(NOT_ENDING)
@@ -213,6 +213,30 @@ def test_a_receiver_that_was_down_for_days_gets_what_waited(ledger: Ledger) -> N
 
     assert BACK_OFF_SECONDS_MAX * 0.8 <= min(waits[10:]) <= max(waits) <= BACK_OFF_SECONDS_MAX * 1.2
     assert (before, Checkpoint(ledger.engine).read(), answers) == (1, 2, [])
+
+
+def test_an_answer_that_comes_late_takes_nothing_back(ledger: Ledger) -> None:
+    sent: list[str] = []
+    ending = threading.Event()
+
+    def in_time() -> int:
+        sent.append("other")
+        return 204
+
+    def late() -> int:
+        sent.append("this")
+        ending.set()  # the process ends, and has let its leases go before the answer is there
+        webhook._leases.release()
+        other.step(NOT_ENDING)
+        return 204
+
+    webhook, other = scripted(ledger, late), scripted(ledger, in_time)
+    webhook.step(ending)
+    append(ledger, cycle_decided(), aliases_planned(), aliases_assigned())
+    webhook.step(ending)
+
+    assert sent == ["this", "other", "other", "other"]
+    assert Checkpoint(ledger.engine).read() == 4
 
 
 def behind(process: CollectorRegistry) -> bool:
@@ -271,3 +295,4 @@ def test_a_service_sends_what_happens_and_a_receiver_that_hangs_keeps_nothing_wa
 
         ok(client.post(REPORT_PATH, json=report))
         assert samples(client, "process")["rps_webhook_delivered_total"] == 1
+        receiver.release.set()
