@@ -422,7 +422,7 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
         summary="The ledger's events in order, for programs that follow it.",
         query=(*_FEED, Parameter("limit", int, 100, "1 to 1000; by default 100.")),
         answer=shapes.Feed,
-        errors=(400, 401),
+        errors=(400, 401, 409),
     ),
     ("GET", "/internal/ledger/stream"): Described(
         summary="The same as server-sent events, which go on; `Last-Event-ID` is a position.",
@@ -431,7 +431,7 @@ DESCRIBED: Mapping[tuple[str, str], Described] = {
         media=(STREAM,),
         answer=str,
         example='id: 1\nevent: game.started\ndata: {"position": 1, "type": "game.started"}\n\n',
-        errors=(400, 401, 429),
+        errors=(400, 401, 409, 429),
     ),
     ("POST", "/internal/training/complete"): Described(
         summary="Report a training run that ended elsewhere.",

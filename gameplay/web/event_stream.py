@@ -10,8 +10,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from gameplay.refusals import Refusal
-from gameplay.web.feed import LIMIT, POSITION_MAX, Asked, FeedEvent, asked_for, read_page
+from gameplay.refusals import Conflict, Refusal
+from gameplay.web.feed import LIMIT, POSITION_MAX, Asked, FeedEvent, asked_for, check_reached, read_page
 from gameplay.web.queries import one, whole
 from gameplay.web.state import lanes_of, limits_of, service_of, streams_of
 from ledger.errors import InvalidTextError
@@ -34,16 +34,17 @@ async def stream(request: Request) -> Response:
 
 
 async def _asked(request: Request) -> Asked:
-    """From where to go on: after the last event that the client has got, else as the query says, else from now."""
+    """From where to go on: after the last event that the client has got, else as the query says, else from now.
+
+    Raises Refusal, and Conflict for a position that the ledger has not reached.
+    """
     asked, last = asked_for(request), request.headers.getlist("last-event-id")
     if len(last) > 1:
         raise Refusal(f"Last-Event-ID is given {len(last)} times; give it once")
     if last:
-        return asked._replace(after=_position(last[0]))
-    if one(request, "after") is None:
-        head = await lanes_of(request).reads(service_of(request).core.ledger.head)
-        return asked._replace(after=head.position)
-    return asked
+        asked = asked._replace(after=_position(last[0]))
+    head = await lanes_of(request).reads(check_reached, service_of(request).core.ledger, asked.after)
+    return asked if last or one(request, "after") is not None else asked._replace(after=head)
 
 
 def _position(text: str) -> int:
@@ -63,7 +64,10 @@ async def _follow(request: Request, asked: Asked, events_max: int) -> AsyncItera
         yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
         sent_at = time.monotonic()
         while events_max and not streams.is_over():
-            page = await reads(read_page, ledger, asked, min(LIMIT, events_max))
+            try:
+                page = await reads(read_page, ledger, asked, min(LIMIT, events_max))
+            except Conflict:
+                return  # the database has lost what was sent: the client connects again, and hears it then
             for event in page.events:
                 yield _message(event)
             asked = asked._replace(after=page.through)

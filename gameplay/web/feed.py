@@ -7,6 +7,7 @@ from msgspec import Raw, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gameplay.refusals import Conflict
 from gameplay.web.bodies import answer
 from gameplay.web.console.withheld import WITHHELD, game_of, is_open
 from gameplay.web.queries import choices, one, whole
@@ -78,14 +79,25 @@ def asked_for(request: Request) -> Asked:
 
 
 def read_page(ledger: Ledger, asked: Asked, limit: int) -> Page:
-    """The next events. Raises StorageError, and UnreadableEventError for a payload that is no JSON."""
-    head = ledger.head().position
+    """The next events. Raises Conflict, StorageError, and UnreadableEventError for a payload that is no JSON."""
+    head = check_reached(ledger, asked.after)
     through = min(head, asked.after + SCANNED_MAX) if asked.types else head
     entries = ledger.read(asked.after, limit=limit, through=through, types=asked.types)
     if len(entries) == limit:
         through = entries[-1].position
     withheld = _nothing if asked.complete else _Withholding(ledger)
-    return Page([_event(entry, withheld(entry)) for entry in entries], max(through, asked.after), head)
+    return Page([_event(entry, withheld(entry)) for entry in entries], through, head)
+
+
+def check_reached(ledger: Ledger, after: int) -> int:
+    """The head. Raises Conflict where it lies before `after`: what comes there is not what the caller waits for.
+
+    An empty answer would let a follower of a restored ledger wait, and lose what is appended up to `after`.
+    """
+    head = ledger.head().position
+    if after > head:
+        raise Conflict(f"the ledger ends at position {head}, before {after}: it was restored, or is another one")
+    return head
 
 
 def _nothing(_entry: Entry) -> frozenset[str]:

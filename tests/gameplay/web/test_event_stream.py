@@ -16,6 +16,7 @@ from tests.gameplay.faults import registry_with_versions
 from tests.gameplay.web.sites import ENDLESS_SECONDS, Site, running_site
 from tests.gameplay.web_clients import service_behind, start, wait_until
 from tests.patience import PATIENCE_SECONDS
+from tests.projections.sabotage import database, execute
 
 PATH = "/internal/ledger/stream"
 
@@ -121,3 +122,15 @@ def test_what_happens_is_sent_on_and_a_stop_ends_the_stream_at_once(site: Site) 
     # Before any connection is cut.
     assert everything.ended(PATIENCE_SECONDS)
     assert from_now.ended(PATIENCE_SECONDS)
+
+
+def test_a_stream_ends_when_the_database_has_lost_what_it_sent(site: Site) -> None:
+    ledger = site.service.core.ledger
+    head = ledger.head().position
+    listening = Listener(site, after=head - 1)
+    wait_until(lambda: f"id: {head}" in listening.lines)
+
+    execute(database(ledger), f"DELETE FROM events WHERE position = {head}")
+
+    assert listening.ended(PATIENCE_SECONDS)
+    assert site.client.get(PATH, headers={"Last-Event-ID": str(head)}).status_code == 409

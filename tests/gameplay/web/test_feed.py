@@ -37,8 +37,23 @@ def test_going_on_after_the_last_one_finds_each_event_once(shared: TestClient) -
         after = found["next_after"]
 
     assert seen == list(range(max(0, head - 250) + 1, head + 1))
-    beyond = ok(shared.get(PATH, params={"after": head + 5}))
-    assert (beyond["events"], beyond["next_after"]) == ([], head + 5)
+    at_the_end = ok(shared.get(PATH, params={"after": head}))
+    assert (at_the_end["events"], at_the_end["next_after"]) == ([], head)
+
+
+@pytest.mark.parametrize("types", ["", "&type=promotion.cycle_decided"])
+def test_a_position_that_the_ledger_has_not_reached_is_a_conflict(shared: TestClient, types: str) -> None:
+    head = service_behind(shared).core.ledger.head().position
+    answers = [
+        shared.get(f"{PATH}?after={head + 1}{types}"),
+        shared.get(f"/internal/ledger/stream?after={head + 1}{types}"),
+        shared.get(f"/internal/ledger/stream?after=0{types}", headers={"Last-Event-ID": str(2**53)}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [409, 409, 409]
+    for answer in answers:
+        assert answer.json()["detail"].startswith(f"the ledger ends at position {head}, before ")
+        assert answer.json()["detail"].endswith(": it was restored, or is another one")
 
 
 def test_types_are_chosen(shared: TestClient) -> None:
