@@ -15,9 +15,10 @@ from gameplay.promotion.applying import complete
 from gameplay.promotion.assignments import assigned, merged
 from gameplay.promotion.state import Promotion, StateAt
 from gameplay.refusals import Refusal
-from ledger.errors import OvertakenError
+from ledger.errors import LedgerError, OvertakenError
 from ledger.events import AliasesAssigned, Assignment, VersionRun
 from ledger.vocabulary import ALIASES, Alias, Family
+from projections.decision.approval import waits
 from projections.decision.cycle import assignments
 
 log = logging.getLogger(__name__)
@@ -38,11 +39,12 @@ class Adoption:
 
 
 def adopt_all(promotion: Promotion, families: Sequence[Family]) -> Adoption:
-    """Complete and adopt, family by family, until registry or store does not answer.
+    """Complete and adopt, family by family, until registry or store does not answer; `watch` does the rest.
 
     Each question to a backend that hangs takes seconds, and the next family would wait as long for the same.
     """
     found = Adoption()
+    promotion.to_adopt.update(families)
     for family in families:
         problem: str | None = str(found.unreachable) if found.unreachable else None
         if problem is None:
@@ -56,47 +58,33 @@ def adopt(promotion: Promotion, family: Family) -> AliasesAssigned | None:
     """Record the registry's aliases where they differ from the ledger's and no plan is open.
 
     An inconsistent registry (an alias missing, a version that does not exist or cannot be served, half an
-    exchange) is not adopted; `problems` says what is wrong with it. Raises RegistryError, StoreError,
-    ModelUnavailable.
+    exchange) is not adopted, nor is any while a plan awaits approval; `problems` says what is wrong. What cannot
+    be looked at now is left to `watch`. Raises RegistryError, StoreError, ModelUnavailable.
     """
+    promotion.to_adopt.add(family)
     with promotion.turn(family):
         if family in promotion.not_set_right:
             complete(promotion, family)  # what this process has set itself is no outside tool's move
         state = promotion.state(family)
-        if state.promotion.plan:
+        if state.promotion.plan and not state.promotion.plan.waits:
             return None
-        found = promotion.backends.aliases(family)
-        runs, problem = _examine(promotion, state, found)
-        if problem is None and found != state.promotion.aliases:
-            try:
-                # Loaded before they are adopted, they keep no game waiting.
-                runs |= promotion.backends.load(family, runs)
-            except ModelUnavailable as error:
-                problem = str(error)
-        if problem:
-            _refuse(promotion, family, problem)
-            return None
-        promotion.not_adopted.pop(family, None)
-        if found == state.promotion.aliases:
-            return None
-        before = state.promotion.assignment()
-        after = Assignment(**{alias: found[alias] for alias in ALIASES})
-        adopted = assigned(family, "registry" if before else "bootstrap", before, after, runs=runs)
+        promotion.to_adopt.discard(family)  # before the look: what moves during it may ask for another one
         try:
-            promotion.append(state, [adopted])
+            return _adopt(promotion, state)
         except OvertakenError:
+            promotion.to_adopt.add(family)
             return None
-        # Last, and not to be waited for: the aliases are as they are, and a sync sets the markers as well.
-        promotion.backends.mark(family, adopted.assignments)
-        return adopted
+        except (ModelError, LedgerError):
+            promotion.to_adopt.add(family)
+            raise
 
 
 def watch(promotion: Promotion, families: Sequence[Family]) -> None:
     """Look whether the registry still has what the ledger says, and go on with what a repair has made possible.
 
-    Adopts aliases where that was refused before, and nowhere else: an outside tool may be in the middle of moving
-    them, and reports it when it has done so. What one family lacks keeps no other waiting. Raises
-    RegistryUnavailable, StoreUnavailable or ModelUnavailable where no family can be looked at now.
+    Adopts aliases where that was asked for before and refused, or could not be done, and nowhere else: an outside
+    tool may be in the middle of moving them, and reports it when it has done so. What one family lacks keeps no
+    other waiting. Raises RegistryUnavailable, StoreUnavailable or ModelUnavailable where none can be looked at.
     """
     for family in families:
         try:
@@ -128,10 +116,39 @@ def bootstrap(promotion: Promotion, family: Family, first: Assignment) -> Aliase
         return adopt(promotion, family)
 
 
+def _adopt(promotion: Promotion, state: StateAt) -> AliasesAssigned | None:
+    family, open_plan = state.family, state.promotion.plan
+    found = promotion.backends.aliases(family)
+    is_known = found == state.promotion.aliases
+    runs, problem = _examine(promotion, state, found)
+    if problem is None and open_plan and not is_known:
+        problem = waits(open_plan)
+    if problem is None and not is_known:
+        try:
+            # Loaded before they are adopted, they keep no game waiting.
+            runs |= promotion.backends.load(family, runs)
+        except ModelUnavailable as error:
+            problem = str(error)
+    if problem:
+        _refuse(promotion, family, problem)
+        return None
+    if is_known:
+        promotion.not_adopted.pop(family, None)
+        return None
+    before = state.promotion.assignment()
+    after = Assignment(**{alias: found[alias] for alias in ALIASES})
+    adopted = assigned(family, "registry" if before else "bootstrap", before, after, runs=runs)
+    promotion.append(state, [adopted])
+    promotion.not_adopted.pop(family, None)
+    # Last, and not to be waited for: the aliases are as they are, and a sync sets the markers as well.
+    promotion.backends.mark(family, adopted.assignments)
+    return adopted
+
+
 def _watch(promotion: Promotion, family: Family) -> None:
     if promotion.state(family).promotion.plan or family in promotion.not_set_right:
         complete(promotion, family)
-    elif family in promotion.not_adopted:
+    if family in promotion.to_adopt or family in promotion.not_adopted:
         adopt(promotion, family)
     elif problem := difference(promotion, family):
         _refuse(promotion, family, problem)

@@ -112,6 +112,8 @@ def _go_on(promotion: Promotion, state: StateAt) -> bool:
             _suspect(promotion, family)
         else:
             promotion.not_set_right.pop(family, None)
+            if promotion.not_adopted.pop(family, None):
+                promotion.to_adopt.add(family)  # the aliases that were refused are set otherwise by now
     elif family in promotion.not_set_right:
         _set_right(promotion, state)
     else:

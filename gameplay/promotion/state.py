@@ -77,6 +77,8 @@ class Promotion:
         """Families whose aliases this process has set by a plan that another one had ended, until they are set
         right."""
         self.not_adopted: dict[Family, str] = {}
+        self.to_adopt: set[Family] = set()
+        """Families whose registry shall be looked at again: a start, a reload or a hint asked for it in vain."""
 
     @property
     def problems(self) -> dict[Family, str]:

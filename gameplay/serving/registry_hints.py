@@ -15,7 +15,7 @@ from gameplay.promotion.adoption import adopt
 from gameplay.promotion.state import Promotion
 from gameplay.refusals import Refusal
 from gameplay.serving.threads import Threads
-from ledger.errors import StorageError
+from ledger.errors import LedgerError
 from ledger.vocabulary import Alias, Family
 
 Found = TypeVar("Found")
@@ -52,6 +52,9 @@ class RegistryHints:
         seen: Mapping[Alias, int] | None = None
         while not self._ending.wait(self._rest_seconds):
             found = self._look(family)
+            if found is None:
+                # MLflow announces a move once. The watch goes on where this look has failed or met our own plan.
+                self._promotion.to_adopt.add(family)
             with self._alone:
                 rested = time.monotonic() - self._hinted_at[family] >= self._rest_seconds
                 if found is None or (rested and found == seen):
@@ -62,17 +65,17 @@ class RegistryHints:
             self._attempt(family, lambda: adopt(self._promotion, family))
 
     def _look(self, family: Family) -> Mapping[Alias, int] | None:
-        """The registry's aliases; None while a plan of ours moves them, which completes itself."""
-        return self._attempt(
-            family,
-            lambda: (
-                None if self._promotion.state(family).promotion.plan else self._promotion.backends.aliases(family)
-            ),
-        )
+        """The registry's aliases; None where they cannot be read, or a plan of ours moves them."""
+
+        def look() -> Mapping[Alias, int] | None:
+            plan = self._promotion.state(family).promotion.plan
+            return None if plan and not plan.waits else self._promotion.backends.aliases(family)
+
+        return self._attempt(family, look)
 
     def _attempt(self, family: Family, attempt: Callable[[], Found]) -> Found | None:
         try:
             return attempt()
-        except (ModelError, Refusal, StorageError) as error:
+        except (ModelError, Refusal, LedgerError) as error:
             log.warning("%s: a hint from the registry could not be followed: %s", family, error)
             return None

@@ -1,16 +1,22 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from msgspec import structs
 from sqlalchemy import Engine
 
 from gameplay.models.errors import ModelUnavailable, RegistryUnavailable
 from gameplay.promotion import adoption, applying
+from gameplay.promotion.operator.execution import execute
+from gameplay.promotion.operator.orders import ApproveOrder, RejectOrder
+from gameplay.promotion.rules import set_rules
 from gameplay.promotion.state import Promotion
 from ledger.events import VersionRun
 from ledger.vocabulary import ALIASES, FAMILIES, Alias, Family
+from projections.decision.rules import DEFAULT
 from projections.read_models.all import ReadModels
 from tests.builders import Versions
 from tests.gameplay.promotion.house import FAMILY, House, cycle, gauges, open_plan
+from tests.gameplay.promotion.operator.ordering import origin
 
 
 def test_a_cycle_does_not_hide_aliases_that_are_not_adopted(house: House) -> None:
@@ -185,3 +191,66 @@ def test_the_watch_of_a_registry_that_is_away_asks_it_once(house: House) -> None
         adoption.watch(process, FAMILIES)
 
     assert house.registry.calls == before + 1
+
+
+@pytest.mark.parametrize("asked", [1, len(FAMILIES)], ids=["of one family", "of all"])
+def test_the_watch_adopts_what_a_start_or_a_reload_could_not(house: House, asked: int) -> None:
+    process = house.process()
+    house.registry.down = True
+    families = FAMILIES[-asked:]
+    assert adoption.adopt_all(process, families).problems.keys() == set(families)
+    house.registry.down = False
+    for family in FAMILIES:
+        house.registry.named[family]["shadow2"] = 6
+
+    adoption.watch(process, FAMILIES)
+
+    adopted = [family for family in FAMILIES if process.state(family).promotion.aliases["shadow2"] == 6]
+    assert adopted == [*families], "and none that was not asked for: a tool may be in the middle of moving it"
+
+
+def test_the_watch_adopts_what_an_adoption_has_missed_because_another_process_was_faster(house: House) -> None:
+    process, other = house.process(), house.process()
+    house.registry.named[FAMILY]["shadow2"] = 6
+    house.ledger.before_append(1, lambda: cycle(other))
+    assert adoption.adopt(process, FAMILY) is None
+
+    adoption.watch(process, FAMILIES)
+
+    assert house.aliases() == (1, 2, 3, 6)
+
+
+def test_what_moves_while_a_plan_awaits_approval_is_shown_and_adopted_when_it_has_ended(house: House) -> None:
+    process = await_approval(house)
+    house.registry.named[FAMILY]["shadow2"] = 6
+
+    assert adoption.adopt(process, FAMILY) is None
+
+    assert "are not adopted: plan 4 awaits approval" in process.problems[FAMILY]
+    adoption.watch(process, FAMILIES)
+    assert house.aliases() == (1, 2, 3, 4)
+    execute(process, RejectOrder(family=FAMILY, origin=origin()))
+    adoption.watch(process, FAMILIES)
+    assert house.aliases() == (1, 2, 3, 6)
+    assert process.problems == {}
+
+
+def test_what_an_approved_plan_has_set_otherwise_is_no_problem_any_more(house: House) -> None:
+    process = await_approval(house)
+    house.registry.named[FAMILY]["shadow2"] = 6
+    adoption.adopt(process, FAMILY)
+
+    execute(process, ApproveOrder(family=FAMILY, origin=origin()))
+
+    assert process.problems == {}
+    house.assert_converged()
+    assert house.aliases() == (2, 1, 3, 4)
+
+
+def await_approval(house: House) -> Promotion:
+    """A process whose swap waits."""
+    process = house.process()
+    set_rules(process, {FAMILY: structs.replace(DEFAULT, approval_seconds=3600)}, actor="settings")
+    house.better_b()
+    assert cycle(process).decision == "swap_production_b"
+    return process
