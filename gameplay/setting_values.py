@@ -86,6 +86,10 @@ def address(value: str) -> str:
         plain = False
     if not plain or parts.username is not None or parts.fragment or not value.isprintable() or " " in value:
         raise ValueError("write an address such as https://hooks.example/rps, without a user name")
+    try:
+        (parts.hostname or "").encode("idna")
+    except UnicodeError:
+        raise ValueError("no host has such a name: each part between two dots has 1 to 63 letters") from None
     return value
 
 

@@ -37,7 +37,9 @@ SCANNED_MAX: Final = 20_000
 PAGE: Final = 100
 
 Post = Callable[[str, bytes, Mapping[str, str]], int]
-"""Sends a body to an address; the status of the answer. Raises httpx2.HTTPError, LateError."""
+"""Sends a body to an address; the status of the answer. Raises what is in NOT_TAKEN."""
+NOT_TAKEN: Final = (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError, LateError)
+"""The middle two say that a host has a name which cannot be looked up."""
 
 
 class WebhookMetrics:
@@ -138,7 +140,7 @@ class Webhook:
             headers |= signature(self._secret, entry.event_id, int(self._clock()), body)
         try:
             status = self._post(self._url, body, headers)
-        except (httpx2.HTTPError, LateError) as error:
+        except NOT_TAKEN as error:
             return f"{type(error).__name__}: {error}"
         return None if 200 <= status < 300 else f"status {status}"
 

@@ -201,6 +201,24 @@ def test_a_restored_database_that_is_shorter_goes_on_at_its_end(ledger: Ledger, 
     assert positions(receiver) == [2]
 
 
+@pytest.mark.parametrize("host", ["hooks..example", "hööks..example", 64 * "x", "☃.example"])
+def test_a_host_that_cannot_be_looked_up_has_not_taken_the_event(
+    ledger: Ledger, receiver: Receiver, host: str
+) -> None:
+    process = CollectorRegistry()
+    append(ledger, aliases_assigned())
+    webhook = sender(ledger, f"http://{host}/hook", process=process)
+    webhook.step(NOT_ENDING)
+    append(ledger, cycle_decided())
+
+    webhook.step(NOT_ENDING)
+    assert process.get_sample_value("rps_webhook_failures_total") == 1
+    webhook._url = receiver.url
+    webhook.step(NOT_ENDING)
+
+    assert positions(receiver) == [2]
+
+
 def test_a_receiver_that_was_down_for_days_gets_what_waited(ledger: Ledger) -> None:
     answers = [503] * 1_100 + [204]
     webhook = scripted(ledger, lambda: answers.pop(0))
