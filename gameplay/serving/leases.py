@@ -14,6 +14,9 @@ from ledger.engines.database import database_of, transaction
 from ledger.ids import new_id
 from ledger.schema import Whole, Words
 
+SECONDS_MAX: Final = 300.0
+"""No lease lasts longer. The longest that is taken, a set-up's, lasts three minutes."""
+
 metadata: Final = MetaData()
 leases = Table(
     "leases",
@@ -36,9 +39,15 @@ class Leases:
 
     def take(self, name: str, seconds: float) -> bool:
         """Have a lease from now on for so long; False while another process has it. Raises StorageError."""
+        assert seconds <= SECONDS_MAX, name
         until_us = self._now_us + int(seconds * 1_000_000)
         wanted = insert(leases).values(name=name, holder=self._holder, until_us=until_us)
-        is_free = or_(leases.c.holder == self._holder, leases.c.until_us <= self._now_us)
+        is_free = or_(
+            leases.c.holder == self._holder,
+            leases.c.until_us <= self._now_us,
+            # Taken while the clock was ahead; its job would be no process's until the clock had caught up.
+            leases.c.until_us > self._now_us + int(SECONDS_MAX * 1_000_000),
+        )
         statement = wanted.on_conflict_do_update(
             index_elements=["name"], set_={"holder": self._holder, "until_us": until_us}, where=is_free
         )

@@ -72,6 +72,6 @@ def test_a_ledger_that_is_set_up_is_waited_for_by_none(cores: list[Core]) -> Non
     first, second = cores
     for family in FAMILIES:
         first.ledger.append(f"promotion-{family}", [aliases_assigned(model_type=family)], 0)
-    assert Leases(first.engine).take("set-up", 3_600)
+    assert Leases(first.engine).take("set-up", serve.SETUP_SECONDS_MAX)
     with serve.setting_up_alone(second):
         pass

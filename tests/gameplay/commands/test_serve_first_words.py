@@ -39,7 +39,7 @@ def test_what_to_type_stands_alone_on_its_line_however_long_a_path_is(tmp_path: 
 def test_a_set_up_that_was_killed_keeps_no_start_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(data_dir=tmp_path)
     core = open_core(settings, registry=FakeRegistry())
-    assert Leases(core.engine).take("set-up", 3_600)
+    assert Leases(core.engine).take("set-up", serve.SETUP_SECONDS_MAX)
     core.close()
     begun: list[object] = []
     monkeypatch.setattr(serve, "set_up", lambda core, _track: begun.append(core))  # which takes a minute
