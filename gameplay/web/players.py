@@ -16,7 +16,7 @@ from gameplay.game.players import identify, names_of
 from gameplay.refusals import NotFound, Refusal
 from gameplay.serving.service import Service
 from gameplay.web.bodies import answer
-from gameplay.web.console.as_of import Looked, look
+from gameplay.web.console.as_of import AsOf, Looked, look, look_through
 from gameplay.web.games import ANONYMOUS
 from gameplay.web.queries import choice, flag, one, whole
 from gameplay.web.state import lanes_of, service_of
@@ -110,7 +110,7 @@ async def stats(request: Request) -> Response:
     """GET /stats?session_id= or ?game_id=; of both, the game is the narrower one."""
     session_id, game_id = one(request, "session_id"), one(request, "game_id")
     if game_id:
-        found = await lanes_of(request).reads(_game_stats, service_of(request), game_id, since(request))
+        found = await look_through(request, partial(_game_stats, game_id=game_id, since=since(request)))
     elif session_id:
         found = await look(request, partial(_session_stats, session_id=session_id, since=since(request)))
     else:
@@ -186,12 +186,12 @@ def _session_stats(_service: Service, looked: Looked, *, session_id: str, since:
     )
 
 
-def _game_stats(service: Service, game_id: str, since: str) -> RoundStats:
+def _game_stats(service: Service, as_of: AsOf, *, game_id: str, since: str) -> RoundStats:
     """The rounds of one game, whatever its player and its date: the caller has named it. Raises NotFound."""
     ledger = service.core.ledger
-    entries = ledger.read_stream(game_stream(game_id))
+    entries = [entry for entry in ledger.read_stream(game_stream(game_id)) if entry.position <= as_of.position]
     if not entries:
-        raise NotFound(f"there is no game {game_id!r}")
+        raise NotFound(f"there is no game {game_id!r} up to position {as_of.position}")
     game = fold([ledger.decode(entry) for entry in entries])
     results = [played.result for played in game.rounds]
     return RoundStats(

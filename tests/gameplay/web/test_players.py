@@ -164,6 +164,8 @@ def test_the_stats_of_a_game_are_its_rounds_even_if_it_is_a_test(served: TestCli
     [
         ("/stats", 400),
         ("/stats?game_id=none", 404),
+        ("/stats?game_id=none&at=yesterday-ish", 400),
+        ("/stats?game_id=none&at=999999999", 400),
         ("/stats?session_id=a&session_id=b", 400),
         ("/win_streaks?limit=0", 400),
         ("/win_streaks?limit=101", 400),
@@ -190,3 +192,19 @@ def test_the_past_is_what_it_was(served: TestClient) -> None:
     assert ok(served.get("/bot_win_rates", params=at))["bot_rates"]["brian"]["human_games"] == 1
     assert ok(served.get("/stats", params={**at, "session_id": "ada"}))["games"] == 1
     assert ok(served.get("/stats", params={"session_id": "ada"}))["games"] == 3
+
+
+def test_the_stats_of_a_game_look_back_too(served: TestClient) -> None:
+    game_id = start(served)["game_id"]
+    play(served, game_id)
+    head = service_behind(served).core.ledger.head().position
+    play(served, game_id)
+    begun = ok(served.get(f"/games/{game_id}.json"))["started_position"]
+
+    rounds = [
+        ok(served.get("/stats", params={"game_id": game_id, "at": position}))["rounds"]
+        for position in (begun, head, head + 1)
+    ]
+
+    assert rounds == [0, 1, 2]
+    assert served.get("/stats", params={"game_id": game_id, "at": begun - 1}).status_code == 404
