@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 Coding = Literal["gzip", "identity"]
+
+TEXT: Final = ("charset", "header")
+"""Parameters of text that are the same in all our answers: to ask for them is no reason to get JSON."""
 
 # A comma or a semicolon within quotes separates nothing.
 _ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from gameplay.web.bodies import answer
 from gameplay.web.forwarded import FORWARDED_HOST
-from gameplay.web.negotiation import media_type
+from gameplay.web.negotiation import TEXT, media_type
 
 CSV = "text/csv"
 # Anything else could end the address in the header that it stands in.
@@ -28,7 +28,7 @@ def table_answer(
     """Rows, or one row, as CSV where the client prefers that, else as JSON."""
     shown = {"Cache-Control": "no-store", "Vary": "Accept", **(headers or {})}
     # JSON whatever else is accepted: clients of old send headers that they do not mean.
-    if media_type(request.headers.getlist("accept"), ("application/json", CSV)) != CSV:
+    if media_type(request.headers.getlist("accept"), ("application/json", CSV), ignored=TEXT) != CSV:
         return answer(content, headers=shown)
     return csv_answer([content] if isinstance(content, Mapping) else content, columns, shown)
 

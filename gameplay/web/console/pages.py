@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gameplay.web.bodies import answer
-from gameplay.web.negotiation import media_type
+from gameplay.web.negotiation import TEXT, media_type
 from gameplay.web.request_ids import id_of
 from gameplay.web.state import pages_of
 
@@ -20,7 +20,7 @@ TWIN = ".json"
 
 def wants_page(request: Request) -> bool:
     """Whether the client prefers HTML to JSON, as a browser does that opens an address."""
-    return media_type(request.headers.getlist("accept"), [JSON, HTML]) == HTML
+    return media_type(request.headers.getlist("accept"), [JSON, HTML], ignored=TEXT) == HTML
 
 
 def respond(request: Request, template: str, page: Struct, status: int = 200) -> Response:

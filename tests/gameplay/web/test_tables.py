@@ -45,6 +45,21 @@ def test_csv_has_what_json_has(shared: TestClient, path: str) -> None:
     assert rows_of(answer.text) == [{name: as_text(one) for name, one in row.items()} for row in wanted]
 
 
+@pytest.mark.parametrize(
+    "accept", ["text/csv; charset=utf-8", 'text/csv;header=present;charset="UTF-8"', "TEXT/CSV"]
+)
+def test_a_parameter_of_csv_is_no_reason_to_get_json(shared: TestClient, accept: str) -> None:
+    answer = shared.get(HISTORY_PATH, headers={"Accept": accept})
+
+    assert answer.headers["content-type"].startswith("text/csv")
+
+
+@pytest.mark.parametrize("accept", ["text/html; charset=utf-8", "text/html;charset=UTF-8, application/json;q=0.9"])
+def test_a_parameter_of_html_is_no_reason_to_get_json(shared: TestClient, accept: str) -> None:
+    for path in ("/", "/nowhere"):
+        assert shared.get(path, headers={"Accept": accept}).headers["content-type"].startswith("text/html")
+
+
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "image/png", "text/csv;q=0", "text/*;q=0.1, */*"])
 def test_others_get_json(shared: TestClient, accept: str) -> None:
     answer = shared.get(HISTORY_PATH, headers={"Accept": accept})
