@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from ledger.files import problem_of
@@ -48,19 +49,21 @@ def right_swaps(results: Sequence[Result]) -> "Figure":
     return figure
 
 
-def check_folder(folder: Path) -> None:
-    """Raises OutputError where `write` would, before a long simulation was for nothing."""
+def make_folder(folder: Path) -> None:
+    """Make the folder. Raises OutputError where `write` would, before a long simulation was for nothing."""
     for path in _paths(folder, (FALSE_SWAPS, RIGHT_SWAPS)):
         if path.exists():
             raise OutputError(f"{path} exists already: name another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass  # only a file that is there shows that there can be one
+    except OSError as error:
+        raise OutputError(f"cannot write into the folder {folder}: {problem_of(error)}") from error
 
 
 def write(folder: Path, pictures: Mapping[str, "Figure"]) -> list[Path]:
     """Write each picture as PNG and as SVG under its name; returns the files. Raises OutputError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {problem_of(error)}") from error
     paths = _paths(folder, pictures)
     for path in paths:
         with new_file(path) as file:

@@ -10,7 +10,7 @@ from ledger.evidence import Rule
 from projections.commands.cells import counted
 from projections.commands.console import json_option, print_json, print_table, progress, remark
 from projections.commands.numbers import AlphaType, DecimalType, WholeType
-from projections.commands.rule_plots import FALSE_SWAPS, RIGHT_SWAPS, check_folder, false_swaps, right_swaps, write
+from projections.commands.rule_plots import FALSE_SWAPS, RIGHT_SWAPS, false_swaps, make_folder, right_swaps, write
 from projections.decision.estimates import Cycles, quantile, share_by
 from projections.decision.rules import KNOWN_RULES
 from projections.decision.simulation import Course, Result, Setting, simulate
@@ -88,7 +88,7 @@ def simulate_rules(
     others = b_win_rates or tuple(round(win_rate + gain, 6) for gain in GAINS if win_rate + gain <= 1)
     rates = dict.fromkeys((win_rate, *others))
     if plot is not None:
-        check_folder(plot)
+        make_folder(plot)
     results = []
     with progress("Simulating", len(rates) * cycles * runs) as advance:
         for rate in rates:

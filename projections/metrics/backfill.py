@@ -231,13 +231,14 @@ def _grid(
     if from_us is not None and to_us is not None and from_us > to_us:
         raise BackfillError(f"nothing to write: {show_time(from_us)} is after {show_time(to_us)}")
     if from_us is not None:
-        start = max(start, from_us // (step * 1_000_000) * step)
+        start = max(start, -(-from_us // (step * 1_000_000)) * step)
         if start > end:
             raise BackfillError(f"nothing to write from {show_time(from_us)} on: {_ledger('ends', last_us)}")
     if to_us is not None:
         end = min(end, to_us // (step * 1_000_000) * step)
         if start > end:
-            raise BackfillError(f"nothing to write up to {show_time(to_us)}: {_ledger('begins', first_us)}")
+            why = _ledger("begins", first_us) if to_us < first_us else f"no sample of each {step} s lies there"
+            raise BackfillError(f"nothing to write up to {show_time(to_us)}: {why}")
     newest = int(now_seconds - HEAD_BLOCK_SECONDS) // step * step
     end = min(end, newest)
     if start > end:

@@ -211,6 +211,21 @@ def test_only_what_is_asked_for_is_written(played: Ledger, tmp_path: Path) -> No
     )
 
 
+def test_no_sample_lies_before_the_time_from_which_they_are_asked_for(played: Ledger, tmp_path: Path) -> None:
+    noon = BEGAN + 4 * 3_600
+
+    manifest = fill(played, tmp_path / "out", from_us=noon * 10**6 + 1, to_us=(noon + 3 * STEP_SECONDS) * 10**6)
+
+    assert (manifest.from_seconds, manifest.to_seconds) == (noon + STEP_SECONDS, noon + 3 * STEP_SECONDS)
+
+
+def test_times_between_which_no_sample_lies_are_refused_for_that(played: Ledger, tmp_path: Path) -> None:
+    noon = BEGAN + 4 * 3_600
+
+    with pytest.raises(BackfillError, match=f"no sample of each {STEP_SECONDS} s lies there"):
+        fill(played, tmp_path / "out", from_us=noon * 10**6 + 1, to_us=noon * 10**6 + 2)
+
+
 def test_the_last_hours_are_left_to_the_server(played: Ledger, tmp_path: Path) -> None:
     now = BEGAN + 86_400
 
