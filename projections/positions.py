@@ -37,6 +37,12 @@ def check_position(ledger: Ledger, position: int) -> int:
     return position
 
 
+def check_span(since_us: int | None, until_us: int | None) -> None:
+    """Raise PositionError for times that are the wrong way round: nothing found would pass for nothing there."""
+    if since_us is not None and until_us is not None and since_us > until_us:
+        raise PositionError("--since is later than --until: nothing is between them")
+
+
 def head_at(ledger: Ledger, position: int) -> Head | None:
     """The head that the ledger had when it ended at a position; None if it does not reach there."""
     entries = ledger.read(position - 1, limit=1)

@@ -13,6 +13,7 @@ from projections.commands.numbers import AlphaType, WholeType
 from projections.commands.positions import TimeType
 from projections.commands.source import Source, pass_source
 from projections.decision.rules import Z_TEST
+from projections.positions import check_span
 
 _COIN = (
     "E and the interval at every look take for granted that a fair coin chose between these two, game by game:"
@@ -69,6 +70,7 @@ def compare(
 
     Example: rps-audit compare-versions --model-type xgboost --versions 1,2 --player-kind human
     """
+    check_span(since, until)
     ledger = source.reader()
     rule = Rule(name=Z_TEST, alpha=alpha, minimum_games=minimum_games, minimum_predictions=0)
     with progress("Counting", ledger.head().position) as advance:

@@ -28,9 +28,11 @@ from projections.commands.one_decision import print_decision
 from projections.commands.positions import PositionType, TimeType
 from projections.commands.source import Source, pass_source
 from projections.errors import PositionError
+from projections.positions import check_span
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 TREND_CYCLES = 12
+LIMIT = 50
 _COLUMNS = (
     "position", "recorded", "family", "by", "Production", "B", "z", "p", "p so far", "E", "decision", "otherwise",
     "again",
@@ -49,7 +51,9 @@ def sparkline(values: Sequence[float | None]) -> str:
 @click.option("--since", type=TimeType(), default=None, help="Not before this time, such as 2026-11-12 or -2h.")
 @click.option("--until", type=TimeType(), default=None, help="Not after this time.")
 @click.option("--position", type=PositionType(1), default=None, help="One decision, in full.")
-@click.option("--limit", type=WholeType(1), default=50, show_default=True, help="Show the newest so many.")
+@click.option(
+    "--limit", type=WholeType(1), default=None, help=f"The newest so many.  [default: {LIMIT}; as JSON all]"
+)
 @json_option
 @pass_source
 def decisions(
@@ -59,7 +63,7 @@ def decisions(
     since: int | None,
     until: int | None,
     position: int | None,
-    limit: int,
+    limit: int | None,
     as_json: bool,
 ) -> None:
     """Derive every promotion decision again: recount its games, repeat the test, compare the verdict.
@@ -68,6 +72,7 @@ def decisions(
 
     Example: rps-audit decisions --model-type xgboost --decision swap_production_b --since -2w
     """
+    check_span(since, until)
     ledger = source.reader()
     events = ledger.head().position
     with progress("Recounting", events) as read, progress("Deriving", None, events) as derived:
@@ -78,11 +83,11 @@ def decisions(
             f"position {position} is no promotion cycle{f' of {model_type}' if model_type else ''}"
         )
     if as_json:
-        print_json(_record(audit, shown))
+        print_json(_record(audit, shown[-limit:] if limit else shown))
     elif position is not None:
         print_decision(shown[0])
     else:
-        _print(audit, shown, limit)
+        _print(audit, shown, limit or LIMIT)
     if not audit.agrees:
         finding()
 

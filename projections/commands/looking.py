@@ -31,7 +31,7 @@ from projections.commands.numbers import WholeType
 from projections.commands.positions import PositionType, TimeType
 from projections.commands.source import Source, pass_source
 from projections.errors import PositionError
-from projections.positions import check_position, position_at
+from projections.positions import check_position, check_span, position_at
 
 FOLLOW_SECONDS = 0.5
 LIMIT = 20
@@ -63,6 +63,7 @@ def log(
 
     Example: rps-audit log --model-type xgboost --type promotion.cycle_decided --since 2026-11-12
     """
+    check_span(since, until)
     ledger = source.reader()
     wanted = _Wanted(stream, event_type, model_type, since, until)
     if not follow:
@@ -83,11 +84,8 @@ def _check_wanted(ledger: Ledger, wanted: "_Wanted") -> None:
     """Refuse to look for what cannot be there: nothing would come, as if nothing had happened."""
     if wanted.stream is not None and not ledger.version(wanted.stream):
         raise PositionError(f"there is no stream {wanted.stream!r}")
-    if wanted.until_us is None:
-        return
-    if wanted.since_us is not None and wanted.since_us > wanted.until_us:
-        raise PositionError("--since is later than --until: nothing is between them")
-    position_at(ledger, wanted.until_us)
+    if wanted.until_us is not None:
+        position_at(ledger, wanted.until_us)
 
 
 def _follow(ledger: Ledger, wanted: "_Wanted", head: int, *, as_json: bool) -> None:

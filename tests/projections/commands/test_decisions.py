@@ -20,6 +20,23 @@ def test_the_decisions_that_are_shown_are_chosen_and_all_are_checked(example: Pa
     assert f"{len(every)} of {len(every)} decisions agree" in answer.output
 
 
+def test_a_limit_holds_for_json_too(example: Path) -> None:
+    every, two = (ask(example, "decisions", "--json", *more).json for more in ((), ("--limit", "2")))
+
+    assert len(every["decisions"]) > 50
+    assert two == {**every, "decisions": every["decisions"][-2:]}
+
+
+@pytest.mark.parametrize(
+    "words", [("decisions",), ("compare-versions", "--model-type", "xgboost", "--versions", "1,2")]
+)
+def test_times_the_wrong_way_round_are_refused(example: Path, words: tuple[str, ...]) -> None:
+    answer = ask(example, *words, "--since", "2025-11-06", "--until", "2025-11-05")
+
+    assert (answer.status, answer.output) == (2, "")
+    assert answer.problem == "--since is later than --until: nothing is between them"
+
+
 def test_one_decision_is_shown_in_full(example: Path) -> None:
     one = next(
         one

@@ -48,6 +48,7 @@ def test_log_says_when_it_leaves_something_out(example: Path) -> None:
     [
         (["--stream", "game-none"], "there is no stream 'game-none'"),
         (["--since", "2025-11-06", "--until", "2025-11-05"], "--since is later than --until"),
+        (["--since", "2025-11-06", "--until", "2025-11-05", "--follow"], "--since is later than --until"),
         (["--until", "2025-11-01"], "is before the ledger, which begins at 2025-11-03T08:00:00.000000Z"),
     ],
 )
