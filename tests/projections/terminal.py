@@ -35,6 +35,7 @@ def ask(database: Path | str, *arguments: str) -> Answer:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     said = result.stderr
+    assert not said.startswith("Traceback"), said
     if said.startswith("rps-audit: "):
         said = said.removeprefix("rps-audit: ").removesuffix("\n")
     return Answer(result.exit_code, result.stdout, said)
