@@ -66,7 +66,7 @@ class Annotations:
         for family, known in self._families.items():
             for entry in self._ledger.read_stream(promotion_stream(family), known.version):
                 known.fold(self._ledger.decode(entry), entry.version, entry.position, entry.recorded_us)
-            if known.is_written or known.plan_is_open:
+            if known.is_written or known.open_plan:
                 continue
             tags = {version: dict(found) for version, found in known.unwritten.items()}
             try:
@@ -90,7 +90,7 @@ class Moves:
     def __init__(self, family: Family) -> None:
         self.family = family
         self.version = 0
-        self.plan_is_open = False
+        self.open_plan: AliasesPlanned | None = None
         self.is_written = True
         self.unwritten: dict[int, dict[str, str]] = defaultdict(dict)
         self._moves: deque[Move] = deque(maxlen=MOVES_MAX)
@@ -103,11 +103,14 @@ class Moves:
         self.version = version
         match event:
             case CycleDecided() as decided:
-                self._reasons = {decided.cycle: decided.reason}
-            case AliasesPlanned():
-                self.plan_is_open = True
+                # Cycles go on while a plan awaits approval: the one that planned it is no longer the newest.
+                planned_by = self.open_plan.cycle if self.open_plan else None
+                kept = {cycle: reason for cycle, reason in self._reasons.items() if cycle == planned_by}
+                self._reasons = {**kept, decided.cycle: decided.reason}
+            case AliasesPlanned() as planned:
+                self.open_plan = planned
             case AliasesAssigned() as assigned:
-                self.plan_is_open = False
+                self.open_plan = None
                 self._assigned(assigned, position, recorded_us)
             case AliasPinned() as pin:
                 self._held("pin", pin, position, recorded_us)

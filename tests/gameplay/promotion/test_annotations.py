@@ -70,6 +70,21 @@ def test_nothing_is_written_while_a_plan_is_open(ledger: Ledger) -> None:
     assert "| swap |" in registry.described[FAMILY]
 
 
+def test_a_swap_that_was_approved_after_other_cycles_has_the_reason_of_its_own(ledger: Ledger) -> None:
+    registry = registry_with_versions()
+    append(ledger, [aliases_assigned(model_type=FAMILY)])
+    decided, planned, assigned = swap()
+    append(ledger, [decided, planned])
+    for cycle in (2, 3):
+        append(ledger, [cycle_decided(model_type=FAMILY, cycle=cycle, reason="the plan awaits approval")])
+    append(ledger, [assigned])
+
+    Annotations(ledger, registry).run()
+
+    newest = registry.described[FAMILY].splitlines()[-2]
+    assert "| swap | **v2** | **v1** | v3 | v4 | B won 9 of 12" in newest
+
+
 def test_what_fails_is_written_by_the_next_run(ledger: Ledger) -> None:
     registry = registry_with_versions()
     annotations = Annotations(ledger, registry)
