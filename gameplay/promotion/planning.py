@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from gameplay.promotion.applying import settle
+from gameplay.promotion.approval import without_expired
 from gameplay.promotion.assignments import merged, with_versions
 from gameplay.promotion.backends import known_runs
 from gameplay.promotion.pins import against, expire, expired, holding_at
@@ -58,7 +59,7 @@ def cycle(
 
 def preview(promotion: Promotion, family: Family) -> tuple[CycleDecided, AliasesPlanned | None]:
     """What a cycle would decide now. Writes nothing. Raises Conflict where a cycle could not decide."""
-    state = promotion.state(family)
+    state = without_expired(promotion.state(family))
     if state.promotion.plan and not state.promotion.plan.waits:
         raise Conflict(f"{family} has an open plan; it is completed before anything new is decided")
     return _decide(state, "manual", "dry run")

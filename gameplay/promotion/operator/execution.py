@@ -9,6 +9,7 @@ from typing import NamedTuple, assert_never
 
 from gameplay.promotion import applying
 from gameplay.promotion.applying import settle
+from gameplay.promotion.approval import has_expired, show_waiting, without_expired
 from gameplay.promotion.operator import approvals, cancelling, moves, pins, undo
 from gameplay.promotion.operator.orders import (
     ROUTE,
@@ -38,6 +39,7 @@ from ledger.events import (
     PlanRejected,
 )
 from ledger.ids import keyed_id, new_id
+from ledger.streams import promotion_stream
 from ledger.vocabulary import Family
 from projections.decision.approval import waits
 from projections.decision.cycle import is_cancellation
@@ -83,10 +85,10 @@ def preview(promotion: Promotion, order: Order) -> Preview:
     if isinstance(order, CancelOrder):
         return Preview(cancelling.cancellation(state, order), _seen(state))
     if isinstance(order, ApproveOrder | RejectOrder):
-        return Preview(_answers(state, order)[0], _seen(state))
+        return Preview(_answers(without_expired(state), order)[0], _seen(state))
     if plan := state.promotion.plan:
-        what = waits(plan) if plan.waits else f"plan {plan.version} is open, and completed before anything new"
-        raise Conflict(f"{order.family}: {what}")
+        is_open = f"plan {plan.version} is open, and completed before anything new"
+        raise Conflict(f"{order.family}: {show_waiting(plan, state.now_us) if plan.waits else is_open}")
     event = _decide(promotion, state, order)
     since = undo.since(promotion.ledger, state) if isinstance(order, UndoOrder) else None
     return Preview(event, _seen(state), since)
@@ -135,9 +137,9 @@ def _answer(promotion: Promotion, order: ApproveOrder | RejectOrder, seen: Seen 
     if done := _repeated(promotion, order):
         return done
     state = promotion.state(order.family)
+    batch = _answers(state, order)
     if seen is not None and _seen(state) != seen:
         raise Conflict(f"another plan of {order.family} waits by now; look at it, and answer again")
-    batch = _answers(state, order)
     keyed = order.origin.key is not None
     ids = [keyed_id(ROUTE, order.origin.key or "", index) if keyed else new_id() for index in range(len(batch))]
     try:
@@ -199,12 +201,19 @@ def _require_settled(promotion: Promotion, family: Family) -> None:
     if not settle(promotion, family):
         why = promotion.problems.get(family, f"plan {plan.version} cannot be completed now")
         raise Conflict(f"{family}: {why}; nothing else was done")
-    if plan.waits and promotion.state(family).promotion.plan:
+    state = promotion.state(family)
+    if plan.waits and state.promotion.plan:
         raise Conflict(f"{family}: {waits(plan)}; approve or reject it first")
-    now = moves.show(promotion.state(family).assignment())
+    if _is_applied(promotion, promotion_stream(family), plan.version):
+        what = "was open, and is completed now"
+    elif has_expired(plan, state.now_us):
+        what = "was not approved in time, and is closed now"
+    else:
+        what = "was open, and is closed now without being carried out"
+    now = moves.show(state.assignment())
     raise Conflict(
-        f"plan {plan.version} of {family} was open, and is completed now: the aliases are {now}. Nothing else was"
-        " done; look at it, and order again"
+        f"plan {plan.version} of {family} {what}: the aliases are {now}. Nothing else was done; look at it, and order"
+        " again"
     )
 
 

@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from gameplay.promotion.approval import has_expired, show_waiting, without_expired
 from gameplay.promotion.pins import holding_at
 from gameplay.promotion.state import Promotion, StateAt
 from ledger.evidence import RuleVerdict, Tally
 from ledger.times import show_time
 from ledger.vocabulary import ALIASES, Alias, Cause, Decision, Family, PlanCause, PlayedAlias, ReasonCode
 from projections.audit.summaries import moves
-from projections.decision.approval import held_back, waits
+from projections.decision.approval import held_back
 from projections.decision.distance import Distance, measure_distance
 from projections.decision.evidence import gather_for
 from projections.decision.guards import watch
@@ -159,7 +160,7 @@ def _judged(state: StateAt) -> _Judged | None:
 
 
 def _verdict(state: StateAt, distance: Distance) -> Verdict:
-    plan = state.promotion.plan
+    plan = without_expired(state).promotion.plan
     verdict = held_back(distance.verdict, plan if plan and plan.waits else None)
     return Verdict(
         decision=verdict.decision,
@@ -229,9 +230,9 @@ def _plan(state: StateAt, problem: str | None) -> Plan | None:
     return Plan(
         version=plan.version,
         cause=plan.cause,
-        moves=waits(plan) if plan.waits else moves(plan.assignments),
+        moves=show_waiting(plan, state.now_us) if plan.waits else moves(plan.assignments),
         actor=plan.actor,
-        waits=plan.waits,
+        waits=plan.waits and not has_expired(plan, state.now_us),
         approve_by=_time(plan.approve_by_us),
         problem=problem,
     )

@@ -7,7 +7,8 @@ from msgspec import structs
 
 from gameplay.promotion import adoption, applying, planning
 from gameplay.promotion.operator.execution import execute, preview
-from gameplay.promotion.operator.orders import ApproveOrder, RejectOrder
+from gameplay.promotion.operator.orders import ApproveOrder, Order, RejectOrder
+from gameplay.promotion.operator.status import status
 from gameplay.promotion.rules import set_rules
 from gameplay.refusals import Conflict
 from ledger.events import AliasesAssigned, AliasesPlanned, PlanApproved, PlanRejected
@@ -157,6 +158,83 @@ def test_an_answer_that_comes_too_late_is_refused(
 
     assert names(waiting, 4) == ["PlanRejected", "AliasesAssigned"]
     assert waiting.aliases() == (1, 2, 3, 4)
+
+
+@pytest.mark.parametrize("one", [pin("B"), swap(), swap(3), undo()], ids=["pin", "swap", "swap --to", "undo"])
+def test_an_order_after_the_time_says_that_the_plan_was_not_approved(
+    waiting: House, clock: Clock, one: Order
+) -> None:
+    clock.now += WAIT_SECONDS
+
+    with pytest.raises(Conflict, match="plan 4 was not approved in time, and is closed before anything new"):
+        preview(waiting.process(), one)
+    with pytest.raises(
+        Conflict, match=r"plan 4 of xgboost was not approved in time, and is closed now: .* v1, B v2"
+    ):
+        execute(waiting.process(), one)
+
+    assert names(waiting, 4) == ["PlanRejected", "AliasesAssigned"]
+
+
+@pytest.mark.parametrize("one", [approve(), reject()], ids=["approve", "reject"])
+def test_the_dry_run_of_an_answer_that_comes_too_late_is_refused(
+    waiting: House, clock: Clock, one: ApproveOrder | RejectOrder
+) -> None:
+    clock.now += WAIT_SECONDS
+
+    with pytest.raises(Conflict, match="no plan of xgboost awaits approval"):
+        preview(waiting.process(), one)
+
+    assert names(waiting, 4) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "what"),
+    [
+        (reject(), "closed now without being carried out: the aliases are Production v1, B v2"),
+        (approve(), "completed now: the aliases are Production v2, B v1"),
+    ],
+    ids=["reject", "approve"],
+)
+def test_an_order_says_what_another_process_has_just_made_of_the_plan(
+    waiting: House, answer: ApproveOrder | RejectOrder, what: str
+) -> None:
+    process, other = waiting.process(), waiting.process()
+    process.state(FAMILY)
+    waiting.ledger.before_read(2, lambda: execute(other, answer))
+
+    with pytest.raises(Conflict, match=f"plan 4 of xgboost was open, and is {what}"):
+        execute(process, swap())
+
+
+def test_the_dry_run_of_a_cycle_and_the_status_decide_as_the_cycle_does(waiting: House, clock: Clock) -> None:
+    clock.now += WAIT_SECONDS
+    process = waiting.process()
+    expected, planned = planning.preview(process, FAMILY)
+    shown = status(process, FAMILY, None)
+    assert names(waiting, 4) == []
+
+    decided = cycle(process)
+
+    assert planned is not None
+    assert (expected.decision, expected.reason_code) == (decided.decision, decided.reason_code)
+    assert shown.verdict is not None
+    assert (shown.verdict.decision, shown.verdict.held) == (decided.decision, False)
+    assert shown.plan is not None
+    assert (shown.plan.waits, shown.plan.version) == (False, 4)
+    assert "was not approved in time" in shown.plan.moves
+
+
+@pytest.mark.parametrize("one", [approve(), reject()], ids=["approve", "reject"])
+def test_an_answer_after_another_one_says_that_no_plan_waits(
+    waiting: House, one: ApproveOrder | RejectOrder
+) -> None:
+    process = waiting.process()
+    shown = preview(process, one)
+    order(waiting, reject())
+
+    with pytest.raises(Conflict, match="no plan of xgboost awaits approval"):
+        execute(process, one, shown.seen)
 
 
 @pytest.mark.parametrize("one", [approve(plan=9), reject(plan=3)], ids=["approve", "reject"])
