@@ -212,8 +212,8 @@ def _require_settled(promotion: Promotion, family: Family) -> None:
         what = "was open, and is closed now without being carried out"
     now = moves.show(state.assignment())
     raise Conflict(
-        f"plan {plan.version} of {family} {what}: the aliases are {now}. Nothing else was done; look at it, and order"
-        " again"
+        f"plan {plan.version} of {family} {what}: the aliases are {now}. Nothing else was done; look at it, and"
+        " order again"
     )
 
 
