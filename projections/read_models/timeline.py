@@ -12,6 +12,7 @@ from ledger.entries import Entry
 from ledger.events import (
     AliasChange,
     AliasesAssigned,
+    AliasesPlanned,
     AliasPinned,
     AliasUnpinned,
     CycleDecided,
@@ -94,6 +95,8 @@ class FamilyTimeline(Struct):
     since: dict[str, Since] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
     decided: Decided | None = None
+    planned: Decided | None = None
+    """The cycle behind the open plan: others go on while it awaits approval."""
     games: dict[int, dict[PlayedAlias, int]] = field(default_factory=dict)
     """Hour since the epoch -> finished games of each alias that are evidence, of the last hours, oldest first."""
 
@@ -154,10 +157,17 @@ def _cycle_decided(state: Timeline, event: CycleDecided, entry: Entry) -> None:
     )
 
 
+def _aliases_planned(state: Timeline, event: AliasesPlanned, _entry: Entry) -> None:
+    family = state.families[event.model_type]
+    family.planned = family.decided if event.cycle is not None else None
+
+
 def _aliases_assigned(state: Timeline, event: AliasesAssigned, entry: Entry) -> None:
     family = state.families[event.model_type]
     changed = tuple(change for change in event.assignments if change.before != change.after)
-    decided = family.decided if family.decided and family.decided.cycle == event.cycle else None
+    cycles = [one for one in (family.decided, family.planned) if one and one.cycle == event.cycle]
+    decided = cycles[0] if cycles else None
+    family.planned = None
     for change in changed:
         family.since[change.alias] = Since(
             change.after, entry.position, entry.recorded_us, event.cause, decided, event.actor
@@ -221,9 +231,10 @@ def projection() -> Projection[Timeline]:
         on(RoundPlayed, _round_played),
         on(GameFinished, _game_finished),
         on(CycleDecided, _cycle_decided),
+        on(AliasesPlanned, _aliases_planned),
         on(AliasesAssigned, _aliases_assigned),
         on(AliasPinned, _pin_changed),
         on(AliasUnpinned, _pin_changed),
         on(TrainingCompleted, _training_completed),
     )
-    return Projection("timeline", 3, Timeline, handlers)
+    return Projection("timeline", 4, Timeline, handlers)

@@ -9,9 +9,11 @@ from tests.builders import (
     alias_pinned,
     alias_unpinned,
     aliases_assigned,
+    aliases_planned,
     assignments,
     cycle_decided,
     game_finished,
+    plan_approved,
     round_played,
     training_completed,
 )
@@ -31,6 +33,25 @@ def test_since_names_the_cycle_that_moved_the_alias_when_one_did() -> None:
     assert production.decided is not None
     assert (production.decided.position, production.decided.cycle) == (2, 1)
     assert (shadow.version, shadow.position, shadow.cause, shadow.decided) == (3, 1, "bootstrap", None)
+
+
+def test_since_names_the_cycle_that_planned_a_swap_when_it_was_approved_after_others() -> None:
+    others = [cycle_decided(cycle=2), cycle_decided(cycle=3)]
+    planned = aliases_planned(cycle=1, approve_by_us=1)
+    first = (aliases_assigned(), cycle_decided(), planned)
+    reordered = assignments((2, 1, 3, 4), (2, 3, 1, 4))
+
+    approved = folded(timeline.projection(), *first, *others, plan_approved(), swap())
+    by_hand = folded(
+        timeline.projection(), *first, *others, swap(), aliases_assigned(cause="manual", assignments=reordered)
+    )
+
+    production = approved.families["feedforward_nn"].since["Production"]
+    assert production.decided is not None
+    assert (production.decided.position, production.decided.cycle) == (2, 1)
+    assert approved.lines(1)[0].decided_position == 2
+    assert by_hand.lines(1)[0].decided_position is None
+    assert by_hand.families["feedforward_nn"].since["B"].decided is None
 
 
 def test_lines_are_the_moves_and_trainings_of_all_families_newest_first() -> None:
