@@ -20,7 +20,7 @@ from ledger.events import AliasesPlanned, Assignment, CycleDecided, Event
 from ledger.ids import keyed_id, new_id, new_ids
 from ledger.vocabulary import Alias, Family, PlanCause, Trigger
 from projections.decision.cycle import decide_cycle, plan, versions_of
-from projections.decision.rules import DEFAULT
+from projections.decision.rules import DEFAULT, RuleError
 
 ROUTE: Final = "promotion/cycle"
 
@@ -39,7 +39,8 @@ def cycle(
     What was decided stays decided when the registry cannot be reached: the plan is left open and is carried on by
     the next cycle or start. `tick` is the firing of a schedule that the cycle is for: one process decides it, the
     others get None. Under a caller's `key` the cycle is decided once, and the same call again gets that decision.
-    Raises Conflict while the family has no aliases, and for a key of another call.
+    Raises Conflict while the family has no aliases or its rule is one that this release does not know, and for a
+    key of another call.
     """
     once = None
     if tick is not None:
@@ -163,15 +164,18 @@ def with_runs(planned: AliasesPlanned, state: StateAt) -> AliasesPlanned:
 
 def _decide(state: StateAt, trigger: Trigger, source: str) -> tuple[CycleDecided, AliasesPlanned | None]:
     state.assignment()
-    return decide_cycle(
-        state.family,
-        state.promotion,
-        state.window,
-        state.pair,
-        state.promotion.rule or DEFAULT,
-        trigger=trigger,
-        source=source,
-        position=state.position,
-        decided_us=state.now_us,
-        assigned=state.assigned,
-    )
+    try:
+        return decide_cycle(
+            state.family,
+            state.promotion,
+            state.window,
+            state.pair,
+            state.promotion.rule or DEFAULT,
+            trigger=trigger,
+            source=source,
+            position=state.position,
+            decided_us=state.now_us,
+            assigned=state.assigned,
+        )
+    except RuleError as error:
+        raise Conflict(f"{state.family}: {error}; a process of another release has set this rule") from error

@@ -1,10 +1,15 @@
+from functools import partial
+
 import pytest
+from msgspec import structs
 from sqlalchemy import Engine
 
 from gameplay.promotion import planning
+from gameplay.promotion.rules import set_rules
 from gameplay.refusals import Conflict
 from ledger.events import AliasesAssigned, AliasesPlanned
 from ledger.evidence import RankedChallenger, Tickers
+from projections.decision.rules import DEFAULT
 from tests.builders import assignment
 from tests.gameplay.promotion.house import FAMILY, House, applied, cycle, gauges
 
@@ -108,6 +113,23 @@ def test_a_family_without_aliases_has_no_cycle(engine: Engine) -> None:
         with pytest.raises(Conflict, match="rps setup"):
             wanted()
     assert house.events() == []
+
+
+@pytest.mark.parametrize("unknown", [{"name": "of-tomorrow/1"}, {"alpha": "2"}], ids=["name", "alpha"])
+def test_a_rule_of_another_release_is_a_refusal_of_that_family_alone(
+    house: House, unknown: dict[str, str]
+) -> None:
+    house.better_b()
+    process = house.process()
+    set_rules(process, {FAMILY: structs.replace(DEFAULT, **unknown)}, actor="another release")
+
+    for attempt in (planning.preview, partial(planning.cycle, trigger="schedule", source="test")):
+        with pytest.raises(Conflict, match=r"xgboost: .* to decide by: .* of another release has set this rule"):
+            attempt(process, FAMILY)
+
+    assert gauges(house)["cycles"] == 0
+    set_rules(process, {FAMILY: DEFAULT}, actor="settings")
+    assert cycle(process).decision == "swap_production_b"
 
 
 def test_a_dry_run_says_what_a_cycle_would_do_and_writes_nothing(house: House) -> None:
