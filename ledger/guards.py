@@ -5,9 +5,6 @@ Only the migrations make them; a test proves that both say the same, and an audi
 
 from typing import Final, NamedTuple
 
-GUARDED: Final = frozenset({"events", "seals", "ledger_identity"})
-"""The tables that nobody changes, and on which a trigger of another's could leave out what is to be stored."""
-
 # INSERT OR REPLACE deletes without firing a DELETE trigger; the third trigger leaves it nothing to replace.
 SQLITE: Final = {
     "events_refuse_update": """
@@ -138,6 +135,8 @@ GUARDS: Final = {
     ),
 }
 """PostgreSQL's triggers by name."""
+GUARDED: Final = frozenset(guard.table for guard in GUARDS.values())
+"""The tables on which a trigger of another program's could leave out what is to be stored."""
 
 
 def make_function(name: str) -> str:

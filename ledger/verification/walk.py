@@ -269,17 +269,11 @@ class _Walk:
 
     def end(self, remembered_position: object) -> None:
         """What only the end of the log can show: whether there was ever more."""
-        if not isinstance(remembered_position, int) or remembered_position < self._head:
-            if self._head:
-                said = "nothing" if remembered_position is None else repr(remembered_position)
-                problem = f"the log ends at {self._head}, and the database's own sequence remembers {said}"
-                self.add(None, "damaged", problem)
-            remembered_position = 0
-        last = self._expected - 1
+        last, remembered = self._expected - 1, self._check_sequence(remembered_position)
         cut = {anchor: "an anchor" for anchor in self._anchors if anchor > last}
         cut |= {claim.size: claim.source for claim in self._claims if claim.size > last}
-        if remembered_position > last:
-            cut[remembered_position] = "the database's own sequence"
+        if remembered > last:
+            cut[remembered] = "the database's own sequence"
         if not cut or self.stopped:
             return
         if self._previous is not None and (home := self._rows.find(self._previous, self._expected)):
@@ -289,6 +283,16 @@ class _Walk:
         furthest = max(cut)
         problem = f"the log ends at {last}, and {cut[furthest]} knows of position {furthest}"
         self.add(last + 1, "cut tail", problem)
+
+    def _check_sequence(self, remembered_position: object) -> int:
+        """How far the log has gone, as the database remembers it; 0 where it was made to forget, a finding."""
+        if isinstance(remembered_position, int) and remembered_position >= self._head:
+            return remembered_position
+        if self._head:
+            said = "nothing" if remembered_position is None else repr(remembered_position)
+            problem = f"the log ends at {self._head}, and the database's own sequence remembers {said}"
+            self.add(None, "damaged", problem)
+        return 0
 
     def _note(self, position: int, found: Diagnosis) -> None:
         self.add(position, found.kind, found.text)
