@@ -226,8 +226,14 @@ def file_of(url: URL) -> Path:
 
 
 def open_memory() -> Engine:
-    """An empty database in memory, for one caller."""
-    return create_engine("sqlite://", poolclass=StaticPool, execution_options={DATABASE: Sqlite()})
+    """An empty database in memory, for one caller at a time."""
+    return create_engine(
+        "sqlite://",
+        poolclass=StaticPool,
+        # The one that closes it may be the garbage collector, which runs in whatever thread is at work.
+        connect_args={"check_same_thread": False},
+        execution_options={DATABASE: Sqlite()},
+    )
 
 
 def beside(path: Path) -> tuple[Path, Path]:

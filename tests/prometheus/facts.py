@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,8 @@ class Facts:
     """The events of a ledger; counters begin at `since_us`, all else at the beginning."""
 
     def __init__(self, database: Path, since_us: int) -> None:
-        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
             rows = connection.execute("SELECT type, recorded_us, payload FROM events ORDER BY position").fetchall()
-        connection.close()
         self.events: list[tuple[str, int, Payload]] = [(type_, us, json.loads(text)) for type_, us, text in rows]
         self.since_us = since_us
 

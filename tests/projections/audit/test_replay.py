@@ -1,11 +1,15 @@
+import gc
+import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from ledger.engines.database import open_reader
+from ledger.engines.sqlite import open_memory
 from ledger.store import Ledger
 from projections.audit.compare import ABSENT, compare, counters_since
 from projections.audit.rebuild import READ_MODELS, rebuild
@@ -80,6 +84,26 @@ def test_an_event_that_does_not_fit_stops_a_replay_and_is_named(ledger: Ledger) 
 
     with pytest.raises(ProjectionError, match="position 3"):
         Replay(ledger).advance(3)
+
+
+def test_a_replay_that_is_dropped_lets_go_of_its_database_in_whatever_thread(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error holds what it stopped, until the collector comes by, be it in a progress bar's thread."""
+    memory, closed = open_memory(), []
+    event.listen(memory, "close", lambda connection, _: closed.append(connection))
+    monkeypatch.setattr("projections.audit.replay.open_memory", lambda: memory)
+    held: list[object] = [Replay(ledger)]
+    held.append(held)
+    del held
+
+    collector = threading.Thread(target=gc.collect)
+    collector.start()
+    collector.join()
+
+    [connection] = closed
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        connection.execute("SELECT 1")
 
 
 def test_stored_read_models_are_equal_to_a_replay(ledger_of_games: Ledger) -> None:
