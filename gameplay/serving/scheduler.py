@@ -20,7 +20,7 @@ from apscheduler.schedulers.base import BaseScheduler
 from gameplay.serving.clocks import Clocks
 from gameplay.serving.threads import Threads
 from gameplay.serving.triggers import Trigger
-from ledger.errors import UnavailableError
+from ledger.errors import OvertakenError, StorageError, UnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ class JobThreads(BaseExecutor):  # type: ignore[misc]  # the library has no type
         super().__init__()
         self.failing: dict[str, str] = {}
         """The name of each job whose newest run failed, and the error."""
+        self.owed: dict[str, datetime] = {}
+        """The time of each run that stays due: the database, or another process, kept it from its work."""
         self._threads = threads
         self._running: dict[str, threading.Thread] = {}
 
@@ -59,6 +61,7 @@ class JobThreads(BaseExecutor):  # type: ignore[misc]  # the library has no type
         self._running[job.id] = self._threads.start(f"job-{job.id}", lambda: self._run(job, run_times[-1]))
 
     def _run(self, job: Job, due: datetime) -> None:
+        owed = False
         try:
             job.func(due)
         except BaseException as error:  # the run's outermost frame: an extension's panic is no Exception
@@ -71,15 +74,21 @@ class JobThreads(BaseExecutor):  # type: ignore[misc]  # the library has no type
                 else:
                     log.exception("the job %s failed", job.id)
             self.failing[job.id] = problem
+            owed = job.trigger.stays_due and isinstance(error, StorageError | OvertakenError)
             event = JobExecutionEvent(EVENT_JOB_ERROR, job.id, "default", due, exception=error)
         else:
             self.failing.pop(job.id, None)
             event = JobExecutionEvent(EVENT_JOB_EXECUTED, job.id, "default", due)
         self._run_job_success(job.id, [event])
+        if owed:  # not before the run has ended: the next one would be skipped
+            self.owed[job.id] = due
 
 
 class Scheduler(BaseScheduler):  # type: ignore[misc]  # the library has no types
-    """Starts jobs when they are due, each once at a time; of several missed runs one is made up for."""
+    """Starts jobs when they are due, each once at a time; of several missed runs one is made up for.
+
+    A firing that meets an outage is made up for, too: its run is tried at each look until the database is back.
+    """
 
     def __init__(self, threads: Threads, clocks: Clocks, missed: Missed) -> None:
         self._threads = threads
@@ -119,8 +128,9 @@ class Scheduler(BaseScheduler):  # type: ignore[misc]  # the library has no type
         now = self._clocks.now()
         self._follow(now)
         for job in self.get_jobs():
-            if job.next_run_time <= now:
-                self._start(job, now)
+            due = self._runs.owed.pop(job.id, job.next_run_time)
+            if due <= now:
+                self._start(job, due, now)
         waits: list[float] = [(job.next_run_time - now).total_seconds() for job in self.get_jobs()]
         return min(WAIT_SECONDS_MAX, *waits)
 
@@ -154,8 +164,8 @@ class Scheduler(BaseScheduler):  # type: ignore[misc]  # the library has no type
         for job in self.get_jobs():
             self.modify_job(job.id, next_run_time=job.trigger.moved(job.next_run_time, step, looked))
 
-    def _start(self, job: Job, now: datetime) -> None:
-        due, trigger = job.next_run_time, job.trigger
+    def _start(self, job: Job, due: datetime, now: datetime) -> None:
+        trigger = job.trigger
         latest = trigger.latest(due, now)
         missed = trigger.missed(due, latest)
         try:

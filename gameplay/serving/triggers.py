@@ -15,6 +15,9 @@ MISSED_MAX = 10_000
 class Trigger(BaseTrigger):  # type: ignore[misc]  # the library has no types
     """A library trigger that also knows the past: `due` is a run that was planned and has come."""
 
+    stays_due = False
+    """Whether a run that could not do its work is still due, and not left to the next one."""
+
     @abstractmethod
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
         """The run after the previous one, or the first one after now."""
@@ -59,7 +62,9 @@ class Every(Trigger):
 
 
 class AtFirings(Trigger):
-    """At every firing of a cron line."""
+    """At every firing of a cron line. The next one may be a day away."""
+
+    stays_due = True
 
     def __init__(self, crontab: Crontab) -> None:
         self._crontab = crontab

@@ -3,7 +3,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -12,13 +14,15 @@ from sqlalchemy import text
 from gameplay.config import Settings
 from gameplay.core import Core, open_core
 from gameplay.promotion import planning
+from gameplay.promotion.state import Promotion
 from gameplay.serving import webhook
 from gameplay.serving.leases import Leases
 from gameplay.serving.schedule import Schedule
 from gameplay.serving.webhook_checkpoint import Checkpoint
+from ledger.errors import UnavailableError
 from ledger.events import CycleDecided
 from ledger.streams import game_stream
-from ledger.vocabulary import FAMILIES
+from ledger.vocabulary import FAMILIES, Family
 from tests.builders import assignment, game_started
 from tests.gameplay.clocks import DAILY, FIRING, SetClocks, at_head
 from tests.gameplay.faults import FaultyRegistry
@@ -131,6 +135,33 @@ def test_a_promotion_job_runs_a_cycle_for_each_family(
         ]
         assert failures(process, "promotion") == 0
         assert last_run(process, "promotion") == service.clocks.wall_seconds
+
+
+def test_a_tick_that_meets_an_outage_is_decided_once_for_each_family_when_that_is_over(
+    core_with: Callable[..., Core], process: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core, away = core_with(promotion_schedule=DAILY), threading.Event()
+    away.set()
+
+    def cycle(promotion: Promotion, family: Family, **of_schedule: Any) -> CycleDecided | None:
+        if away.is_set() and family == FAMILIES[1]:
+            raise UnavailableError("the server closed the connection")
+        return planning.cycle(promotion, family, **of_schedule)
+
+    monkeypatch.setattr("gameplay.serving.schedule.cycle", cycle)
+    with running(core, process) as service:
+        service.reach(FIRING)
+        for tries in (1, 2):
+            wait_until(partial(_has_failed, process, tries))
+            service.schedule.look()
+        away.clear()
+        wait_until(lambda: "promotion" not in service.schedule.failing)
+
+        assert [cycle.model_type for cycle in decided(core)] == list(FAMILIES)
+
+
+def _has_failed(process: CollectorRegistry, times: int) -> bool:
+    return (failures(process, "promotion") or 0) >= times
 
 
 def test_a_tick_is_decided_once_by_two_processes(core_with: Callable[..., Core]) -> None:

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameplay.cron import Crontab
-from gameplay.serving.scheduler import Scheduler
+from gameplay.serving.scheduler import Scheduler, Work
 from gameplay.serving.threads import Threads
 from gameplay.serving.triggers import AtFirings, Every, Trigger
-from ledger.errors import UnavailableError
+from ledger.errors import ConflictError, DiskFullError, UnavailableError
 from tests.gameplay.clocks import NOON, SetClocks
 from tests.gameplay.web_clients import wait_until
 from tests.patience import PATIENCE_SECONDS
@@ -25,12 +25,12 @@ HALF_HOURLY = "*/30 * * * *"
 class Runner:
     """A scheduler with one job, whose runs are looked at one by one."""
 
-    def __init__(self, trigger: Trigger, clocks: SetClocks) -> None:
+    def __init__(self, trigger: Trigger, clocks: SetClocks, work: Work | None) -> None:
         self.clocks = clocks
         self.runs: list[datetime] = []
         self.missed = 0
         self.scheduler = Scheduler(Threads(), clocks.clocks, self._count)
-        self.scheduler.add("job", self.runs.append, trigger)
+        self.scheduler.add("job", work or self.runs.append, trigger)
         self.scheduler.start(paused=True)
 
     def look(self, *, after_seconds: float = 0.0) -> list[datetime]:
@@ -50,8 +50,8 @@ class Runner:
 
 
 @contextmanager
-def running(trigger: Trigger, clocks: SetClocks | None = None) -> Iterator[Runner]:
-    runner = Runner(trigger, clocks or SetClocks())
+def running(trigger: Trigger, clocks: SetClocks | None = None, work: Work | None = None) -> Iterator[Runner]:
+    runner = Runner(trigger, clocks or SetClocks(), work)
     yield runner
     assert runner.scheduler.shutdown(PATIENCE_SECONDS) == []
 
@@ -165,6 +165,66 @@ def test_a_shutdown_names_the_job_that_hangs_and_does_not_wait_for_it() -> None:
 
     assert scheduler.shutdown(0.0) == ["hangs"]
     release.set()
+
+
+class Outage:
+    """A job that its database keeps from its work until it is over, and the time of each run that was tried."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error: Exception | None = error
+        self.tried: list[datetime] = []
+
+    def __call__(self, due: datetime) -> None:
+        self.tried.append(due)
+        if self.error is not None:
+            raise self.error
+
+
+CURABLE = [UnavailableError("no answer"), DiskFullError("no space"), ConflictError("promotion-x", 1, 2)]
+
+
+@pytest.mark.parametrize("error", CURABLE, ids=lambda error: type(error).__name__)
+def test_a_firing_that_meets_an_outage_stays_due_until_it_is_over(error: Exception) -> None:
+    outage = Outage(error)
+    with running(half_hourly(), work=outage) as job:
+        job.look(after_seconds=1_800)
+        job.watch(3)
+        outage.error = None
+        job.watch(3)
+
+        assert outage.tried == [NOON + timedelta(minutes=30)] * 5, "once at its time, three times after, and done"
+        assert job.missed == 0
+        job.look(after_seconds=1_800)
+        assert outage.tried[5:] == [NOON + timedelta(minutes=60)]
+
+
+def test_of_the_firings_that_an_outage_has_met_the_last_one_runs_once() -> None:
+    outage = Outage(UnavailableError("no answer"))
+    with running(half_hourly(), work=outage) as job:
+        for _ in range(4):
+            job.look(after_seconds=1_800)
+        outage.error = None
+        job.watch(3)
+
+        assert outage.tried[-2:] == [NOON + timedelta(minutes=120)] * 2
+        assert len(outage.tried) == 5
+        assert job.missed == 3
+
+
+@pytest.mark.parametrize(
+    ("trigger", "error"),
+    [(half_hourly(), RuntimeError("a fault of the code")), (Every(1_800), UnavailableError("no answer"))],
+    ids=["a fault that time does not cure", "a period"],
+)
+def test_another_run_that_fails_is_left_to_the_next_one(trigger: Trigger, error: Exception) -> None:
+    outage = Outage(error)
+    with running(trigger, work=outage) as job:
+        job.look(after_seconds=1_800)
+        job.watch(1_799)
+        assert outage.tried == [NOON + timedelta(minutes=30)]
+
+        job.watch(1)
+        assert outage.tried[1:] == [NOON + timedelta(minutes=60)]
 
 
 class Panic(BaseException):
