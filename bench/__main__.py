@@ -103,7 +103,7 @@ def _plain(row: Outcome | LeftOutError) -> dict[str, object]:
 
 
 def _table(rows: Mapping[str, Outcome | LeftOutError]) -> Table:
-    table = Table(title="Ratios, median of five; every scenario has checked its own result")
+    table = Table(title="Ratios, medians of five pairs and more; every scenario has checked its own result")
     table.add_column("what")
     for heading in ("measured", "against", "ratio", "lowest..highest", "target", "met"):
         table.add_column(heading, justify="right")

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.folders import MILLION, million_folder, small_folder
 from bench.ledgers import empty_ledger
 from bench.process import Served, ran_module
-from bench.scenario import Outcome, compare, seconds
+from bench.scenario import RUNS_OF_LOADS, Outcome, compare, seconds
 from bench.servers import play, service
 from gameplay.config import Settings
 from projections.read_models.all import ReadModels
@@ -44,6 +44,7 @@ def move(folder: Path) -> Outcome:
             target=1.1,
             unit="ms",
             scale=1_000,
+            runs=RUNS_OF_LOADS,
         )
 
 

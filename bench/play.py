@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench import append, bare
 from bench.folders import small_folder
 from bench.process import Served
-from bench.scenario import Outcome, compare
+from bench.scenario import RUNS_OF_LOADS, Outcome, compare
 from bench.servers import CLIENTS, Load, play, service
 
 ROUNDS = 250
@@ -32,6 +32,7 @@ def rate(folder: Path) -> Outcome:
             wanted="at least",
             target=0.15,
             unit="rounds/s",
+            runs=RUNS_OF_LOADS,
         )
 
 
@@ -46,6 +47,7 @@ def latency(folder: Path) -> Outcome:
             target=2.5,
             unit="ms",
             scale=1_000,
+            runs=RUNS_OF_LOADS,
         )
 
 
@@ -60,6 +62,7 @@ def tail(folder: Path) -> Outcome:
             target=2,
             unit="ms",
             scale=1_000,
+            runs=RUNS_OF_LOADS,
         )
 
 
@@ -73,6 +76,7 @@ def beside(folder: Path) -> Outcome:
             wanted="at least",
             target=0.95,
             unit="rounds/s",
+            runs=RUNS_OF_LOADS,
         )
 
 
