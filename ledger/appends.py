@@ -1,6 +1,5 @@
 """A request to append, encoded and not yet written, and where it landed."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ledger.engines.beside import Beside
@@ -18,8 +17,7 @@ class EncodedEvent(NamedTuple):
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """A request: these events, next on this stream, which must be at `expected_version` (None: at any)."""
 
     stream: str

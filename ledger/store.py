@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import CompoundSelect, Connection, Engine, Select, select, union_all
 
@@ -148,7 +148,7 @@ class Ledger:
             return self._write(appends, on)
         except UnavailableError:
             # What was sent may be stored. From here on each event is known by its id.
-            again = [replace(append, keyed=True) for append in appends]
+            again = [append._replace(keyed=True) for append in appends]
         while True:
             time.sleep(RESEND_PAUSE_SECONDS)
             try:

@@ -5,6 +5,7 @@ an auditor can recompute it years later. Scores and points are integers in tenth
 """
 
 import hashlib
+from functools import lru_cache
 from typing import Final, assert_never
 
 from ledger.events import Points
@@ -27,6 +28,7 @@ def judge(user_move: Move, bot_move: Move) -> Result:
     return "win" if BEATS[user_move] == bot_move else "lose"
 
 
+@lru_cache(maxsize=4_096)  # a move asks twice, for the features and for the round
 def round_points(game_id: str, round_no: int) -> Points:
     """What each move is worth in a round (the first is 1), in tenths; the same for ever."""
     assert round_no >= 1

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,9 @@ from ledger.errors import InvalidTextError
 from ledger.numbers import parse_whole
 
 Body = TypeVar("Body", covariant=True)
+
+WHOLE_BODY: Final = "rps.whole_body"
+"""In the scope of a request that our server has read: gives the body once all of it is there, and None before."""
 
 _ONE_LINE = r"\A[^\x00-\x1f\x7f]*\Z"
 
@@ -46,6 +49,12 @@ class Decoder(Protocol[Body]):
 async def read_body(request: Request) -> bytes:
     """The whole body. Raises TooLarge and TooSlow at the application's limits, without reading the rest of it."""
     limits = limits_of(request)
+    # Most are one packet with their header. What is there needs no deadline, which is half of what reading costs.
+    whole: bytes | None = request.scope.get(WHOLE_BODY, _unknown)()
+    if whole is not None:
+        if len(whole) > limits.body_bytes:
+            raise _too_large(limits.body_bytes)
+        return whole
     try:
         async with asyncio.timeout(limits.body_seconds):
             return await _read(request, limits.body_bytes)
@@ -56,10 +65,9 @@ async def read_body(request: Request) -> bytes:
 
 
 async def _read(request: Request, limit: int) -> bytes:
-    too_large = TooLarge(f"the body is larger than {limit} bytes")
     with suppress(InvalidTextError):  # whatever is announced, what comes is counted
         if parse_whole(request.headers.get("content-length", "")) > limit:
-            raise too_large
+            raise _too_large(limit)
     body = bytearray()
     is_whole = False
     while not is_whole:
@@ -68,9 +76,18 @@ async def _read(request: Request, limit: int) -> bytes:
             raise ClientDisconnect
         body += message.get("body", b"")
         if len(body) > limit:
-            raise too_large
+            raise _too_large(limit)
         is_whole = not message.get("more_body", False)
     return bytes(body)
+
+
+def _unknown() -> bytes | None:
+    """What any other server says of a body: it has to be read."""
+    return None
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the body is larger than {limit} bytes")
 
 
 def decode(body: bytes, decoder: Decoder[Body]) -> Body:

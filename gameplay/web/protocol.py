@@ -7,14 +7,16 @@ kernel then discards the answer that says why.
 import asyncio
 from asyncio import TimerHandle
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
 
 import msgspec
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from gameplay.web.bodies import WHOLE_BODY
 from gameplay.web.connections import Connections
 from gameplay.web.limits import Limits
 from gameplay.web.request_ids import HEADER
@@ -105,6 +107,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._cancel_header_deadline()
         self._room.begin(self)
         super().on_headers_complete()
+        # A request that was sent ahead waits with its body, while this connection goes on to the next.
+        cast(dict[str, object], self.scope)[WHOLE_BODY] = partial(_whole_body, self.cycle)
 
     def on_message_complete(self) -> None:
         self._in_header = True
@@ -206,6 +210,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self._write_deadline is not None:
             self._write_deadline.cancel()
+
+
+def _whole_body(cycle: RequestResponseCycle) -> bytes | None:
+    return None if cycle.more_body or cycle.disconnected else bytes(cycle.body)
 
 
 class LingeringTransport:

@@ -34,44 +34,49 @@ class State(TypedDict):
 
 def service_of(request: Request) -> Service:
     """The service that a request is for."""
-    return cast(Service, request.state.service)
+    return _state_of(request)["service"]
 
 
 def lanes_of(request: Request) -> Lanes:
     """Where the request's blocking work is done."""
-    return cast(Lanes, request.state.lanes)
+    return _state_of(request)["lanes"]
 
 
 def limits_of(request: Request) -> Limits:
     """What the request may take."""
-    return cast(Limits, request.state.limits)
+    return _state_of(request)["limits"]
 
 
 def streams_of(request: Request) -> Streams:
     """The answers of the process that have no end of their own."""
-    return cast(Streams, request.state.streams)
+    return _state_of(request)["streams"]
 
 
 def deliveries_of(request: Request) -> Deliveries:
     """The deliveries of MLflow's webhook that have come lately."""
-    return cast(Deliveries, request.state.deliveries)
+    return _state_of(request)["deliveries"]
 
 
 def masked_of(request: Request) -> Masking:
     """What takes the secrets of the settings out of a text for the caller."""
-    return cast(Masking, request.state.masked)
+    return _state_of(request)["masked"]
 
 
 def pages_of(request: Request) -> Pages:
     """The templates and static files of the console."""
-    return cast(Pages, request.state.pages)
+    return _state_of(request)["pages"]
 
 
 def calls_of(request: Request) -> Sequence[Call]:
     """Every call that the application takes."""
-    return cast(Sequence[Call], request.state.calls)
+    return _state_of(request)["calls"]
 
 
 def live_of(request: Request) -> Live:
     """The news of the head, for pages that watch."""
-    return cast(Live, request.state.live)
+    return _state_of(request)["live"]
+
+
+def _state_of(request: Request) -> State:
+    # Not by the framework's object with attributes, made anew for each request: a move asks several times.
+    return cast(State, request.scope["state"])

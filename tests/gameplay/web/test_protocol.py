@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pytest
 import uvicorn
@@ -98,7 +98,10 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connect]:
 
 def read_answer(connection: socket.socket) -> Answer:
     """One answer of known length."""
-    stream = connection.makefile("rb")
+    return next_answer(connection.makefile("rb"))
+
+
+def next_answer(stream: IO[bytes]) -> Answer:
     status = int(stream.readline().split()[1])
     headers = {}
     while line := stream.readline().strip():
@@ -237,6 +240,46 @@ def test_what_is_no_http_is_400(patient: Connect, garbage: bytes) -> None:
 def post(length: int | None, body: bytes = b"") -> bytes:
     framing = b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %d" % length
     return b"POST /play HTTP/1.1\r\nHost: 127.0.0.1\r\n" + framing + b"\r\n\r\n" + body
+
+
+Framing = Callable[[bytes], list[bytes]]
+FRAMINGS: dict[str, Framing] = {
+    "with its header": lambda body: [post(len(body), body)],
+    "after its header": lambda body: [post(len(body)), body],
+    "in halves": lambda body: [post(len(body), body[:9]), body[9:]],
+    "in a chunk": lambda body: [post(None, b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))],
+    "in two chunks": lambda body: [
+        post(None, b"9\r\n%b\r\n" % body[:9]),
+        b"%x\r\n%b\r\n0\r\n\r\n" % (len(body) - 9, body[9:]),
+    ],
+}
+
+
+def move(game_id: str, framing: Framing) -> list[bytes]:
+    """A move in a game that does not exist, which its refusal names, in the packets of a framing."""
+    return framing(json.dumps({"game_id": game_id, "user_move": "rock"}).encode())
+
+
+@pytest.mark.parametrize("framing", FRAMINGS.values(), ids=FRAMINGS)
+def test_a_body_is_read_however_it_arrives(patient: Connect, framing: Framing) -> None:
+    with closing(patient()) as connection:
+        for game_id in ("first", "second"):
+            for packet in move(game_id, framing):
+                connection.sendall(packet)
+                time.sleep(0.01)  # so that the next is a packet of its own, and the call has begun
+
+            refused = read_answer(connection)
+            assert (refused.status, refused.detail) == (404, f"there is no game {game_id}")
+
+
+@pytest.mark.parametrize("framing", FRAMINGS.values(), ids=FRAMINGS)
+def test_requests_that_were_sent_ahead_keep_their_own_bodies(patient: Connect, framing: Framing) -> None:
+    games = [f"game-{number}" for number in range(5)]
+    with closing(patient()) as connection:
+        connection.sendall(b"".join(packet for game_id in games for packet in move(game_id, framing)))
+        stream = connection.makefile("rb")
+
+        assert [next_answer(stream).detail for _ in games] == [f"there is no game {one}" for one in games]
 
 
 @pytest.mark.parametrize("request_", [post(100), post(100, b"{"), post(None), post(None, b"1\r\n{\r\n")])
