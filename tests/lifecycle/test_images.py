@@ -17,7 +17,7 @@ from scripts.ports import free_port
 from tests.prometheus.processes import clean_environment, get, running, wait_for
 
 ROOT = Path(__file__).parents[2]
-MEGABYTES_MAX = {"serving": 500, "full": 1_500}
+MEGABYTES_MAX = {"serving": 400, "full": 1_200}
 USER = 10_001
 
 pytestmark = pytest.mark.images
