@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, JobExecutionEvent
 from apscheduler.executors.base import BaseExecutor, MaxInstancesReachedError
@@ -28,11 +29,21 @@ WAIT_SECONDS_MAX = 1.0
 STEP_SECONDS_MIN = 0.5
 """A wall clock that moves this far from the steady one between two looks was set; less than that is slewing."""
 
+TRY_AGAIN_SECONDS = 5.0
+"""Between tries of a run that stays due: a full disk lasts for hours, and a job may do much before it shows."""
+
 Work = Callable[[datetime], None]
 """What a job does; it gets the time for which the run was planned."""
 
 Missed = Callable[[str, int], None]
 """Hears of a job how many of its runs were missed, or skipped because the one before had not ended."""
+
+
+class Owed(NamedTuple):
+    """A run that stays due: its own time, and when it is tried again, by the steady clock."""
+
+    due: datetime
+    try_at_seconds: float
 
 
 class JobThreads(BaseExecutor):  # type: ignore[misc]  # the library has no types
@@ -41,13 +52,14 @@ class JobThreads(BaseExecutor):  # type: ignore[misc]  # the library has no type
     The library's own pool has threads that Python joins at its exit, for ever if need be.
     """
 
-    def __init__(self, threads: Threads) -> None:
+    def __init__(self, threads: Threads, steady: Callable[[], float]) -> None:
         super().__init__()
         self.failing: dict[str, str] = {}
         """The name of each job whose newest run failed, and the error."""
-        self.owed: dict[str, datetime] = {}
-        """The time of each run that stays due: the database, or another process, kept it from its work."""
+        self.owed: dict[str, Owed] = {}
+        """The runs that the database, or another process, has kept from their work, by the name of the job."""
         self._threads = threads
+        self._steady = steady
         self._running: dict[str, threading.Thread] = {}
 
     def join(self, seconds_max: float) -> list[str]:
@@ -81,13 +93,13 @@ class JobThreads(BaseExecutor):  # type: ignore[misc]  # the library has no type
             event = JobExecutionEvent(EVENT_JOB_EXECUTED, job.id, "default", due)
         self._run_job_success(job.id, [event])
         if owed:  # not before the run has ended: the next one would be skipped
-            self.owed[job.id] = due
+            self.owed[job.id] = Owed(due, self._steady() + TRY_AGAIN_SECONDS)
 
 
 class Scheduler(BaseScheduler):  # type: ignore[misc]  # the library has no types
     """Starts jobs when they are due, each once at a time; of several missed runs one is made up for.
 
-    A firing that meets an outage is made up for, too: its run is tried at each look until the database is back.
+    A firing that meets an outage is made up for, too: its run is tried again and again until the database is back.
     """
 
     def __init__(self, threads: Threads, clocks: Clocks, missed: Missed) -> None:
@@ -96,7 +108,7 @@ class Scheduler(BaseScheduler):  # type: ignore[misc]  # the library has no type
         self._missed = missed
         self._ahead_seconds = clocks.ahead_seconds()
         self._looked = clocks.now()
-        self._runs = JobThreads(threads)
+        self._runs = JobThreads(threads, clocks.steady)
         self._look_now = threading.Event()
         self._ended = threading.Event()
         self._looking: threading.Thread | None = None
@@ -128,8 +140,7 @@ class Scheduler(BaseScheduler):  # type: ignore[misc]  # the library has no type
         now = self._clocks.now()
         self._follow(now)
         for job in self.get_jobs():
-            due = self._runs.owed.pop(job.id, job.next_run_time)
-            if due <= now:
+            if (due := self._due(job, now)) <= now:
                 self._start(job, due, now)
         waits: list[float] = [(job.next_run_time - now).total_seconds() for job in self.get_jobs()]
         return min(WAIT_SECONDS_MAX, *waits)
@@ -164,7 +175,16 @@ class Scheduler(BaseScheduler):  # type: ignore[misc]  # the library has no type
         for job in self.get_jobs():
             self.modify_job(job.id, next_run_time=job.trigger.moved(job.next_run_time, step, looked))
 
+    def _due(self, job: Job, now: datetime) -> datetime:
+        """When the job is due, or was: a run that stays due comes again with the next firing at the latest."""
+        planned: datetime = job.next_run_time
+        owed = self._runs.owed.get(job.id)
+        if owed is None or (owed.try_at_seconds > self._clocks.steady() and planned > now):
+            return planned
+        return owed.due
+
     def _start(self, job: Job, due: datetime, now: datetime) -> None:
+        self._runs.owed.pop(job.id, None)  # be it this run, or one that takes its place
         trigger = job.trigger
         latest = trigger.latest(due, now)
         missed = trigger.missed(due, latest)

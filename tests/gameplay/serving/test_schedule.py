@@ -3,7 +3,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +60,15 @@ class Running:
         """Let the time pass, and whatever is due then begin."""
         self.clocks.passes(seconds)
         self.schedule.look()
+
+    def pass_until(self, condition: Callable[[], bool]) -> None:
+        """The same, a second after the other until something is so."""
+
+        def passed() -> bool:
+            self.pass_time(1)
+            return condition()
+
+        wait_until(passed)
 
     def reach(self, time: datetime) -> None:
         """The same, with all the time until then."""
@@ -151,17 +159,11 @@ def test_a_tick_that_meets_an_outage_is_decided_once_for_each_family_when_that_i
     monkeypatch.setattr("gameplay.serving.schedule.cycle", cycle)
     with running(core, process) as service:
         service.reach(FIRING)
-        for tries in (1, 2):
-            wait_until(partial(_has_failed, process, tries))
-            service.schedule.look()
+        service.pass_until(lambda: (failures(process, "promotion") or 0) >= 2)
         away.clear()
-        wait_until(lambda: "promotion" not in service.schedule.failing)
+        service.pass_until(lambda: "promotion" not in service.schedule.failing)
 
         assert [cycle.model_type for cycle in decided(core)] == list(FAMILIES)
-
-
-def _has_failed(process: CollectorRegistry, times: int) -> bool:
-    return (failures(process, "promotion") or 0) >= times
 
 
 def test_a_tick_is_decided_once_by_two_processes(core_with: Callable[..., Core]) -> None:

@@ -172,10 +172,13 @@ class Outage:
 
     def __init__(self, error: Exception) -> None:
         self.error: Exception | None = error
+        self.meanwhile: Callable[[], None] | None = None
         self.tried: list[datetime] = []
 
     def __call__(self, due: datetime) -> None:
         self.tried.append(due)
+        if self.meanwhile is not None:
+            self.meanwhile()
         if self.error is not None:
             raise self.error
 
@@ -188,27 +191,43 @@ def test_a_firing_that_meets_an_outage_stays_due_until_it_is_over(error: Excepti
     outage = Outage(error)
     with running(half_hourly(), work=outage) as job:
         job.look(after_seconds=1_800)
-        job.watch(3)
+        job.watch(10)
+        assert outage.tried == [NOON + timedelta(minutes=30)] * 3, "at its time, and twice after it"
         outage.error = None
-        job.watch(3)
+        job.watch(60)
 
-        assert outage.tried == [NOON + timedelta(minutes=30)] * 5, "once at its time, three times after, and done"
+        assert outage.tried[3:] == [NOON + timedelta(minutes=30)], "once more, and that was it"
         assert job.missed == 0
-        job.look(after_seconds=1_800)
-        assert outage.tried[5:] == [NOON + timedelta(minutes=60)]
+        job.look(after_seconds=1_740)
+        assert outage.tried[4:] == [NOON + timedelta(minutes=60)]
 
 
-def test_of_the_firings_that_an_outage_has_met_the_last_one_runs_once() -> None:
+@pytest.mark.parametrize("back_seconds", [1, 5, 20])
+def test_of_the_firings_that_an_outage_has_met_the_last_one_runs_once(back_seconds: int) -> None:
     outage = Outage(UnavailableError("no answer"))
     with running(half_hourly(), work=outage) as job:
         for _ in range(4):
-            job.look(after_seconds=1_800)
+            job.look(after_seconds=1_800 - back_seconds)
+            job.watch(back_seconds)
         outage.error = None
-        job.watch(3)
+        job.watch(60)
 
         assert outage.tried[-2:] == [NOON + timedelta(minutes=120)] * 2
-        assert len(outage.tried) == 5
         assert job.missed == 3
+        assert job.watch(60) == []
+
+
+def test_a_firing_takes_the_place_of_one_that_has_just_failed() -> None:
+    """It hung for almost its whole period."""
+    outage = Outage(UnavailableError("no answer"))
+    with running(half_hourly(), work=outage) as job:
+        outage.meanwhile = lambda: job.clocks.passes(1_798)
+        job.look(after_seconds=1_800)
+        outage.meanwhile, outage.error = None, None
+        job.watch(60)
+
+        assert outage.tried == [NOON + timedelta(minutes=30), NOON + timedelta(minutes=60)]
+        assert job.missed == 1
 
 
 @pytest.mark.parametrize(
