@@ -19,7 +19,7 @@ class JobMetrics:
         )
         self._missed = Counter(
             "rps_job_missed",
-            "Runs that did not take place: the process stood still, or the run before had not ended.",
+            "Runs that did not take place: the process stood still, the one before went on, or no database.",
             ("job",),
             registry=process,
         )
