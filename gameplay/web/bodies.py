@@ -21,7 +21,7 @@ from ledger.numbers import parse_whole
 Body = TypeVar("Body", covariant=True)
 
 WHOLE_BODY: Final = "rps.whole_body"
-"""In the scope of a request that our server has read: gives the body once all of it is there, and None before."""
+"""In the scope of a request on our server: its body, where all of it has come in one packet with the header."""
 
 _ONE_LINE = r"\A[^\x00-\x1f\x7f]*\Z"
 
@@ -49,8 +49,8 @@ class Decoder(Protocol[Body]):
 async def read_body(request: Request) -> bytes:
     """The whole body. Raises TooLarge and TooSlow at the application's limits, without reading the rest of it."""
     limits = limits_of(request)
-    # Most are one packet with their header. What is there needs no deadline, which is half of what reading costs.
-    whole: bytes | None = request.scope.get(WHOLE_BODY, _unknown)()
+    # What is there needs no deadline, which is half of what reading costs.
+    whole: bytes | None = request.scope.get(WHOLE_BODY)
     if whole is not None:
         if len(whole) > limits.body_bytes:
             raise _too_large(limits.body_bytes)
@@ -79,11 +79,6 @@ async def _read(request: Request, limit: int) -> bytes:
             raise _too_large(limit)
         is_whole = not message.get("more_body", False)
     return bytes(body)
-
-
-def _unknown() -> bytes | None:
-    """What any other server says of a body: it has to be read."""
-    return None
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -7,13 +7,12 @@ kernel then discards the answer that says why.
 import asyncio
 from asyncio import TimerHandle
 from collections.abc import Callable
-from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
 
 import msgspec
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from gameplay.web.bodies import WHOLE_BODY
@@ -50,6 +49,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """True between two requests as well."""
         self._unread = False
         """A request has begun to arrive and is not complete."""
+        self._came_at_once = False
+        """The header is complete, and was not before the bytes that are parsed now."""
         self._bytes_fed = self._bytes_parsed = 0
         self._refusal = HTTPStatus.BAD_REQUEST, "this is no HTTP request"
         self._header_deadline: TimerHandle | None = None
@@ -79,6 +80,7 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._header_deadline is None:
                 self._begin_header()
         super().data_received(data)
+        self._came_at_once = False
         # The parser keeps an unfinished line to itself, however long it is.
         if self._in_header and self._bytes_fed > self._limits.header_bytes and not self._closing.is_closing():
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, self._too_large())
@@ -107,10 +109,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._cancel_header_deadline()
         self._room.begin(self)
         super().on_headers_complete()
-        # A request that was sent ahead waits with its body, while this connection goes on to the next.
-        cast(dict[str, object], self.scope)[WHOLE_BODY] = partial(_whole_body, self.cycle)
+        self._came_at_once = True
 
     def on_message_complete(self) -> None:
+        """Leave the body with its request, unless the application may have begun to read it."""
+        if self._came_at_once:
+            cast(dict[str, object], self.scope)[WHOLE_BODY] = bytes(self.cycle.body)
         self._in_header = True
         self._unread = False
         super().on_message_complete()
@@ -210,10 +214,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self._write_deadline is not None:
             self._write_deadline.cancel()
-
-
-def _whole_body(cycle: RequestResponseCycle) -> bytes | None:
-    return None if cycle.more_body or cycle.disconnected else bytes(cycle.body)
 
 
 class LingeringTransport:

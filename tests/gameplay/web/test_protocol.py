@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from queue import Queue
 from typing import IO, Any, NamedTuple
 
 import pytest
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp
 
 from gameplay.config import Settings
 from gameplay.web.app import create_app
+from gameplay.web.bodies import WHOLE_BODY
 from gameplay.web.limits import Limits
 from gameplay.web.server import connections_max, server_config
 from tests.gameplay.faults import registry_with_versions
@@ -280,6 +282,34 @@ def test_requests_that_were_sent_ahead_keep_their_own_bodies(patient: Connect, f
         stream = connection.makefile("rb")
 
         assert [next_answer(stream).detail for _ in games] == [f"there is no game {one}" for one in games]
+
+
+AT_ONCE = {"with its header", "in a chunk"}
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_only_a_body_in_the_packet_of_its_header_is_there_without_being_read(
+    settings: Settings, framing: str
+) -> None:
+    """Of another the application may have read a part by then."""
+    begun, found = threading.Event(), Queue[bytes | None]()
+
+    async def look(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            begun.set()
+            while (await receive())["more_body"]:
+                pass
+            found.put(scope.get(WHOLE_BODY))
+        await silent(scope, receive, send)
+
+    with running(settings, PATIENT, look) as connect, closing(connect()) as connection:
+        first, *others = FRAMINGS[framing](b'{"game_id":"first"}')
+        connection.sendall(first)
+        assert begun.wait(PATIENCE_SECONDS)  # or two packets might be read as one
+        connection.sendall(b"".join(others))
+
+        body = found.get(timeout=PATIENCE_SECONDS)
+    assert body == (b'{"game_id":"first"}' if framing in AT_ONCE else None)
 
 
 @pytest.mark.parametrize("request_", [post(100), post(100, b"{"), post(None), post(None, b"1\r\n{\r\n")])
