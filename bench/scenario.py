@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 RUNS = 5
 RUNS_OF_LOADS = 15
-"""Of a load on a service: a snapshot, a seal or a look at the registry falls into some and not into others."""
+"""Where moves are timed: a snapshot, a seal or a look at the registry falls into some loads, not into others."""
 
 Wanted = Literal["at least", "at most", "as it is"]
 """`as it is`: the ratio has no target."""

@@ -19,7 +19,7 @@ class JobMetrics:
         )
         self._missed = Counter(
             "rps_job_missed",
-            "Runs that did not take place: the process stood still, the one before went on, or no database.",
+            "Runs that did not take place: the process stood still, the run before went on, or an outage did.",
             ("job",),
             registry=process,
         )

@@ -40,7 +40,7 @@ Missed = Callable[[str, int], None]
 
 
 class Owed(NamedTuple):
-    """A run that stays due: its own time, and when it is tried again, by the steady clock."""
+    """A run that could not do its work: its own time, and when it may be tried again, by the steady clock."""
 
     due: datetime
     try_at_seconds: float
@@ -52,14 +52,11 @@ class JobThreads(BaseExecutor):  # type: ignore[misc]  # the library has no type
     The library's own pool has threads that Python joins at its exit, for ever if need be.
     """
 
-    def __init__(self, threads: Threads, steady: Callable[[], float]) -> None:
+    def __init__(self, threads: Threads) -> None:
         super().__init__()
         self.failing: dict[str, str] = {}
         """The name of each job whose newest run failed, and the error."""
-        self.owed: dict[str, Owed] = {}
-        """The runs that the database, or another process, has kept from their work, by the name of the job."""
         self._threads = threads
-        self._steady = steady
         self._running: dict[str, threading.Thread] = {}
 
     def join(self, seconds_max: float) -> list[str]:
@@ -73,7 +70,6 @@ class JobThreads(BaseExecutor):  # type: ignore[misc]  # the library has no type
         self._running[job.id] = self._threads.start(f"job-{job.id}", lambda: self._run(job, run_times[-1]))
 
     def _run(self, job: Job, due: datetime) -> None:
-        owed = False
         try:
             job.func(due)
         except BaseException as error:  # the run's outermost frame: an extension's panic is no Exception
@@ -86,14 +82,11 @@ class JobThreads(BaseExecutor):  # type: ignore[misc]  # the library has no type
                 else:
                     log.exception("the job %s failed", job.id)
             self.failing[job.id] = problem
-            owed = job.trigger.stays_due and isinstance(error, StorageError | OvertakenError)
             event = JobExecutionEvent(EVENT_JOB_ERROR, job.id, "default", due, exception=error)
         else:
             self.failing.pop(job.id, None)
             event = JobExecutionEvent(EVENT_JOB_EXECUTED, job.id, "default", due)
         self._run_job_success(job.id, [event])
-        if owed:  # not before the run has ended: the next one would be skipped
-            self.owed[job.id] = Owed(due, self._steady() + TRY_AGAIN_SECONDS)
 
 
 class Scheduler(BaseScheduler):  # type: ignore[misc]  # the library has no types
@@ -108,11 +101,14 @@ class Scheduler(BaseScheduler):  # type: ignore[misc]  # the library has no type
         self._missed = missed
         self._ahead_seconds = clocks.ahead_seconds()
         self._looked = clocks.now()
-        self._runs = JobThreads(threads, clocks.steady)
+        self._runs = JobThreads(threads)
+        self._owed: dict[str, Owed] = {}
+        """By the name of the job."""
         self._look_now = threading.Event()
         self._ended = threading.Event()
         self._looking: threading.Thread | None = None
         super().__init__(timezone="UTC", executors={"default": self._runs})
+        self.add_listener(self._owe, EVENT_JOB_ERROR)
 
     @property
     def failing(self) -> dict[str, str]:
@@ -175,16 +171,21 @@ class Scheduler(BaseScheduler):  # type: ignore[misc]  # the library has no type
         for job in self.get_jobs():
             self.modify_job(job.id, next_run_time=job.trigger.moved(job.next_run_time, step, looked))
 
+    def _owe(self, event: JobExecutionEvent) -> None:
+        """Keep a run in mind that the database, or another process, has kept from its work."""
+        if isinstance(event.exception, StorageError | OvertakenError):
+            self._owed[event.job_id] = Owed(event.scheduled_run_time, self._clocks.steady() + TRY_AGAIN_SECONDS)
+
     def _due(self, job: Job, now: datetime) -> datetime:
         """When the job is due, or was: a run that stays due comes again with the next firing at the latest."""
         planned: datetime = job.next_run_time
-        owed = self._runs.owed.get(job.id)
+        owed = self._owed.get(job.id) if job.trigger.stays_due else None
         if owed is None or (owed.try_at_seconds > self._clocks.steady() and planned > now):
             return planned
         return owed.due
 
     def _start(self, job: Job, due: datetime, now: datetime) -> None:
-        self._runs.owed.pop(job.id, None)  # be it this run, or one that takes its place
+        self._owed.pop(job.id, None)  # be it this run, or one that takes its place
         trigger = job.trigger
         latest = trigger.latest(due, now)
         missed = trigger.missed(due, latest)

@@ -49,7 +49,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """True between two requests as well."""
         self._unread = False
         """A request has begun to arrive and is not complete."""
-        self._came_at_once = False
+        self._header_just_came = False
         """The header is complete, and was not before the bytes that are parsed now."""
         self._bytes_fed = self._bytes_parsed = 0
         self._refusal = HTTPStatus.BAD_REQUEST, "this is no HTTP request"
@@ -80,7 +80,7 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._header_deadline is None:
                 self._begin_header()
         super().data_received(data)
-        self._came_at_once = False
+        self._header_just_came = False
         # The parser keeps an unfinished line to itself, however long it is.
         if self._in_header and self._bytes_fed > self._limits.header_bytes and not self._closing.is_closing():
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, self._too_large())
@@ -109,11 +109,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._cancel_header_deadline()
         self._room.begin(self)
         super().on_headers_complete()
-        self._came_at_once = True
+        self._header_just_came = True
 
     def on_message_complete(self) -> None:
         """Leave the body with its request, unless the application may have begun to read it."""
-        if self._came_at_once:
+        if self._header_just_came:
             cast(dict[str, object], self.scope)[WHOLE_BODY] = bytes(self.cycle.body)
         self._in_header = True
         self._unread = False
